@@ -1,0 +1,57 @@
+//! Every number that bounds something, in one place.
+
+use serde::Serialize;
+
+/// Sizes, counts and times that bound what callers may ask for. `Default` gives the documented values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Longest title, name or model name, in characters. Default 255.
+    pub name_chars: usize,
+    /// Longest e-mail address, in characters. Default 254.
+    pub email_chars: usize,
+    /// Longest chat description, in bytes. Default 64 KiB.
+    pub description_bytes: usize,
+    /// Most notebooks of a chat. Default 100.
+    pub notebooks: usize,
+    /// Longest text of one message, in bytes. Default 1 MiB.
+    pub message_bytes: usize,
+    /// Longest answer kept of a model, in bytes; beyond it the answer ends as interrupted. Default 8 MiB.
+    pub answer_bytes: usize,
+    /// Entries of a page when none is asked for. Default 50.
+    pub page_default: u32,
+    /// Most entries of a page. Default 200.
+    pub page_max: u32,
+    /// Answers of one chat that may wait behind the running one. Default 16.
+    pub waiting_answers_per_chat: usize,
+    /// Answers that may run at the same time in this process. Default 512.
+    pub concurrent_answers: usize,
+    /// How long an idempotency key is remembered, in hours. Default 24.
+    pub idempotency_hours: u32,
+    /// Tokens of history sent to a model whose row states no `context_tokens`. Default 8192.
+    pub context_tokens: u32,
+    /// Write jobs that may wait for the writer before a call fails as busy. Default 4096.
+    pub queued_writes: usize,
+    /// Write jobs that share one commit. Default 256.
+    pub writes_per_commit: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            name_chars: 255,
+            email_chars: 254,
+            description_bytes: 64 << 10,
+            notebooks: 100,
+            message_bytes: 1 << 20,
+            answer_bytes: 8 << 20,
+            page_default: 50,
+            page_max: 200,
+            waiting_answers_per_chat: 16,
+            concurrent_answers: 512,
+            idempotency_hours: 24,
+            context_tokens: 8192,
+            queued_writes: 4096,
+            writes_per_commit: 256,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What a provider is given and what it gives back. A provider speaks one wire protocol; it knows no
+//! tables and keeps nothing.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::base::{
+    cancel::CancelToken,
+    error::{Error, ErrorKind},
+    secret::Secret,
+};
+
+/// Speaks to one kind of model endpoint. Implement it to add another; see `examples/custom_provider.rs`.
+pub trait Provider: Send + Sync + fmt::Debug {
+    /// The word that a model's `provider` field holds to choose this one, for example `openai`.
+    fn name(&self) -> &str;
+
+    /// Starts one answer and returns its events as they arrive. Blocking is fine: each answer has a
+    /// thread of its own.
+    ///
+    /// The stream ends after [`Delta::Finish`]. One that ends without it was cut off: the answer is
+    /// kept as interrupted. The call and the stream must return soon (250 ms) after
+    /// [`CallOptions::cancel`] is raised.
+    ///
+    /// # Errors
+    /// Whatever keeps the endpoint from answering, before or (as an item of the stream) after the
+    /// first token.
+    fn complete(&self, prompt: &Prompt, options: &CallOptions) -> Result<DeltaStream, ProviderError>;
+}
+
+/// The events of one answer.
+pub type DeltaStream = Box<dyn Iterator<Item = Result<Delta, ProviderError>> + Send>;
+
+/// What is sent: the messages of the active branch, oldest first, the one to be answered last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// The conversation.
+    pub messages: Vec<PromptMessage>,
+}
+
+impl Prompt {
+    /// The text of the last message of a user, or nothing.
+    #[must_use]
+    pub fn last_user_text(&self) -> &str {
+        let of_user = |message: &&PromptMessage| message.role == "user";
+        self.messages.iter().rev().find(of_user).map_or("", |message| &message.content)
+    }
+}
+
+/// One message of a [`Prompt`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptMessage {
+    /// `system`, `user`, `assistant` or `tool`.
+    pub role: String,
+    /// Its text.
+    pub content: String,
+    /// Opaque fields that this provider gave with the message and wants back, as a JSON object.
+    pub provider_data: Option<Value>,
+}
+
+/// Where and how to ask.
+#[derive(Clone, Debug)]
+pub struct CallOptions {
+    /// The model's name at the endpoint.
+    pub model: String,
+    /// The endpoint's base URL, for example `https://api.openai.com/v1`; empty for built-in providers.
+    pub base_url: String,
+    /// The key for that endpoint.
+    pub api_key: Option<Secret<String>>,
+    /// Sampling parameters.
+    pub params: Params,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// Raised when the answer is no longer wanted.
+    pub cancel: CancelToken,
+}
+
+/// Sampling parameters of a call. What is not set is not sent, so the endpoint's own default holds.
+/// A request's parameters replace the model's one by one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Params {
+    /// Randomness, 0 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Nucleus sampling, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// Most tokens of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// Texts that end the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Vec<String>>,
+    /// For repeatable sampling, where the endpoint has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+    /// Passed on as it is, for example `{"type":"json_object"}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_format: Option<Value>,
+    /// The model's context window in tokens; history is trimmed to it. Not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<u32>,
+    /// Timeouts in seconds that replace the defaults. Not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<TimeoutSeconds>,
+    /// Further fields of the request body, passed on as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra: BTreeMap<String, Value>,
+}
+
+/// Timeouts of a model as its row states them, in seconds; see [`Timeouts`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimeoutSeconds {
+    /// See [`Timeouts::connect`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect: Option<f64>,
+    /// See [`Timeouts::first_token`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_token: Option<f64>,
+    /// See [`Timeouts::between_tokens`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub between_tokens: Option<f64>,
+    /// See [`Timeouts::total`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<f64>,
+}
+
+/// How long a call may take. Comment lines of a stream count for none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until the connection stands. Default 10 s.
+    pub connect: Duration,
+    /// Until the first payload arrives. Default 120 s.
+    pub first_token: Duration,
+    /// Between two payloads. Default 60 s.
+    pub between_tokens: Duration,
+    /// For the whole answer. Default 30 min.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            connect: Duration::from_secs(10),
+            first_token: Duration::from_secs(120),
+            between_tokens: Duration::from_secs(60),
+            total: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+/// One event of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Delta {
+    /// The name of the model that really answers, as the endpoint states it.
+    Model(String),
+    /// A piece of the answer; never empty.
+    Text(String),
+    /// A piece of the model's reasoning; never empty.
+    Reasoning(String),
+    /// Tokens spent. The last one counts.
+    Usage(TokenUsage),
+    /// Opaque fields to keep with the message and to send back to this provider, as a JSON object.
+    ProviderData(Value),
+    /// The regular end; nothing but `Usage` and `ProviderData` may follow.
+    Finish(String),
+}
+
+/// Tokens spent by one call, as the endpoint counted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenUsage {
+    /// Tokens of what was sent.
+    pub prompt: u64,
+    /// Tokens of the answer, reasoning included.
+    pub completion: u64,
+    /// Both, as stated by the endpoint.
+    pub total: u64,
+}
+
+/// Why an endpoint did not answer. The text of an endpoint's own message is cut to 500 characters and
+/// never holds the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderError {
+    /// Provider, Timeout or Cancelled.
+    pub kind: ErrorKind,
+    /// Stable code, for example `provider_unreachable`, `provider_refused`, `provider_rate_limited`,
+    /// `provider_timeout`, `provider_bad_answer`.
+    pub code: &'static str,
+    /// One sentence that names the endpoint and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ProviderError {}
+
+impl From<ProviderError> for Error {
+    fn from(error: ProviderError) -> Error {
+        Error::new(error.kind, error.code, error.message)
+    }
+}

@@ -1,0 +1,3 @@
+//! Talking to model endpoints. Knows no tables.
+
+pub(crate) mod api;
