@@ -4,6 +4,7 @@
 
 mod base;
 mod provider;
+mod storage;
 
 pub use base::{
     actor::Actor,

@@ -1,0 +1,150 @@
+//! What a repository is given: a connection to read, a transaction to write.
+
+use std::{cell::RefCell, ops::Deref};
+
+use rusqlite::{Connection, params_from_iter};
+
+use super::{
+    fault,
+    sql::Statement,
+    value::{Column, Value},
+};
+use crate::base::error::{Error, ErrorKind, Result};
+
+/// Reads. Statements are prepared once a connection.
+pub(crate) struct Conn<'c> {
+    connection: &'c Connection,
+}
+
+impl<'c> Conn<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Conn<'c> {
+        Conn { connection }
+    }
+
+    /// Every row that the statement gives.
+    pub(crate) fn all<T>(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        mut read: impl FnMut(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        self.each(statement, params, |row| {
+            items.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    /// The first row, or none.
+    pub(crate) fn first<T>(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        read: impl FnOnce(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut prepared = self.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
+        let mut rows = prepared.query(params_from_iter(params)).map_err(fault::classify)?;
+        match rows.next().map_err(fault::classify)? {
+            Some(row) => read(&mut Row::new(row, statement)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Calls `visit` for each row, so that long results need no memory.
+    pub(crate) fn each(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&mut Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut prepared = self.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
+        let mut rows = prepared.query(params_from_iter(params)).map_err(fault::classify)?;
+        while let Some(row) = rows.next().map_err(fault::classify)? {
+            visit(&mut Row::new(row, statement))?;
+        }
+        Ok(())
+    }
+}
+
+/// What runs once the transaction that asked for it is committed.
+pub(super) type AfterCommit = Box<dyn FnOnce() + Send>;
+
+/// Writes, and reads what it has written. Nothing of it stands before the commit.
+pub(crate) struct Tx<'c> {
+    conn: Conn<'c>,
+    after_commit: RefCell<Vec<AfterCommit>>,
+}
+
+impl<'c> Tx<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Tx<'c> {
+        Tx { conn: Conn::new(connection), after_commit: RefCell::default() }
+    }
+
+    /// Runs a statement that gives no rows and returns how many rows it touched.
+    pub(crate) fn execute(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<usize> {
+        let mut prepared = self.conn.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
+        prepared.execute(params_from_iter(params)).map_err(fault::classify)
+    }
+
+    /// Runs `then` after the commit, on the writer's thread: it must be short. It does not run when
+    /// the transaction fails.
+    pub(crate) fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
+        self.after_commit.borrow_mut().push(Box::new(then));
+    }
+
+    pub(super) fn into_after_commit(self) -> Vec<AfterCommit> {
+        self.after_commit.into_inner()
+    }
+}
+
+impl<'c> Deref for Tx<'c> {
+    type Target = Conn<'c>;
+
+    fn deref(&self) -> &Conn<'c> {
+        &self.conn
+    }
+}
+
+/// A row, read column by column in the order of the statement's column list.
+pub(crate) struct Row<'r> {
+    row: &'r rusqlite::Row<'r>,
+    statement: &'static Statement,
+    next: usize,
+}
+
+impl<'r> Row<'r> {
+    fn new(row: &'r rusqlite::Row<'r>, statement: &'static Statement) -> Row<'r> {
+        Row { row, statement, next: 0 }
+    }
+
+    /// The next column.
+    pub(crate) fn next<T: Column>(&mut self) -> Result<T> {
+        let column = self.next;
+        self.next += 1;
+        let value = self.row.get_ref(column).map_err(fault::classify)?;
+        T::read(value).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Corrupt,
+                "row_unreadable",
+                format!(
+                    "Column {column} of a row that {} read holds a value of the wrong form; run `kafka doctor`.",
+                    self.statement.name
+                ),
+            )
+        })
+    }
+
+    /// The next column, text that holds JSON.
+    pub(crate) fn next_json<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        let Some(text) = self.next::<Option<String>>()? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| {
+            Error::new(
+                ErrorKind::Corrupt,
+                "row_unreadable",
+                format!("A row that {} read holds JSON of the wrong form; run `kafka doctor`.", self.statement.name),
+            )
+            .with_source(error)
+        })
+    }
+}

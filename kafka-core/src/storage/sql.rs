@@ -1,0 +1,98 @@
+//! Statements: constant SQL, joined from parts at compile time, in the spelling of each engine.
+//!
+//! Parameters are written `$1`, `$2` … SQLite reads `$2` as a *name* and numbers names by their first
+//! appearance, which would silently swap binds, so it gets `?1`, `?2` … instead. A `$` may therefore
+//! stand for nothing else in a statement.
+
+/// One SQL statement under both spellings.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    /// The constant's name, for tests and logs.
+    pub(crate) name: &'static str,
+    /// With `?n` parameters.
+    pub(crate) sqlite: &'static str,
+    /// With `$n` parameters.
+    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "prepared on PostgreSQL by a test"))]
+    pub(crate) postgres: &'static str,
+}
+
+/// Declares the statements of a file, and `ALL`, which lists them.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = [$($part:expr),+ $(,)?];)+) => {
+        $(
+            $(#[$doc])*
+            static $name: $crate::storage::sql::Statement = {
+                const PARTS: &[&str] = &[$($part),+];
+                const LENGTH: usize = $crate::storage::sql::length(PARTS);
+                static SQLITE: [u8; LENGTH] = $crate::storage::sql::join(PARTS, b'?');
+                static POSTGRES: [u8; LENGTH] = $crate::storage::sql::join(PARTS, b'$');
+                $crate::storage::sql::Statement {
+                    name: concat!(module_path!(), "::", stringify!($name)),
+                    sqlite: $crate::storage::sql::text(&SQLITE),
+                    postgres: $crate::storage::sql::text(&POSTGRES),
+                }
+            };
+        )+
+
+        /// Every statement of this file.
+        #[cfg(any(test, feature = "testing"))]
+        pub(crate) static ALL: &[&$crate::storage::sql::Statement] = &[$(&$name),+];
+    };
+}
+pub(crate) use statements;
+
+/// Bytes of all parts together.
+pub(crate) const fn length(parts: &[&str]) -> usize {
+    let mut total = 0;
+    let mut part = 0;
+    while part < parts.len() {
+        total += parts[part].len();
+        part += 1;
+    }
+    total
+}
+
+/// The parts one after another, with `mark` for every `$`.
+pub(crate) const fn join<const N: usize>(parts: &[&str], mark: u8) -> [u8; N] {
+    let mut joined = [0; N];
+    let mut at = 0;
+    let mut part = 0;
+    while part < parts.len() {
+        let bytes = parts[part].as_bytes();
+        let mut index = 0;
+        while index < bytes.len() {
+            joined[at] = if bytes[index] == b'$' { mark } else { bytes[index] };
+            at += 1;
+            index += 1;
+        }
+        part += 1;
+    }
+    joined
+}
+
+/// Joined parts as text. Replacing one ASCII byte by another keeps UTF-8 valid, so this cannot fail; it
+/// is evaluated at compile time.
+#[expect(clippy::panic, reason = "evaluated at compile time: a bad statement does not build")]
+pub(crate) const fn text(joined: &'static [u8]) -> &'static str {
+    match std::str::from_utf8(joined) {
+        Ok(text) => text,
+        Err(_) => panic!("a statement is not UTF-8"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    const COLUMNS: &str = "a, b";
+
+    statements! {
+        JOINED = ["SELECT ", COLUMNS, " FROM t WHERE b = $2 AND a = $1 AND c = $10"];
+    }
+
+    #[test]
+    fn parts_are_joined_and_parameters_get_the_engines_mark() {
+        assert_eq!(JOINED.postgres, "SELECT a, b FROM t WHERE b = $2 AND a = $1 AND c = $10");
+        assert_eq!(JOINED.sqlite, "SELECT a, b FROM t WHERE b = ?2 AND a = ?1 AND c = ?10");
+        assert!(JOINED.name.ends_with("::JOINED"));
+        assert_eq!(ALL.len(), 1);
+    }
+}

@@ -1,0 +1,158 @@
+//! What goes into a statement and what comes out of a row, for either engine.
+
+use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
+use uuid::Uuid;
+
+use crate::base::{id::*, time::Timestamp};
+
+/// A parameter of a statement. Borrows, because binding copies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(&'a str),
+    /// Stored as lower-case text.
+    Id(Uuid),
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match *self {
+            Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Value::Int(number) => ToSqlOutput::Borrowed(ValueRef::Integer(number)),
+            Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Value::Id(id) => ToSqlOutput::Owned(Owned::Text(id.to_string())),
+        })
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Value::Int(value)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(value: u32) -> Self {
+        Value::Int(i64::from(value))
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Value::Int(i64::from(value))
+    }
+}
+
+impl From<Timestamp> for Value<'_> {
+    fn from(value: Timestamp) -> Self {
+        Value::Int(value.unix_ms())
+    }
+}
+
+impl From<Uuid> for Value<'_> {
+    fn from(value: Uuid) -> Self {
+        Value::Id(value)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Value::Text(value)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(value: &'a String) -> Self {
+        Value::Text(value)
+    }
+}
+
+impl<'a, T> From<&'a Option<T>> for Value<'a>
+where
+    &'a T: Into<Value<'a>>,
+{
+    fn from(value: &'a Option<T>) -> Self {
+        value.as_ref().map_or(Value::Null, Into::into)
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+macro_rules! ids_as_values {
+    ($($name:ident)*) => {$(
+        impl From<$name> for Value<'_> {
+            fn from(id: $name) -> Self {
+                Value::Id(id.0)
+            }
+        }
+
+        impl Column for $name {
+            fn read(value: ValueRef<'_>) -> Option<Self> {
+                Uuid::read(value).map($name)
+            }
+        }
+    )*};
+}
+ids_as_values!(UserId PlanId TokenId WorkspaceId FileId ChatId MessageId ResponseId ModelId NodeId);
+
+/// A type that a column can hold.
+pub(crate) trait Column: Sized {
+    /// The value, or none when the column holds something else, which means a damaged row.
+    fn read(value: ValueRef<'_>) -> Option<Self>;
+}
+
+impl Column for i64 {
+    fn read(value: ValueRef<'_>) -> Option<i64> {
+        value.as_i64().ok()
+    }
+}
+
+impl Column for u32 {
+    fn read(value: ValueRef<'_>) -> Option<u32> {
+        u32::try_from(value.as_i64().ok()?).ok()
+    }
+}
+
+impl Column for u64 {
+    fn read(value: ValueRef<'_>) -> Option<u64> {
+        u64::try_from(value.as_i64().ok()?).ok()
+    }
+}
+
+impl Column for bool {
+    fn read(value: ValueRef<'_>) -> Option<bool> {
+        value.as_i64().ok().map(|number| number != 0)
+    }
+}
+
+impl Column for String {
+    fn read(value: ValueRef<'_>) -> Option<String> {
+        value.as_str().ok().map(str::to_owned)
+    }
+}
+
+impl Column for Timestamp {
+    fn read(value: ValueRef<'_>) -> Option<Timestamp> {
+        value.as_i64().ok().map(Timestamp::from_unix_ms)
+    }
+}
+
+impl Column for Uuid {
+    fn read(value: ValueRef<'_>) -> Option<Uuid> {
+        Uuid::try_parse(value.as_str().ok()?).ok()
+    }
+}
+
+impl<T: Column> Column for Option<T> {
+    fn read(value: ValueRef<'_>) -> Option<Option<T>> {
+        match value {
+            ValueRef::Null => Some(None),
+            value => T::read(value).map(Some),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+DROP TABLE access_tokens;
+DROP TABLE users;
+DROP TABLE plans;

@@ -1,0 +1,3 @@
+DROP TABLE files;
+DROP TABLE workspace_members;
+DROP TABLE workspaces;

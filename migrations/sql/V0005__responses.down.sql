@@ -1,0 +1,3 @@
+DROP TABLE response_events;
+DROP TABLE responses;
+DROP TABLE nodes;
