@@ -3,7 +3,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod base;
+mod entity;
 mod provider;
+mod repo;
 mod storage;
 
 pub use base::{

@@ -1,10 +1,10 @@
 //! Who acts, and which rows that lets them touch.
 
-use super::id::{ChatId, UserId};
+use super::id::UserId;
 
 /// Whoever makes a call. Only authentication makes one; services take it by reference and turn it
 /// into the scope that stands in every SQL statement on user data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor {
     scope: Scope,
     is_admin: bool,
@@ -17,9 +17,6 @@ pub(crate) enum Scope {
     Operator,
     /// What the user owns, and what the workspaces they are a member of hold.
     User(UserId),
-    /// One chat, read only, by a share link.
-    #[expect(dead_code, reason = "share links make these; the predicates know them from the first migration")]
-    Share(ChatId),
 }
 
 impl Actor {
@@ -36,7 +33,7 @@ impl Actor {
     pub fn user_id(&self) -> Option<UserId> {
         match self.scope {
             Scope::User(id) => Some(id),
-            Scope::Operator | Scope::Share(_) => None,
+            Scope::Operator => None,
         }
     }
 

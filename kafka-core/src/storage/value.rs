@@ -68,12 +68,9 @@ impl<'a> From<&'a String> for Value<'a> {
     }
 }
 
-impl<'a, T> From<&'a Option<T>> for Value<'a>
-where
-    &'a T: Into<Value<'a>>,
-{
-    fn from(value: &'a Option<T>) -> Self {
-        value.as_ref().map_or(Value::Null, Into::into)
+impl<'a> From<&'a Option<String>> for Value<'a> {
+    fn from(value: &'a Option<String>) -> Self {
+        value.as_deref().map_or(Value::Null, Value::Text)
     }
 }
 
@@ -92,8 +89,8 @@ macro_rules! ids_as_values {
         }
 
         impl Column for $name {
-            fn read(value: ValueRef<'_>) -> Option<Self> {
-                Uuid::read(value).map($name)
+            fn from_text(text: &str) -> Option<Self> {
+                Uuid::from_text(text).map($name)
             }
         }
     )*};
@@ -103,7 +100,14 @@ ids_as_values!(UserId PlanId TokenId WorkspaceId FileId ChatId MessageId Respons
 /// A type that a column can hold.
 pub(crate) trait Column: Sized {
     /// The value, or none when the column holds something else, which means a damaged row.
-    fn read(value: ValueRef<'_>) -> Option<Self>;
+    fn read(value: ValueRef<'_>) -> Option<Self> {
+        Self::from_text(value.as_str().ok()?)
+    }
+
+    /// The value of a text column, for types that are stored as text.
+    fn from_text(_text: &str) -> Option<Self> {
+        None
+    }
 }
 
 impl Column for i64 {
@@ -131,8 +135,8 @@ impl Column for bool {
 }
 
 impl Column for String {
-    fn read(value: ValueRef<'_>) -> Option<String> {
-        value.as_str().ok().map(str::to_owned)
+    fn from_text(text: &str) -> Option<String> {
+        Some(text.to_owned())
     }
 }
 
@@ -143,8 +147,8 @@ impl Column for Timestamp {
 }
 
 impl Column for Uuid {
-    fn read(value: ValueRef<'_>) -> Option<Uuid> {
-        Uuid::try_parse(value.as_str().ok()?).ok()
+    fn from_text(text: &str) -> Option<Uuid> {
+        Uuid::try_parse(text).ok()
     }
 }
 

@@ -1,0 +1,126 @@
+//! What happens while an answer runs.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{response::Response, word::words};
+
+words! {
+    /// What an event tells; the word is the SSE event name.
+    EventKind {
+        /// The answer was accepted; `{response}`.
+        Started = "response.started",
+        /// A piece of text; `{text}`.
+        Delta = "message.delta",
+        /// A piece of the model's reasoning; `{text}`.
+        Reasoning = "message.reasoning",
+        /// Work other than text has begun; `{name}`.
+        Stage = "stage",
+        /// Tokens spent; `{tokens_prompt, tokens_completion, tokens_total}`.
+        Usage = "usage",
+        /// The model came to its end; `{response}`.
+        Completed = "response.completed",
+        /// The endpoint refused or failed; `{response}`.
+        Failed = "response.failed",
+        /// Someone stopped it; `{response}`.
+        Cancelled = "response.cancelled",
+        /// It was cut off; `{response}`.
+        Interrupted = "response.interrupted",
+    }
+}
+
+impl EventKind {
+    /// Whether nothing follows it.
+    #[must_use]
+    pub fn is_last(self) -> bool {
+        matches!(
+            self,
+            EventKind::Completed | EventKind::Failed | EventKind::Cancelled | EventKind::Interrupted
+        )
+    }
+}
+
+/// One event of an answer, as it is stored and sent. Clones share the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number, from 1 without a gap.
+    pub seq: u64,
+    /// What it tells.
+    pub kind: EventKind,
+    /// Its JSON, without line ends.
+    pub data: Arc<str>,
+}
+
+/// One event of an answer, decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TurnEvent {
+    /// The answer was accepted.
+    Started(Box<Response>),
+    /// A piece of text; never empty.
+    Delta(String),
+    /// A piece of the model's reasoning; never empty.
+    Reasoning(String),
+    /// Work other than text has begun.
+    Stage(String),
+    /// Tokens spent: sent, answered, both.
+    Usage {
+        /// Tokens sent.
+        tokens_prompt: u64,
+        /// Tokens answered.
+        tokens_completion: u64,
+        /// Both.
+        tokens_total: u64,
+    },
+    /// The end, whatever it was; see [`Response::status`].
+    Finished(Box<Response>),
+}
+
+#[derive(Deserialize)]
+struct OfText {
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct OfName {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct OfUsage {
+    tokens_prompt: u64,
+    tokens_completion: u64,
+    tokens_total: u64,
+}
+
+#[derive(Deserialize)]
+struct OfResponse {
+    response: Box<Response>,
+}
+
+impl Event {
+    /// The event's content.
+    ///
+    /// # Errors
+    /// When the stored text is not of the form that its kind has, which means a damaged row.
+    pub fn decode(&self) -> Result<TurnEvent, serde_json::Error> {
+        let data = &*self.data;
+        Ok(match self.kind {
+            EventKind::Started => TurnEvent::Started(serde_json::from_str::<OfResponse>(data)?.response),
+            EventKind::Delta => TurnEvent::Delta(serde_json::from_str::<OfText>(data)?.text),
+            EventKind::Reasoning => TurnEvent::Reasoning(serde_json::from_str::<OfText>(data)?.text),
+            EventKind::Stage => TurnEvent::Stage(serde_json::from_str::<OfName>(data)?.name),
+            EventKind::Usage => {
+                let usage: OfUsage = serde_json::from_str(data)?;
+                TurnEvent::Usage {
+                    tokens_prompt: usage.tokens_prompt,
+                    tokens_completion: usage.tokens_completion,
+                    tokens_total: usage.tokens_total,
+                }
+            }
+            EventKind::Completed | EventKind::Failed | EventKind::Cancelled | EventKind::Interrupted => {
+                TurnEvent::Finished(serde_json::from_str::<OfResponse>(data)?.response)
+            }
+        })
+    }
+}

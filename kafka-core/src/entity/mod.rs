@@ -1,0 +1,11 @@
+//! The nouns: plain data, one noun a file. Serialised, they are what clients see.
+
+pub(crate) mod chat;
+pub(crate) mod event;
+pub(crate) mod message;
+pub(crate) mod model;
+pub(crate) mod response;
+pub(crate) mod token;
+pub(crate) mod user;
+pub(crate) mod word;
+pub(crate) mod workspace;

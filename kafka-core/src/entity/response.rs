@@ -1,0 +1,109 @@
+//! The stored record of one answer.
+
+use serde::{Deserialize, Serialize};
+
+use super::{message::Message, word::words};
+use crate::{
+    base::{
+        id::{ChatId, MessageId, ResponseId},
+        time::Timestamp,
+    },
+    provider::api::Params,
+};
+
+words! {
+    /// What became of an answer.
+    ResponseStatus {
+        /// It runs, or waits for its turn.
+        Streaming = "streaming",
+        /// The model came to its end.
+        Completed = "completed",
+        /// The endpoint, or this system, went away in the middle.
+        Interrupted = "interrupted",
+        /// The endpoint refused, failed or took too long.
+        Failed = "failed",
+        /// Someone stopped it.
+        Cancelled = "cancelled",
+    }
+}
+
+/// The record of one answer: kept when it fails, too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// Its id.
+    pub id: ResponseId,
+    /// The assistant's message that holds the text.
+    pub message_id: MessageId,
+    /// The chat.
+    pub chat_id: ChatId,
+    /// What became of it.
+    pub status: ResponseStatus,
+    /// The model that answered, as the endpoint names it; until it does, the one asked for.
+    pub model_used: String,
+    /// The provider that spoke to it.
+    pub provider: String,
+    /// Why the model ended, in the endpoint's word.
+    pub finish_reason: Option<String>,
+    /// Tokens sent.
+    pub tokens_prompt: Option<u64>,
+    /// Tokens answered.
+    pub tokens_completion: Option<u64>,
+    /// Both.
+    pub tokens_total: Option<u64>,
+    /// Whether the counts are this system's estimate, because the endpoint gave none.
+    pub usage_estimated: bool,
+    /// From asking to the first token, in milliseconds.
+    pub first_token_ms: Option<u64>,
+    /// From asking to the end, in milliseconds.
+    pub completion_time_ms: Option<u64>,
+    /// Why it failed.
+    pub error: Option<ResponseError>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+}
+
+/// Why an answer failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseError {
+    /// A stable code, for example `provider_unreachable`.
+    pub code: String,
+    /// One sentence.
+    pub detail: String,
+}
+
+/// What to answer, and how.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct AnswerRequest {
+    /// The user's text, stored first. Without it, the user message `parent_id` is answered again.
+    #[serde(default)]
+    pub content: Option<String>,
+    /// The model; without it the chat's default, the owner's, the shared one, `echo`.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// With content: the message to put it under (absent is the end of the active branch, `null` a new
+    /// root). Without: the user message to answer (absent is the last one of the active branch).
+    #[serde(default, deserialize_with = "crate::base::patch::nullable")]
+    pub parent_id: Option<Option<MessageId>>,
+    /// Sampling parameters that replace the model's one by one.
+    #[serde(default)]
+    pub params: Option<Params>,
+}
+
+impl AnswerRequest {
+    /// Asks this at the end of the active branch.
+    #[must_use]
+    pub fn text(content: impl Into<String>) -> AnswerRequest {
+        AnswerRequest { content: Some(content.into()), ..AnswerRequest::default() }
+    }
+}
+
+/// A finished answer with the messages it belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The message that was answered.
+    pub user_message: Message,
+    /// The answer.
+    pub message: Message,
+    /// Its record.
+    pub response: Response,
+}

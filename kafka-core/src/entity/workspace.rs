@@ -1,0 +1,41 @@
+//! Groups of chats and files.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{
+    id::{UserId, WorkspaceId},
+    time::Timestamp,
+};
+
+/// A group of chats and files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// What it is called.
+    pub name: String,
+    /// Whose it is; none when it was made without an account.
+    pub owner_id: Option<UserId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a new workspace is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct NewWorkspace {
+    /// At most 255 characters.
+    pub name: String,
+    /// Whose it shall be. Only the operator may name someone else.
+    #[serde(default)]
+    pub owner_id: Option<UserId>,
+}
+
+/// Changes to a workspace. What is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct WorkspacePatch {
+    /// A new name.
+    #[serde(default)]
+    pub name: Option<String>,
+}

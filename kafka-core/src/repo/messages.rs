@@ -1,0 +1,275 @@
+//! The table `messages`: a tree for each chat, of which one branch is active.
+//!
+//! `on_branch` marks the messages between a root and the active leaf, so that reading that branch in
+//! order is one walk of an index, wherever the page lies. [`activate`] keeps it true.
+
+use serde_json::Value as Json;
+
+use super::{params, responses, scope, scoped};
+use crate::{
+    base::{
+        actor::Scope,
+        error::Result,
+        id::{ChatId, MessageId, UserId},
+        time::Timestamp,
+    },
+    entity::message::{Message, MessageStatus, Role},
+    storage::{Conn, Row, Tx, sql::statements},
+};
+
+const COLUMNS: &str = "m.number, m.id, m.chat_id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
+     m.model, m.status, m.token_count, m.created_at, m.updated_at, ";
+const FROM: &str =
+    " FROM chats c JOIN messages m ON m.chat_id = c.id LEFT JOIN responses r ON r.message_id = m.id ";
+
+fn read(row: &mut Row<'_>) -> Result<Message> {
+    let mut message = Message {
+        number: row.next()?,
+        id: row.next()?,
+        chat_id: row.next()?,
+        seq: row.next()?,
+        parent_id: row.next()?,
+        role: row.next()?,
+        kind: row.next()?,
+        content: row.next()?,
+        parts: row.next_json()?,
+        model: row.next()?,
+        status: row.next()?,
+        token_count: row.next()?,
+        created_at: row.next()?,
+        updated_at: row.next()?,
+        response: None,
+    };
+    message.response = responses::read_joined(row)?;
+    Ok(message)
+}
+
+const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
+
+statements! {
+    INSERT = ["INSERT INTO messages (id, chat_id, seq, parent_id, user_id, role, type, content, parts, model, status, \
+        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)"];
+    NUMBER = ["SELECT m.number FROM messages m WHERE m.id = $1"];
+    GET = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_READ];
+    GET_FOR_WRITING = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_WRITE];
+    BRANCH_BEFORE = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
+        " AND m.seq < $4 ORDER BY m.seq DESC LIMIT $5"];
+    BRANCH_AFTER = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
+        " AND m.seq > $4 ORDER BY m.seq LIMIT $5"];
+    BRANCH_COUNT = ["SELECT COUNT(*) FROM chats c JOIN messages m ON m.chat_id = c.id", BRANCH, scope::CHAT_READ];
+    BRANCH_NUMBERED = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
+        " ORDER BY m.seq LIMIT $4 OFFSET $5"];
+    LAST_OF_USER = ["SELECT m.id FROM chats c JOIN messages m ON m.chat_id = c.id", BRANCH, scope::CHAT_WRITE,
+        " AND m.role = 'user' ORDER BY m.seq DESC LIMIT 1"];
+    PLACE = ["SELECT m.seq, m.parent_id, m.on_branch FROM messages m WHERE m.id = $1 AND m.chat_id = $2"];
+    LEAVE_BRANCH = ["UPDATE messages SET on_branch = 0 WHERE chat_id = $1 AND on_branch = 1 AND seq > $2"];
+    JOIN_BRANCH = ["UPDATE messages SET on_branch = 1 WHERE id = $1"];
+    /// The ancestors of a message, nearest first, itself included. It walks parents, not the active
+    /// branch, because an answer may have waited while another branch became active.
+    ANCESTORS = ["WITH RECURSIVE line (id, depth) AS (SELECT CAST($1 AS TEXT), CAST(0 AS BIGINT) UNION ALL \
+        SELECT m.parent_id, line.depth + 1 FROM line JOIN messages m ON m.id = line.id \
+        WHERE m.parent_id IS NOT NULL AND line.depth < $2) \
+        SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM line JOIN messages m \
+        ON m.id = line.id ORDER BY line.depth"];
+    UPDATE_CONTENT = ["UPDATE messages SET content = $2, updated_at = $3 WHERE id = $1"];
+    FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
+        token_count = $7, updated_at = $8 WHERE id = $1"];
+    ADOPT_CHILDREN = ["UPDATE messages SET parent_id = $2 WHERE parent_id = $1"];
+    DELETE = ["DELETE FROM messages WHERE id = $1"];
+}
+
+/// What is stored of a new message.
+pub(crate) struct NewRow<'a> {
+    pub(crate) id: MessageId,
+    pub(crate) chat_id: ChatId,
+    pub(crate) seq: i64,
+    pub(crate) parent_id: Option<MessageId>,
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) role: Role,
+    pub(crate) kind: &'a str,
+    pub(crate) content: &'a str,
+    pub(crate) parts: Option<&'a Json>,
+    pub(crate) model: Option<&'a str>,
+    pub(crate) status: MessageStatus,
+    pub(crate) created_at: Timestamp,
+}
+
+/// Stores a message and returns its number.
+pub(crate) fn insert(tx: &Tx<'_>, row: &NewRow<'_>) -> Result<i64> {
+    let parts = row.parts.map(Json::to_string);
+    tx.execute(
+        &INSERT,
+        params![
+            row.id,
+            row.chat_id,
+            row.seq,
+            row.parent_id,
+            row.user_id,
+            row.role,
+            row.kind,
+            row.content,
+            &parts,
+            row.model,
+            row.status,
+            row.created_at
+        ],
+    )?;
+    Ok(tx.first(&NUMBER, params![row.id], |row| row.next())?.unwrap_or_default())
+}
+
+pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: MessageId) -> Result<Option<Message>> {
+    conn.first(&GET, scoped![scope, id], read)
+}
+
+/// As [`find`], but only what the scope may change.
+pub(crate) fn find_for_writing(conn: &Conn<'_>, scope: Scope, id: MessageId) -> Result<Option<Message>> {
+    conn.first(&GET_FOR_WRITING, scoped![scope, id], read)
+}
+
+/// The messages of the active branch before `seq`, newest first.
+pub(crate) fn branch_before(
+    conn: &Conn<'_>,
+    scope: Scope,
+    chat: ChatId,
+    seq: i64,
+    limit: u32,
+) -> Result<Vec<Message>> {
+    conn.all(&BRANCH_BEFORE, scoped![scope, chat, seq, limit], read)
+}
+
+/// The messages of the active branch after `seq`, oldest first.
+pub(crate) fn branch_after(
+    conn: &Conn<'_>,
+    scope: Scope,
+    chat: ChatId,
+    seq: i64,
+    limit: u32,
+) -> Result<Vec<Message>> {
+    conn.all(&BRANCH_AFTER, scoped![scope, chat, seq, limit], read)
+}
+
+pub(crate) fn branch_count(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Result<u64> {
+    Ok(conn.first(&BRANCH_COUNT, scoped![scope, chat], |row| row.next())?.unwrap_or(0))
+}
+
+/// A stretch of the active branch from an offset, oldest first.
+pub(crate) fn branch_numbered(
+    conn: &Conn<'_>,
+    scope: Scope,
+    chat: ChatId,
+    limit: u32,
+    offset: i64,
+) -> Result<Vec<Message>> {
+    conn.all(&BRANCH_NUMBERED, scoped![scope, chat, limit, offset], read)
+}
+
+/// The last message of a user on the active branch.
+pub(crate) fn last_of_user(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Result<Option<MessageId>> {
+    conn.first(&LAST_OF_USER, scoped![scope, chat], |row| row.next())
+}
+
+/// Where a message stands in its chat's tree.
+struct Position {
+    seq: i64,
+    parent_id: Option<MessageId>,
+    on_branch: bool,
+}
+
+fn position(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Result<Option<Position>> {
+    conn.first(&PLACE, params![id, chat], |row| {
+        Ok(Position { seq: row.next()?, parent_id: row.next()?, on_branch: row.next()? })
+    })
+}
+
+/// Whether the message stands in the chat.
+pub(crate) fn is_in_chat(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Result<bool> {
+    Ok(position(conn, chat, id)?.is_some())
+}
+
+/// Makes the branch from a root to `leaf` the active one; none makes no message active.
+///
+/// Costs one look-up for each message that joins and one update for each that joins or leaves.
+pub(crate) fn activate(tx: &Tx<'_>, chat: ChatId, leaf: Option<MessageId>) -> Result<()> {
+    let mut joining = Vec::new();
+    let mut fork_seq = 0;
+    let mut next = leaf;
+    while let Some(id) = next {
+        let Some(position) = position(tx, chat, id)? else { break };
+        if position.on_branch {
+            fork_seq = position.seq;
+            break;
+        }
+        joining.push(id);
+        next = position.parent_id;
+    }
+    tx.execute(&LEAVE_BRANCH, params![chat, fork_seq])?;
+    for id in joining {
+        tx.execute(&JOIN_BRANCH, params![id])?;
+    }
+    Ok(())
+}
+
+/// A message as a model sees it.
+pub(crate) struct Line {
+    pub(crate) id: MessageId,
+    pub(crate) role: Role,
+    pub(crate) content: String,
+    pub(crate) provider_data: Option<Json>,
+    pub(crate) status: MessageStatus,
+    pub(crate) parent_id: Option<MessageId>,
+}
+
+/// The message and its nearest `limit` ancestors, nearest first.
+pub(crate) fn ancestors(conn: &Conn<'_>, id: MessageId, limit: u32) -> Result<Vec<Line>> {
+    conn.all(&ANCESTORS, params![id, limit], |row| {
+        Ok(Line {
+            id: row.next()?,
+            role: row.next()?,
+            content: row.next()?,
+            provider_data: row.next_json()?,
+            status: row.next()?,
+            parent_id: row.next()?,
+        })
+    })
+}
+
+pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Timestamp) -> Result<()> {
+    tx.execute(&UPDATE_CONTENT, params![id, content, now])?;
+    Ok(())
+}
+
+/// What an answer came to.
+pub(crate) struct Finished<'a> {
+    pub(crate) content: &'a str,
+    pub(crate) parts: Option<&'a Json>,
+    pub(crate) provider_data: Option<&'a Json>,
+    pub(crate) model: &'a str,
+    pub(crate) status: MessageStatus,
+    pub(crate) token_count: Option<i64>,
+}
+
+pub(crate) fn finish(tx: &Tx<'_>, id: MessageId, finished: &Finished<'_>, now: Timestamp) -> Result<()> {
+    let parts = finished.parts.map(Json::to_string);
+    let provider_data = finished.provider_data.map(Json::to_string);
+    tx.execute(
+        &FINISH,
+        params![
+            id,
+            finished.content,
+            &parts,
+            &provider_data,
+            finished.model,
+            finished.status,
+            finished.token_count,
+            now
+        ],
+    )?;
+    Ok(())
+}
+
+/// Deletes a message; its children follow its parent from then on.
+pub(crate) fn delete(tx: &Tx<'_>, id: MessageId, parent: Option<MessageId>) -> Result<()> {
+    tx.execute(&ADOPT_CHILDREN, params![id, parent])?;
+    tx.execute(&DELETE, params![id])?;
+    Ok(())
+}

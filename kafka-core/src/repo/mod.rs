@@ -1,0 +1,46 @@
+//! All SQL on the product's tables: one file a table, reads on a [`Conn`](crate::storage::Conn),
+//! writes on a [`Tx`](crate::storage::Tx). No rules.
+
+pub(crate) mod access_tokens;
+pub(crate) mod chats;
+pub(crate) mod idempotency_keys;
+pub(crate) mod messages;
+pub(crate) mod models;
+pub(crate) mod response_events;
+pub(crate) mod responses;
+pub(crate) mod scope;
+pub(crate) mod users;
+pub(crate) mod workspaces;
+
+/// Every statement of this floor.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql::Statement> {
+    [
+        access_tokens::ALL,
+        chats::ALL,
+        idempotency_keys::ALL,
+        messages::ALL,
+        models::ALL,
+        response_events::ALL,
+        responses::ALL,
+        users::ALL,
+        workspaces::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// The parameters of a statement, each turned into a [`Value`](crate::storage::Value).
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { &[$($crate::storage::Value::from($value)),*] };
+}
+pub(crate) use params;
+
+/// The parameters of a statement with a scope predicate: `$1` and `$2` are the scope's.
+macro_rules! scoped {
+    ($scope:expr $(, $value:expr)* $(,)?) => {
+        &[$scope.user(), $scope.reach() $(, $crate::storage::Value::from($value))*]
+    };
+}
+pub(crate) use scoped;

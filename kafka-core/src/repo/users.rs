@@ -1,0 +1,137 @@
+//! The table `users`, with the names of `plans`.
+
+use super::{params, scope, scoped};
+use crate::{
+    base::{actor::Scope, error::Result, id::UserId, secret::Secret, time::Timestamp},
+    entity::user::User,
+    storage::{Conn, Row, Tx, sql::statements},
+};
+
+const COLUMNS: &str = "u.id, u.email, u.username, u.full_name, u.is_active, u.is_admin, p.name, \
+     u.total_tokens_used, u.created_at, u.updated_at";
+
+fn read(row: &mut Row<'_>) -> Result<User> {
+    Ok(User {
+        id: row.next()?,
+        email: row.next()?,
+        username: row.next()?,
+        full_name: row.next()?,
+        is_active: row.next()?,
+        is_admin: row.next()?,
+        plan: row.next()?,
+        total_tokens_used: row.next()?,
+        created_at: row.next()?,
+        updated_at: row.next()?,
+    })
+}
+
+statements! {
+    INSERT = ["INSERT INTO users (id, email, username, full_name, hashed_password, is_admin, plan_id, \
+        created_at, updated_at) SELECT $1, $2, $3, $4, $5, $6, p.id, $7, $7 FROM plans p WHERE p.name = 'free'"];
+    GET = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id WHERE u.id = $3 AND ", scope::USER];
+    /// For authentication, which comes before there is a scope.
+    FIND_BY_EMAIL = ["SELECT ", COLUMNS, ", u.hashed_password FROM users u JOIN plans p ON p.id = u.plan_id \
+        WHERE lower(u.email) = lower($1)"];
+    FIND_BY_USERNAME = ["SELECT ", COLUMNS, ", u.hashed_password FROM users u JOIN plans p ON p.id = u.plan_id \
+        WHERE lower(u.username) = lower($1)"];
+    PASSWORD = ["SELECT u.hashed_password FROM users u WHERE u.id = $3 AND ", scope::USER];
+    ANY_ADMIN = ["SELECT 1 FROM users WHERE is_admin = 1 LIMIT 1"];
+    LIST = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id \
+        WHERE (u.created_at, u.id) > ($3, $4) AND ", scope::USER, " ORDER BY u.created_at, u.id LIMIT $5"];
+    LIST_BACK = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id \
+        WHERE (u.created_at, u.id) < ($3, $4) AND ", scope::USER, " ORDER BY u.created_at DESC, u.id DESC LIMIT $5"];
+    UPDATE = ["UPDATE users AS u SET email = $4, username = $5, full_name = $6, updated_at = $7 \
+        WHERE u.id = $3 AND ", scope::USER];
+    SET_PASSWORD = ["UPDATE users AS u SET hashed_password = $4, updated_at = $5 WHERE u.id = $3 AND ", scope::USER];
+    SET_LAST_LOGIN = ["UPDATE users SET last_login_at = $2 WHERE id = $1"];
+    DELETE = ["DELETE FROM users AS u WHERE u.id = $3 AND ", scope::USER];
+}
+
+/// What authentication needs to know of an account.
+pub(crate) struct Account {
+    pub(crate) user: User,
+    pub(crate) hashed_password: Option<Secret<String>>,
+}
+
+fn read_account(row: &mut Row<'_>) -> Result<Account> {
+    Ok(Account { user: read(row)?, hashed_password: row.next::<Option<String>>()?.map(Secret::new) })
+}
+
+pub(crate) fn insert(tx: &Tx<'_>, user: &User, hashed_password: Option<&Secret<String>>) -> Result<()> {
+    let password = hashed_password.map(|hash| hash.expose().as_str());
+    tx.execute(
+        &INSERT,
+        params![
+            user.id,
+            &user.email,
+            &user.username,
+            &user.full_name,
+            password,
+            user.is_admin,
+            user.created_at
+        ],
+    )?;
+    Ok(())
+}
+
+pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: UserId) -> Result<Option<User>> {
+    conn.first(&GET, scoped![scope, id], read)
+}
+
+pub(crate) fn find_by_email(conn: &Conn<'_>, email: &str) -> Result<Option<Account>> {
+    conn.first(&FIND_BY_EMAIL, params![email], read_account)
+}
+
+pub(crate) fn find_by_username(conn: &Conn<'_>, username: &str) -> Result<Option<Account>> {
+    conn.first(&FIND_BY_USERNAME, params![username], read_account)
+}
+
+pub(crate) fn password(conn: &Conn<'_>, scope: Scope, id: UserId) -> Result<Option<Secret<String>>> {
+    let hash = conn.first(&PASSWORD, scoped![scope, id], |row| row.next::<Option<String>>())?;
+    Ok(hash.flatten().map(Secret::new))
+}
+
+pub(crate) fn any_admin(conn: &Conn<'_>) -> Result<bool> {
+    Ok(conn.first(&ANY_ADMIN, params![], |row| row.next::<i64>())?.is_some())
+}
+
+/// Those made after the key, oldest first.
+pub(crate) fn list(conn: &Conn<'_>, scope: Scope, after: (Timestamp, &str), limit: u32) -> Result<Vec<User>> {
+    conn.all(&LIST, scoped![scope, after.0, after.1, limit], read)
+}
+
+/// Those made before the key, newest first.
+pub(crate) fn list_back(
+    conn: &Conn<'_>,
+    scope: Scope,
+    before: (Timestamp, &str),
+    limit: u32,
+) -> Result<Vec<User>> {
+    conn.all(&LIST_BACK, scoped![scope, before.0, before.1, limit], read)
+}
+
+pub(crate) fn update(tx: &Tx<'_>, scope: Scope, user: &User) -> Result<()> {
+    let values = scoped![scope, user.id, &user.email, &user.username, &user.full_name, user.updated_at];
+    tx.execute(&UPDATE, values)?;
+    Ok(())
+}
+
+pub(crate) fn set_password(
+    tx: &Tx<'_>,
+    scope: Scope,
+    id: UserId,
+    hash: &Secret<String>,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(&SET_PASSWORD, scoped![scope, id, hash.expose(), now])?;
+    Ok(())
+}
+
+pub(crate) fn set_last_login(tx: &Tx<'_>, id: UserId, now: Timestamp) -> Result<()> {
+    tx.execute(&SET_LAST_LOGIN, params![id, now])?;
+    Ok(())
+}
+
+pub(crate) fn delete(tx: &Tx<'_>, scope: Scope, id: UserId) -> Result<bool> {
+    Ok(tx.execute(&DELETE, scoped![scope, id])? > 0)
+}

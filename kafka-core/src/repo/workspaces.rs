@@ -1,0 +1,92 @@
+//! The tables `workspaces` and `workspace_members`.
+
+use super::{params, scope, scoped};
+use crate::{
+    base::{actor::Scope, error::Result, id::WorkspaceId, time::Timestamp},
+    entity::workspace::Workspace,
+    storage::{Conn, Row, Tx, sql::statements},
+};
+
+const COLUMNS: &str = "w.id, w.name, w.owner_id, w.created_at, w.updated_at";
+
+fn read(row: &mut Row<'_>) -> Result<Workspace> {
+    Ok(Workspace {
+        id: row.next()?,
+        name: row.next()?,
+        owner_id: row.next()?,
+        created_at: row.next()?,
+        updated_at: row.next()?,
+    })
+}
+
+statements! {
+    INSERT = ["INSERT INTO workspaces (id, name, owner_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)"];
+    GET = ["SELECT ", COLUMNS, " FROM workspaces w WHERE w.id = $3 AND ", scope::WORKSPACE_READ];
+    FILLABLE = ["SELECT 1 FROM workspaces w WHERE w.id = $3 AND ", scope::WORKSPACE_FILL];
+    LIST = ["SELECT ", COLUMNS, " FROM workspaces w WHERE (w.created_at, w.id) > ($3, $4) AND ",
+        scope::WORKSPACE_READ, " ORDER BY w.created_at, w.id LIMIT $5"];
+    LIST_BACK = ["SELECT ", COLUMNS, " FROM workspaces w WHERE (w.created_at, w.id) < ($3, $4) AND ",
+        scope::WORKSPACE_READ, " ORDER BY w.created_at DESC, w.id DESC LIMIT $5"];
+    COUNT = ["SELECT COUNT(*) FROM workspaces w WHERE ", scope::WORKSPACE_READ];
+    LIST_NUMBERED = ["SELECT ", COLUMNS, " FROM workspaces w WHERE ", scope::WORKSPACE_READ,
+        " ORDER BY w.created_at, w.id LIMIT $3 OFFSET $4"];
+    UPDATE = ["UPDATE workspaces AS w SET name = $4, updated_at = $5 WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
+    DELETE = ["DELETE FROM workspaces AS w WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
+}
+
+pub(crate) fn insert(tx: &Tx<'_>, workspace: &Workspace) -> Result<()> {
+    let values = params![workspace.id, &workspace.name, workspace.owner_id, workspace.created_at];
+    tx.execute(&INSERT, values)?;
+    Ok(())
+}
+
+pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: WorkspaceId) -> Result<Option<Workspace>> {
+    conn.first(&GET, scoped![scope, id], read)
+}
+
+/// Whether chats and files may be put into it.
+pub(crate) fn is_fillable(conn: &Conn<'_>, scope: Scope, id: WorkspaceId) -> Result<bool> {
+    Ok(conn.first(&FILLABLE, scoped![scope, id], |row| row.next::<i64>())?.is_some())
+}
+
+/// Those made after the key, oldest first.
+pub(crate) fn list(
+    conn: &Conn<'_>,
+    scope: Scope,
+    after: (Timestamp, &str),
+    limit: u32,
+) -> Result<Vec<Workspace>> {
+    conn.all(&LIST, scoped![scope, after.0, after.1, limit], read)
+}
+
+/// Those made before the key, newest first.
+pub(crate) fn list_back(
+    conn: &Conn<'_>,
+    scope: Scope,
+    before: (Timestamp, &str),
+    limit: u32,
+) -> Result<Vec<Workspace>> {
+    conn.all(&LIST_BACK, scoped![scope, before.0, before.1, limit], read)
+}
+
+pub(crate) fn count(conn: &Conn<'_>, scope: Scope) -> Result<u64> {
+    Ok(conn.first(&COUNT, scoped![scope], |row| row.next())?.unwrap_or(0))
+}
+
+pub(crate) fn list_numbered(
+    conn: &Conn<'_>,
+    scope: Scope,
+    limit: u32,
+    offset: i64,
+) -> Result<Vec<Workspace>> {
+    conn.all(&LIST_NUMBERED, scoped![scope, limit, offset], read)
+}
+
+pub(crate) fn update(tx: &Tx<'_>, scope: Scope, workspace: &Workspace) -> Result<bool> {
+    let values = scoped![scope, workspace.id, &workspace.name, workspace.updated_at];
+    Ok(tx.execute(&UPDATE, values)? > 0)
+}
+
+pub(crate) fn delete(tx: &Tx<'_>, scope: Scope, id: WorkspaceId) -> Result<bool> {
+    Ok(tx.execute(&DELETE, scoped![scope, id])? > 0)
+}
