@@ -142,7 +142,10 @@ impl<'r> Row<'r> {
             Error::new(
                 ErrorKind::Corrupt,
                 "row_unreadable",
-                format!("A row that {} read holds JSON of the wrong form; run `kafka doctor`.", self.statement.name),
+                format!(
+                    "A row that {} read holds JSON of the wrong form; run `kafka doctor`.",
+                    self.statement.name
+                ),
             )
             .with_source(error)
         })

@@ -44,10 +44,12 @@ pub(super) fn classify(fault: Fault) -> Error {
             {
                 Error::new(ErrorKind::Conflict, "already_exists", "A row with this value exists already.")
             }
-            ErrorCode::ConstraintViolation
-                if failure.extended_code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY =>
-            {
-                Error::new(ErrorKind::Conflict, "reference_missing", "Something this row names does not exist.")
+            ErrorCode::ConstraintViolation if failure.extended_code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
+                Error::new(
+                    ErrorKind::Conflict,
+                    "reference_missing",
+                    "Something this row names does not exist.",
+                )
             }
             ErrorCode::SystemIoFailure => Error::new(
                 ErrorKind::Storage,

@@ -12,7 +12,10 @@ pub(crate) struct Statement {
     /// With `?n` parameters.
     pub(crate) sqlite: &'static str,
     /// With `$n` parameters.
-    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "prepared on PostgreSQL by a test"))]
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "prepared on PostgreSQL by a test")
+    )]
     pub(crate) postgres: &'static str,
 }
 
