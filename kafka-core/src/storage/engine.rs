@@ -1,0 +1,213 @@
+//! The handle of an open database, and who may use which connection.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use rusqlite::Connection;
+
+use super::{
+    conn::{Conn, Tx},
+    pool::Pool,
+    sqlite,
+    writer::{SharedConnection, Writer},
+};
+use crate::base::{
+    error::Result,
+    limits::Limits,
+    random::{Random, SystemRandom},
+    time::{Clock, SystemClock},
+};
+
+/// Where the database lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In this process's memory; gone when the last handle is.
+    Memory,
+    /// In a file, which is made, with its directory, when it does not exist.
+    File(PathBuf),
+}
+
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Synchronous {
+    /// The disk has it: an acknowledged write survives a power failure.
+    Full,
+    /// The operating system has it: an acknowledged write survives a crash of this process only.
+    Normal,
+}
+
+/// How a database is opened. `Default` is what a server uses.
+#[derive(Clone, Debug)]
+pub(crate) struct StorageOptions {
+    /// The bounds of the write queue.
+    pub(crate) limits: Limits,
+    /// Dates migrations, backups and nodes.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Gives nodes their ids.
+    pub(crate) random: Arc<dyn Random>,
+    /// What a commit waits for. Default `Full`.
+    pub(crate) synchronous: Synchronous,
+    /// Most connections that read at the same time. Default twice the cores, at least 4.
+    pub(crate) read_connections: usize,
+    /// How long a call waits for a lock that another process holds. Default 5 s.
+    pub(crate) busy_timeout: Duration,
+}
+
+impl Default for StorageOptions {
+    fn default() -> StorageOptions {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        StorageOptions {
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            synchronous: Synchronous::Full,
+            read_connections: (2 * cores).max(4),
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// An open database. Clones share it; the last one closes it.
+#[derive(Clone)]
+pub(crate) struct Storage(Arc<Inner>);
+
+struct Inner {
+    place: Place,
+    options: StorageOptions,
+    /// The one connection that writes; in memory, the one that does everything.
+    connection: SharedConnection,
+    /// In a file only.
+    file: Option<File>,
+}
+
+/// What only a database in a file has.
+struct File {
+    writer: Writer,
+    readers: Pool,
+}
+
+impl Storage {
+    /// Opens or makes the database at `place`. The schema is left as it is; see
+    /// [`Migrator`](super::migrate::Migrator).
+    ///
+    /// # Errors
+    /// `Storage` when the file or its directory cannot be read and written, `Incompatible` when it is
+    /// not an SQLite database, `Corrupt` when it is a damaged one, `Busy` when another program keeps it
+    /// locked.
+    pub(crate) fn open(place: Place, options: StorageOptions) -> Result<Storage> {
+        let connection = match &place {
+            Place::Memory => sqlite::open_memory()?,
+            Place::File(path) => sqlite::open_file(path, &options)?,
+        };
+        let connection = SharedConnection::new(connection);
+        let file = match &place {
+            Place::Memory => None,
+            Place::File(path) => {
+                let (path, busy_timeout) = (path.clone(), options.busy_timeout);
+                Some(File {
+                    writer: Writer::start(connection.clone(), &options.limits)?,
+                    readers: Pool::new(options.read_connections, move || {
+                        sqlite::open_reader(&path, busy_timeout)
+                    }),
+                })
+            }
+        };
+        Ok(Storage(Arc::new(Inner { place, options, connection, file })))
+    }
+
+    /// Runs `work` on a connection that cannot write. All it reads is of one moment. It must not call
+    /// this storage again.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+        match &self.0.file {
+            Some(file) => file.readers.read(work),
+            None => self.0.connection.with(|connection| work(&Conn::new(connection))),
+        }
+    }
+
+    /// Runs `work` in a transaction and returns when it is on disk. Calls that come together share a
+    /// commit, and a failing one takes back only what it did itself. `work` may run more than once, so
+    /// ids and times are made before it. It must not call this storage again.
+    ///
+    /// # Errors
+    /// What `work` returns; `Busy` when the queue is full or another process keeps the database locked;
+    /// `Storage` when the disk is full or fails. After an error nothing of `work` is stored.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match &self.0.file {
+            Some(file) => file.writer.write(work),
+            None => self.0.connection.write_alone(&work),
+        }
+    }
+
+    /// Finishes the writes that wait and closes the file. Later calls fail as `Busy`.
+    pub(crate) fn close(&self) {
+        self.0.close();
+    }
+
+    /// Where the database lies; none in memory.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.0.place {
+            Place::Memory => None,
+            Place::File(path) => Some(path),
+        }
+    }
+
+    pub(super) fn options(&self) -> &StorageOptions {
+        &self.0.options
+    }
+
+    /// Runs `work` on the writing connection, outside a transaction, while nothing else writes.
+    pub(super) fn exclusive<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.0.connection.with(work)
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        if let Some(file) = &self.file {
+            file.writer.stop();
+            file.readers.close();
+        }
+        self.connection.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Migrator, sql::statements};
+
+    statements! {
+        ADD = ["INSERT INTO plans (id, name, created_at, updated_at) VALUES ($1, $2, 0, 0)"];
+        NAMES = ["SELECT name FROM plans ORDER BY number"];
+    }
+
+    #[test]
+    fn what_is_written_is_read_in_memory_and_in_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        for place in [Place::Memory, Place::File(directory.path().join("new/kafka.db"))] {
+            let storage = Storage::open(place, StorageOptions::default()).unwrap();
+            Migrator::new(&storage).up(None).unwrap();
+            let rows = storage.write(|tx| tx.execute(&ADD, &["a".into(), "first".into()])).unwrap();
+            assert_eq!(rows, 1);
+            let names = storage.read(|c| c.all(&NAMES, &[], |row| row.next::<String>())).unwrap();
+            assert_eq!(names, ["free", "first"]);
+            storage.close();
+            assert_eq!(storage.read(|_| Ok(())).unwrap_err().code(), "storage_closed");
+            assert_eq!(storage.write(|_| Ok(())).unwrap_err().code(), "storage_closed");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Connections that read: opened when first needed, lent one caller at a time, bounded.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+};
+
+use rusqlite::Connection;
+
+use super::{conn::Conn, fault};
+use crate::base::error::{ErrorKind, Result};
+
+pub(super) struct Pool {
+    open: Box<dyn Fn() -> Result<Connection> + Send + Sync>,
+    state: Mutex<State>,
+}
+
+struct State {
+    idle: Vec<Connection>,
+    /// How many more may be opened.
+    unopened: usize,
+    /// Who waits, in the order of arrival. What is sent: a connection, or the leave to open one.
+    waiting: VecDeque<mpsc::SyncSender<Option<Connection>>>,
+    closed: bool,
+}
+
+impl Pool {
+    pub(super) fn new(
+        connections: usize,
+        open: impl Fn() -> Result<Connection> + Send + Sync + 'static,
+    ) -> Pool {
+        let state =
+            State { idle: Vec::new(), unopened: connections.max(1), waiting: VecDeque::new(), closed: false };
+        Pool { open: Box::new(open), state: Mutex::new(state) }
+    }
+
+    /// Runs `work` on a free connection, in a transaction so that all it reads is of one moment.
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+        let mut lent = Lent { pool: self, connection: self.take()? };
+        let connection = match lent.connection.take() {
+            Some(connection) => connection,
+            None => (self.open)()?,
+        };
+        let result = begin(&connection).and_then(|()| work(&Conn::new(&connection)));
+        // A connection that failed, or that is left inside a transaction, is not lent again.
+        let failed =
+            matches!(&result, Err(error) if matches!(error.kind(), ErrorKind::Storage | ErrorKind::Corrupt));
+        if end(&connection).is_ok() && !failed {
+            lent.connection = Some(connection);
+        }
+        result
+    }
+
+    /// Closes the idle connections; those that are lent are closed when they come back.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.idle.clear();
+    }
+
+    fn take(&self) -> Result<Option<Connection>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(super::writer::closed());
+        }
+        if let Some(connection) = state.idle.pop() {
+            return Ok(Some(connection));
+        }
+        if state.unopened > 0 {
+            state.unopened -= 1;
+            return Ok(None);
+        }
+        let (turn, mine) = mpsc::sync_channel(1);
+        state.waiting.push_back(turn);
+        drop(state);
+        mine.recv().map_err(|_| super::writer::closed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the pool. It is given on when this is dropped, also when the work panics; then, as when
+/// the connection failed, without a connection.
+struct Lent<'p> {
+    pool: &'p Pool,
+    connection: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        let mut given = self.connection.take();
+        while let Some(next) = state.waiting.pop_front() {
+            match next.send(given) {
+                Ok(()) => return,
+                Err(mpsc::SendError(back)) => given = back,
+            }
+        }
+        match given {
+            Some(connection) if !state.closed => state.idle.push(connection),
+            Some(_) => {}
+            None => state.unopened += 1,
+        }
+    }
+}
+
+fn begin(connection: &Connection) -> Result<()> {
+    run(connection, "BEGIN")
+}
+
+fn end(connection: &Connection) -> Result<()> {
+    run(connection, "COMMIT")
+}
+
+fn run(connection: &Connection, sql: &str) -> Result<()> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut prepared| prepared.execute([]))
+        .map(drop)
+        .map_err(fault::classify)
+}
