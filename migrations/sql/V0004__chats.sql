@@ -48,3 +48,5 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_chat ON messages (chat_id, on_branch, seq);
 CREATE INDEX messages_by_parent ON messages (parent_id);
 CREATE INDEX messages_by_user ON messages (user_id) WHERE user_id IS NOT NULL;
+-- Instructions are looked up apart, so that a long history never trims them away.
+CREATE INDEX messages_of_system ON messages (chat_id, seq) WHERE role = 'system';

@@ -55,8 +55,7 @@ const OLDEST_FIRST: &str = " ORDER BY updated_at, id LIMIT $7 OFFSET $8";
 
 statements! {
     INSERT = ["INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
-        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)"];
-    NUMBER = ["SELECT c.number FROM chats c WHERE c.id = $1"];
+        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING number"];
     GET = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
     HEAD = ["SELECT c.last_seq, c.active_leaf_id FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
@@ -83,7 +82,7 @@ statements! {
 /// Stores a chat and returns its number.
 pub(crate) fn insert(tx: &Tx<'_>, chat: &Chat) -> Result<i64> {
     let notebooks = to_json(&chat.notebooks);
-    tx.execute(
+    let number = tx.first(
         &INSERT,
         params![
             chat.id,
@@ -95,8 +94,9 @@ pub(crate) fn insert(tx: &Tx<'_>, chat: &Chat) -> Result<i64> {
             chat.workspace_id,
             chat.created_at
         ],
+        |row| row.next(),
     )?;
-    Ok(tx.first(&NUMBER, params![chat.id], |row| row.next())?.unwrap_or_default())
+    Ok(number.unwrap_or_default())
 }
 
 pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: ChatId) -> Result<Option<Chat>> {

@@ -48,8 +48,7 @@ const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
 
 statements! {
     INSERT = ["INSERT INTO messages (id, chat_id, seq, parent_id, user_id, role, type, content, parts, model, status, \
-        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)"];
-    NUMBER = ["SELECT m.number FROM messages m WHERE m.id = $1"];
+        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) RETURNING number"];
     GET = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_WRITE];
     BRANCH_BEFORE = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
@@ -71,6 +70,9 @@ statements! {
         WHERE m.parent_id IS NOT NULL AND line.depth < $2) \
         SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM line JOIN messages m \
         ON m.id = line.id ORDER BY line.depth"];
+    /// However far up they stand: instructions are never trimmed away.
+    SYSTEM_LINES = ["SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM messages m \
+        WHERE m.chat_id = $1 AND m.role = 'system' AND m.on_branch = 1 ORDER BY m.seq LIMIT 100"];
     UPDATE_CONTENT = ["UPDATE messages SET content = $2, updated_at = $3 WHERE id = $1"];
     FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
         token_count = $7, updated_at = $8 WHERE id = $1"];
@@ -97,7 +99,7 @@ pub(crate) struct NewRow<'a> {
 /// Stores a message and returns its number.
 pub(crate) fn insert(tx: &Tx<'_>, row: &NewRow<'_>) -> Result<i64> {
     let parts = row.parts.map(Json::to_string);
-    tx.execute(
+    let number = tx.first(
         &INSERT,
         params![
             row.id,
@@ -113,8 +115,9 @@ pub(crate) fn insert(tx: &Tx<'_>, row: &NewRow<'_>) -> Result<i64> {
             row.status,
             row.created_at
         ],
+        |row| row.next(),
     )?;
-    Ok(tx.first(&NUMBER, params![row.id], |row| row.next())?.unwrap_or_default())
+    Ok(number.unwrap_or_default())
 }
 
 pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: MessageId) -> Result<Option<Message>> {
@@ -219,18 +222,25 @@ pub(crate) struct Line {
     pub(crate) parent_id: Option<MessageId>,
 }
 
+fn read_line(row: &mut Row<'_>) -> Result<Line> {
+    Ok(Line {
+        id: row.next()?,
+        role: row.next()?,
+        content: row.next()?,
+        provider_data: row.next_json()?,
+        status: row.next()?,
+        parent_id: row.next()?,
+    })
+}
+
 /// The message and its nearest `limit` ancestors, nearest first.
 pub(crate) fn ancestors(conn: &Conn<'_>, id: MessageId, limit: u32) -> Result<Vec<Line>> {
-    conn.all(&ANCESTORS, params![id, limit], |row| {
-        Ok(Line {
-            id: row.next()?,
-            role: row.next()?,
-            content: row.next()?,
-            provider_data: row.next_json()?,
-            status: row.next()?,
-            parent_id: row.next()?,
-        })
-    })
+    conn.all(&ANCESTORS, params![id, limit], read_line)
+}
+
+/// The instructions on the active branch, oldest first.
+pub(crate) fn system_lines(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Line>> {
+    conn.all(&SYSTEM_LINES, params![chat], read_line)
 }
 
 pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Timestamp) -> Result<()> {

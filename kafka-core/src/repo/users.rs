@@ -40,6 +40,9 @@ statements! {
         WHERE (u.created_at, u.id) > ($3, $4) AND ", scope::USER, " ORDER BY u.created_at, u.id LIMIT $5"];
     LIST_BACK = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id \
         WHERE (u.created_at, u.id) < ($3, $4) AND ", scope::USER, " ORDER BY u.created_at DESC, u.id DESC LIMIT $5"];
+    COUNT = ["SELECT COUNT(*) FROM users u WHERE ", scope::USER];
+    LIST_NUMBERED = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id WHERE ", scope::USER,
+        " ORDER BY u.created_at, u.id LIMIT $3 OFFSET $4"];
     UPDATE = ["UPDATE users AS u SET email = $4, username = $5, full_name = $6, updated_at = $7 \
         WHERE u.id = $3 AND ", scope::USER];
     SET_PASSWORD = ["UPDATE users AS u SET hashed_password = $4, updated_at = $5 WHERE u.id = $3 AND ", scope::USER];
@@ -134,4 +137,12 @@ pub(crate) fn set_last_login(tx: &Tx<'_>, id: UserId, now: Timestamp) -> Result<
 
 pub(crate) fn delete(tx: &Tx<'_>, scope: Scope, id: UserId) -> Result<bool> {
     Ok(tx.execute(&DELETE, scoped![scope, id])? > 0)
+}
+
+pub(crate) fn count(conn: &Conn<'_>, scope: Scope) -> Result<u64> {
+    Ok(conn.first(&COUNT, scoped![scope], |row| row.next())?.unwrap_or(0))
+}
+
+pub(crate) fn list_numbered(conn: &Conn<'_>, scope: Scope, limit: u32, offset: i64) -> Result<Vec<User>> {
+    conn.all(&LIST_NUMBERED, scoped![scope, limit, offset], read)
 }

@@ -1,0 +1,230 @@
+//! What can be done with chats.
+
+use super::{
+    input, listing,
+    listing::TimeKey,
+    once::{IdempotencyKey, Once, once},
+    users, workspaces,
+};
+use crate::{
+    base::{
+        actor::Actor,
+        error::{Error, Result},
+        id::ChatId,
+        limits::Limits,
+        page::{Page, PageRequest, Place},
+        time::Timestamp,
+    },
+    entity::chat::{Chat, ChatFilter, ChatPatch, NewChat},
+    kafka::Kafka,
+    repo::{
+        chats::{self, Slice},
+        messages,
+    },
+};
+
+/// Chats, as one actor may use them. Made by [`Kafka::chats`].
+#[derive(Debug)]
+pub struct Chats<'k> {
+    kafka: &'k Kafka,
+    actor: Actor,
+    once: Option<Once>,
+}
+
+pub(crate) fn not_found(id: ChatId) -> Error {
+    Error::not_found("chat_not_found", "chat", id)
+}
+
+impl<'k> Chats<'k> {
+    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Chats<'k> {
+        Chats { kafka, actor: *actor, once: None }
+    }
+
+    /// Makes [`create`](Chats::create) take effect once for this key.
+    #[must_use]
+    pub fn idempotent(mut self, key: IdempotencyKey) -> Chats<'k> {
+        self.once = Some(Once::new(self.kafka, &self.actor, key));
+        self
+    }
+
+    /// Makes a chat. The default model is stored unchecked; it is looked up when an answer is asked for.
+    ///
+    /// # Errors
+    /// `Invalid` for a text that is too long; `NotFound` for a workspace that may not be written to;
+    /// `Forbidden` when someone else is named as its owner.
+    pub fn create(&self, new: NewChat) -> Result<Chat> {
+        let limits = self.kafka.limits();
+        check(limits, new.title.as_ref(), new.description.as_ref(), Some(&new.notebooks), new.default_model.as_ref())?;
+        let (scope, now) = (self.actor.scope(), self.kafka.now());
+        let chat = Chat {
+            number: 0,
+            id: self.kafka.new_id(ChatId::generate),
+            title: new.title,
+            description: new.description,
+            notebooks: new.notebooks,
+            default_model: new.default_model.filter(|name| !name.is_empty()),
+            user_id: users::owner(&self.actor, "user_id", new.user_id)?,
+            workspace_id: new.workspace_id,
+            active_leaf_id: None,
+            message_count: 0,
+            total_tokens: 0,
+            archived_at: None,
+            pinned_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let key = self.once.clone();
+        self.kafka.storage().write(move |tx| {
+            once(tx, key.as_ref(), || {
+                users::must_exist(tx, chat.user_id)?;
+                if let Some(workspace) = chat.workspace_id
+                    && !crate::repo::workspaces::is_fillable(tx, scope, workspace)?
+                {
+                    return Err(workspaces::not_found(workspace));
+                }
+                let number = chats::insert(tx, &chat)?;
+                Ok(Chat { number, ..chat.clone() })
+            })
+        })
+    }
+
+    /// One chat.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn get(&self, id: ChatId) -> Result<Chat> {
+        let found = self.kafka.storage().read(|conn| chats::find(conn, self.actor.scope(), id))?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// Chats that the actor may see, the one changed last first.
+    ///
+    /// # Errors
+    /// `Invalid` for a page out of range or a cursor that no page gave.
+    pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
+        let scope = self.actor.scope();
+        let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
+        self.kafka.storage().read(|conn| {
+            let rows = |slice: &Slice<'_>, limit| chats::list(conn, scope, filter, slice, limit);
+            match request {
+                PageRequest::Numbered { page, page_size } => {
+                    let offset = listing::offset(*page, *page_size)?;
+                    let items = rows(&Slice::Offset(offset), *page_size)?;
+                    let total = chats::count(conn, scope, filter)?;
+                    Ok(listing::numbered(items, total, *page, *page_size))
+                }
+                PageRequest::Cursor { limit, place } => {
+                    let limit = listing::limit(self.kafka.limits(), *limit)?;
+                    match place {
+                        Place::Start => {
+                            let newest = Slice::Older(Timestamp::from_unix_ms(i64::MAX), "");
+                            Ok(listing::forward(rows(&newest, limit + 1)?, limit, true, cursor))
+                        }
+                        Place::After(after) => {
+                            let key = TimeKey::of_cursor(after)?;
+                            let rows = rows(&Slice::Older(key.at, &key.id), limit + 1)?;
+                            Ok(listing::forward(rows, limit, false, cursor))
+                        }
+                        Place::Before(before) => {
+                            let key = TimeKey::of_cursor(before)?;
+                            let rows = rows(&Slice::Newer(key.at, &key.id), limit + 1)?;
+                            Ok(listing::backward(rows, limit, false, cursor))
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    /// Renames, describes, configures, archives or pins a chat, or chooses its active branch.
+    ///
+    /// # Errors
+    /// `NotFound` for the chat; `Invalid` for a text that is too long, and for an `active_leaf_id` that
+    /// is no message of the chat.
+    pub fn update(&self, id: ChatId, patch: ChatPatch) -> Result<Chat> {
+        let title = patch.title.as_ref().and_then(Option::as_ref);
+        let description = patch.description.as_ref().and_then(Option::as_ref);
+        let default_model = patch.default_model.as_ref().and_then(Option::as_ref);
+        check(self.kafka.limits(), title, description, patch.notebooks.as_deref(), default_model)?;
+        let (scope, now) = (self.actor.scope(), self.kafka.now());
+        self.kafka.storage().write(move |tx| {
+            let mut chat = chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            if let Some(leaf) = patch.active_leaf_id {
+                if !messages::is_in_chat(tx, id, leaf)? {
+                    return Err(Error::invalid(
+                        "active_leaf_unknown",
+                        "active_leaf_id",
+                        "name a message of this chat",
+                    ));
+                }
+                messages::activate(tx, id, Some(leaf))?;
+                chat.active_leaf_id = Some(leaf);
+            }
+            apply(&mut chat, &patch, now);
+            chats::update(tx, scope, &chat)?;
+            Ok(chat)
+        })
+    }
+
+    /// Deletes a chat with its messages and responses. A running answer ends.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn delete(&self, id: ChatId) -> Result<()> {
+        let scope = self.actor.scope();
+        let live = self.kafka.live().clone();
+        let deleted = self.kafka.storage().write(move |tx| {
+            let deleted = chats::delete(tx, scope, id)?;
+            let live = live.clone();
+            tx.after_commit(move || {
+                if deleted {
+                    live.abandon_chat(id);
+                }
+            });
+            Ok(deleted)
+        })?;
+        if deleted { Ok(()) } else { Err(not_found(id)) }
+    }
+}
+
+fn check(
+    limits: &Limits,
+    title: Option<&String>,
+    description: Option<&String>,
+    notebooks: Option<&[String]>,
+    default_model: Option<&String>,
+) -> Result<()> {
+    input::optional_name(limits, "title", title)?;
+    input::optional_name(limits, "default_model", default_model)?;
+    if let Some(description) = description {
+        input::bytes("description", description, limits.description_bytes)?;
+    }
+    let notebooks = notebooks.unwrap_or_default();
+    if notebooks.len() > limits.notebooks {
+        let message = format!("a chat has at most {} notebooks", limits.notebooks);
+        return Err(Error::invalid("too_many_notebooks", "notebooks", message));
+    }
+    notebooks.iter().try_for_each(|name| input::name(limits, "notebooks", name))
+}
+
+fn apply(chat: &mut Chat, patch: &ChatPatch, now: Timestamp) {
+    if let Some(title) = &patch.title {
+        chat.title.clone_from(title);
+    }
+    if let Some(description) = &patch.description {
+        chat.description.clone_from(description);
+    }
+    if let Some(notebooks) = &patch.notebooks {
+        chat.notebooks.clone_from(notebooks);
+    }
+    if let Some(model) = &patch.default_model {
+        chat.default_model = model.clone().filter(|name| !name.is_empty());
+    }
+    if let Some(archived) = patch.archived {
+        chat.archived_at = archived.then(|| chat.archived_at.unwrap_or(now));
+    }
+    if let Some(pinned) = patch.pinned {
+        chat.pinned_at = pinned.then(|| chat.pinned_at.unwrap_or(now));
+    }
+    chat.updated_at = now;
+}

@@ -1,0 +1,239 @@
+//! What can be done with messages.
+
+use super::{
+    chats, input, listing,
+    once::{IdempotencyKey, Once, once},
+};
+use crate::{
+    base::{
+        actor::Actor,
+        error::{Error, ErrorKind, Result},
+        id::{ChatId, MessageId},
+        page::{Cursor, Page, PageRequest, Place},
+        time::Timestamp,
+    },
+    entity::message::{Message, MessagePatch, MessageStatus, NewMessage},
+    kafka::Kafka,
+    repo::{self, chats::Head, messages},
+    storage::Tx,
+};
+
+/// Messages, as one actor may use them. Made by [`Kafka::messages`].
+#[derive(Debug)]
+pub struct Messages<'k> {
+    kafka: &'k Kafka,
+    actor: Actor,
+    once: Option<Once>,
+}
+
+pub(crate) fn not_found(id: MessageId) -> Error {
+    Error::not_found("message_not_found", "message", id)
+}
+
+impl<'k> Messages<'k> {
+    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Messages<'k> {
+        Messages { kafka, actor: *actor, once: None }
+    }
+
+    /// Makes [`create`](Messages::create) take effect once for this key.
+    #[must_use]
+    pub fn idempotent(mut self, key: IdempotencyKey) -> Messages<'k> {
+        self.once = Some(Once::new(self.kafka, &self.actor, key));
+        self
+    }
+
+    /// Stores a message without answering it. It becomes the end of the active branch.
+    ///
+    /// # Errors
+    /// `NotFound` for the chat; `Invalid` for an empty text or a parent that is not in the chat;
+    /// `TooLarge` for a text over [`Limits::message_bytes`](crate::Limits).
+    pub fn create(&self, chat: ChatId, new: NewMessage) -> Result<Message> {
+        let limits = self.kafka.limits();
+        input::message(limits, &new.content)?;
+        input::optional_name(limits, "model", new.model.as_ref())?;
+        input::optional_name(limits, "type", new.kind.as_ref())?;
+        if new.parts.as_ref().is_some_and(|parts| !parts.is_array()) {
+            return Err(Error::invalid("parts_invalid", "parts", "give a JSON array or null"));
+        }
+        let (actor, now) = (self.actor, self.kafka.now());
+        let id = self.kafka.new_id(MessageId::generate);
+        let key = self.once.clone();
+        self.kafka.storage().write(move |tx| {
+            once(tx, key.as_ref(), || {
+                let head = repo::chats::head_for_writing(tx, actor.scope(), chat)?
+                    .ok_or_else(|| chats::not_found(chat))?;
+                let parent_id = place_under(tx, chat, &head, new.parent_id)?;
+                let row = messages::NewRow {
+                    id,
+                    chat_id: chat,
+                    seq: head.last_seq + 1,
+                    parent_id,
+                    user_id: actor.user_id(),
+                    role: new.role,
+                    kind: new.kind.as_deref().unwrap_or("text"),
+                    content: &new.content,
+                    parts: new.parts.as_ref(),
+                    model: new.model.as_deref(),
+                    status: MessageStatus::Complete,
+                    created_at: now,
+                };
+                store(tx, &row)
+            })
+        })
+    }
+
+    /// One message.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn get(&self, id: MessageId) -> Result<Message> {
+        let found = self.kafka.storage().read(|conn| messages::find(conn, self.actor.scope(), id))?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// Messages of the active branch, oldest first. Without a cursor the page is the *last* one.
+    ///
+    /// # Errors
+    /// `NotFound` for the chat; `Invalid` for a page out of range or a cursor that no page gave.
+    pub fn list(&self, chat: ChatId, request: &PageRequest) -> Result<Page<Message>> {
+        let scope = self.actor.scope();
+        let cursor = |message: &Message| Cursor::of(&[&message.seq]);
+        let seq_of = |cursor: &Cursor| -> Result<i64> {
+            let [seq] = cursor.keys()?;
+            cursor.key(seq)
+        };
+        let page = self.kafka.storage().read(|conn| match request {
+            PageRequest::Numbered { page, page_size } => {
+                let offset = listing::offset(*page, *page_size)?;
+                let items = messages::branch_numbered(conn, scope, chat, *page_size, offset)?;
+                let total = messages::branch_count(conn, scope, chat)?;
+                Ok(listing::numbered(items, total, *page, *page_size))
+            }
+            PageRequest::Cursor { limit, place } => {
+                let limit = listing::limit(self.kafka.limits(), *limit)?;
+                match place {
+                    Place::Start => {
+                        let rows = messages::branch_before(conn, scope, chat, i64::MAX, limit + 1)?;
+                        Ok(listing::backward(rows, limit, true, cursor))
+                    }
+                    Place::Before(before) => {
+                        let rows = messages::branch_before(conn, scope, chat, seq_of(before)?, limit + 1)?;
+                        Ok(listing::backward(rows, limit, false, cursor))
+                    }
+                    Place::After(after) => {
+                        let rows = messages::branch_after(conn, scope, chat, seq_of(after)?, limit + 1)?;
+                        Ok(listing::forward(rows, limit, false, cursor))
+                    }
+                }
+            }
+        })?;
+        if page.items.is_empty() {
+            // An empty page says nothing about the chat, so only then is it worth a query.
+            chats::Chats::new(self.kafka, &self.actor).get(chat)?;
+        }
+        Ok(page)
+    }
+
+    /// Changes a message's text in place. An edit that keeps the old text is a new message with the old
+    /// one's parent.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` while an answer is being written into it; `Invalid` or `TooLarge` for the
+    /// text.
+    pub fn update(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
+        if let Some(content) = &patch.content {
+            input::message(self.kafka.limits(), content)?;
+        }
+        let (scope, now) = (self.actor.scope(), self.kafka.now());
+        self.kafka.storage().write(move |tx| {
+            let mut message =
+                messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            let Some(content) = &patch.content else { return Ok(message) };
+            if message.status == MessageStatus::Streaming {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "message_streaming",
+                    format!("The message {id} is being written; wait until its answer has ended, or cancel it."),
+                ));
+            }
+            messages::update_content(tx, id, content, now)?;
+            repo::chats::touch(tx, message.chat_id, 0, now)?;
+            message.content.clone_from(content);
+            message.updated_at = now;
+            Ok(message)
+        })
+    }
+
+    /// Deletes a message. What followed it then follows its parent; if the active branch ended in it,
+    /// that ends in its parent. An answer that is being written into it ends.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn delete(&self, id: MessageId) -> Result<()> {
+        let (scope, now) = (self.actor.scope(), self.kafka.now());
+        let live = self.kafka.live().clone();
+        self.kafka.storage().write(move |tx| {
+            let message =
+                messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            let chat = message.chat_id;
+            let head =
+                repo::chats::head_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
+            let leaf = if head.active_leaf_id == Some(id) { message.parent_id } else { head.active_leaf_id };
+            messages::delete(tx, id, message.parent_id)?;
+            repo::chats::shrink(tx, chat, leaf, now)?;
+            if let Some(response) = message.response {
+                let live = live.clone();
+                tx.after_commit(move || live.abandon(response.id));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The parent that a new message gets, whose branch is made the active one: what was asked for, or the
+/// end of the active branch.
+pub(crate) fn place_under(
+    tx: &Tx<'_>,
+    chat: ChatId,
+    head: &Head,
+    asked: Option<Option<MessageId>>,
+) -> Result<Option<MessageId>> {
+    let Some(parent) = asked else { return Ok(head.active_leaf_id) };
+    if parent == head.active_leaf_id {
+        return Ok(parent);
+    }
+    if let Some(parent) = parent
+        && !messages::is_in_chat(tx, chat, parent)?
+    {
+        return Err(Error::invalid("parent_unknown", "parent_id", "name a message of this chat"));
+    }
+    messages::activate(tx, chat, parent)?;
+    Ok(parent)
+}
+
+/// Stores a message as the end of the active branch.
+pub(crate) fn store(tx: &Tx<'_>, row: &messages::NewRow<'_>) -> Result<Message> {
+    let number = messages::insert(tx, row)?;
+    repo::chats::advance(tx, row.chat_id, row.seq, row.id, row.created_at)?;
+    Ok(as_stored(row, number, row.created_at))
+}
+
+fn as_stored(row: &messages::NewRow<'_>, number: i64, now: Timestamp) -> Message {
+    Message {
+        number,
+        id: row.id,
+        chat_id: row.chat_id,
+        seq: row.seq,
+        parent_id: row.parent_id,
+        role: row.role,
+        kind: row.kind.to_owned(),
+        content: row.content.to_owned(),
+        parts: row.parts.cloned(),
+        model: row.model.map(str::to_owned),
+        status: row.status,
+        token_count: None,
+        response: None,
+        created_at: now,
+        updated_at: now,
+    }
+}

@@ -1,0 +1,15 @@
+//! What can be done: the rules, one noun a file. Each service is borrowed from a
+//! [`Kafka`](crate::Kafka) for one actor.
+
+pub(crate) mod auth;
+pub(crate) mod chats;
+pub(crate) mod completion;
+pub(crate) mod input;
+pub(crate) mod listing;
+pub(crate) mod messages;
+pub(crate) mod models;
+pub(crate) mod once;
+pub(crate) mod operator;
+pub(crate) mod responses;
+pub(crate) mod users;
+pub(crate) mod workspaces;

@@ -1,0 +1,341 @@
+//! What can be done with models.
+
+use std::sync::Arc;
+
+use super::{
+    input,
+    listing::{ByCreation, TimeKey},
+    once::{IdempotencyKey, Once, once},
+    users,
+};
+use crate::{
+    base::{
+        actor::Actor,
+        cancel::CancelToken,
+        error::{Error, ErrorKind, Result},
+        id::{ModelId, UserId},
+        page::{Page, PageRequest},
+        secret::Secret,
+    },
+    entity::model::{Model, ModelPatch, NewModel},
+    kafka::Kafka,
+    provider::{
+        api::{CallOptions, ModelHealth, Params, Provider, Timeouts},
+        endpoint::Endpoint,
+    },
+    repo::models::{self, ModelRow},
+    storage::Conn,
+};
+
+/// The built-in model's name, which no row may have.
+pub(crate) const ECHO: &str = "echo";
+
+/// Models, as one actor may use them. Made by [`Kafka::models`].
+#[derive(Debug)]
+pub struct Models<'k> {
+    kafka: &'k Kafka,
+    actor: Actor,
+    once: Option<Once>,
+}
+
+fn not_found(id: ModelId) -> Error {
+    Error::not_found("model_not_found", "model", id)
+}
+
+impl<'k> Models<'k> {
+    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Models<'k> {
+        Models { kafka, actor: *actor, once: None }
+    }
+
+    /// Makes [`create`](Models::create) take effect once for this key.
+    #[must_use]
+    pub fn idempotent(mut self, key: IdempotencyKey) -> Models<'k> {
+        self.once = Some(Once::new(self.kafka, &self.actor, key));
+        self
+    }
+
+    /// Adds a model. The operator's is shared by all. Nothing is called yet; see
+    /// [`probe`](Models::probe).
+    ///
+    /// # Errors
+    /// `Invalid` for a name, URL or provider that cannot be; `Conflict` when the owner has a model of
+    /// this name (`model_exists`); `Forbidden` when a key is given and the installation has no secret to
+    /// seal it with (`secret_missing`).
+    pub fn create(&self, new: NewModel) -> Result<Model> {
+        let limits = self.kafka.limits();
+        check_name(self.kafka, &new.name)?;
+        input::optional_name(limits, "upstream_model", new.upstream_model.as_ref())?;
+        let endpoint = self.check_base_url(&new.base_url)?;
+        let provider = new.provider.unwrap_or_else(|| "openai".to_owned());
+        self.kafka.providers().get(&provider)?;
+        check_params(&new.params)?;
+        let user_id = users::owner(&self.actor, "user_id", new.user_id)?;
+        let api_key = new.api_key.filter(|key| !key.expose().is_empty());
+        let ak_sealed = api_key.map(|key| self.seal(&key, user_id, &endpoint)).transpose()?;
+        let row = ModelRow {
+            model: Model {
+                id: self.kafka.new_id(ModelId::generate),
+                user_id,
+                name: new.name,
+                upstream_model: new.upstream_model.filter(|name| !name.is_empty()),
+                provider,
+                base_url: new.base_url.trim().to_owned(),
+                has_api_key: ak_sealed.is_some(),
+                is_gateway: new.is_gateway,
+                params: new.params,
+                is_default: new.is_default,
+                created_at: self.kafka.now(),
+            },
+            ak_sealed,
+        };
+        let key = self.once.clone();
+        self.kafka.storage().write(move |tx| {
+            once(tx, key.as_ref(), || {
+                users::must_exist(tx, row.model.user_id)?;
+                must_be_free(tx, &row.model)?;
+                models::insert(tx, &row)?;
+                Ok(row.model.clone())
+            })
+        })
+    }
+
+    /// One model.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn get(&self, id: ModelId) -> Result<Model> {
+        self.row(id).map(|row| row.model)
+    }
+
+    fn row(&self, id: ModelId) -> Result<ModelRow> {
+        let found = self.kafka.storage().read(|conn| models::find(conn, self.actor.scope(), id))?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// The actor's models and the shared ones, oldest first. `echo` is built in and has no row.
+    ///
+    /// # Errors
+    /// `Invalid` for a page out of range or a cursor that no page gave.
+    pub fn list(&self, request: &PageRequest) -> Result<Page<Model>> {
+        let scope = self.actor.scope();
+        self.kafka.storage().read(|conn| {
+            let list = ByCreation {
+                after: &|key, limit| models::list(conn, scope, key, limit),
+                before: &|key, limit| models::list_back(conn, scope, key, limit),
+                numbered: &|limit, offset| {
+                    let items = models::list_numbered(conn, scope, limit, offset)?;
+                    Ok((items, models::count(conn, scope)?))
+                },
+                cursor: &|model: &Model| TimeKey::cursor(model.created_at, model.id),
+            };
+            list.page(self.kafka.limits(), request)
+        })
+    }
+
+    /// Changes a model. When `base_url` moves to another origin the key must be given again: a key is
+    /// bound to the place it was meant for.
+    ///
+    /// # Errors
+    /// `NotFound`, also for shared models of the operator; `Invalid` and `Conflict` as for
+    /// [`create`](Models::create), and `Invalid` (`api_key_required`) for a moved origin without a key.
+    pub fn update(&self, id: ModelId, patch: ModelPatch) -> Result<Model> {
+        let limits = self.kafka.limits();
+        patch.name.as_ref().map_or(Ok(()), |name| check_name(self.kafka, name))?;
+        let upstream = patch.upstream_model.as_ref().and_then(Option::as_ref);
+        input::optional_name(limits, "upstream_model", upstream)?;
+        patch.params.as_ref().map_or(Ok(()), check_params)?;
+        let (scope, now) = (self.actor.scope(), self.kafka.now());
+        let before = self.kafka.storage().read(|conn| models::find_for_writing(conn, scope, id))?;
+        let before = before.ok_or_else(|| not_found(id))?;
+        let ak_sealed = self.key_after(&before, &patch)?;
+        self.kafka.storage().write(move |tx| {
+            let mut row = models::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            if row.ak_sealed != before.ak_sealed || row.model.base_url != before.model.base_url {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "model_changed",
+                    format!("The model {id} was changed by someone else at the same time; try again."),
+                ));
+            }
+            apply(&mut row.model, &patch);
+            row.ak_sealed.clone_from(&ak_sealed);
+            row.model.has_api_key = ak_sealed.is_some();
+            must_be_free(tx, &row.model)?;
+            models::update(tx, scope, &row, now)?;
+            Ok(row.model)
+        })
+    }
+
+    /// The sealed key that a model has once the patch is applied.
+    fn key_after(&self, before: &ModelRow, patch: &ModelPatch) -> Result<Option<String>> {
+        let old = Endpoint::parse(&before.model.base_url)?;
+        let new = match &patch.base_url {
+            Some(base_url) => self.check_base_url(base_url)?,
+            None => old.clone(),
+        };
+        match &patch.api_key {
+            Some(None) => Ok(None),
+            Some(Some(key)) if key.expose().is_empty() => Ok(None),
+            Some(Some(key)) => self.seal(key, before.model.user_id, &new).map(Some),
+            None if before.ak_sealed.is_some() && new.origin() != old.origin() => Err(Error::invalid(
+                "api_key_required",
+                "api_key",
+                "the endpoint moves to another origin, so give its key again (or null for none)",
+            )),
+            None => Ok(before.ak_sealed.clone()),
+        }
+    }
+
+    /// Deletes a model. Answers that it gave keep its name.
+    ///
+    /// # Errors
+    /// `NotFound`, also for shared models of the operator.
+    pub fn delete(&self, id: ModelId) -> Result<()> {
+        let scope = self.actor.scope();
+        let deleted = self.kafka.storage().write(move |tx| models::delete(tx, scope, id))?;
+        if deleted { Ok(()) } else { Err(not_found(id)) }
+    }
+
+    /// Asks the endpoint, without spending tokens, whether it works. What is wrong with it is told in
+    /// the result, not as an error.
+    ///
+    /// # Errors
+    /// `NotFound`; `Busy` (`key_unreadable`) when the key cannot be opened.
+    pub fn probe(&self, id: ModelId) -> Result<ModelHealth> {
+        let callable = Callable::of_row(self.kafka, self.row(id)?, None, None)?;
+        Ok(callable.provider.probe(&callable.options)?)
+    }
+
+    fn check_base_url(&self, base_url: &str) -> Result<Endpoint> {
+        input::bytes("base_url", base_url, 2048)?;
+        let endpoint = Endpoint::parse(base_url)?;
+        endpoint.check_address(self.kafka.address_policy())?;
+        Ok(endpoint)
+    }
+
+    fn seal(&self, key: &Secret<String>, owner: Option<UserId>, endpoint: &Endpoint) -> Result<String> {
+        self.kafka.sealer()?.seal(key.expose(), &owner_text(owner), &endpoint.origin(), self.kafka.random())
+    }
+}
+
+fn owner_text(owner: Option<UserId>) -> String {
+    owner.map_or_else(|| "operator".to_owned(), |id| id.to_string())
+}
+
+fn check_name(kafka: &Kafka, name: &str) -> Result<()> {
+    input::name(kafka.limits(), "name", name)?;
+    if name.trim().is_empty() {
+        return Err(Error::invalid("name_empty", "name", "a model needs a name"));
+    }
+    if name == ECHO {
+        return Err(Error::invalid("name_reserved", "name", "`echo` is the built-in model; choose another name"));
+    }
+    Ok(())
+}
+
+/// Parameters that every endpoint would refuse are refused here, where the reason can be named.
+pub(crate) fn check_params(params: &Params) -> Result<()> {
+    let out_of = |field: &str, range: &str| Error::invalid("params_out_of_range", field, format!("give {range}"));
+    if params.temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
+        return Err(out_of("params.temperature", "a number from 0 to 2"));
+    }
+    if params.top_p.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
+        return Err(out_of("params.top_p", "a number from 0 to 1"));
+    }
+    if params.max_tokens == Some(0) {
+        return Err(out_of("params.max_tokens", "a number from 1"));
+    }
+    if params.context_tokens.is_some_and(|tokens| tokens < 16) {
+        return Err(out_of("params.context_tokens", "a number from 16"));
+    }
+    let seconds = params.timeouts.unwrap_or_default();
+    let given = [seconds.connect, seconds.first_token, seconds.between_tokens, seconds.total];
+    if given.into_iter().flatten().any(|value| !(value > 0.0 && value <= 86_400.0)) {
+        return Err(out_of("params.timeouts", "seconds above 0, at most 86400"));
+    }
+    Ok(())
+}
+
+fn must_be_free(conn: &Conn<'_>, model: &Model) -> Result<()> {
+    if !models::is_name_taken(conn, model)? {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Conflict,
+        "model_exists",
+        format!("There is already a model called {}; choose another name, or change that one.", model.name),
+    ))
+}
+
+fn apply(model: &mut Model, patch: &ModelPatch) {
+    if let Some(name) = &patch.name {
+        model.name.clone_from(name);
+    }
+    if let Some(base_url) = &patch.base_url {
+        base_url.trim().clone_into(&mut model.base_url);
+    }
+    if let Some(upstream) = &patch.upstream_model {
+        model.upstream_model = upstream.clone().filter(|name| !name.is_empty());
+    }
+    if let Some(is_gateway) = patch.is_gateway {
+        model.is_gateway = is_gateway;
+    }
+    if let Some(params) = &patch.params {
+        model.params.clone_from(params);
+    }
+    if let Some(is_default) = patch.is_default {
+        model.is_default = is_default;
+    }
+}
+
+/// A model that can be called: its provider, and where and how to ask it.
+#[derive(Debug)]
+pub(crate) struct Callable {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) options: CallOptions,
+}
+
+impl Callable {
+    /// The built-in model.
+    pub(crate) fn echo(kafka: &Kafka, params: Option<&Params>) -> Result<Callable> {
+        let options = CallOptions {
+            model: ECHO.to_owned(),
+            base_url: String::new(),
+            api_key: None,
+            params: params.cloned().unwrap_or_default(),
+            timeouts: Timeouts::default(),
+            cancel: CancelToken::new(),
+        };
+        Ok(Callable { provider: Arc::clone(kafka.providers().get(ECHO)?), options })
+    }
+
+    /// A configured model. `passed_through` is a name that only the endpoint knows.
+    pub(crate) fn of_row(
+        kafka: &Kafka,
+        row: ModelRow,
+        passed_through: Option<String>,
+        params: Option<&Params>,
+    ) -> Result<Callable> {
+        let model = row.model;
+        let api_key = match &row.ak_sealed {
+            Some(sealed) => {
+                let origin = Endpoint::parse(&model.base_url)?.origin();
+                Some(kafka.sealer()?.open(sealed, &owner_text(model.user_id), &origin)?)
+            }
+            None => None,
+        };
+        let params = match params {
+            Some(params) => model.params.replaced_by(params),
+            None => model.params,
+        };
+        let options = CallOptions {
+            model: passed_through.or(model.upstream_model).unwrap_or(model.name),
+            base_url: model.base_url,
+            api_key,
+            timeouts: params.timeouts.unwrap_or_default().over(Timeouts::default()),
+            params,
+            cancel: CancelToken::new(),
+        };
+        Ok(Callable { provider: Arc::clone(kafka.providers().get(&model.provider)?), options })
+    }
+}

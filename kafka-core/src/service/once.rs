@@ -1,0 +1,121 @@
+//! Requests that may come twice but must take effect once.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    base::{
+        actor::Actor,
+        error::{Error, ErrorKind, Result},
+        id::ResponseId,
+        time::Timestamp,
+    },
+    crypto::digest,
+    kafka::Kafka,
+    repo::idempotency_keys::{self, KeyRow, Stored},
+    storage::Tx,
+};
+
+/// Names a request that may be sent twice, for example after a lost connection. The first that comes
+/// takes effect; a later one with the same body gets the same answer, with another body an error. The
+/// name is remembered for [`Limits::idempotency_hours`](crate::Limits).
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    method: String,
+    path: String,
+    key: String,
+    body_hash: String,
+}
+
+impl IdempotencyKey {
+    /// The key that the client chose (1 to 255 characters) for a request of this method, path and body.
+    ///
+    /// # Errors
+    /// `Invalid` when the key is empty or too long.
+    pub fn new(method: &str, path: &str, key: &str, body: &[u8]) -> Result<IdempotencyKey> {
+        if key.is_empty() || key.chars().count() > 255 || key.contains('\0') {
+            return Err(Error::invalid(
+                "idempotency_key_invalid",
+                "Idempotency-Key",
+                "give 1 to 255 characters",
+            ));
+        }
+        Ok(IdempotencyKey {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            key: key.to_owned(),
+            body_hash: digest::sha256_hex(body),
+        })
+    }
+}
+
+/// An [`IdempotencyKey`] of one actor, with its times made, ready to be used inside a transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Once {
+    row: KeyRow,
+    body_hash: String,
+    now: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl Once {
+    pub(crate) fn new(kafka: &Kafka, actor: &Actor, key: IdempotencyKey) -> Once {
+        let now = kafka.now();
+        let caller = actor.user_id().map_or_else(|| "operator".to_owned(), |id| id.to_string());
+        let lifetime_ms = i64::from(kafka.limits().idempotency_hours) * 3_600_000;
+        Once {
+            row: KeyRow { caller, method: key.method, path: key.path, key: key.key },
+            body_hash: key.body_hash,
+            now,
+            expires_at: now.plus_ms(lifetime_ms),
+        }
+    }
+
+    fn find(&self, tx: &Tx<'_>) -> Result<Option<Stored>> {
+        let Some(stored) = idempotency_keys::find(tx, &self.row, self.now)? else { return Ok(None) };
+        if stored.body_hash != self.body_hash {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "idempotency_mismatch",
+                "This Idempotency-Key was used with another body; use a new key for a new request.",
+            ));
+        }
+        Ok(Some(stored))
+    }
+
+    /// The response that the first of the twins started.
+    pub(crate) fn find_response(&self, tx: &Tx<'_>) -> Result<Option<ResponseId>> {
+        Ok(self.find(tx)?.and_then(|stored| stored.response_id))
+    }
+
+    /// Remembers that this request started a response.
+    pub(crate) fn keep_response(&self, tx: &Tx<'_>, id: ResponseId) -> Result<()> {
+        self.keep(tx, None, Some(id))
+    }
+
+    fn keep(&self, tx: &Tx<'_>, answer: Option<String>, response_id: Option<ResponseId>) -> Result<()> {
+        let stored = Stored { body_hash: self.body_hash.clone(), answer, response_id };
+        idempotency_keys::insert(tx, &self.row, &stored, self.now, self.expires_at)
+    }
+}
+
+/// Runs `effect` unless the request was answered before; then gives that answer again.
+pub(crate) fn once<T: Serialize + DeserializeOwned>(
+    tx: &Tx<'_>,
+    once: Option<&Once>,
+    effect: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let Some(once) = once else { return effect() };
+    if let Some(answer) = once.find(tx)?.and_then(|stored| stored.answer) {
+        return serde_json::from_str(&answer).map_err(|error| {
+            Error::new(ErrorKind::Corrupt, "row_unreadable", "A stored answer holds JSON of the wrong form.")
+                .with_source(error)
+        });
+    }
+    let done = effect()?;
+    let answer = serde_json::to_string(&done).map_err(|error| {
+        Error::new(ErrorKind::Internal, "answer_unwritable", "The answer cannot be written as JSON.")
+            .with_source(error)
+    })?;
+    once.keep(tx, Some(answer), None)?;
+    Ok(done)
+}

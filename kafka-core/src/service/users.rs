@@ -1,0 +1,207 @@
+//! What can be done with accounts.
+
+use super::{
+    input,
+    listing::{ByCreation, TimeKey},
+};
+use crate::{
+    base::{
+        actor::{Actor, Scope},
+        error::{Error, ErrorKind, Result},
+        id::UserId,
+        page::{Page, PageRequest},
+        secret::Secret,
+    },
+    entity::user::{NewUser, User, UserPatch},
+    kafka::Kafka,
+    repo::users,
+    storage::{Conn, Tx},
+};
+
+/// Accounts, as one actor may use them. Made by [`Kafka::users`].
+#[derive(Debug)]
+pub struct Users<'k> {
+    kafka: &'k Kafka,
+    actor: Actor,
+}
+
+pub(crate) fn not_found(id: UserId) -> Error {
+    Error::not_found("user_not_found", "user", id)
+}
+
+/// Whose a new thing is: the actor's, unless the operator names someone.
+pub(crate) fn owner(actor: &Actor, field: &str, named: Option<UserId>) -> Result<Option<UserId>> {
+    match named {
+        Some(id) if !actor.is_operator() && actor.user_id() != Some(id) => Err(Error::new(
+            ErrorKind::Forbidden,
+            "owner_not_yours",
+            format!("Only the operator may name someone else as {field}; leave the field out."),
+        )),
+        Some(id) => Ok(Some(id)),
+        None => Ok(actor.user_id()),
+    }
+}
+
+/// Fails when an account that is to own something does not exist.
+pub(crate) fn must_exist(conn: &Conn<'_>, id: Option<UserId>) -> Result<()> {
+    match id {
+        Some(id) if users::find(conn, Scope::Operator, id)?.is_none() => Err(not_found(id)),
+        _ => Ok(()),
+    }
+}
+
+impl<'k> Users<'k> {
+    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Users<'k> {
+        Users { kafka, actor: *actor }
+    }
+
+    /// Makes an account without a password, with the plan `free`. To make one that can log in, see
+    /// [`Kafka::register`].
+    ///
+    /// # Errors
+    /// `Forbidden` unless the actor administers the installation; `Invalid` for an address or name of
+    /// the wrong form; `Conflict` when the address (`email_taken`) or username (`username_taken`) is in
+    /// use.
+    pub fn create(&self, new: NewUser) -> Result<User> {
+        if !self.actor.is_admin() {
+            return Err(Error::new(
+                ErrorKind::Forbidden,
+                "admin_required",
+                "Only an administrator may make accounts for others; register instead.",
+            ));
+        }
+        let user = new_user(self.kafka, new, false)?;
+        self.kafka.storage().write(move |tx| {
+            insert(tx, &user, None)?;
+            Ok(user.clone())
+        })
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn get(&self, id: UserId) -> Result<User> {
+        let found = self.kafka.storage().read(|conn| users::find(conn, self.actor.scope(), id))?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// The account with this address, written in any case, if the actor may see it.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn find_by_email(&self, email: &str) -> Result<Option<User>> {
+        let found = self.kafka.storage().read(|conn| users::find_by_email(conn, email))?;
+        Ok(found.map(|account| account.user).filter(|user| self.may_see(user.id)))
+    }
+
+    fn may_see(&self, id: UserId) -> bool {
+        self.actor.is_operator() || self.actor.user_id() == Some(id)
+    }
+
+    /// Accounts that the actor may see, oldest first.
+    ///
+    /// # Errors
+    /// `Invalid` for a page out of range or a cursor that no page gave.
+    pub fn list(&self, request: &PageRequest) -> Result<Page<User>> {
+        let scope = self.actor.scope();
+        self.kafka.storage().read(|conn| {
+            let list = ByCreation {
+                after: &|key, limit| users::list(conn, scope, key, limit),
+                before: &|key, limit| users::list_back(conn, scope, key, limit),
+                numbered: &|limit, offset| {
+                    let items = users::list_numbered(conn, scope, limit, offset)?;
+                    Ok((items, users::count(conn, scope)?))
+                },
+                cursor: &|user: &User| TimeKey::cursor(user.created_at, user.id),
+            };
+            list.page(self.kafka.limits(), request)
+        })
+    }
+
+    /// Changes an account.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` and `Conflict` as for [`create`](Users::create).
+    pub fn update(&self, id: UserId, patch: UserPatch) -> Result<User> {
+        let limits = self.kafka.limits();
+        patch.email.as_ref().map_or(Ok(()), |email| input::email(limits, email))?;
+        input::optional_name(limits, "username", patch.username.as_ref().and_then(Option::as_ref))?;
+        input::optional_name(limits, "full_name", patch.full_name.as_ref().and_then(Option::as_ref))?;
+        let (scope, now) = (self.actor.scope(), self.kafka.now());
+        self.kafka.storage().write(move |tx| {
+            let mut user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            if let Some(email) = &patch.email {
+                user.email.clone_from(email);
+            }
+            if let Some(username) = &patch.username {
+                user.username.clone_from(username);
+            }
+            if let Some(full_name) = &patch.full_name {
+                user.full_name.clone_from(full_name);
+            }
+            user.updated_at = now;
+            must_be_free(tx, &user)?;
+            users::update(tx, scope, &user)?;
+            Ok(user)
+        })
+    }
+
+    /// Deletes an account with all it owns.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn delete(&self, id: UserId) -> Result<()> {
+        let scope = self.actor.scope();
+        let deleted = self.kafka.storage().write(move |tx| users::delete(tx, scope, id))?;
+        if deleted { Ok(()) } else { Err(not_found(id)) }
+    }
+}
+
+/// A new account's row, checked.
+pub(crate) fn new_user(kafka: &Kafka, new: NewUser, is_admin: bool) -> Result<User> {
+    let limits = kafka.limits();
+    input::email(limits, &new.email)?;
+    input::optional_name(limits, "username", new.username.as_ref())?;
+    input::optional_name(limits, "full_name", new.full_name.as_ref())?;
+    let now = kafka.now();
+    Ok(User {
+        id: kafka.new_id(UserId::generate),
+        email: new.email,
+        username: new.username.filter(|name| !name.is_empty()),
+        full_name: new.full_name,
+        is_active: true,
+        is_admin,
+        plan: "free".to_owned(),
+        total_tokens_used: 0,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// Stores a new account.
+pub(crate) fn insert(tx: &Tx<'_>, user: &User, password: Option<&Secret<String>>) -> Result<()> {
+    must_be_free(tx, user)?;
+    users::insert(tx, user, password)
+}
+
+fn must_be_free(tx: &Tx<'_>, user: &User) -> Result<()> {
+    let taken = |account: Option<users::Account>| account.is_some_and(|account| account.user.id != user.id);
+    if taken(users::find_by_email(tx, &user.email)?) {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            "email_taken",
+            "There is already an account with this e-mail address; log in, or use another address.",
+        ));
+    }
+    if let Some(username) = &user.username
+        && taken(users::find_by_username(tx, username)?)
+    {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            "username_taken",
+            "There is already an account with this username; choose another.",
+        ));
+    }
+    Ok(())
+}

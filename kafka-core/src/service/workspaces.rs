@@ -1,0 +1,123 @@
+//! What can be done with workspaces.
+
+use super::{
+    input,
+    listing::{ByCreation, TimeKey},
+    once::{IdempotencyKey, Once, once},
+};
+use crate::{
+    base::{
+        actor::Actor,
+        error::{Error, Result},
+        id::WorkspaceId,
+        page::{Page, PageRequest},
+    },
+    entity::workspace::{NewWorkspace, Workspace, WorkspacePatch},
+    kafka::Kafka,
+    repo::workspaces,
+};
+
+/// Workspaces, as one actor may use them. Made by [`Kafka::workspaces`].
+#[derive(Debug)]
+pub struct Workspaces<'k> {
+    kafka: &'k Kafka,
+    actor: Actor,
+    once: Option<Once>,
+}
+
+pub(crate) fn not_found(id: WorkspaceId) -> Error {
+    Error::not_found("workspace_not_found", "workspace", id)
+}
+
+impl<'k> Workspaces<'k> {
+    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Workspaces<'k> {
+        Workspaces { kafka, actor: *actor, once: None }
+    }
+
+    /// Makes [`create`](Workspaces::create) take effect once for this key.
+    #[must_use]
+    pub fn idempotent(mut self, key: IdempotencyKey) -> Workspaces<'k> {
+        self.once = Some(Once::new(self.kafka, &self.actor, key));
+        self
+    }
+
+    /// Makes a workspace.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that is too long; `Forbidden` when someone else is named as its owner.
+    pub fn create(&self, new: NewWorkspace) -> Result<Workspace> {
+        input::name(self.kafka.limits(), "name", &new.name)?;
+        let now = self.kafka.now();
+        let workspace = Workspace {
+            id: self.kafka.new_id(WorkspaceId::generate),
+            name: new.name,
+            owner_id: super::users::owner(&self.actor, "owner_id", new.owner_id)?,
+            created_at: now,
+            updated_at: now,
+        };
+        let key = self.once.clone();
+        self.kafka.storage().write(move |tx| {
+            once(tx, key.as_ref(), || {
+                super::users::must_exist(tx, workspace.owner_id)?;
+                workspaces::insert(tx, &workspace)?;
+                Ok(workspace.clone())
+            })
+        })
+    }
+
+    /// One workspace.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn get(&self, id: WorkspaceId) -> Result<Workspace> {
+        let found = self.kafka.storage().read(|conn| workspaces::find(conn, self.actor.scope(), id))?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// Workspaces that the actor owns or is a member of, oldest first.
+    ///
+    /// # Errors
+    /// `Invalid` for a page out of range or a cursor that no page gave.
+    pub fn list(&self, request: &PageRequest) -> Result<Page<Workspace>> {
+        let scope = self.actor.scope();
+        self.kafka.storage().read(|conn| {
+            let list = ByCreation {
+                after: &|key, limit| workspaces::list(conn, scope, key, limit),
+                before: &|key, limit| workspaces::list_back(conn, scope, key, limit),
+                numbered: &|limit, offset| {
+                    let items = workspaces::list_numbered(conn, scope, limit, offset)?;
+                    Ok((items, workspaces::count(conn, scope)?))
+                },
+                cursor: &|workspace: &Workspace| TimeKey::cursor(workspace.created_at, workspace.id),
+            };
+            list.page(self.kafka.limits(), request)
+        })
+    }
+
+    /// Renames a workspace.
+    ///
+    /// # Errors
+    /// `NotFound`, also for members, who may not rename; `Invalid` for a name that is too long.
+    pub fn update(&self, id: WorkspaceId, patch: WorkspacePatch) -> Result<Workspace> {
+        input::optional_name(self.kafka.limits(), "name", patch.name.as_ref())?;
+        let (scope, now) = (self.actor.scope(), self.kafka.now());
+        self.kafka.storage().write(move |tx| {
+            let mut workspace = workspaces::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            if let Some(name) = &patch.name {
+                workspace.name.clone_from(name);
+                workspace.updated_at = now;
+            }
+            if workspaces::update(tx, scope, &workspace)? { Ok(workspace) } else { Err(not_found(id)) }
+        })
+    }
+
+    /// Deletes a workspace with its chats and files.
+    ///
+    /// # Errors
+    /// `NotFound`, also for members, who may not delete it.
+    pub fn delete(&self, id: WorkspaceId) -> Result<()> {
+        let scope = self.actor.scope();
+        let deleted = self.kafka.storage().write(move |tx| workspaces::delete(tx, scope, id))?;
+        if deleted { Ok(()) } else { Err(not_found(id)) }
+    }
+}
