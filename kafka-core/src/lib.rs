@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod base;
+mod crypto;
 mod provider;
 
 pub use base::{
@@ -16,7 +17,12 @@ pub use base::{
     secret::Secret,
     time::{Clock, SystemClock, Timestamp},
 };
-pub use provider::api::{
-    CallOptions, Delta, DeltaStream, Params, Prompt, PromptMessage, Provider, ProviderError, TimeoutSeconds,
-    Timeouts, TokenUsage,
+pub use provider::{
+    address::AddressPolicy,
+    api::{
+        CallOptions, Delta, DeltaStream, ModelHealth, Params, Prompt, PromptMessage, Provider, ProviderError,
+        TimeoutSeconds, Timeouts, TokenUsage,
+    },
+    echo::EchoProvider,
+    openai::OpenAiProvider,
 };

@@ -28,6 +28,31 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Whatever keeps the endpoint from answering, before or (as an item of the stream) after the
     /// first token.
     fn complete(&self, prompt: &Prompt, options: &CallOptions) -> Result<DeltaStream, ProviderError>;
+
+    /// Asks the endpoint, without spending tokens, whether it works. An endpoint that does not is told
+    /// in [`ModelHealth`]. Without an endpoint there is nothing to find out, which is the default.
+    ///
+    /// # Errors
+    /// Cancelled, or a base URL that cannot be called.
+    fn probe(&self, options: &CallOptions) -> Result<ModelHealth, ProviderError> {
+        let _ = options;
+        Ok(ModelHealth { reachable: true, ..ModelHealth::default() })
+    }
+}
+
+/// What [`Provider::probe`] found out about an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ModelHealth {
+    /// Whether anything answered.
+    pub reachable: bool,
+    /// The HTTP status of the answer.
+    pub status: Option<u16>,
+    /// How long the answer took, in milliseconds.
+    pub latency_ms: u64,
+    /// The names of the models that the endpoint lists, empty when it has no list.
+    pub models: Vec<String>,
+    /// What is wrong and what to do, as one sentence, or none when the endpoint is in order.
+    pub detail: Option<String>,
 }
 
 /// The events of one answer.
@@ -185,11 +210,26 @@ pub struct TokenUsage {
 pub struct ProviderError {
     /// Provider, Timeout or Cancelled.
     pub kind: ErrorKind,
-    /// Stable code, for example `provider_unreachable`, `provider_refused`, `provider_rate_limited`,
-    /// `provider_timeout`, `provider_bad_answer`.
+    /// Stable code: `provider_unreachable`, `provider_key_refused`, `provider_refused`,
+    /// `provider_rate_limited`, `provider_failed`, `provider_timeout`, `provider_bad_answer`,
+    /// `base_url_refused`, `cancelled`, or a provider's own.
     pub code: &'static str,
     /// One sentence that names the endpoint and what to do.
     pub message: String,
+}
+
+impl ProviderError {
+    /// An error with a stable `code` and one sentence.
+    #[must_use]
+    pub fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> ProviderError {
+        ProviderError { kind, code, message: message.into() }
+    }
+
+    /// What a provider gives after [`CallOptions::cancel`] was raised.
+    #[must_use]
+    pub fn cancelled() -> ProviderError {
+        ProviderError::new(ErrorKind::Cancelled, "cancelled", "The answer was cancelled.")
+    }
 }
 
 impl fmt::Display for ProviderError {

@@ -1,0 +1,5 @@
+//! Digests, and the seal that keeps keys unreadable at rest. Pure: randomness is passed in.
+
+pub(crate) mod digest;
+pub(crate) mod hex;
+pub(crate) mod seal;
