@@ -3,9 +3,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod base;
+mod config;
+mod crypto;
 mod entity;
+mod kafka;
 mod provider;
 mod repo;
+mod service;
 mod storage;
 
 pub use base::{
@@ -19,7 +23,39 @@ pub use base::{
     secret::Secret,
     time::{Clock, SystemClock, Timestamp},
 };
-pub use provider::api::{
-    CallOptions, Delta, DeltaStream, Params, Prompt, PromptMessage, Provider, ProviderError, TimeoutSeconds,
-    Timeouts, TokenUsage,
+pub use config::{Config, Database};
+pub use entity::{
+    chat::{Chat, ChatFilter, ChatPatch, NewChat},
+    event::{Event, EventKind, TurnEvent},
+    message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
+    model::{Model, ModelPatch, NewModel},
+    response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
+    token::Login,
+    user::{NewUser, User, UserPatch},
+    workspace::{NewWorkspace, Workspace, WorkspacePatch},
+};
+pub use kafka::Kafka;
+pub use provider::{
+    address::AddressPolicy,
+    api::{
+        CallOptions, Delta, DeltaStream, ModelHealth, Params, Prompt, PromptMessage, Provider, ProviderError,
+        TimeoutSeconds, Timeouts, TokenUsage,
+    },
+    echo::EchoProvider,
+    openai::OpenAiProvider,
+};
+pub use service::{
+    chats::Chats,
+    completion::{Completions, turn::Turn},
+    messages::Messages,
+    models::Models,
+    once::IdempotencyKey,
+    responses::{EventStream, Next, Responses},
+    schema::Schema,
+    users::Users,
+    workspaces::Workspaces,
+};
+pub use storage::{
+    AppliedMigration, DownTarget, MigrateMode, MigrationName, MigrationReport, MigrationStatus, Node,
+    NodeKind,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{response::Response, word::words};
 
@@ -123,4 +123,57 @@ impl Event {
             }
         })
     }
+}
+
+impl Event {
+    /// An event of a kind that carries the response's record.
+    pub(crate) fn with_response(seq: u64, kind: EventKind, response: &Response) -> crate::Result<Event> {
+        Event::encode(seq, kind, &OfResponseRef { response })
+    }
+
+    /// An event of a kind that carries a piece of text.
+    pub(crate) fn with_text(seq: u64, kind: EventKind, text: &str) -> crate::Result<Event> {
+        Event::encode(seq, kind, &OfTextRef { text })
+    }
+
+    /// The event of tokens spent.
+    pub(crate) fn with_usage(seq: u64, response: &Response) -> crate::Result<Event> {
+        let usage = OfUsageRef {
+            tokens_prompt: response.tokens_prompt,
+            tokens_completion: response.tokens_completion,
+            tokens_total: response.tokens_total,
+            usage_estimated: response.usage_estimated,
+        };
+        Event::encode(seq, EventKind::Usage, &usage)
+    }
+
+    fn encode(seq: u64, kind: EventKind, data: &impl Serialize) -> crate::Result<Event> {
+        let data = serde_json::to_string(data).map_err(|error| {
+            crate::Error::new(
+                crate::ErrorKind::Internal,
+                "event_unwritable",
+                "An event cannot be written as JSON.",
+            )
+            .with_source(error)
+        })?;
+        Ok(Event { seq, kind, data: data.into() })
+    }
+}
+
+#[derive(Serialize)]
+struct OfResponseRef<'a> {
+    response: &'a Response,
+}
+
+#[derive(Serialize)]
+struct OfTextRef<'a> {
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct OfUsageRef {
+    tokens_prompt: Option<u64>,
+    tokens_completion: Option<u64>,
+    tokens_total: Option<u64>,
+    usage_estimated: bool,
 }

@@ -28,6 +28,31 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Whatever keeps the endpoint from answering, before or (as an item of the stream) after the
     /// first token.
     fn complete(&self, prompt: &Prompt, options: &CallOptions) -> Result<DeltaStream, ProviderError>;
+
+    /// Asks the endpoint, without spending tokens, whether it works. An endpoint that does not is told
+    /// in [`ModelHealth`]. Without an endpoint there is nothing to find out, which is the default.
+    ///
+    /// # Errors
+    /// Cancelled, or a base URL that cannot be called.
+    fn probe(&self, options: &CallOptions) -> Result<ModelHealth, ProviderError> {
+        let _ = options;
+        Ok(ModelHealth { reachable: true, ..ModelHealth::default() })
+    }
+}
+
+/// What [`Provider::probe`] found out about an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ModelHealth {
+    /// Whether anything answered.
+    pub reachable: bool,
+    /// The HTTP status of the answer.
+    pub status: Option<u16>,
+    /// How long the answer took, in milliseconds.
+    pub latency_ms: u64,
+    /// The names of the models that the endpoint lists, empty when it has no list.
+    pub models: Vec<String>,
+    /// What is wrong and what to do, as one sentence, or none when the endpoint is in order.
+    pub detail: Option<String>,
 }
 
 /// The events of one answer.
@@ -110,6 +135,26 @@ pub struct Params {
     pub extra: BTreeMap<String, Value>,
 }
 
+impl Params {
+    /// These parameters, with every one that `other` sets in place of its own.
+    #[must_use]
+    pub fn replaced_by(&self, other: &Params) -> Params {
+        let mut extra = self.extra.clone();
+        extra.extend(other.extra.clone());
+        Params {
+            temperature: other.temperature.or(self.temperature),
+            top_p: other.top_p.or(self.top_p),
+            max_tokens: other.max_tokens.or(self.max_tokens),
+            stop: other.stop.clone().or_else(|| self.stop.clone()),
+            seed: other.seed.or(self.seed),
+            response_format: other.response_format.clone().or_else(|| self.response_format.clone()),
+            context_tokens: other.context_tokens.or(self.context_tokens),
+            timeouts: other.timeouts.or(self.timeouts),
+            extra,
+        }
+    }
+}
+
 /// Timeouts of a model as its row states them, in seconds; see [`Timeouts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimeoutSeconds {
@@ -125,6 +170,22 @@ pub struct TimeoutSeconds {
     /// See [`Timeouts::total`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<f64>,
+}
+
+impl TimeoutSeconds {
+    /// `defaults`, with those that are set here in their place.
+    #[must_use]
+    pub fn over(self, defaults: Timeouts) -> Timeouts {
+        let set = |seconds: Option<f64>, default: Duration| {
+            seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(default)
+        };
+        Timeouts {
+            connect: set(self.connect, defaults.connect),
+            first_token: set(self.first_token, defaults.first_token),
+            between_tokens: set(self.between_tokens, defaults.between_tokens),
+            total: set(self.total, defaults.total),
+        }
+    }
 }
 
 /// How long a call may take. Comment lines of a stream count for none of them.
@@ -185,11 +246,26 @@ pub struct TokenUsage {
 pub struct ProviderError {
     /// Provider, Timeout or Cancelled.
     pub kind: ErrorKind,
-    /// Stable code, for example `provider_unreachable`, `provider_refused`, `provider_rate_limited`,
-    /// `provider_timeout`, `provider_bad_answer`.
+    /// Stable code: `provider_unreachable`, `provider_key_refused`, `provider_refused`,
+    /// `provider_rate_limited`, `provider_failed`, `provider_timeout`, `provider_bad_answer`,
+    /// `base_url_refused`, `cancelled`, or a provider's own.
     pub code: &'static str,
     /// One sentence that names the endpoint and what to do.
     pub message: String,
+}
+
+impl ProviderError {
+    /// An error with a stable `code` and one sentence.
+    #[must_use]
+    pub fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> ProviderError {
+        ProviderError { kind, code, message: message.into() }
+    }
+
+    /// What a provider gives after [`CallOptions::cancel`] was raised.
+    #[must_use]
+    pub fn cancelled() -> ProviderError {
+        ProviderError::new(ErrorKind::Cancelled, "cancelled", "The answer was cancelled.")
+    }
 }
 
 impl fmt::Display for ProviderError {

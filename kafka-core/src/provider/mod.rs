@@ -1,3 +1,12 @@
 //! Talking to model endpoints. Knows no tables.
 
+pub(crate) mod address;
 pub(crate) mod api;
+pub(crate) mod echo;
+pub(crate) mod endpoint;
+mod http;
+mod line;
+pub(crate) mod openai;
+pub(crate) mod registry;
+mod retry;
+mod sse;

@@ -13,6 +13,7 @@ statements! {
         WHERE caller = $1 AND method = $2 AND path = $3 AND idempotency_key = $4 AND expires_at <= $5"];
     INSERT = ["INSERT INTO idempotency_keys (caller, method, path, idempotency_key, body_hash, answer, response_id, \
         expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"];
+    ANY_EXPIRED = ["SELECT 1 FROM idempotency_keys WHERE expires_at <= $1 LIMIT 1"];
     PURGE = ["DELETE FROM idempotency_keys WHERE expires_at <= $1"];
 }
 
@@ -61,6 +62,10 @@ pub(crate) fn insert(
         ],
     )?;
     Ok(())
+}
+
+pub(crate) fn any_expired(conn: &Conn<'_>, now: Timestamp) -> Result<bool> {
+    Ok(conn.first(&ANY_EXPIRED, params![now], |row| row.next::<i64>())?.is_some())
 }
 
 pub(crate) fn purge(tx: &Tx<'_>, now: Timestamp) -> Result<usize> {

@@ -54,7 +54,13 @@ impl<'k> Chats<'k> {
     /// `Forbidden` when someone else is named as its owner.
     pub fn create(&self, new: NewChat) -> Result<Chat> {
         let limits = self.kafka.limits();
-        check(limits, new.title.as_ref(), new.description.as_ref(), Some(&new.notebooks), new.default_model.as_ref())?;
+        check(
+            limits,
+            new.title.as_ref(),
+            new.description.as_ref(),
+            Some(&new.notebooks),
+            new.default_model.as_ref(),
+        )?;
         let (scope, now) = (self.actor.scope(), self.kafka.now());
         let chat = Chat {
             number: 0,

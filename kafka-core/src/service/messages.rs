@@ -146,14 +146,15 @@ impl<'k> Messages<'k> {
         }
         let (scope, now) = (self.actor.scope(), self.kafka.now());
         self.kafka.storage().write(move |tx| {
-            let mut message =
-                messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            let mut message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let Some(content) = &patch.content else { return Ok(message) };
             if message.status == MessageStatus::Streaming {
                 return Err(Error::new(
                     ErrorKind::Conflict,
                     "message_streaming",
-                    format!("The message {id} is being written; wait until its answer has ended, or cancel it."),
+                    format!(
+                        "The message {id} is being written; wait until its answer has ended, or cancel it."
+                    ),
                 ));
             }
             messages::update_content(tx, id, content, now)?;
@@ -173,8 +174,7 @@ impl<'k> Messages<'k> {
         let (scope, now) = (self.actor.scope(), self.kafka.now());
         let live = self.kafka.live().clone();
         self.kafka.storage().write(move |tx| {
-            let message =
-                messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            let message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let chat = message.chat_id;
             let head =
                 repo::chats::head_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;

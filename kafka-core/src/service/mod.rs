@@ -9,7 +9,7 @@ pub(crate) mod listing;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod once;
-pub(crate) mod operator;
 pub(crate) mod responses;
+pub(crate) mod schema;
 pub(crate) mod users;
 pub(crate) mod workspaces;

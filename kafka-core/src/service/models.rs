@@ -228,14 +228,19 @@ fn check_name(kafka: &Kafka, name: &str) -> Result<()> {
         return Err(Error::invalid("name_empty", "name", "a model needs a name"));
     }
     if name == ECHO {
-        return Err(Error::invalid("name_reserved", "name", "`echo` is the built-in model; choose another name"));
+        return Err(Error::invalid(
+            "name_reserved",
+            "name",
+            "`echo` is the built-in model; choose another name",
+        ));
     }
     Ok(())
 }
 
 /// Parameters that every endpoint would refuse are refused here, where the reason can be named.
 pub(crate) fn check_params(params: &Params) -> Result<()> {
-    let out_of = |field: &str, range: &str| Error::invalid("params_out_of_range", field, format!("give {range}"));
+    let out_of =
+        |field: &str, range: &str| Error::invalid("params_out_of_range", field, format!("give {range}"));
     if params.temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
         return Err(out_of("params.temperature", "a number from 0 to 2"));
     }

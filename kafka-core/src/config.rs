@@ -1,0 +1,94 @@
+//! How an installation is opened. Plain data: nothing is read from the environment.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use crate::{
+    base::{
+        limits::Limits,
+        random::{Random, SystemRandom},
+        secret::Secret,
+        time::{Clock, SystemClock},
+    },
+    provider::{address::AddressPolicy, api::Provider},
+    storage::{MigrateMode, NodeKind},
+};
+
+/// Where the database lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// In this process's memory; gone when the last handle is.
+    Memory,
+    /// In an SQLite file, which is made when it does not exist.
+    File(PathBuf),
+}
+
+/// How to open an installation: [`Config::file`] or [`Config::memory`], then the fields that shall
+/// differ.
+#[derive(Clone)]
+pub struct Config {
+    /// Where the database lies.
+    pub database: Database,
+    /// What opens it. Default embedded.
+    pub kind: NodeKind,
+    /// Pending migrations. Default auto.
+    pub migrate: MigrateMode,
+    /// Open mode: [`Kafka::local_actor`](crate::Kafka::local_actor) works without a credential.
+    /// Default false.
+    pub open: bool,
+    /// 32 bytes that seal model keys at rest. Without it models with keys cannot be added or used.
+    pub secret: Option<Secret<[u8; 32]>>,
+    /// Which addresses model endpoints may have. Default: private ones are allowed.
+    pub addresses: AddressPolicy,
+    /// Providers besides the built-in `openai` and `echo`.
+    pub providers: Vec<Arc<dyn Provider>>,
+    /// Sizes, counts and times.
+    pub limits: Limits,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub random: Arc<dyn Random>,
+}
+
+impl Config {
+    /// An installation in this file.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Config {
+        Config::of(Database::File(path.into()))
+    }
+
+    /// An installation in memory.
+    #[must_use]
+    pub fn memory() -> Config {
+        Config::of(Database::Memory)
+    }
+
+    fn of(database: Database) -> Config {
+        Config {
+            database,
+            kind: NodeKind::Embedded,
+            migrate: MigrateMode::Auto,
+            open: false,
+            secret: None,
+            addresses: AddressPolicy::PrivateAllowed,
+            providers: Vec::new(),
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("database", &self.database)
+            .field("kind", &self.kind)
+            .field("migrate", &self.migrate)
+            .field("open", &self.open)
+            .field("secret", &self.secret)
+            .field("addresses", &self.addresses)
+            .field("providers", &self.providers)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

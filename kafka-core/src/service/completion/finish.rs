@@ -1,0 +1,170 @@
+//! Storing how an answer ended: one transaction for the text, the record, the log and the chat.
+
+use serde_json::{Value as Json, json};
+
+use super::prompt;
+use crate::{
+    base::{error::Result, time::Timestamp},
+    entity::{
+        event::{Event, EventKind},
+        message::MessageStatus,
+        response::{Response, ResponseError, ResponseStatus},
+    },
+    provider::api::TokenUsage,
+    repo,
+    storage::Tx,
+};
+
+/// How an answer ended, as far as its thread knows.
+#[derive(Clone, Debug)]
+pub(super) struct Ending {
+    pub(super) status: ResponseStatus,
+    pub(super) model_used: Option<String>,
+    pub(super) finish_reason: Option<String>,
+    pub(super) usage: Option<TokenUsage>,
+    /// What was sent, by estimate, for when the endpoint counts nothing.
+    pub(super) prompt_tokens_estimate: u64,
+    pub(super) first_token_ms: Option<u64>,
+    pub(super) completion_time_ms: Option<u64>,
+    pub(super) error: Option<ResponseError>,
+    pub(super) provider_data: Option<Json>,
+}
+
+impl Ending {
+    /// An end of which nothing but the status is known.
+    pub(super) fn of(status: ResponseStatus) -> Ending {
+        Ending {
+            status,
+            model_used: None,
+            finish_reason: None,
+            usage: None,
+            prompt_tokens_estimate: 0,
+            first_token_ms: None,
+            completion_time_ms: None,
+            error: None,
+            provider_data: None,
+        }
+    }
+}
+
+/// Stores the end of a running answer whose events so far are `events`, and returns them with the
+/// closing ones. None when it no longer ran.
+pub(super) fn store(
+    tx: &Tx<'_>,
+    accepted: &Response,
+    ending: &Ending,
+    mut events: Vec<Event>,
+    now: Timestamp,
+) -> Result<Option<Vec<Event>>> {
+    let said = Said::in_events(&events);
+    let response = ended(accepted, ending, &said);
+    if !repo::responses::finish(tx, &response, now)? {
+        return Ok(None);
+    }
+    let tokens = response.tokens_total.and_then(|tokens| i64::try_from(tokens).ok());
+    let parts = said.parts();
+    let finished = repo::messages::Finished {
+        content: &said.text,
+        parts: parts.as_ref(),
+        provider_data: ending.provider_data.as_ref(),
+        model: &response.model_used,
+        status: message_status(response.status),
+        token_count: response.tokens_completion.and_then(|tokens| i64::try_from(tokens).ok()),
+    };
+    repo::messages::finish(tx, response.message_id, &finished, now)?;
+    repo::chats::touch(tx, response.chat_id, tokens.unwrap_or(0), now)?;
+    if response.tokens_total.is_some() {
+        events.push(Event::with_usage(events.len() as u64 + 1, &response)?);
+    }
+    events.push(Event::with_response(events.len() as u64 + 1, last_event(response.status), &response)?);
+    repo::response_events::pack(tx, response.id, &events)?;
+    Ok(Some(events))
+}
+
+/// What the events of an answer say together.
+#[derive(Default)]
+struct Said {
+    text: String,
+    reasoning: String,
+}
+
+impl Said {
+    fn in_events(events: &[Event]) -> Said {
+        #[derive(serde::Deserialize)]
+        struct Piece<'a> {
+            #[serde(borrow)]
+            text: std::borrow::Cow<'a, str>,
+        }
+        let mut said = Said::default();
+        for event in events {
+            let into = match event.kind {
+                EventKind::Delta => &mut said.text,
+                EventKind::Reasoning => &mut said.reasoning,
+                _ => continue,
+            };
+            if let Ok(piece) = serde_json::from_str::<Piece<'_>>(&event.data) {
+                into.push_str(&piece.text);
+            }
+        }
+        said
+    }
+
+    /// Only where plain text is not all there is.
+    fn parts(&self) -> Option<Json> {
+        if self.reasoning.is_empty() {
+            return None;
+        }
+        let mut parts = vec![json!({"type": "reasoning", "text": self.reasoning})];
+        if !self.text.is_empty() {
+            parts.push(json!({"type": "text", "text": self.text}));
+        }
+        Some(parts.into())
+    }
+}
+
+/// The record, with counts by estimate where an endpoint that was asked gave none.
+fn ended(accepted: &Response, ending: &Ending, said: &Said) -> Response {
+    let mut response = Response {
+        status: ending.status,
+        model_used: ending.model_used.clone().unwrap_or_else(|| accepted.model_used.clone()),
+        finish_reason: ending.finish_reason.clone(),
+        first_token_ms: ending.first_token_ms,
+        completion_time_ms: ending.completion_time_ms,
+        error: ending.error.clone(),
+        ..accepted.clone()
+    };
+    let was_answered = !said.text.is_empty() || !said.reasoning.is_empty();
+    let usage = match ending.usage {
+        Some(usage) => usage,
+        None if was_answered => {
+            response.usage_estimated = true;
+            let prompt = ending.prompt_tokens_estimate;
+            let completion = prompt::tokens(&said.text) + prompt::tokens(&said.reasoning);
+            TokenUsage { prompt, completion, total: prompt + completion }
+        }
+        None => return response,
+    };
+    response.tokens_prompt = Some(usage.prompt);
+    response.tokens_completion = Some(usage.completion);
+    response.tokens_total = Some(usage.total);
+    response
+}
+
+fn message_status(status: ResponseStatus) -> MessageStatus {
+    match status {
+        ResponseStatus::Streaming => MessageStatus::Streaming,
+        ResponseStatus::Completed => MessageStatus::Complete,
+        ResponseStatus::Interrupted => MessageStatus::Interrupted,
+        ResponseStatus::Failed => MessageStatus::Failed,
+        ResponseStatus::Cancelled => MessageStatus::Cancelled,
+    }
+}
+
+fn last_event(status: ResponseStatus) -> EventKind {
+    match status {
+        ResponseStatus::Completed => EventKind::Completed,
+        ResponseStatus::Failed => EventKind::Failed,
+        ResponseStatus::Cancelled => EventKind::Cancelled,
+        ResponseStatus::Interrupted | ResponseStatus::Streaming => EventKind::Interrupted,
+    }
+}

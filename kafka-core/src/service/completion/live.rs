@@ -1,0 +1,226 @@
+//! The answers that this process runs now.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    base::{
+        cancel::CancelToken,
+        error::{Error, ErrorKind, Result},
+        id::{ChatId, MessageId, ResponseId},
+    },
+    entity::{event::Event, message::Message, response::Response},
+};
+
+/// One answer that runs or waits, shared by its thread, the log and everyone who watches.
+pub(crate) struct Running {
+    pub(crate) id: ResponseId,
+    pub(crate) chat: ChatId,
+    pub(crate) message_id: MessageId,
+    pub(crate) accepted: Response,
+    pub(crate) user_message: Message,
+    /// Raised when the answer is no longer wanted.
+    pub(crate) cancel: CancelToken,
+    shown: Mutex<Shown>,
+    grown: Condvar,
+}
+
+/// What is on disk and may therefore be seen.
+#[derive(Default)]
+struct Shown {
+    events: Vec<Event>,
+    over: bool,
+}
+
+/// What a watcher finds.
+pub(crate) enum Seen {
+    /// Events that are new to the watcher.
+    Events(Vec<Event>),
+    /// Nothing new within the time.
+    Nothing,
+    /// Nothing new, and nothing will come from this process.
+    Over,
+}
+
+impl Running {
+    pub(super) fn new(
+        response: &Response,
+        user_message: Message,
+        first: Event,
+        cancel: CancelToken,
+    ) -> Arc<Running> {
+        Arc::new(Running {
+            id: response.id,
+            chat: response.chat_id,
+            message_id: response.message_id,
+            accepted: response.clone(),
+            user_message,
+            cancel,
+            shown: Mutex::new(Shown { events: vec![first], over: false }),
+            grown: Condvar::new(),
+        })
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many events are shown; they are numbered 1 to this.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.shown().events.len() as u64
+    }
+
+    /// All that is shown.
+    pub(super) fn events(&self) -> Vec<Event> {
+        self.shown().events.clone()
+    }
+
+    /// Waits at most `patience` for events after number `after`.
+    pub(crate) fn watch(&self, after: u64, patience: Duration) -> Seen {
+        let shown = self.shown();
+        let news = |shown: &mut Shown| (shown.events.len() as u64) <= after && !shown.over;
+        let (shown, _) =
+            self.grown.wait_timeout_while(shown, patience, news).unwrap_or_else(PoisonError::into_inner);
+        let known = usize::try_from(after).unwrap_or(usize::MAX);
+        match shown.events.get(known..) {
+            Some(events) if !events.is_empty() => Seen::Events(events.to_vec()),
+            _ if shown.over => Seen::Over,
+            _ => Seen::Nothing,
+        }
+    }
+
+    /// Shows events that a commit holds.
+    pub(super) fn show(&self, events: &[Event], over: bool) {
+        let mut shown = self.shown();
+        shown.events.extend_from_slice(events);
+        shown.over |= over;
+        drop(shown);
+        self.grown.notify_all();
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("id", &self.id).field("chat", &self.chat).finish_non_exhaustive()
+    }
+}
+
+/// The answers of this process by id. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    running: Mutex<HashMap<ResponseId, Arc<Running>>>,
+    ended: Condvar,
+    slots: AtomicUsize,
+    closing: AtomicBool,
+}
+
+/// One of the answers that may run at a time; free again when dropped.
+#[derive(Debug)]
+pub(super) struct Slot(Arc<Inner>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.slots.fetch_sub(1, Ordering::AcqRel);
+        // Taking the lock orders this after a waiter's check, so that its wake-up is not missed.
+        drop(self.0.running.lock());
+        self.0.ended.notify_all();
+    }
+}
+
+impl Live {
+    fn running(&self) -> MutexGuard<'_, HashMap<ResponseId, Arc<Running>>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one of `most` slots.
+    pub(super) fn reserve(&self, most: usize) -> Result<Slot> {
+        let taken = self.0.slots.fetch_add(1, Ordering::AcqRel);
+        let slot = Slot(Arc::clone(&self.0));
+        if taken < most {
+            return Ok(slot);
+        }
+        Err(Error::new(
+            ErrorKind::Busy,
+            "answers_at_capacity",
+            format!("{most} answers run already, which is as many as may; try again when one has ended."),
+        )
+        .with_retry_after(Duration::from_secs(5)))
+    }
+
+    pub(super) fn add(&self, running: Arc<Running>) {
+        self.running().insert(running.id, running);
+    }
+
+    /// The answer, while this process runs it.
+    pub(crate) fn get(&self, id: ResponseId) -> Option<Arc<Running>> {
+        self.running().get(&id).cloned()
+    }
+
+    /// Forgets an answer that has ended, and wakes those that wait for their turn.
+    pub(super) fn remove(&self, id: ResponseId) {
+        self.running().remove(&id);
+        self.0.ended.notify_all();
+    }
+
+    /// Waits at most `patience` for an answer to end.
+    pub(crate) fn wait_for_an_end(&self, patience: Duration) {
+        let running = self.running();
+        // Waking early is fine: the caller looks at the database each time.
+        drop(self.0.ended.wait_timeout(running, patience));
+    }
+
+    /// Wakes whoever waits for an answer to end, so that they look again.
+    pub(super) fn nudge(&self) {
+        drop(self.running());
+        self.0.ended.notify_all();
+    }
+
+    /// Stops an answer whose message is gone.
+    pub(crate) fn abandon(&self, id: ResponseId) {
+        if let Some(running) = self.get(id) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Stops the answers of a chat that is gone.
+    pub(crate) fn abandon_chat(&self, chat: ChatId) {
+        let of_chat: Vec<_> =
+            self.running().values().filter(|running| running.chat == chat).cloned().collect();
+        for running in of_chat {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Stops every answer as interrupted and waits at most `patience` until their ends are stored.
+    pub(crate) fn close(&self, patience: Duration) {
+        self.0.closing.store(true, Ordering::Release);
+        let all: Vec<_> = self.running().values().cloned().collect();
+        for running in all {
+            running.cancel.cancel();
+        }
+        self.wait_until_idle(patience);
+    }
+
+    /// Whether answers end because the process does.
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
+    }
+
+    /// Waits at most `patience` until no answer runs. True when none does.
+    pub(crate) fn wait_until_idle(&self, patience: Duration) -> bool {
+        let running = self.running();
+        let busy = |_: &mut HashMap<_, _>| self.0.slots.load(Ordering::Acquire) > 0;
+        let waited = self.0.ended.wait_timeout_while(running, patience, busy);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}

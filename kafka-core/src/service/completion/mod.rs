@@ -1,0 +1,41 @@
+//! Answers of models.
+//!
+//! [`start`] stores the question, an empty answer and its record in one commit; [`run`] waits for the
+//! chat's turn, sends the [`prompt`] and hands what comes to the [`log`], which stores events in
+//! batches and only then shows them; [`finish`] stores the end. A [`turn`] is one watcher of an answer.
+//! Answers are owned by [`live`], not by who asked: a watcher that leaves ends nothing.
+
+pub(crate) mod finish;
+pub(crate) mod live;
+pub(crate) mod log;
+pub(crate) mod prompt;
+pub(crate) mod recover;
+pub(crate) mod resolve;
+mod run;
+pub(crate) mod start;
+pub(crate) mod turn;
+
+use super::once::{IdempotencyKey, Once};
+use crate::{base::actor::Actor, kafka::Kafka};
+
+/// Answers of models, as one actor may ask for them. Made by [`Kafka::completions`].
+#[derive(Debug)]
+pub struct Completions<'k> {
+    kafka: &'k Kafka,
+    actor: Actor,
+    once: Option<Once>,
+}
+
+impl<'k> Completions<'k> {
+    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Completions<'k> {
+        Completions { kafka, actor: *actor, once: None }
+    }
+
+    /// Makes [`start`](Completions::start) take effect once for this key; a twin follows the answer that
+    /// the first one started.
+    #[must_use]
+    pub fn idempotent(mut self, key: IdempotencyKey) -> Completions<'k> {
+        self.once = Some(Once::new(self.kafka, &self.actor, key));
+        self
+    }
+}

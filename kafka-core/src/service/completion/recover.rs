@@ -1,0 +1,39 @@
+//! Answers whose process is gone: what came is kept, and their end is stored as interrupted.
+
+use super::finish::{self, Ending};
+use crate::{
+    base::{error::Result, id::ResponseId},
+    entity::response::ResponseStatus,
+    kafka::Kafka,
+    repo::{response_events, responses},
+};
+
+/// Ends the answers of every dead node, and returns how many there were.
+///
+/// Two processes may do this at the same time: each answer is ended by the one whose write comes first.
+pub(crate) fn run(kafka: &Kafka) -> Result<usize> {
+    let mut ended = 0;
+    for node in kafka.storage().dead_nodes()? {
+        for id in kafka.storage().read(|conn| responses::running_of_node(conn, node.id))? {
+            end(kafka, id, ResponseStatus::Interrupted)?;
+            ended += 1;
+        }
+        kafka.storage().remove_node(node.id)?;
+    }
+    for id in kafka.storage().read(responses::running_of_nobody)? {
+        end(kafka, id, ResponseStatus::Interrupted)?;
+        ended += 1;
+    }
+    Ok(ended)
+}
+
+/// Stores the end of an answer that no thread of this process runs, with what its log holds.
+pub(crate) fn end(kafka: &Kafka, id: ResponseId, status: ResponseStatus) -> Result<()> {
+    let now = kafka.now();
+    kafka.storage().write(move |tx| {
+        let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
+        let events = response_events::list(tx, id, 0)?;
+        finish::store(tx, &response, &Ending::of(status), events, now)?;
+        Ok(())
+    })
+}

@@ -1,0 +1,185 @@
+//! The thread of one answer: waits for its turn in the chat, asks the model, passes on what it says.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    finish::Ending,
+    live::{Running, Slot},
+    prompt,
+};
+use crate::{
+    base::error::{Error, ErrorKind},
+    entity::{
+        event::EventKind,
+        response::{ResponseError, ResponseStatus},
+    },
+    kafka::Kafka,
+    provider::api::{Delta, Prompt, ProviderError},
+    repo,
+    service::models::Callable,
+};
+
+/// How often a waiting answer looks whether another process has let it go first.
+const LOOK: Duration = Duration::from_millis(100);
+/// The thread runs parsers and TLS, whose frames are small.
+const STACK_BYTES: usize = 512 << 10;
+
+/// Has the answer run on a thread of its own.
+pub(super) fn spawn(kafka: &Kafka, running: &Arc<Running>, callable: Callable, slot: Slot) {
+    let answering = Answering {
+        kafka: kafka.clone(),
+        running: Arc::clone(running),
+        callable,
+        ending: Ending::of(ResponseStatus::Interrupted),
+        began: kafka.clock().instant(),
+        bytes: 0,
+    };
+    let spawned = thread::Builder::new()
+        .name("kafka-answer".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || answering.run(slot));
+    if spawned.is_err() {
+        // The slot went with the closure; the end takes another, past the limit for its short life.
+        let mut ending = Ending::of(ResponseStatus::Failed);
+        ending.error = Some(ResponseError {
+            code: "thread_unavailable".to_owned(),
+            detail: "The system gives no more threads; try again later.".to_owned(),
+        });
+        if let Ok(slot) = kafka.live().reserve(usize::MAX) {
+            kafka.log().end(running, ending, slot);
+        }
+    }
+}
+
+struct Answering {
+    kafka: Kafka,
+    running: Arc<Running>,
+    callable: Callable,
+    ending: Ending,
+    began: Instant,
+    bytes: usize,
+}
+
+impl Answering {
+    fn run(mut self, slot: Slot) {
+        // A provider is code that others write: its panic ends this answer and nothing else.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.answer())).unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Provider,
+                "provider_panicked",
+                "The provider failed unexpectedly; the log says where.",
+            ))
+        });
+        match outcome {
+            Ok(status) => self.ending.status = status,
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                self.ending.status = ResponseStatus::Cancelled
+            }
+            Err(error) => {
+                self.ending.status = ResponseStatus::Failed;
+                self.ending.error =
+                    Some(ResponseError { code: error.code().to_owned(), detail: detail(&error) });
+            }
+        }
+        if self.ending.status != ResponseStatus::Completed && self.running.cancel.is_cancelled() {
+            // Whatever the socket said when it was closed, the reason is that someone asked for it.
+            let closing = self.kafka.live().is_closing();
+            self.ending.status =
+                if closing { ResponseStatus::Interrupted } else { ResponseStatus::Cancelled };
+            self.ending.error = None;
+        }
+        self.ending.completion_time_ms = Some(self.elapsed_ms());
+        self.kafka.log().end(&self.running, self.ending, slot);
+    }
+
+    fn answer(&mut self) -> Result<ResponseStatus, Error> {
+        self.wait_for_turn()?;
+        self.began = self.kafka.clock().instant();
+        let prompt = self.prompt()?;
+        self.ending.prompt_tokens_estimate =
+            prompt.messages.iter().map(|message| prompt::tokens(&message.content)).sum();
+        let stream = self.callable.provider.complete(&prompt, &self.callable.options)?;
+        let most = self.kafka.limits().answer_bytes;
+        for delta in stream {
+            self.take(delta?);
+            if self.bytes > most {
+                return Ok(ResponseStatus::Interrupted);
+            }
+        }
+        match self.ending.finish_reason {
+            Some(_) => Ok(ResponseStatus::Completed),
+            None => Ok(ResponseStatus::Interrupted),
+        }
+    }
+
+    /// Answers of one chat run in the order in which they were accepted, over all processes.
+    fn wait_for_turn(&self) -> Result<(), Error> {
+        let live = self.kafka.live().clone();
+        let _wake = self.running.cancel.on_cancel(move || live.nudge());
+        loop {
+            if self.running.cancel.is_cancelled() {
+                return Err(ProviderError::cancelled().into());
+            }
+            let (id, chat) = (self.running.id, self.running.chat);
+            let queue = self.kafka.storage().read(|conn| repo::responses::running_in_chat(conn, chat))?;
+            match queue.first() {
+                Some(first) if *first != id => self.kafka.live().wait_for_an_end(LOOK),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn prompt(&self) -> Result<Prompt, Error> {
+        let question = self.running.user_message.id;
+        let params = &self.callable.options.params;
+        let context = self.kafka.limits().context_tokens;
+        self.kafka.storage().read(|conn| prompt::build(conn, self.running.chat, question, params, context))
+    }
+
+    fn take(&mut self, delta: Delta) {
+        match delta {
+            Delta::Text(text) => self.say(EventKind::Delta, text),
+            Delta::Reasoning(text) => self.say(EventKind::Reasoning, text),
+            Delta::Model(name) => self.ending.model_used = Some(storable(name)),
+            Delta::Usage(usage) => self.ending.usage = Some(usage),
+            Delta::ProviderData(data) => self.ending.provider_data = Some(data),
+            Delta::Finish(reason) => self.ending.finish_reason = Some(storable(reason)),
+        }
+    }
+
+    fn say(&mut self, kind: EventKind, text: String) {
+        if text.is_empty() {
+            return;
+        }
+        if self.ending.first_token_ms.is_none() {
+            self.ending.first_token_ms = Some(self.elapsed_ms());
+        }
+        self.bytes += text.len();
+        self.kafka.log().say(&self.running, kind, &storable(text));
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        let elapsed = self.kafka.clock().instant().saturating_duration_since(self.began);
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Text as the database can hold it: what a model says is not refused, so U+0000 becomes U+FFFD.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+}
+
+/// What clients may read of an error.
+fn detail(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::Storage | ErrorKind::Internal | ErrorKind::Corrupt => {
+            "The chat could not be read to ask the model; the server's log says why.".to_owned()
+        }
+        _ => error.message().to_owned(),
+    }
+}

@@ -1,0 +1,248 @@
+//! Accepting a question: everything that is stored before a model is called.
+
+use super::{Completions, live::Running, resolve, run, turn::Turn};
+use crate::{
+    base::{
+        error::{Error, ErrorKind, Result},
+        id::{ChatId, MessageId, ResponseId, UserId},
+        time::Timestamp,
+    },
+    entity::{
+        event::{Event, EventKind},
+        message::{Message, MessageStatus, Role},
+        response::{AnswerRequest, Response, ResponseStatus},
+    },
+    provider::api::Params,
+    repo::{self, messages::NewRow},
+    service::{
+        chats, input, messages,
+        models::{Callable, check_params},
+        once::Once,
+    },
+    storage::Tx,
+};
+
+impl Completions<'_> {
+    /// Stores a question (or takes one that is stored), and has a model answer it on a thread of its own.
+    /// The user's message, the empty answer and its record are on disk when this returns; the answer
+    /// goes on whatever becomes of the [`Turn`]. Answers of one chat run one after another, in the
+    /// order in which they were accepted.
+    ///
+    /// # Errors
+    /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for an empty text, a
+    /// parent that is not in the chat or no user's message, parameters out of range, or nothing to
+    /// answer; `TooLarge` for the text; `RateLimited` (`chat_busy`) when 16 answers of the chat wait
+    /// already; `Busy` when the process runs as many answers as it may. Failures of the model come
+    /// later, as the end of the turn.
+    pub fn start(&self, chat: ChatId, request: AnswerRequest) -> Result<Turn> {
+        let kafka = self.kafka;
+        if let Some(content) = &request.content {
+            input::message(kafka.limits(), content)?;
+        }
+        input::optional_name(kafka.limits(), "model", request.model.as_ref())?;
+        request.params.as_ref().map_or(Ok(()), check_params)?;
+        let callable = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
+        let slot = kafka.live().reserve(kafka.limits().concurrent_answers)?;
+
+        let accepting = Accepting {
+            actor_id: self.actor.user_id(),
+            chat,
+            asked_model: request.model.filter(|name| !name.is_empty()),
+            content: request.content,
+            parent_id: request.parent_id,
+            user_message_id: kafka.new_id(MessageId::generate),
+            message_id: kafka.new_id(MessageId::generate),
+            response_id: kafka.new_id(ResponseId::generate),
+            model: callable.options.model.clone(),
+            provider: callable.provider.name().to_owned(),
+            now: kafka.now(),
+            most_waiting: kafka.limits().waiting_answers_per_chat,
+        };
+        let (scope, node, once) = (self.actor.scope(), kafka.node_id(), self.once.clone());
+        let (live, cancel) = (kafka.live().clone(), callable.options.cancel.clone());
+        let accepted = kafka.storage().write(move |tx| {
+            if let Some(id) = once.as_ref().map(|once| once.find_response(tx)).transpose()?.flatten() {
+                return Ok(Accepted::Before(id));
+            }
+            let head =
+                repo::chats::head_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
+            let (user_message, message) = accepting.store_messages(tx, scope, &head)?;
+            let (response, event) = accepting.store_response(tx, &message, node, once.as_ref())?;
+            let running = Running::new(&response, user_message, event, cancel.clone());
+            let (live, registered) = (live.clone(), running.clone());
+            tx.after_commit(move || live.add(registered));
+            Ok(Accepted::Now(running))
+        })?;
+        match accepted {
+            Accepted::Now(running) => {
+                run::spawn(kafka, &running, callable, slot);
+                Turn::of_running(kafka, &self.actor, running)
+            }
+            Accepted::Before(id) => Turn::of_stored(kafka, &self.actor, id),
+        }
+    }
+
+    fn callable(&self, chat: ChatId, model: Option<&str>, params: Option<&Params>) -> Result<Callable> {
+        let found = self.kafka.storage().read(|conn| {
+            let chat = repo::chats::find_for_writing(conn, self.actor.scope(), chat)?
+                .ok_or_else(|| chats::not_found(chat))?;
+            let asked = model.filter(|name| !name.is_empty());
+            resolve::find(conn, chat.user_id, asked.or(chat.default_model.as_deref()))
+        })?;
+        found.callable(self.kafka, params)
+    }
+}
+
+enum Accepted {
+    /// This call stored it.
+    Now(std::sync::Arc<Running>),
+    /// A twin of this call did.
+    Before(ResponseId),
+}
+
+/// What is about to be stored. Ids and times are made before, because the transaction may run again.
+struct Accepting {
+    actor_id: Option<UserId>,
+    chat: ChatId,
+    asked_model: Option<String>,
+    content: Option<String>,
+    parent_id: Option<Option<MessageId>>,
+    user_message_id: MessageId,
+    message_id: MessageId,
+    response_id: ResponseId,
+    model: String,
+    provider: String,
+    now: Timestamp,
+    most_waiting: usize,
+}
+
+impl Accepting {
+    /// The message that is answered, new or found, and the empty answer below it.
+    fn store_messages(
+        &self,
+        tx: &Tx<'_>,
+        scope: crate::base::actor::Scope,
+        head: &repo::chats::Head,
+    ) -> Result<(Message, Message)> {
+        let waiting = repo::responses::running_in_chat(tx, self.chat)?.len();
+        if waiting > self.most_waiting {
+            return Err(Error::new(
+                ErrorKind::RateLimited,
+                "chat_busy",
+                format!("{waiting} answers of this chat run or wait already; try again when one has ended."),
+            )
+            .with_retry_after(std::time::Duration::from_secs(5)));
+        }
+        let mut seq = head.last_seq;
+        let user_message = match &self.content {
+            Some(content) => {
+                let parent_id = messages::place_under(tx, self.chat, head, self.parent_id)?;
+                seq += 1;
+                let row = NewRow {
+                    id: self.user_message_id,
+                    seq,
+                    parent_id,
+                    user_id: self.actor_id,
+                    role: Role::User,
+                    content,
+                    model: self.asked_model.as_deref(),
+                    status: MessageStatus::Complete,
+                    ..self.row()
+                };
+                messages::store(tx, &row)?
+            }
+            None => {
+                let found = self.message_to_answer(tx, scope)?;
+                repo::messages::activate(tx, self.chat, Some(found.id))?;
+                found
+            }
+        };
+        let row = NewRow {
+            id: self.message_id,
+            seq: seq + 1,
+            parent_id: Some(user_message.id),
+            role: Role::Assistant,
+            model: Some(&self.model),
+            status: MessageStatus::Streaming,
+            ..self.row()
+        };
+        let message = messages::store(tx, &row)?;
+        Ok((user_message, message))
+    }
+
+    /// What the rows of question and answer share.
+    fn row(&self) -> NewRow<'_> {
+        NewRow {
+            id: self.message_id,
+            chat_id: self.chat,
+            seq: 0,
+            parent_id: None,
+            user_id: None,
+            role: Role::User,
+            kind: "text",
+            content: "",
+            parts: None,
+            model: None,
+            status: MessageStatus::Complete,
+            created_at: self.now,
+        }
+    }
+
+    /// The stored message of a user that is to be answered again.
+    fn message_to_answer(&self, tx: &Tx<'_>, scope: crate::base::actor::Scope) -> Result<Message> {
+        let asked = match self.parent_id {
+            Some(id) => id,
+            None => repo::messages::last_of_user(tx, scope, self.chat)?,
+        };
+        let Some(id) = asked else {
+            return Err(Error::invalid(
+                "nothing_to_answer",
+                "content",
+                "the chat has no message of a user yet, so give a text",
+            ));
+        };
+        let found = repo::messages::find_for_writing(tx, scope, id)?;
+        match found.filter(|message| message.chat_id == self.chat) {
+            Some(message) if message.role == Role::User => Ok(message),
+            Some(_) => Err(Error::invalid(
+                "parent_not_a_question",
+                "parent_id",
+                "without a text, name a message of the role user to answer it again",
+            )),
+            None => Err(Error::invalid("parent_unknown", "parent_id", "name a message of this chat")),
+        }
+    }
+
+    fn store_response(
+        &self,
+        tx: &Tx<'_>,
+        message: &Message,
+        node: crate::base::id::NodeId,
+        once: Option<&Once>,
+    ) -> Result<(Response, Event)> {
+        let response = Response {
+            id: self.response_id,
+            message_id: message.id,
+            chat_id: self.chat,
+            status: ResponseStatus::Streaming,
+            model_used: self.model.clone(),
+            provider: self.provider.clone(),
+            finish_reason: None,
+            tokens_prompt: None,
+            tokens_completion: None,
+            tokens_total: None,
+            usage_estimated: false,
+            first_token_ms: None,
+            completion_time_ms: None,
+            error: None,
+            created_at: self.now,
+        };
+        repo::responses::insert(tx, &response, node)?;
+        let event = Event::with_response(1, EventKind::Started, &response)?;
+        repo::response_events::append(tx, response.id, &event)?;
+        if let Some(once) = once {
+            once.keep_response(tx, response.id)?;
+        }
+        Ok((response, event))
+    }
+}

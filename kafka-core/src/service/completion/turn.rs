@@ -1,0 +1,121 @@
+//! One watcher of one answer.
+
+use crate::{
+    base::{
+        actor::Actor,
+        error::{Error, ErrorKind, Result},
+        id::{MessageId, ResponseId},
+    },
+    entity::{
+        event::TurnEvent,
+        message::Message,
+        response::{Answer, Response},
+    },
+    kafka::Kafka,
+    repo,
+    service::{
+        messages,
+        responses::{self, EventStream, Responses},
+    },
+};
+
+use super::live::Running;
+
+/// An answer that was asked for, and its events from the first one on. Dropping it only stops watching:
+/// the answer goes on and is stored in any case.
+#[derive(Debug)]
+pub struct Turn {
+    kafka: Kafka,
+    actor: Actor,
+    response: Response,
+    user_message_id: MessageId,
+    events: EventStream,
+}
+
+impl Turn {
+    pub(super) fn of_running(kafka: &Kafka, actor: &Actor, running: std::sync::Arc<Running>) -> Result<Turn> {
+        Ok(Turn {
+            kafka: kafka.clone(),
+            actor: *actor,
+            response: running.accepted.clone(),
+            user_message_id: running.user_message.id,
+            events: EventStream::of_running(kafka, running),
+        })
+    }
+
+    pub(super) fn of_stored(kafka: &Kafka, actor: &Actor, id: ResponseId) -> Result<Turn> {
+        let response = Responses::new(kafka, actor).get(id)?;
+        let message = messages::Messages::new(kafka, actor).get(response.message_id)?;
+        Ok(Turn {
+            kafka: kafka.clone(),
+            actor: *actor,
+            response,
+            user_message_id: message.parent_id.ok_or_else(|| messages::not_found(message.id))?,
+            events: EventStream::of_stored(kafka, id, 0),
+        })
+    }
+
+    /// The response's id.
+    #[must_use]
+    pub fn id(&self) -> ResponseId {
+        self.response.id
+    }
+
+    /// The assistant message that the answer is written into.
+    #[must_use]
+    pub fn message_id(&self) -> MessageId {
+        self.response.message_id
+    }
+
+    /// The message that is answered.
+    #[must_use]
+    pub fn user_message_id(&self) -> MessageId {
+        self.user_message_id
+    }
+
+    /// Stops the answer. What came is kept. It may have ended before; then nothing changes.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn cancel(&self) -> Result<()> {
+        Responses::new(&self.kafka, &self.actor).cancel(self.id()).map(|_| ())
+    }
+
+    /// The events as they are stored and sent, in place of the decoded ones.
+    #[must_use]
+    pub fn into_events(self) -> EventStream {
+        self.events
+    }
+
+    /// Waits for the end, whatever it is, and returns the answer with its messages. See
+    /// [`Response::status`] for how it ended.
+    ///
+    /// # Errors
+    /// `NotFound` when the chat or message was deleted meanwhile; those of reading.
+    pub fn wait(mut self) -> Result<Answer> {
+        for event in &mut self.events {
+            event?;
+        }
+        let scope = self.actor.scope();
+        self.kafka.storage().read(|conn| {
+            let find = |id| repo::messages::find(conn, scope, id)?.ok_or_else(|| messages::not_found(id));
+            let message: Message = find(self.response.message_id)?;
+            let response = message.response.clone().ok_or_else(|| responses::not_found(self.response.id))?;
+            Ok(Answer { user_message: find(self.user_message_id)?, message, response })
+        })
+    }
+}
+
+impl Iterator for Turn {
+    type Item = Result<TurnEvent>;
+
+    fn next(&mut self) -> Option<Result<TurnEvent>> {
+        let event = self.events.next()?;
+        Some(event.and_then(|event| {
+            event.decode().map_err(|error| {
+                Error::new(ErrorKind::Corrupt, "event_unreadable", "A stored event is damaged.")
+                    .with_source(error)
+            })
+        }))
+    }
+}

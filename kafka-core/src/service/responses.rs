@@ -1,0 +1,206 @@
+//! What can be done with responses: read, follow, stop.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use super::completion::{
+    live::{Running, Seen},
+    recover,
+};
+use crate::{
+    base::{
+        actor::Actor,
+        error::{Error, Result},
+        id::ResponseId,
+    },
+    entity::{
+        event::Event,
+        response::{Response, ResponseStatus},
+    },
+    kafka::Kafka,
+    repo,
+};
+
+/// How often an answer that another process runs is looked at.
+const POLL: Duration = Duration::from_millis(50);
+/// How long a cancelled answer may take to be stored before the call returns it as it is.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Responses, as one actor may use them. Made by [`Kafka::responses`].
+#[derive(Debug)]
+pub struct Responses<'k> {
+    kafka: &'k Kafka,
+    actor: Actor,
+}
+
+pub(crate) fn not_found(id: ResponseId) -> Error {
+    Error::not_found("response_not_found", "response", id)
+}
+
+impl<'k> Responses<'k> {
+    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Responses<'k> {
+        Responses { kafka, actor: *actor }
+    }
+
+    /// One response.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn get(&self, id: ResponseId) -> Result<Response> {
+        let scope = self.actor.scope();
+        let found = self.kafka.storage().read(|conn| repo::responses::find(conn, scope, id))?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// The events after number `after` (0 for all): those stored, then those to come, until the last.
+    /// The same numbers and bytes whenever they are read.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` (`after_out_of_range`) when there is no event of that number yet.
+    pub fn events(&self, id: ResponseId, after: u64) -> Result<EventStream> {
+        self.get(id)?;
+        let stream = match self.kafka.live().get(id) {
+            Some(running) => {
+                let last = running.last_seq();
+                (EventStream::of_running(self.kafka, running), last)
+            }
+            None => {
+                let all = self.kafka.storage().read(|conn| repo::response_events::list(conn, id, 0))?;
+                (EventStream::of_stored(self.kafka, id, 0), all.len() as u64)
+            }
+        };
+        let (mut stream, last) = stream;
+        if after > last {
+            let message = format!("the last event so far has the number {last}");
+            return Err(Error::invalid("after_out_of_range", "after", message));
+        }
+        stream.after = after;
+        Ok(stream)
+    }
+
+    /// Stops a running answer, also before its first token and while it waits for its turn. What came is
+    /// kept. A response that has ended is returned unchanged.
+    ///
+    /// # Errors
+    /// `NotFound`, also for those who may only read.
+    pub fn cancel(&self, id: ResponseId) -> Result<Response> {
+        let scope = self.actor.scope();
+        let found = self.kafka.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
+        let response = found.ok_or_else(|| not_found(id))?;
+        if response.status != ResponseStatus::Streaming {
+            return Ok(response);
+        }
+        match self.kafka.live().get(id) {
+            Some(running) => {
+                running.cancel.cancel();
+                let mut stream = EventStream::of_running(self.kafka, running);
+                while let Next::Event(_) = stream.next_within(CANCEL_PATIENCE)? {}
+            }
+            // Another process runs it: its next write finds the response ended, and stops.
+            None => recover::end(self.kafka, id, ResponseStatus::Cancelled)?,
+        }
+        self.get(id)
+    }
+}
+
+/// The events of one answer in order, as they are stored and sent. Blocks until the next one is on disk;
+/// ends after the last.
+#[derive(Debug)]
+pub struct EventStream {
+    kafka: Kafka,
+    id: ResponseId,
+    /// While this process runs the answer; afterwards, and for others, storage is read.
+    running: Option<Arc<Running>>,
+    after: u64,
+    read: VecDeque<Event>,
+    over: bool,
+}
+
+/// What [`EventStream::next_within`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next event.
+    Event(Event),
+    /// None came within the time; more may come.
+    Nothing,
+    /// None will come.
+    Over,
+}
+
+impl EventStream {
+    pub(crate) fn of_running(kafka: &Kafka, running: Arc<Running>) -> EventStream {
+        let mut stream = EventStream::of_stored(kafka, running.id, 0);
+        stream.running = Some(running);
+        stream
+    }
+
+    pub(crate) fn of_stored(kafka: &Kafka, id: ResponseId, after: u64) -> EventStream {
+        EventStream { kafka: kafka.clone(), id, running: None, after, read: VecDeque::new(), over: false }
+    }
+
+    /// The next event, waiting at most `patience` for it.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn next_within(&mut self, patience: Duration) -> Result<Next> {
+        let clock = self.kafka.clock();
+        let until = clock.instant() + patience;
+        loop {
+            if let Some(event) = self.read.pop_front() {
+                self.after = event.seq;
+                self.over = event.kind.is_last();
+                return Ok(Next::Event(event));
+            }
+            if self.over {
+                return Ok(Next::Over);
+            }
+            let left = until.saturating_duration_since(clock.instant());
+            match &self.running {
+                Some(running) => match running.watch(self.after, left) {
+                    Seen::Events(events) => self.read.extend(events),
+                    Seen::Nothing => return Ok(Next::Nothing),
+                    Seen::Over => self.running = None,
+                },
+                None => {
+                    if !self.read_stored()? {
+                        if left.is_zero() {
+                            return Ok(Next::Nothing);
+                        }
+                        self.kafka.live().wait_for_an_end(left.min(POLL));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads what is new in storage. False when nothing is, but more may come.
+    fn read_stored(&mut self) -> Result<bool> {
+        let (id, after) = (self.id, self.after);
+        let (events, runs) = self.kafka.storage().read(|conn| {
+            let events = repo::response_events::list(conn, id, after)?;
+            Ok((events, repo::responses::find_running(conn, id)?.is_some()))
+        })?;
+        let found = !events.is_empty();
+        self.read.extend(events);
+        // Ended and read to its end, or deleted.
+        self.over = !found && !runs;
+        Ok(found || self.over)
+    }
+}
+
+impl Iterator for EventStream {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Result<Event>> {
+        loop {
+            match self.next_within(Duration::from_secs(60)) {
+                Ok(Next::Event(event)) => return Some(Ok(event)),
+                Ok(Next::Nothing) => {}
+                Ok(Next::Over) => return None,
+                Err(error) => {
+                    self.over = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
