@@ -232,9 +232,9 @@ pub(super) static LOG: Key = Key {
     name: "log",
     variable: "KAFKA_LOG",
     flag: Some("log"),
-    default: "text:info",
+    default: "text",
     example: "json:warn",
-    meaning: "Log on stderr: `text` or `json`, perhaps with :error, :warn, :info or :debug",
+    meaning: "Log on stderr: `text` or `json`, perhaps with :error, :warn, :info (the default) or :debug",
     set: |settings, text| {
         settings.log = text.parse()?;
         Ok(())
@@ -249,7 +249,7 @@ pub(super) static SECRET_KEY: Key = Key {
     flag: None,
     default: "the file <data-dir>/secret, made at the first start",
     example: "",
-    meaning: "Key that seals the keys of models: 32 bytes as 64 hex digits",
+    meaning: "Key that seals the keys of models: 32 bytes as 64 hex digits, as `openssl rand -hex 32` makes them",
     set: |settings, text| {
         settings.secret_key = Some(secret::parse_key(text)?);
         Ok(())

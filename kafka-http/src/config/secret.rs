@@ -176,3 +176,151 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use kafka_core::SystemRandom;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::config::Database;
+
+    const KEY: &str = "9f3c1a7be05d42866fd1b07c2e94a85331d6c8f27a0be5944c17f86e0b3d92ac";
+
+    fn settings(data_dir: &Path) -> Settings {
+        Settings { data_dir: data_dir.to_owned(), database: Database::Memory, ..Settings::defaults() }
+    }
+
+    fn write_private(file: &Path, text: &[u8]) {
+        fs::write(file, text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_first_start_makes_a_key_and_the_next_one_finds_it() {
+        let directory = TempDir::new().unwrap();
+        let settings = settings(&directory.path().join("not/yet"));
+        let first = load_secret(&settings, &SystemRandom).unwrap();
+        assert_eq!(load_secret(&settings, &SystemRandom).unwrap(), first);
+        let text = fs::read_to_string(settings.secret_file()).unwrap();
+        assert_eq!(parse_key(text.trim_end()).unwrap(), first);
+        let names: Vec<_> =
+            fs::read_dir(&settings.data_dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["secret"]);
+    }
+
+    #[test]
+    fn two_installations_have_two_keys() {
+        let (one, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let key = |directory: &TempDir| load_secret(&settings(directory.path()), &SystemRandom).unwrap();
+        assert_ne!(key(&one), key(&other));
+    }
+
+    #[test]
+    fn all_who_start_at_once_use_the_same_key() {
+        for _ in 0..20 {
+            let directory = TempDir::new().unwrap();
+            let settings = settings(directory.path());
+            let start = std::sync::Barrier::new(8);
+            let load = || {
+                start.wait();
+                load_secret(&settings, &SystemRandom).unwrap()
+            };
+            let keys: Vec<_> = thread::scope(|scope| {
+                let starters: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+                starters.into_iter().map(|starter| starter.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|key| *key == keys[0]));
+            assert_eq!(load_secret(&settings, &SystemRandom).unwrap(), keys[0]);
+        }
+    }
+
+    #[test]
+    fn a_configured_key_leaves_the_file_alone() {
+        let directory = TempDir::new().unwrap();
+        let mut settings = settings(directory.path());
+        settings.secret_key = Some(parse_key(KEY).unwrap());
+        assert_eq!(load_secret(&settings, &SystemRandom).unwrap(), parse_key(KEY).unwrap());
+        assert!(!settings.secret_file().exists());
+    }
+
+    #[test]
+    fn keys_that_are_no_secret_are_refused() {
+        let count: String = (0..32).map(|byte| format!("{byte:02x}")).collect();
+        let down: String = (0..32).map(|byte| format!("{:02x}", 255 - byte)).collect();
+        let text: String =
+            b"the quick brown fox jumps over a".iter().map(|byte| format!("{byte:02x}")).collect();
+        let table = [
+            (KEY.to_owned(), ""),
+            (KEY.to_uppercase(), ""),
+            (KEY[1..].to_owned(), "64 hex digits"),
+            (format!("{KEY}0"), "64 hex digits"),
+            (String::new(), "64 hex digits"),
+            (format!("x{}", &KEY[1..]), "64 hex digits"),
+            (format!("+{}", &KEY[1..]), "64 hex digits"),
+            ("é".repeat(32), "64 hex digits"),
+            ("00".repeat(32), "guess"),
+            ("ab".repeat(32), "guess"),
+            ("0123456789abcdef".repeat(4), "guess"),
+            ("deadbeef".repeat(8), "guess"),
+            (KEY[..32].repeat(2), "guess"),
+            (count, "guess"),
+            (down, "guess"),
+            (text, "guess"),
+            (PUBLISHED[0].to_owned(), "guess"),
+            (PUBLISHED[1].to_uppercase(), "guess"),
+        ];
+        for (text, part) in table {
+            match parse_key(&text) {
+                Ok(_) => assert_eq!(part, "", "{text} was accepted"),
+                Err(reason) => assert!(!part.is_empty() && reason.contains(part), "{text}: {reason}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_named_and_never_replaced() {
+        for text in [&b""[..], b"short", &[0xFF; 64], &[b'0'; 64]] {
+            let directory = TempDir::new().unwrap();
+            let settings = settings(directory.path());
+            write_private(&settings.secret_file(), text);
+            let error = load_secret(&settings, &SystemRandom).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "secret_file_invalid"));
+            assert!(error.message().contains(&settings.secret_file().display().to_string()), "{error}");
+            assert!(error.message().contains("delete it"), "{error}");
+            assert_eq!(fs::read(settings.secret_file()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_hold_the_file_is_named() {
+        let directory = TempDir::new().unwrap();
+        let blocked = directory.path().join("file");
+        fs::write(&blocked, "").unwrap();
+        let error = load_secret(&settings(&blocked), &SystemRandom).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Storage, "secret_file_failed"));
+        assert!(error.message().contains("KAFKA_SECRET_KEY"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_the_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = TempDir::new().unwrap();
+        let settings = settings(&directory.path().join("data"));
+        load_secret(&settings, &SystemRandom).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&settings.secret_file()), 0o600);
+        assert_eq!(mode(&settings.data_dir), 0o700);
+
+        fs::set_permissions(settings.secret_file(), fs::Permissions::from_mode(0o640)).unwrap();
+        let error = load_secret(&settings, &SystemRandom).unwrap_err();
+        assert!(error.message().contains("chmod 600"), "{error}");
+    }
+}
