@@ -28,8 +28,7 @@ impl DatabaseArgs {
     }
 }
 
-/// Flags of the server. The flags that name one value keep the last one given; those that name a list
-/// can be repeated.
+/// Flags of the server. Those that name a list can be repeated.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", help = keys::LISTEN.help(), help_heading = "Server")]
