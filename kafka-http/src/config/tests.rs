@@ -417,6 +417,11 @@ fn what_is_set_to_nothing_is_not_set() {
     let place = Place::new().variable("KAFKA_LISTEN", "").file(".env", "KAFKA_LISTEN=[::1]:9\nKAFKA_AUTH=\n");
     assert_eq!(place.settings().listen.port(), 9);
     assert_eq!(place.resolve().unwrap().entry("auth").source, Source::Default);
+    // As everywhere else, the last of several lines counts.
+    assert_eq!(
+        Place::new().file(".env", "KAFKA_AUTH=open\nKAFKA_AUTH=password").settings().auth,
+        Auth::Password
+    );
     // An empty list can be told only by a flag or in kafka.toml.
     let place = Place::new().variable("KAFKA_OPEN_TO", "10.0.0.0/8").flags(&["--open-to", ""]);
     assert_eq!(place.settings().open_to, []);
