@@ -1,1 +1,28 @@
-fn main() {}
+//! The `kafka` command.
+
+mod cli;
+mod commands;
+mod context;
+mod exit;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use kafka_http::config::Environment;
+
+use crate::{cli::Cli, context::Context, output::Output};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let environment = match Environment::of_process() {
+        Ok(environment) => environment,
+        Err(error) => return exit::report(&error, false),
+    };
+    let styled = output::errors_are_styled(&environment);
+    let context = Context::new(cli.database, Output::new(&cli.output, &environment), environment);
+    match cli.command.run(&context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error, styled),
+    }
+}

@@ -1,1 +1,4 @@
-//! x
+//! The blocking HTTP front end of the Kafka chat backend.
+
+pub mod cidr;
+pub mod config;

@@ -1,0 +1,70 @@
+//! The flags of the settings. Clap reads neither environment nor files: resolution does, for every
+//! source alike.
+
+use std::path::PathBuf;
+
+use super::{keys, sources::Flags};
+
+/// Flags that every verb takes.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct DatabaseArgs {
+    #[arg(long, global = true, value_name = "URL", help = keys::DATABASE.help(), help_heading = "Data")]
+    database: Option<String>,
+    #[arg(long, global = true, value_name = "DIR", help = keys::DATA_DIR.help(), help_heading = "Data")]
+    data_dir: Option<String>,
+    /// File of settings; must exist when given [default: <data-dir>/kafka.toml, if it exists]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Data")]
+    config: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// What was given on the command line.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        let mut flags = Flags { config: self.config.clone(), ..Flags::default() };
+        flags.set(&keys::DATABASE, self.database.clone());
+        flags.set(&keys::DATA_DIR, self.data_dir.clone());
+        flags
+    }
+}
+
+/// Flags of the server. Those that name a list can be repeated.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ServeArgs {
+    #[arg(long, value_name = "ADDRESS", help = keys::LISTEN.help(), help_heading = "Server")]
+    listen: Option<String>,
+    #[arg(long, value_name = "MODE", help = keys::AUTH.help(), help_heading = "Server")]
+    auth: Option<String>,
+    #[arg(long, value_name = "CIDR", help = keys::OPEN_TO.help(), help_heading = "Server")]
+    open_to: Vec<String>,
+    #[arg(long, value_name = "HOST", help = keys::ALLOW_HOST.help(), help_heading = "Server")]
+    allow_host: Vec<String>,
+    #[arg(long, value_name = "ORIGIN", help = keys::ALLOW_ORIGIN.help(), help_heading = "Server")]
+    allow_origin: Vec<String>,
+    #[arg(long, value_name = "CIDR", help = keys::TRUSTED_PROXY.help(), help_heading = "Server")]
+    trusted_proxy: Vec<String>,
+    #[arg(long, value_name = "WHO", help = keys::REGISTRATION.help(), help_heading = "Server")]
+    registration: Option<String>,
+    #[arg(long, value_name = "on|off", help = keys::QUOTAS.help(), help_heading = "Server")]
+    quotas: Option<String>,
+    #[arg(long, value_name = "auto|require", help = keys::MIGRATE.help(), help_heading = "Server")]
+    migrate: Option<String>,
+    #[arg(long, value_name = "FORMAT[:LEVEL]", help = keys::LOG.help(), help_heading = "Server")]
+    log: Option<String>,
+}
+
+impl ServeArgs {
+    /// Adds what was given on the command line.
+    pub fn add_to(&self, flags: &mut Flags) {
+        flags.set(&keys::LISTEN, self.listen.clone());
+        flags.set(&keys::AUTH, self.auth.clone());
+        flags.set_list(&keys::OPEN_TO, &self.open_to);
+        flags.set_list(&keys::ALLOW_HOST, &self.allow_host);
+        flags.set_list(&keys::ALLOW_ORIGIN, &self.allow_origin);
+        flags.set_list(&keys::TRUSTED_PROXY, &self.trusted_proxy);
+        flags.set(&keys::REGISTRATION, self.registration.clone());
+        flags.set(&keys::QUOTAS, self.quotas.clone());
+        flags.set(&keys::MIGRATE, self.migrate.clone());
+        flags.set(&keys::LOG, self.log.clone());
+    }
+}

@@ -1,0 +1,270 @@
+//! The table of settings. Resolution, help texts, `config show`, the commented `kafka.toml` and the
+//! check of `.env.example` all read it.
+
+use kafka_core::Secret;
+
+use super::{
+    Settings,
+    database::{self, Database},
+    secret,
+    values::{Auth, Migrate, Registration, Words as _, address, directory, host, joined, list, origin},
+};
+use crate::cidr::Cidr;
+
+/// One setting. The environment variable is `KAFKA_` and the name in capitals with dots as underscores
+/// (`DATABASE_URL` is the exception), the flag is the name with dashes.
+#[derive(Debug)]
+pub struct Key {
+    /// The name in `kafka.toml`, dotted where it stands in a table.
+    pub name: &'static str,
+    /// The environment variable.
+    pub variable: &'static str,
+    /// The long flag without its dashes; none for what must not stand in a list of processes.
+    pub flag: Option<&'static str>,
+    /// What holds when nothing is set, as the documentation writes it; empty for nothing at all.
+    pub default: &'static str,
+    /// A value to start from when setting it by hand; empty where every installation needs its own.
+    pub example: &'static str,
+    /// What it is for and what it accepts, in one line.
+    pub meaning: &'static str,
+    /// Reads a text into the settings, or answers with a clause that says what is accepted.
+    pub(super) set: fn(&mut Settings, &str) -> Result<(), String>,
+    /// The value in force as text that may be shown to anyone.
+    pub(super) show: fn(&Settings) -> String,
+    /// A text that was not accepted, without what must not be shown.
+    pub(super) redact: fn(&str) -> Option<String>,
+}
+
+impl Key {
+    /// The help text of the flag.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let default = if self.default.is_empty() { "none" } else { self.default };
+        format!("{} [default: {default}] [environment: {}]", self.meaning, self.variable)
+    }
+}
+
+/// Every setting, in the order in which they are shown.
+pub static KEYS: [&Key; 13] = [
+    &LISTEN,
+    &DATABASE,
+    &DATA_DIR,
+    &AUTH,
+    &OPEN_TO,
+    &ALLOW_HOST,
+    &ALLOW_ORIGIN,
+    &TRUSTED_PROXY,
+    &REGISTRATION,
+    &QUOTAS,
+    &MIGRATE,
+    &LOG,
+    &SECRET_KEY,
+];
+
+pub(super) static LISTEN: Key = Key {
+    name: "listen",
+    variable: "KAFKA_LISTEN",
+    flag: Some("listen"),
+    default: "127.0.0.1:8000",
+    example: "127.0.0.1:8000",
+    meaning: "Address and port to serve on; port 0 picks a free one",
+    set: |settings, text| {
+        settings.listen = address(text)?;
+        Ok(())
+    },
+    show: |settings| settings.listen.to_string(),
+    redact: in_full,
+};
+
+pub(super) static DATABASE: Key = Key {
+    name: "database",
+    variable: "DATABASE_URL",
+    flag: Some("database"),
+    default: "sqlite://<data-dir>/kafka.db",
+    example: "sqlite://kafka-data/kafka.db",
+    meaning: "URL of the database: sqlite://PATH or sqlite::memory:",
+    set: |settings, text| {
+        settings.database = Database::from_url(text).map_err(|error| error.to_string())?;
+        Ok(())
+    },
+    show: |settings| settings.database.to_string(),
+    redact: |text| Some(database::without_password(text)),
+};
+
+pub(super) static DATA_DIR: Key = Key {
+    name: "data_dir",
+    variable: "KAFKA_DATA_DIR",
+    flag: Some("data-dir"),
+    default: "./kafka-data",
+    example: "./kafka-data",
+    meaning: "Directory of the database, the stored files and the secret",
+    set: |settings, text| {
+        settings.data_dir = directory(text)?;
+        Ok(())
+    },
+    show: |settings| settings.data_dir.display().to_string(),
+    redact: in_full,
+};
+
+pub(super) static AUTH: Key = Key {
+    name: "auth",
+    variable: "KAFKA_AUTH",
+    flag: Some("auth"),
+    default: "open",
+    example: "password",
+    meaning: "Who may call: `open` (everyone who reaches the server) or `password` (who has a token)",
+    set: |settings, text| {
+        settings.auth = Auth::from_word(text)?;
+        Ok(())
+    },
+    show: |settings| settings.auth.word().to_owned(),
+    redact: in_full,
+};
+
+pub(super) static OPEN_TO: Key = Key {
+    name: "open_to",
+    variable: "KAFKA_OPEN_TO",
+    flag: Some("open-to"),
+    default: "",
+    example: "192.168.1.0/24",
+    meaning: "Addresses or CIDR blocks that open mode serves besides loopback, such as 192.168.1.0/24",
+    set: |settings, text| {
+        settings.open_to = cidrs(text)?;
+        Ok(())
+    },
+    show: |settings| joined(&settings.open_to),
+    redact: in_full,
+};
+
+pub(super) static ALLOW_HOST: Key = Key {
+    name: "allow_host",
+    variable: "KAFKA_ALLOW_HOST",
+    flag: Some("allow-host"),
+    default: "",
+    example: "chat.example.org",
+    meaning: "Host values that open mode accepts besides loopback, such as chat.example.org",
+    set: |settings, text| {
+        settings.allow_host =
+            list(text, host, "host names such as chat.example.org or chat.example.org:8000")?;
+        Ok(())
+    },
+    show: |settings| joined(&settings.allow_host),
+    redact: in_full,
+};
+
+pub(super) static ALLOW_ORIGIN: Key = Key {
+    name: "allow_origin",
+    variable: "KAFKA_ALLOW_ORIGIN",
+    flag: Some("allow-origin"),
+    default: "",
+    example: "https://chat.example.org",
+    meaning: "Origins of pages that may call from a browser, such as https://chat.example.org",
+    set: |settings, text| {
+        settings.allow_origin =
+            list(text, origin, "origins, scheme and host without a path, such as https://chat.example.org")?;
+        Ok(())
+    },
+    show: |settings| joined(&settings.allow_origin),
+    redact: in_full,
+};
+
+pub(super) static TRUSTED_PROXY: Key = Key {
+    name: "trusted_proxy",
+    variable: "KAFKA_TRUSTED_PROXY",
+    flag: Some("trusted-proxy"),
+    default: "",
+    example: "10.0.0.1",
+    meaning: "Addresses or CIDR blocks of proxies whose X-Forwarded-* headers are believed",
+    set: |settings, text| {
+        settings.trusted_proxy = cidrs(text)?;
+        Ok(())
+    },
+    show: |settings| joined(&settings.trusted_proxy),
+    redact: in_full,
+};
+
+pub(super) static REGISTRATION: Key = Key {
+    name: "registration",
+    variable: "KAFKA_REGISTRATION",
+    flag: Some("registration"),
+    default: "open in open mode, first in password mode",
+    example: "invite",
+    meaning: "Who may make an account: `open`, `first` (until the first admin exists), `invite` or `closed`",
+    set: |settings, text| {
+        settings.registration = Registration::from_word(text)?;
+        Ok(())
+    },
+    show: |settings| settings.registration.word().to_owned(),
+    redact: in_full,
+};
+
+pub(super) static QUOTAS: Key = Key {
+    name: "quotas",
+    variable: "KAFKA_QUOTAS",
+    flag: Some("quotas"),
+    default: "off",
+    example: "on",
+    meaning: "Whether plans are enforced, `on` or `off`; never in open mode, never for admins",
+    set: |settings, text| {
+        settings.quotas = bool::from_word(text)?;
+        Ok(())
+    },
+    show: |settings| settings.quotas.word().to_owned(),
+    redact: in_full,
+};
+
+pub(super) static MIGRATE: Key = Key {
+    name: "migrate",
+    variable: "KAFKA_MIGRATE",
+    flag: Some("migrate"),
+    default: "auto",
+    example: "require",
+    meaning: "A database of an older schema: `auto` brings it up to date, `require` refuses to start",
+    set: |settings, text| {
+        settings.migrate = Migrate::from_word(text)?;
+        Ok(())
+    },
+    show: |settings| settings.migrate.word().to_owned(),
+    redact: in_full,
+};
+
+pub(super) static LOG: Key = Key {
+    name: "log",
+    variable: "KAFKA_LOG",
+    flag: Some("log"),
+    default: "text",
+    example: "json:warn",
+    meaning: "Log on stderr: `text` or `json`, perhaps with :error, :warn, :info (the default) or :debug",
+    set: |settings, text| {
+        settings.log = text.parse()?;
+        Ok(())
+    },
+    show: |settings| settings.log.to_string(),
+    redact: in_full,
+};
+
+pub(super) static SECRET_KEY: Key = Key {
+    name: "secret_key",
+    variable: "KAFKA_SECRET_KEY",
+    flag: None,
+    default: "the file <data-dir>/secret, made at the first start",
+    example: "",
+    meaning: "Key that seals the keys of models: 32 bytes as 64 hex digits, as `openssl rand -hex 32` makes them",
+    set: |settings, text| {
+        settings.secret_key = Some(secret::parse_key(text)?);
+        Ok(())
+    },
+    show: |settings| match &settings.secret_key {
+        Some(key) => Secret::to_string(key),
+        None => format!("file {}", settings.secret_file().display()),
+    },
+    redact: |_| None,
+};
+
+fn cidrs(text: &str) -> Result<Vec<Cidr>, String> {
+    list(text, |part| part.parse().ok(), "addresses and CIDR blocks such as 10.0.0.0/8")
+}
+
+fn in_full(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}

@@ -1,0 +1,233 @@
+//! The settings of the server and of every verb of the command line.
+//!
+//! A value is taken from the first of these that has it: flags, environment, `.env` in the working
+//! directory, `kafka.toml` (`--config FILE`, else `<data-dir>/kafka.toml`), defaults. [`KEYS`] lists the
+//! settings; [`resolve`] is the one place that reads them. Variables that it does not know are ignored,
+//! because Apache Kafka and Kubernetes use the prefix `KAFKA_` too; an unknown key in `kafka.toml` is an
+//! error.
+
+mod args;
+mod database;
+mod dotenv;
+mod keys;
+mod secret;
+mod sources;
+mod template;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use kafka_core::{Error, ErrorKind, Result, Secret};
+
+pub use self::{
+    args::{DatabaseArgs, ServeArgs},
+    database::{Database, DatabaseUrlError},
+    keys::{KEYS, Key},
+    secret::load_secret,
+    sources::{Environment, Flags, Source},
+    template::template,
+    values::{Auth, Log, LogFormat, LogLevel, Migrate, Registration},
+};
+use self::{
+    keys::DATABASE,
+    sources::{Given, Sources},
+};
+use crate::cidr::Cidr;
+
+/// The values in force. Paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where to serve; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where the data lives.
+    pub database: Database,
+    /// The directory of the database, the stored files and the secret.
+    pub data_dir: PathBuf,
+    /// Who may call.
+    pub auth: Auth,
+    /// Whom open mode serves besides loopback.
+    pub open_to: Vec<Cidr>,
+    /// `Host` values accepted besides loopback, in lower case.
+    pub allow_host: Vec<String>,
+    /// `Origin` values accepted besides loopback, in lower case.
+    pub allow_origin: Vec<String>,
+    /// Proxies whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxy: Vec<Cidr>,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// Whether plans are enforced.
+    pub quotas: bool,
+    /// What happens at start to a database of an older schema.
+    pub migrate: Migrate,
+    /// How to log.
+    pub log: Log,
+    /// The key that was configured; [`load_secret`] gives the one to use.
+    pub secret_key: Option<Secret<[u8; 32]>>,
+}
+
+impl Settings {
+    fn defaults() -> Settings {
+        Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            database: Database::File(PathBuf::from("./kafka-data/kafka.db")),
+            data_dir: PathBuf::from(keys::DATA_DIR.default),
+            auth: Auth::Open,
+            open_to: Vec::new(),
+            allow_host: Vec::new(),
+            allow_origin: Vec::new(),
+            trusted_proxy: Vec::new(),
+            registration: Registration::Open,
+            quotas: false,
+            migrate: Migrate::Auto,
+            log: Log { format: LogFormat::Text, level: LogLevel::Info },
+            secret_key: None,
+        }
+    }
+
+    /// The file that holds the key when none is configured.
+    #[must_use]
+    pub fn secret_file(&self) -> PathBuf {
+        self.data_dir.join("secret")
+    }
+
+    /// Whether a server may start with these values together.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] `open_mode_exposed`: open mode would listen beyond loopback, and nothing
+    /// says for whom.
+    pub fn check_server(&self) -> Result<()> {
+        let exposed = !self.listen.ip().to_canonical().is_loopback();
+        if self.auth == Auth::Open && exposed && self.open_to.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "open_mode_exposed",
+                format!(
+                    "Open mode does not listen on {}, where others could reach it without a password; name \
+                     those it may serve, such as --open-to 192.168.1.0/24, or use --auth password.",
+                    self.listen
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A setting with its value and where that came from.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Which setting.
+    pub key: &'static Key,
+    /// Its value as text, without secrets.
+    pub value: String,
+    /// Where the value came from.
+    pub source: Source,
+}
+
+/// What [`resolve`] found.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The values.
+    pub settings: Settings,
+    /// Each of them as text, in the order of [`KEYS`].
+    pub entries: Vec<Entry>,
+}
+
+/// Finds the value of every setting.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`], so exit code 2: `config_value_invalid` names the key, the source, the value
+/// (unless it is secret) and what is accepted; `config_key_unknown` and `config_file_invalid` name file
+/// and line; `config_file_unreadable` names the file.
+pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Resolved> {
+    let sources = Sources::read(flags, environment)?;
+    let mut settings = Settings::defaults();
+    let mut found = Vec::with_capacity(KEYS.len());
+    for key in KEYS {
+        let given = sources.find(key)?;
+        if let Some(given) = &given {
+            (key.set)(&mut settings, &given.text).map_err(|reason| refused(key, given, &reason))?;
+        }
+        found.push((key, given.map_or(Source::Default, |given| given.source)));
+    }
+    let is_default = |wanted: &Key| {
+        found.iter().any(|(key, source)| key.name == wanted.name && *source == Source::Default)
+    };
+
+    let directory = &environment.current_dir;
+    settings.data_dir = absolute(directory, &settings.data_dir);
+    if is_default(&DATABASE) {
+        refuse_postgresql_variables(&sources)?;
+        settings.database = Database::File(settings.data_dir.join("kafka.db"));
+    }
+    settings.database = settings.database.under(directory);
+    if is_default(&keys::REGISTRATION) && settings.auth == Auth::Password {
+        settings.registration = Registration::First;
+    }
+    let entries =
+        found.into_iter().map(|(key, source)| Entry { key, value: (key.show)(&settings), source }).collect();
+    Ok(Resolved { settings, entries })
+}
+
+/// The `kafka.toml` that [`resolve`] would read, whether it exists or not.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] when `.env` cannot be read.
+pub fn config_file(flags: &Flags, environment: &Environment) -> Result<PathBuf> {
+    Sources::without_file(flags, environment)?.file_path()
+}
+
+/// Makes a directory for data, and those above it, for the owner's eyes only where the system knows
+/// such a thing. One that exists is left as it is.
+///
+/// # Errors
+/// Those of the file system.
+pub fn create_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(directory)
+}
+
+fn refused(key: &Key, given: &Given, reason: &str) -> Error {
+    let Given { text, source } = given;
+    let value = (key.redact)(text).map(|text| format!(" {text:?}")).unwrap_or_default();
+    Error::new(
+        ErrorKind::Invalid,
+        "config_value_invalid",
+        format!("The value{value} of {} ({source}) is not accepted: {reason}.", key.name),
+    )
+    .with_field(key.name, reason)
+}
+
+/// Where the replaced systems ran on PostgreSQL, these variables name it. Starting on an empty SQLite
+/// file instead would look as if the data were lost.
+fn refuse_postgresql_variables(sources: &Sources<'_>) -> Result<()> {
+    for name in ["POSTGRES_HOST", "POSTGRES_DB"] {
+        if let Some(Given { source, .. }) = sources.variable(name)? {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "config_value_invalid",
+                format!(
+                    "{name} ({source}) selects PostgreSQL, and this build has SQLite only; unset it, or set \
+                     DATABASE_URL to a URL such as sqlite://kafka.db."
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The path seen from the directory, without the `.` in it.
+fn absolute(directory: &Path, path: &Path) -> PathBuf {
+    directory.join(path).components().collect()
+}
