@@ -72,8 +72,9 @@ impl Kafka {
         let node = storage.start(config.kind, config.migrate)?;
         let live = Live::default();
         let log = EventLog::start(storage.clone(), live.clone(), node.id(), Arc::clone(&config.clock))?;
-        let built_in: [Arc<dyn Provider>; 2] =
-            [Arc::new(EchoProvider), Arc::new(OpenAiProvider::new(config.addresses))];
+        let openai =
+            OpenAiProvider::new(config.addresses, Arc::clone(&config.clock), Arc::clone(&config.random));
+        let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
         let kafka = Kafka(Arc::new(Inner {
             node_id: node.id(),
             node: Mutex::new(Some(node)),

@@ -35,11 +35,12 @@ CREATE INDEX responses_by_chat ON responses (chat_id);
 CREATE INDEX responses_by_node ON responses (node_id);
 CREATE INDEX responses_running ON responses (number) WHERE status = 'streaming';
 
--- Append-only while the answer runs; at its end the rows are packed into one of kind 'packed'.
+-- Append-only while the answer runs; at its end the rows become one. A row of kind 'packed' holds several
+-- events in order, the first of which has its number.
 CREATE TABLE response_events (
     response_id         TEXT NOT NULL REFERENCES responses (id) ON DELETE CASCADE,
-    seq                 BIGINT NOT NULL,           -- from 1, without a gap
+    seq                 BIGINT NOT NULL,           -- from 1
     kind                TEXT NOT NULL,
-    data                TEXT NOT NULL,             -- JSON
+    data                TEXT NOT NULL,             -- JSON, or a line for each event
     PRIMARY KEY (response_id, seq)
 );

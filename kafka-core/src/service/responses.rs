@@ -142,8 +142,7 @@ impl EventStream {
     /// # Errors
     /// Those of reading.
     pub fn next_within(&mut self, patience: Duration) -> Result<Next> {
-        let clock = self.kafka.clock();
-        let until = clock.instant() + patience;
+        let until = self.kafka.clock().instant() + patience;
         loop {
             if let Some(event) = self.read.pop_front() {
                 self.after = event.seq;
@@ -153,7 +152,7 @@ impl EventStream {
             if self.over {
                 return Ok(Next::Over);
             }
-            let left = until.saturating_duration_since(clock.instant());
+            let left = until.saturating_duration_since(self.kafka.clock().instant());
             match &self.running {
                 Some(running) => match running.watch(self.after, left) {
                     Seen::Events(events) => self.read.extend(events),

@@ -1,6 +1,6 @@
 //! Looking at and changing the schema of a database, without opening it as an installation.
 
-use std::path::PathBuf;
+use std::fmt;
 
 use crate::{
     base::error::Result,
@@ -10,9 +10,14 @@ use crate::{
 };
 
 /// The schema of a database. Nothing is migrated by opening it.
-#[derive(Debug)]
 pub struct Schema {
     storage: Storage,
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schema").finish_non_exhaustive()
+    }
 }
 
 impl Schema {
@@ -65,11 +70,5 @@ impl Schema {
     /// difference.
     pub fn stamp(&self, version: u32) -> Result<MigrationReport> {
         Migrator::new(&self.storage)?.stamp(version)
-    }
-
-    /// Where the database lies; none in memory.
-    #[must_use]
-    pub fn path(&self) -> Option<PathBuf> {
-        self.storage.path().map(PathBuf::from)
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn store(
         events.push(Event::with_usage(events.len() as u64 + 1, &response)?);
     }
     events.push(Event::with_response(events.len() as u64 + 1, last_event(response.status), &response)?);
-    repo::response_events::pack(tx, response.id, &events)?;
+    repo::response_events::replace(tx, response.id, &events)?;
     Ok(Some(events))
 }
 

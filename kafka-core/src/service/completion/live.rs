@@ -23,7 +23,6 @@ use crate::{
 pub(crate) struct Running {
     pub(crate) id: ResponseId,
     pub(crate) chat: ChatId,
-    pub(crate) message_id: MessageId,
     pub(crate) accepted: Response,
     pub(crate) user_message: Message,
     /// Raised when the answer is no longer wanted.
@@ -59,7 +58,6 @@ impl Running {
         Arc::new(Running {
             id: response.id,
             chat: response.chat_id,
-            message_id: response.message_id,
             accepted: response.clone(),
             user_message,
             cancel,

@@ -1,8 +1,8 @@
 //! The event log: what running answers say, stored in batches over all of them and shown only then.
 //!
 //! One thread takes what has come together, stores it in one write and shows it to watchers after the
-//! commit. It stores at once when it was idle or an answer ends, else every [`INTERVAL`]. Pieces of
-//! text of one answer that come between two commits become one event.
+//! commit. It stores at once when it was idle or an answer ends, else every [`INTERVAL`]. What one answer
+//! says between two commits is one row, so the cost of a commit grows with the answers, not the tokens.
 
 use std::{
     collections::HashMap,
@@ -38,7 +38,6 @@ struct Pending {
     ending: Option<(Ending, Slot)>,
 }
 
-#[derive(Clone)]
 struct Piece {
     kind: EventKind,
     text: String,
@@ -94,13 +93,9 @@ impl EventLog {
     }
 
     /// Adds a piece of text to an answer.
-    pub(super) fn say(&self, running: &Arc<Running>, kind: EventKind, text: &str) {
+    pub(super) fn say(&self, running: &Arc<Running>, kind: EventKind, text: String) {
         let mut queue = self.queue();
-        let pieces = &mut queue.pending_of(running).pieces;
-        match pieces.last_mut() {
-            Some(last) if last.kind == kind => last.text.push_str(text),
-            _ => pieces.push(Piece { kind, text: text.to_owned() }),
-        }
+        queue.pending_of(running).pieces.push(Piece { kind, text });
         drop(queue);
         self.0.filled.notify_one();
     }
@@ -280,9 +275,7 @@ impl Entry {
             return Ok(Stored::Gone);
         }
         let Some(ending) = &self.ending else {
-            for event in &self.events {
-                repo::response_events::append(tx, running.id, event)?;
-            }
+            repo::response_events::append(tx, running.id, &self.events)?;
             return Ok(Stored::News(self.events.clone()));
         };
         let mut events = running.events();

@@ -160,7 +160,7 @@ impl Answering {
             self.ending.first_token_ms = Some(self.elapsed_ms());
         }
         self.bytes += text.len();
-        self.kafka.log().say(&self.running, kind, &storable(text));
+        self.kafka.log().say(&self.running, kind, storable(text));
     }
 
     fn elapsed_ms(&self) -> u64 {

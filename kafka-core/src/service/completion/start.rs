@@ -239,7 +239,7 @@ impl Accepting {
         };
         repo::responses::insert(tx, &response, node)?;
         let event = Event::with_response(1, EventKind::Started, &response)?;
-        repo::response_events::append(tx, response.id, &event)?;
+        repo::response_events::append(tx, response.id, std::slice::from_ref(&event))?;
         if let Some(once) = once {
             once.keep_response(tx, response.id)?;
         }

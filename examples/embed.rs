@@ -1,0 +1,24 @@
+//! Embeds the backend: ask, watch the answer arrive, open the file again, and read it back.
+
+use kafka_core::{AnswerRequest, Config, Kafka, NewChat, PageRequest, Result, TurnEvent};
+
+fn main() -> Result<()> {
+    let path = std::env::temp_dir().join("kafka-embed.db");
+    let kafka = Kafka::open(Config::file(&path))?;
+    let me = kafka.operator();
+    let chat = kafka.chats(&me).create(NewChat::titled("A first chat"))?;
+    let turn = kafka.completions(&me).start(chat.id, AnswerRequest::text("Does this work?"))?;
+    for event in turn {
+        if let TurnEvent::Delta(text) = event? {
+            print!("{text}");
+        }
+    }
+    println!();
+    kafka.close();
+
+    let kafka = Kafka::open(Config::file(&path))?;
+    for message in kafka.messages(&me).list(chat.id, &PageRequest::default())?.items {
+        println!("{}: {}", message.role, message.content);
+    }
+    Ok(())
+}
