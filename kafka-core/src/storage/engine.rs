@@ -3,7 +3,7 @@
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -12,12 +12,14 @@ use rusqlite::Connection;
 
 use super::{
     conn::{Conn, Tx},
+    lock::Locks,
     pool::Pool,
     sqlite,
     writer::{SharedConnection, Writer},
 };
 use crate::base::{
     error::Result,
+    id::NodeId,
     limits::Limits,
     random::{Random, SystemRandom},
     time::{Clock, SystemClock},
@@ -83,6 +85,8 @@ struct Inner {
     connection: SharedConnection,
     /// In a file only.
     file: Option<File>,
+    /// What this storage is registered as.
+    own_node: Mutex<Option<NodeId>>,
 }
 
 /// What only a database in a file has.
@@ -117,7 +121,7 @@ impl Storage {
                 })
             }
         };
-        Ok(Storage(Arc::new(Inner { place, options, connection, file })))
+        Ok(Storage(Arc::new(Inner { place, options, connection, file, own_node: Mutex::default() })))
     }
 
     /// Runs `work` on a connection that cannot write. All it reads is of one moment. It must not call
@@ -163,6 +167,19 @@ impl Storage {
         &self.0.options
     }
 
+    /// The locks that tell processes of one database from each other.
+    pub(super) fn locks(&self) -> Locks {
+        Locks::of(self.path())
+    }
+
+    pub(super) fn own_node(&self) -> Option<NodeId> {
+        *self.0.own_node.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_own_node(&self, node: Option<NodeId>) {
+        *self.0.own_node.lock().unwrap_or_else(PoisonError::into_inner) = node;
+    }
+
     /// Runs `work` on the writing connection, outside a transaction, while nothing else writes.
     pub(super) fn exclusive<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.0.connection.with(work)
@@ -171,11 +188,13 @@ impl Storage {
 
 impl Inner {
     fn close(&self) {
-        if let Some(file) = &self.file {
-            file.writer.stop();
-            file.readers.close();
+        match &self.file {
+            Some(file) => {
+                file.readers.close();
+                file.writer.stop();
+            }
+            None => self.connection.close(),
         }
-        self.connection.close();
     }
 }
 
@@ -200,7 +219,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for place in [Place::Memory, Place::File(directory.path().join("new/kafka.db"))] {
             let storage = Storage::open(place, StorageOptions::default()).unwrap();
-            Migrator::new(&storage).up(None).unwrap();
+            Migrator::new(&storage).unwrap().up(None).unwrap();
             let rows = storage.write(|tx| tx.execute(&ADD, &["a".into(), "first".into()])).unwrap();
             assert_eq!(rows, 1);
             let names = storage.read(|c| c.all(&NAMES, &[], |row| row.next::<String>())).unwrap();

@@ -7,6 +7,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::{
     engine::{StorageOptions, Synchronous},
     fault,
+    lock::Locks,
 };
 use crate::base::error::{Error, ErrorKind, Result};
 
@@ -19,10 +20,13 @@ const LOG_BYTES: i64 = 32 << 20;
 
 /// A new database in memory.
 pub(super) fn open_memory() -> Result<Connection> {
-    let connection = Connection::open_in_memory().map_err(fault::classify)?;
-    connection.pragma_update(None, "foreign_keys", true).map_err(fault::classify)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+    let open = || {
+        let connection = Connection::open_in_memory()?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    };
+    open().map_err(fault::classify)
 }
 
 /// The connection that writes. Makes the file and its directory when they do not exist.
@@ -30,19 +34,41 @@ pub(super) fn open_file(path: &Path, options: &StorageOptions) -> Result<Connect
     check_path(path)?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    connect(path, flags, options.busy_timeout)
-        .and_then(|connection| {
-            connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-            let synchronous = match options.synchronous {
-                Synchronous::Full => "FULL",
-                Synchronous::Normal => "NORMAL",
-            };
-            connection.pragma_update(None, "synchronous", synchronous)?;
-            connection.pragma_update(None, "foreign_keys", true)?;
-            connection.query_row("PRAGMA journal_size_limit = 33554432", [], |_| Ok(()))?;
-            Ok(connection)
-        })
-        .map_err(|fault| name(path, fault))
+    let connection = connect(path, flags, options.busy_timeout).map_err(|fault| named(path, fault))?;
+    if journal_mode(&connection, "PRAGMA journal_mode").map_err(|fault| named(path, fault))? != "wal" {
+        // Two processes that change the mode at once do not wait for each other.
+        let _lock = Locks::of(Some(path)).migration()?;
+        let mode =
+            journal_mode(&connection, "PRAGMA journal_mode = WAL").map_err(|fault| named(path, fault))?;
+        if mode != "wal" {
+            return Err(Error::new(
+                ErrorKind::Storage,
+                "database_cannot_open",
+                format!(
+                    "The database {} cannot keep a write-ahead log where it lies; put it on a local disk.",
+                    path.display()
+                ),
+            ));
+        }
+    }
+    prepare_writer(&connection, options.synchronous).map_err(|fault| named(path, fault))?;
+    Ok(connection)
+}
+
+fn journal_mode(connection: &Connection, pragma: &str) -> rusqlite::Result<String> {
+    connection.query_row(pragma, [], |row| row.get(0))
+}
+
+fn prepare_writer(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
+    let synchronous = match synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    // Reads the schema, so that a damaged one is found now.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
 /// A connection that reads.
@@ -53,7 +79,7 @@ pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connect
             connection.pragma_update(None, "query_only", true)?;
             Ok(connection)
         })
-        .map_err(|fault| name(path, fault))
+        .map_err(|fault| named(path, fault))
 }
 
 fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> rusqlite::Result<Connection> {
@@ -97,7 +123,7 @@ fn check_path(path: &Path) -> Result<()> {
 }
 
 /// A failure to open, with the path in its sentence.
-fn name(path: &Path, fault: rusqlite::Error) -> Error {
+fn named(path: &Path, fault: rusqlite::Error) -> Error {
     let shown = path.display();
     let error = match fault.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => Error::new(

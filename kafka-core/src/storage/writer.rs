@@ -134,12 +134,12 @@ impl Writer {
         answer.unwrap_or_else(|| Err(closed()))
     }
 
-    /// Refuses new jobs, finishes those that wait, and ends the thread.
+    /// Refuses new jobs, finishes those that wait, and closes the connection.
     pub(super) fn stop(&self) {
         lock(&self.shared.queue).closed = true;
         self.shared.arrived.notify_one();
         if let Some(thread) = lock(&self.thread).take()
-            // The last handle may have been dropped by a job; that thread cannot wait for itself.
+            // A hook may have dropped the last handle; the thread cannot wait for itself.
             && thread.thread().id() != thread::current().id()
         {
             // The thread catches the panics of jobs and has none of its own.
@@ -211,8 +211,10 @@ impl Shared {
             for job in jobs.drain(..) {
                 job.answer();
             }
+            // Still under the connection's lock: hooks run in the order of the commits.
             run_hooks(after);
         }
+        self.connection.close();
     }
 
     /// False when the queue is empty and closed.
@@ -320,7 +322,8 @@ fn write_alone<T>(connection: &Connection, work: &dyn Fn(&Tx<'_>) -> Result<T>) 
     Ok(value)
 }
 
-fn transaction<T>(connection: &Connection, body: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs `body` between BEGIN and COMMIT, or takes back what it did.
+pub(super) fn transaction<T>(connection: &Connection, body: impl FnOnce() -> Result<T>) -> Result<T> {
     execute(connection, "BEGIN IMMEDIATE")?;
     let result = body().and_then(|value| execute(connection, "COMMIT").map(|()| value));
     if result.is_err() {

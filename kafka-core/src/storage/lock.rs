@@ -1,0 +1,110 @@
+//! Locks between processes: files in `<database>.lock.d` that the operating system unlocks when their
+//! owner is gone, however it went.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::base::{
+    error::{Error, ErrorKind, Result},
+    id::NodeId,
+};
+
+/// The directory of the locks; without one, in memory, there is no other process and every lock is free.
+pub(super) struct Locks(Option<PathBuf>);
+
+/// The leave to look at the schema's version and act on it. Given up when dropped.
+pub(super) struct MigrationLock(#[expect(dead_code, reason = "the open file is the lock")] Option<File>);
+
+/// Says that a node lives. Given up when dropped.
+pub(super) struct NodeLock(#[expect(dead_code, reason = "the open file is the lock")] Option<File>);
+
+impl Locks {
+    pub(super) fn of(database: Option<&Path>) -> Locks {
+        Locks(database.map(|path| {
+            let mut directory = OsString::from(path);
+            directory.push(".lock.d");
+            PathBuf::from(directory)
+        }))
+    }
+
+    /// Waits until no other process migrates or starts.
+    pub(super) fn migration(&self) -> Result<MigrationLock> {
+        let Some(directory) = &self.0 else { return Ok(MigrationLock(None)) };
+        let path = directory.join("migrate");
+        let file = fs::create_dir_all(directory)
+            .and_then(|()| open(&path))
+            .map_err(|fault| refused(&path, fault))?;
+        file.lock().map_err(|fault| refused(&path, fault))?;
+        Ok(MigrationLock(Some(file)))
+    }
+
+    /// The lock of a new node. To be called before its row is written, so that the row is never taken
+    /// for a dead one's.
+    pub(super) fn claim(&self, node: NodeId, _migrations: &MigrationLock) -> Result<NodeLock> {
+        let Some(path) = self.path(node) else { return Ok(NodeLock(None)) };
+        let file = open(&path).map_err(|fault| refused(&path, fault))?;
+        file.try_lock().map_err(|fault| refused(&path, fault.into()))?;
+        Ok(NodeLock(Some(file)))
+    }
+
+    /// Whether a process holds the lock of `node`. The look is shared, so that two lookers do not take
+    /// each other for the owner.
+    pub(super) fn is_held(&self, node: NodeId) -> Result<bool> {
+        let Some(path) = self.path(node) else { return Ok(false) };
+        match File::open(&path) {
+            Ok(file) => match file.try_lock_shared() {
+                Ok(()) => Ok(false),
+                Err(TryLockError::WouldBlock) => Ok(true),
+                Err(TryLockError::Error(fault)) => Err(refused(&path, fault)),
+            },
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(fault) => Err(refused(&path, fault)),
+        }
+    }
+
+    /// Removes the file of a node that is gone.
+    pub(super) fn clear(&self, node: NodeId) {
+        if let Some(path) = self.path(node) {
+            // A file that stays is swept at the next start.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Removes the free locks of nodes without a row. Nobody is between lock and row meanwhile, because
+    /// that needs the migration lock too.
+    pub(super) fn sweep(&self, with_row: &[NodeId], _migrations: &MigrationLock) -> Result<()> {
+        let Some(directory) = &self.0 else { return Ok(()) };
+        for entry in fs::read_dir(directory).map_err(|fault| refused(directory, fault))? {
+            let name = entry.map_err(|fault| refused(directory, fault))?.file_name();
+            let Some(node) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            if !with_row.contains(&node) && !self.is_held(node)? {
+                self.clear(node);
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, node: NodeId) -> Option<PathBuf> {
+        self.0.as_ref().map(|directory| directory.join(node.to_string()))
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+fn refused(path: &Path, fault: io::Error) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        "lock_refused",
+        format!(
+            "The file {} beside the database cannot be locked ({fault}); check the directory's permissions, and that its file system has locks.",
+            path.display()
+        ),
+    )
+    .with_source(fault)
+}

@@ -1,0 +1,108 @@
+//! A copy of the whole database, of one moment, while others read and write.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{
+    Connection,
+    backup::{Backup, StepResult},
+};
+
+use super::{engine::Storage, fault, sqlite};
+use crate::base::error::{Error, ErrorKind, Result};
+
+impl Storage {
+    /// Copies the database to the new file `target`, readable by this user only. The file appears under
+    /// its name when it is whole.
+    ///
+    /// # Errors
+    /// `Conflict` when `target` exists, `Storage` when it cannot be written, `Corrupt` when the database
+    /// is damaged.
+    pub(crate) fn snapshot(&self, target: &Path) -> Result<()> {
+        if target.exists() {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "backup_exists",
+                format!("The file {} exists already; name another one.", target.display()),
+            ));
+        }
+        let mut partial = OsString::from(target);
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let copied =
+            create(&partial).map_err(|fault| unwritable(target, fault)).and_then(|()| match self.path() {
+                // A connection of its own, so that neither the writer nor a reader waits.
+                Some(path) => copy(&sqlite::open_reader(path, self.options().busy_timeout)?, &partial),
+                None => self.exclusive(|connection| copy(connection, &partial)),
+            });
+        let kept = copied.and_then(|()| {
+            fs::rename(&partial, target)
+                .and_then(|()| sync_directory(target))
+                .map_err(|fault| unwritable(target, fault))
+        });
+        if kept.is_err() {
+            // The error says what matters; the partial file is overwritten by the next attempt.
+            let _ = fs::remove_file(&partial);
+        }
+        kept
+    }
+}
+
+/// Copies all pages in one step: a copy in smaller steps starts again at each write of another
+/// connection and may never end. It is on disk when this returns.
+fn copy(from: &Connection, target: &Path) -> Result<()> {
+    let mut to = Connection::open(target).map_err(fault::classify)?;
+    let step = Backup::new(from, &mut to).and_then(|backup| backup.step(-1)).map_err(fault::classify)?;
+    if step != StepResult::Done {
+        return Err(Error::new(
+            ErrorKind::Busy,
+            "database_locked",
+            "Another process keeps the database locked, so that it cannot be copied; try again.",
+        ));
+    }
+    Ok(())
+}
+
+fn create(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    private::only_this_user(options.write(true).create(true).truncate(true));
+    options.open(path).map(drop)
+}
+
+/// Makes the new name outlive a power failure.
+fn sync_directory(file: &Path) -> io::Result<()> {
+    match file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+mod private {
+    use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt};
+
+    pub(super) fn only_this_user(options: &mut OpenOptions) {
+        options.mode(0o600);
+    }
+}
+
+#[cfg(not(unix))]
+mod private {
+    use std::fs::OpenOptions;
+
+    /// New files inherit the directory's access list.
+    pub(super) fn only_this_user(_options: &mut OpenOptions) {}
+}
+
+fn unwritable(target: &Path, fault: io::Error) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        "backup_unwritable",
+        format!("The backup {} cannot be written ({fault}); name another place.", target.display()),
+    )
+    .with_source(fault)
+}
