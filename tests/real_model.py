@@ -69,8 +69,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0, the default, picks a free one")
     parser.add_argument("--context", type=int, default=4096, help="tokens of context, all slots together")
     parser.add_argument("--slots", type=int, default=2, help="answers that may run at the same time")
+    parser.add_argument("--install", action="store_true", help="only install what is missing")
     args = parser.parse_args()
     python = installed_python()
+    if args.install:
+        return
     if Path(sys.executable) != python:
         # Replaces this process, so that whoever started it can end the server by its process id.
         os.execv(python, [str(python), *sys.argv])

@@ -13,4 +13,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "real-model")]
+mod real_model;
 mod start;

@@ -133,9 +133,14 @@ impl RunningServer {
         server
     }
 
+    /// What stands in the ready line.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The address in the ready line.
     pub(crate) fn address(&self) -> SocketAddr {
-        let address = self.url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+        let address = self.url().strip_prefix("http://").and_then(|rest| rest.split('/').next());
         address.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no address in {:?}", self.url))
     }
 
