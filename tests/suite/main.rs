@@ -1,2 +1,18 @@
-#[test]
-fn t() {}
+//! Tests of the whole product through its doors: the library, HTTP and the command line. One
+//! program, so that it links once; one module a noun. A test that takes over a second stands in a
+//! module `slow`, which `tests/run --quick` leaves out.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(feature = "real-model")]
+mod real_model;
+mod start;
