@@ -30,7 +30,7 @@ impl RequestIds {
     }
 
     pub(super) fn fresh(&self) -> String {
-        format!("{:016x}-{:x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+        format!("{:016x}-{:08x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
