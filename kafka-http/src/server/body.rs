@@ -117,28 +117,17 @@ impl<'c> Body<'c> {
         self.limit = bytes;
     }
 
-    /// The length the client declared, in bytes, if it declared one.
-    #[must_use]
-    pub fn declared_bytes(&self) -> Option<u64> {
-        match self.progress {
-            Progress::Length(left) => Some(self.taken + left),
-            Progress::Done => Some(self.taken),
-            Progress::Chunk { .. } | Progress::Broken => None,
-        }
-    }
-
     /// The whole body, or what is left of it.
     ///
     /// # Errors
     /// As [`BodyError`] says. A declared length over the limit fails before anything is read.
     pub fn read_all(&mut self) -> Result<Vec<u8>, BodyError> {
-        // A declared length is only a claim: it does not get more memory than this ahead of its bytes.
-        let expected = self.declared_bytes().unwrap_or(0).min(SKIPPED_BYTES) as usize;
-        let mut bytes = Vec::with_capacity(expected);
+        // A declared length is only a claim: memory grows with the bytes that really came.
+        let mut bytes = Vec::new();
         let mut filled = 0;
         loop {
             if filled == bytes.len() {
-                bytes.resize((2 * filled).clamp(expected.max(1 << 10), filled + (1 << 20)), 0);
+                bytes.resize((2 * filled).max(1 << 10), 0);
             }
             let count = self.read_some(&mut bytes[filled..])?;
             if count == 0 {

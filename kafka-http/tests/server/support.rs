@@ -11,22 +11,22 @@ use std::{
 use kafka_http::server::{Handler, Notice, Reply, Request, Server, ServerLimits, Shutdown};
 
 /// Longer than anything here takes, so that a hang fails instead of waiting for ever.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the server told about its work, one debug text a notice.
 #[derive(Default)]
-pub struct Log {
+pub(crate) struct Log {
     lines: Mutex<Vec<String>>,
     grown: Condvar,
 }
 
 impl Log {
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }
 
     /// Waits until a line holds `text`.
-    pub fn wait_for(&self, text: &str) -> String {
+    pub(crate) fn wait_for(&self, text: &str) -> String {
         let lines = self.lines.lock().unwrap();
         let is_missing = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(text));
         let (lines, _) = self.grown.wait_timeout_while(lines, PATIENCE, is_missing).unwrap();
@@ -51,16 +51,16 @@ impl<F: Fn(&mut Request<'_>) -> Reply + Send + Sync> Handler for Logged<F> {
     }
 }
 
-pub struct Running {
-    pub address: SocketAddr,
-    pub shutdown: Shutdown,
-    pub limits: ServerLimits,
-    pub log: Arc<Log>,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) limits: ServerLimits,
+    pub(crate) log: Arc<Log>,
     thread: Option<JoinHandle<usize>>,
 }
 
 impl Running {
-    pub fn start(
+    pub(crate) fn start(
         limits: ServerLimits,
         answer: impl Fn(&mut Request<'_>) -> Reply + Send + Sync + 'static,
     ) -> Running {
@@ -73,16 +73,16 @@ impl Running {
     }
 
     /// A server that answers with what it understood: method, target and body.
-    pub fn echo(limits: ServerLimits) -> Running {
+    pub(crate) fn echo(limits: ServerLimits) -> Running {
         Running::start(limits, echo)
     }
 
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
     /// Stops the server and gives the number of connections it had to cut.
-    pub fn stop(mut self) -> usize {
+    pub(crate) fn stop(mut self) -> usize {
         self.shutdown.start();
         self.thread.take().unwrap().join().unwrap()
     }
@@ -94,7 +94,7 @@ impl Drop for Running {
     }
 }
 
-pub fn echo(request: &mut Request<'_>) -> Reply {
+pub(crate) fn echo(request: &mut Request<'_>) -> Reply {
     match request.body().read_all() {
         Ok(body) => {
             let mut text = format!("{} {} ", request.method(), request.target()).into_bytes();
@@ -107,18 +107,18 @@ pub fn echo(request: &mut Request<'_>) -> Reply {
 
 /// An answer as it came over the wire.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.head.lines().skip(1).filter_map(|line| {
             let (sent, value) = line.split_once(": ")?;
             sent.eq_ignore_ascii_case(name).then_some(value)
@@ -129,13 +129,13 @@ impl Answer {
     }
 }
 
-pub struct Client {
-    pub stream: TcpStream,
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
     reader: BufReader<TcpStream>,
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Client {
+    pub(crate) fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -144,25 +144,25 @@ impl Client {
         Client { stream, reader }
     }
 
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
-    pub fn get(&mut self, target: &str) -> Answer {
+    pub(crate) fn get(&mut self, target: &str) -> Answer {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
         self.answer()
     }
 
-    pub fn answer(&mut self) -> Answer {
+    pub(crate) fn answer(&mut self) -> Answer {
         self.try_answer(false).expect("an answer")
     }
 
-    pub fn answer_to_head(&mut self) -> Answer {
+    pub(crate) fn answer_to_head(&mut self) -> Answer {
         self.try_answer(true).expect("an answer")
     }
 
     /// The next answer, or `None` if the server closed the connection instead.
-    pub fn try_answer(&mut self, is_to_head: bool) -> Option<Answer> {
+    pub(crate) fn try_answer(&mut self, is_to_head: bool) -> Option<Answer> {
         let head = self.head()?;
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let mut answer = Answer { status, head, body: Vec::new() };
@@ -188,7 +188,7 @@ impl Client {
     }
 
     /// The next head, or `None` at the end.
-    pub fn head(&mut self) -> Option<String> {
+    pub(crate) fn head(&mut self) -> Option<String> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if self.reader.read_line(&mut head).unwrap() == 0 {
@@ -200,7 +200,7 @@ impl Client {
     }
 
     /// The next chunk, or `None` for the last one.
-    pub fn chunk(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn chunk(&mut self) -> Option<Vec<u8>> {
         let mut line = String::new();
         self.reader.read_line(&mut line).unwrap();
         let size = usize::from_str_radix(line.trim_end(), 16).unwrap();
@@ -211,13 +211,13 @@ impl Client {
         (size > 0).then_some(data)
     }
 
-    pub fn expect_end(&mut self) {
+    pub(crate) fn expect_end(&mut self) {
         let mut rest = Vec::new();
         self.reader.read_to_end(&mut rest).unwrap();
         assert_eq!(String::from_utf8_lossy(&rest), "");
     }
 
-    pub fn finish_sending(&mut self) {
+    pub(crate) fn finish_sending(&mut self) {
         self.stream.shutdown(Side::Write).unwrap();
     }
 }
