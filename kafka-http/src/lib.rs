@@ -2,3 +2,5 @@
 
 pub mod cidr;
 pub mod config;
+pub mod error;
+pub mod server;

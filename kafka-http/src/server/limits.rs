@@ -1,0 +1,79 @@
+//! Every number that bounds a connection.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::Serialize;
+
+/// Most header fields of one request. Fixed, because the parser keeps that many on the stack.
+pub const HEAD_FIELDS: usize = 64;
+
+/// Descriptors kept free for everything that is not a client: the database, model endpoints, logs.
+const RESERVED_DESCRIPTORS: u64 = 256;
+
+/// Sizes, counts and times that bound what a client may do to the server. `Default` gives the
+/// documented values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServerLimits {
+    /// Longest request line and header fields together, in bytes; beyond it 431. Default 32 KiB.
+    pub head_bytes: usize,
+    /// Longest request body, in bytes, unless the handler allows more for one request; beyond it 413.
+    /// Default 16 MiB.
+    pub body_bytes: u64,
+    /// Time for a whole head, from its first byte, in milliseconds; beyond it 408. Default 10 000.
+    pub head_timeout_ms: u64,
+    /// Time for a whole body, from the handler's first read, in milliseconds; beyond it 408.
+    /// Default 120 000.
+    pub body_timeout_ms: u64,
+    /// How long a connection may stay open without a byte of a request, in milliseconds.
+    /// Default 75 000.
+    pub idle_timeout_ms: u64,
+    /// How long a client may take nothing of an answer before it is dropped, in milliseconds.
+    /// Default 30 000.
+    pub write_timeout_ms: u64,
+    /// How long a connection that the server closes waits for the client to read the last answer, in
+    /// milliseconds. Default 1 000.
+    pub linger_ms: u64,
+    /// How long requests may still run after a shutdown began, in milliseconds. Default 10 000.
+    pub drain_ms: u64,
+    /// Most open connections; beyond it 503. [`Server::bind`](super::Server::bind) lowers it to what
+    /// the process may open. Default 16 384.
+    pub connections: usize,
+    /// Most open connections of one remote address, loopback exempt; beyond it 503. Default 1 024.
+    pub connections_per_address: usize,
+}
+
+impl Default for ServerLimits {
+    fn default() -> ServerLimits {
+        ServerLimits {
+            head_bytes: 32 << 10,
+            body_bytes: 16 << 20,
+            head_timeout_ms: 10_000,
+            body_timeout_ms: 120_000,
+            idle_timeout_ms: 75_000,
+            write_timeout_ms: 30_000,
+            linger_ms: 1_000,
+            drain_ms: 10_000,
+            connections: 16_384,
+            connections_per_address: 1_024,
+        }
+    }
+}
+
+impl ServerLimits {
+    /// Raises the process's soft descriptor limit as far as these limits need, then lowers
+    /// `connections` to what it really allows: a connection may hold two descriptors.
+    pub(super) fn fitted_to_process(mut self) -> ServerLimits {
+        let needed = 2 * self.connections as u64 + RESERVED_DESCRIPTORS;
+        let allowed = getrlimit(Resource::Nofile);
+        let mut soft = allowed.current.unwrap_or(u64::MAX);
+        if soft < needed {
+            let raised = needed.min(allowed.maximum.unwrap_or(u64::MAX));
+            let wanted = Rlimit { current: Some(raised), maximum: allowed.maximum };
+            if raised > soft && setrlimit(Resource::Nofile, wanted).is_ok() {
+                soft = raised;
+            }
+        }
+        let room = soft.saturating_sub(RESERVED_DESCRIPTORS) / 2;
+        self.connections = self.connections.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1);
+        self
+    }
+}

@@ -1,0 +1,87 @@
+//! Bodies written piece by piece, and connections that are handed over.
+
+use std::{
+    io::{self, IoSlice, Write},
+    net::TcpStream,
+    sync::Arc,
+};
+
+use rustix::net::{RecvFlags, recv};
+
+/// Writes the pieces of a streamed body. Each piece leaves at once, in one write.
+#[derive(Debug)]
+pub struct BodyWriter<'c> {
+    stream: &'c TcpStream,
+    is_chunked: bool,
+    sent: u64,
+}
+
+impl<'c> BodyWriter<'c> {
+    pub(super) fn new(stream: &'c TcpStream, is_chunked: bool) -> BodyWriter<'c> {
+        BodyWriter { stream, is_chunked, sent: 0 }
+    }
+
+    /// Sends one piece, for example one event. An empty piece sends nothing.
+    ///
+    /// # Errors
+    /// The client is gone, or took nothing for the time of
+    /// [`ServerLimits::write_timeout_ms`](super::ServerLimits::write_timeout_ms). The stream should end.
+    pub fn send(&mut self, piece: &[u8]) -> io::Result<()> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        if self.is_chunked {
+            let size = format!("{:x}\r\n", piece.len());
+            self.write_all([size.as_bytes(), piece, b"\r\n"])?;
+        } else {
+            self.write_all([piece])?;
+        }
+        self.sent += piece.len() as u64;
+        Ok(())
+    }
+
+    /// Whether the client closed its side, which a stream that is silent would not notice otherwise.
+    /// Costs one system call and never waits. Bytes that the client sent ahead of its answer hide
+    /// the hang-up until a piece is sent.
+    #[must_use]
+    pub fn client_is_gone(&self) -> bool {
+        match recv(self.stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((_, count)) => count == 0,
+            Err(error) => error != rustix::io::Errno::AGAIN && error != rustix::io::Errno::INTR,
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        if self.is_chunked { self.write_all([b"0\r\n\r\n"]) } else { Ok(()) }
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Writes all parts, in one system call unless the socket is full.
+    fn write_all<const N: usize>(&mut self, parts: [&[u8]; N]) -> io::Result<()> {
+        let mut slices = parts.map(IoSlice::new);
+        let mut left = &mut slices[..];
+        while !left.is_empty() {
+            match self.stream.write_vectored(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => IoSlice::advance_slices(&mut left, count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A connection that left HTTP. It closes when the function it was given to returns.
+#[derive(Debug)]
+pub struct Upgraded {
+    /// The connection. Reads wait without end; writes fail after
+    /// [`ServerLimits::write_timeout_ms`](super::ServerLimits::write_timeout_ms). `&TcpStream` reads
+    /// and writes, so two threads can share it.
+    pub stream: Arc<TcpStream>,
+    /// What the client sent right behind its request, to be read before anything else.
+    pub early: Vec<u8>,
+}

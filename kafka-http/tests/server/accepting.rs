@@ -1,0 +1,81 @@
+//! Getting in, also when it is hard.
+
+use std::{env, process::Command};
+
+use kafka_http::server::ServerLimits;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::support::{Client, Running};
+
+/// Connections opened in one burst are all answered while all of them stay open.
+fn burst(count: usize) {
+    let server = Running::echo(ServerLimits::default());
+    let mut clients: Vec<Client> = (0..count).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+    }
+}
+
+#[test]
+fn a_burst_of_50_connections_is_answered() {
+    burst(50);
+}
+
+#[test]
+fn a_burst_of_500_connections_is_answered() {
+    burst(500);
+}
+
+#[test]
+fn requests_of_other_versions_leave_nothing_behind() {
+    let server = Running::echo(ServerLimits { connections: 8, ..Default::default() });
+    for _ in 0..100 {
+        let mut client = server.connect();
+        client.send("GET / HTTP/2.0\r\nHost: a\r\n\r\n");
+        // 503 would mean that the eight places are still taken by earlier ones, which are closed.
+        let answer = client.answer();
+        assert!(answer.status == 505 || answer.status == 503, "{}", answer.head);
+        client.expect_end();
+    }
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    while server.connect().get("/").status != 200 {
+        assert!(std::time::Instant::now() < deadline, "places leaked");
+    }
+}
+
+/// Set for the process that may run out of descriptors without harming other tests.
+const CHILD: &str = "KAFKA_TEST_DESCRIPTORS";
+
+#[test]
+fn running_out_of_descriptors_is_survived() {
+    if env::var_os(CHILD).is_some() {
+        return run_out_of_descriptors();
+    }
+    let name = "accepting::running_out_of_descriptors_is_survived";
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn run_out_of_descriptors() {
+    let server = Running::echo(ServerLimits::default());
+    assert_eq!(server.connect().get("/before").status, 200);
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Room for the clients' own descriptors, two each, but not for the server's side of them all.
+    let narrow = Rlimit { current: Some(open + 21), maximum };
+    setrlimit(Resource::Nofile, narrow).unwrap();
+    let mut clients = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect(server.address) {
+        clients.push(stream);
+    }
+    server.log.wait_for("AcceptFailed");
+    drop(clients);
+    assert_eq!(server.connect().get("/after").status, 200);
+}
