@@ -1,17 +1,22 @@
 //! Time limits, cancelling, and ends of connections: quirk 39.
 
 use std::{
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     thread,
     time::{Duration, Instant},
 };
 
 use kafka_core::{
-    CancelToken, Delta, ErrorKind, Provider, Timeouts,
+    CallOptions, CancelToken, Delta, ErrorKind, Provider, Timeouts,
     testing::{Gate, Script, ScriptedEndpoint},
 };
 use serde_json::json;
 
-use crate::{Heard, PATIENT, assert_heard, delta, hear, hear_in_turn, listen, options, prompt, provider};
+use crate::{
+    Heard, PATIENT, assert_heard, delta, hear, hear_in_turn, listen, options, options_without_endpoint,
+    prompt, provider,
+};
 
 const SOON: Duration = Duration::from_millis(250);
 
@@ -65,7 +70,7 @@ fn quirk_39_a_chunked_body_that_breaks_off_is_an_interruption() {
     let event = format!("data: {}\n\n", delta(json!({"content": "hi"})));
     let chunk = format!("{:x}\r\n{event}\r\n", event.len());
     let broken = Script::new().send(head).send(&chunk).send("ff\r\ndata: {\"cho");
-    assert_heard(&hear(broken), "hi", "failed provider_bad_answer");
+    assert_heard(&hear(broken), "hi", "interrupted");
     let at_border = Script::new().send(head).send(&chunk);
     assert_heard(&hear(at_border), "hi", "interrupted");
 }
@@ -117,15 +122,83 @@ fn a_slow_reader_is_no_slow_endpoint() {
 }
 
 #[test]
+fn a_broken_event_is_a_failure_unless_the_connection_ended_in_it() {
+    let broken = Script::events().token("hi").send("data: {\"cho\n\n");
+    assert_heard(&hear(broken.clone().done()), "hi", "failed provider_bad_answer");
+    assert_heard(&hear(Script::events().token("hi").send("data: {\"cho")), "hi", "interrupted");
+}
+
+/// Options that lead to this listener.
+fn leading_to(scheme: &str, listener: &TcpListener) -> CallOptions {
+    CallOptions {
+        base_url: format!("{scheme}://{}/v1", listener.local_addr().unwrap()),
+        timeouts: Timeouts { connect: Duration::from_millis(200), ..PATIENT },
+        ..options_without_endpoint()
+    }
+}
+
+fn loopback() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
+}
+
+#[test]
 fn nobody_listening_is_told_soon() {
-    let heard = {
-        let gone = ScriptedEndpoint::start(|_| Script::new());
-        let options = options(&gone);
-        drop(gone);
-        // The port may be freed a moment later; each attempt that still gets through is lost all the same.
-        listen(&options)
-    };
+    let listener = loopback();
+    let options = leading_to("http", &listener);
+    drop(listener);
+    let heard = listen(&options);
     assert_heard(&heard, "", "failed provider_unreachable");
+    assert!(heard.message().contains("cannot be reached"), "{}", heard.message());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_host_that_accepts_no_connection_has_the_limit_of_connecting_and_can_be_cancelled() {
+    // With a full queue of connections, Linux leaves further ones unanswered like a host that is gone.
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let listener = TcpListener::from(listener);
+    let address = listener.local_addr().unwrap();
+    let dial = || TcpStream::connect_timeout(&address, Duration::from_millis(50));
+    let _queue: Vec<TcpStream> = std::iter::from_fn(|| dial().ok()).collect();
+
+    let mut options = leading_to("http", &listener);
+    assert_timed_out(&listen(&options), "", "accepted no connection within 0.2 s");
+
+    options.timeouts = PATIENT;
+    let (heard, took) = cancel_later(&options.cancel, || {}, || listen(&options));
+    assert_eq!(heard.end(), "failed cancelled");
+    assert!(took < SOON, "{took:?}");
+}
+
+#[test]
+fn a_port_without_tls_is_told_from_one_that_is_silent() {
+    let listener = loopback();
+    let options = leading_to("https", &listener);
+    // Nothing answers the handshake, which belongs to connecting.
+    assert_timed_out(&listen(&options), "", "accepted no connection within 0.2 s");
+    let _silent = listener.accept().unwrap();
+
+    let options = CallOptions { timeouts: PATIENT, ..options };
+    let mut silent = None;
+    let (heard, took) =
+        cancel_later(&options.cancel, || silent = listener.accept().ok(), || listen(&options));
+    assert_eq!(heard.end(), "failed cancelled");
+    assert!(took < SOON, "{took:?}");
+
+    let options = CallOptions { cancel: CancelToken::new(), ..options };
+    let heard = thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            // Until the client leaves.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        listen(&options)
+    });
+    assert_heard(&heard, "", "failed provider_unreachable");
+    assert!(heard.message().contains("No secure connection"), "{}", heard.message());
 }
 
 #[test]
@@ -174,16 +247,24 @@ fn a_cancelled_call_does_not_begin() {
     assert_eq!(endpoint.requests(), []);
 }
 
-/// Raises the token once the endpoint has the request and has had time to play its part, and tells how
-/// long the listener then took.
 fn cancel_after(
     endpoint: &ScriptedEndpoint,
     cancel: &CancelToken,
     listen: impl FnOnce() -> Heard + Send,
 ) -> (Heard, Duration) {
+    cancel_later(cancel, || endpoint.wait_for_requests(1), listen)
+}
+
+/// Raises the token a little after what is waited for, and tells how long the listener then took. The
+/// little while lets most runs reach the middle of the phase; whenever it falls, the outcome is the same.
+fn cancel_later(
+    cancel: &CancelToken,
+    wait: impl FnOnce(),
+    listen: impl FnOnce() -> Heard + Send,
+) -> (Heard, Duration) {
     thread::scope(|scope| {
         let listener = scope.spawn(|| (listen(), Instant::now()));
-        endpoint.wait_for_requests(1);
+        wait();
         thread::sleep(Duration::from_millis(50));
         let cancelled = Instant::now();
         cancel.cancel();
