@@ -52,12 +52,21 @@ fn quirk_40_the_wait_that_is_asked_for_is_kept() {
 }
 
 #[test]
-fn quirk_40_a_wait_of_hours_is_told_instead_of_waited() {
-    let (heard, requests) =
-        hear_in_turn(vec![Script::reply(429, &[("Retry-After", "7200")], ""), Script::stream(&["hi"])]);
-    assert_heard(&heard, "", "failed provider_rate_limited");
-    assert!(heard.message().contains("try again in 7200 s"), "{}", heard.message());
-    assert_eq!(requests, 1);
+fn quirk_40_a_wait_that_is_too_long_is_told_instead_of_waited() {
+    // Longer than any wait that is kept, and longer than the call may last.
+    for (wait, total) in [
+        ("61", Duration::from_secs(3600)),
+        ("7200", Duration::from_secs(36000)),
+        ("20", Duration::from_secs(5)),
+    ] {
+        let endpoint = ScriptedEndpoint::start(move |_| Script::reply(429, &[("Retry-After", wait)], ""));
+        let mut options = options(&endpoint);
+        options.timeouts.total = total;
+        let heard = listen(&options);
+        assert_heard(&heard, "", "failed provider_rate_limited");
+        assert!(heard.message().contains(&format!("try again in {wait} s")), "{}", heard.message());
+        assert_eq!(endpoint.requests().len(), 1);
+    }
 }
 
 #[test]
