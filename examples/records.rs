@@ -9,9 +9,11 @@ fn main() -> Result<()> {
     let me = kafka.operator();
 
     // Create.
-    let ada = kafka
-        .users(&me)
-        .create(NewUser { email: "ada@example.org".into(), username: Some("ada".into()), full_name: None })?;
+    let ada = kafka.users(&me).create(NewUser {
+        email: "ada@example.org".into(),
+        username: Some("ada".into()),
+        full_name: None,
+    })?;
     let chat = kafka.chats(&me).create(NewChat {
         title: Some("My Chat".into()),
         default_model: Some("openai/gpt-3.5-turbo".into()),

@@ -53,6 +53,7 @@ struct Inner {
     upkeep: Arc<Upkeep>,
     providers: Registry,
     sealer: Option<Sealer>,
+    password_cost: u32,
     addresses: AddressPolicy,
     open: bool,
     limits: Limits,
@@ -83,6 +84,7 @@ impl Kafka {
             upkeep: Arc::default(),
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
             sealer: config.secret.as_ref().map(Sealer::new),
+            password_cost: config.password_cost,
             addresses: config.addresses,
             open: config.open,
             limits: config.limits,
@@ -176,7 +178,7 @@ impl Kafka {
     /// # Errors
     /// Those of reading.
     pub fn check(&self) -> Result<()> {
-        self.0.storage.read(|conn| users::any_admin(conn).map(|_| ()))
+        self.0.storage.read(|conn| users::any(conn).map(|_| ()))
     }
 
     /// Waits at most `patience` until no answer runs. True when none does.
@@ -208,6 +210,10 @@ impl Kafka {
 
     pub(crate) fn providers(&self) -> &Registry {
         &self.0.providers
+    }
+
+    pub(crate) fn password_cost(&self) -> u32 {
+        self.0.password_cost
     }
 
     pub(crate) fn address_policy(&self) -> AddressPolicy {

@@ -10,7 +10,7 @@ use crate::{
     },
     crypto::{bearer, digest, password},
     entity::{
-        token::{Login, TokenKind},
+        token::Login,
         user::{NewUser, User},
     },
     kafka::Kafka,
@@ -21,16 +21,20 @@ use crate::{
 const SESSION_MS: i64 = 30 * 24 * 3_600_000;
 
 impl Kafka {
-    /// Makes an account that can log in, and logs it in.
+    /// Makes an account that can log in, and logs it in. Outside open mode the first account is an
+    /// administrator's.
     ///
     /// # Errors
     /// `Invalid` for an address or name of the wrong form, and for a password under 8 characters or over
     /// 72 bytes; `Conflict` when the address (`email_taken`) or username (`username_taken`) is in use.
     pub fn register(&self, new: NewUser, secret: Secret<String>) -> Result<Login> {
-        let hash = password::hash(&secret)?;
-        let user = accounts::new_user(self, new, false)?;
+        let hash = password::hash(&secret, self.password_cost())?;
+        let user = accounts::new_user(self, new)?;
         let session = self.new_session(user.id);
+        let is_open = self.is_open();
         self.storage().write(move |tx| {
+            let is_admin = !is_open && !users::any(tx)?;
+            let user = User { is_admin, ..user.clone() };
             accounts::insert(tx, &user, Some(&hash))?;
             access_tokens::insert(tx, &session.row())?;
             Ok(session.login(&user))
@@ -48,7 +52,7 @@ impl Kafka {
             false => users::find_by_username(conn, name),
         })?;
         let hash = account.as_ref().and_then(|account| account.hashed_password.as_ref());
-        let correct = password::verify(&secret, hash);
+        let correct = password::verify(&secret, hash, self.password_cost());
         let Some(account) = account.filter(|account| correct && account.user.is_active) else {
             return Err(Error::new(
                 ErrorKind::Unauthenticated,
@@ -121,14 +125,14 @@ impl Kafka {
         let id = self.account_of(actor)?;
         let scope = actor.scope();
         let stored = self.storage().read(|conn| users::password(conn, scope, id))?;
-        if !password::verify(&current, stored.as_ref()) {
+        if !password::verify(&current, stored.as_ref(), self.password_cost()) {
             return Err(Error::new(
                 ErrorKind::Forbidden,
                 "password_wrong",
                 "The current password is wrong; nothing was changed.",
             ));
         }
-        let hash = password::hash(&new)?;
+        let hash = password::hash(&new, self.password_cost())?;
         let now = self.now();
         self.storage().write(move |tx| {
             users::set_password(tx, scope, id, &hash, now)?;
@@ -179,7 +183,6 @@ impl Session {
         access_tokens::NewToken {
             id: self.id,
             user_id: self.user_id,
-            kind: TokenKind::Session,
             hash: &self.hash,
             expires_at: self.expires_at,
             created_at: self.created_at,

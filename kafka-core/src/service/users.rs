@@ -70,7 +70,7 @@ impl<'k> Users<'k> {
                 "Only an administrator may make accounts for others; register instead.",
             ));
         }
-        let user = new_user(self.kafka, new, false)?;
+        let user = new_user(self.kafka, new)?;
         self.kafka.storage().write(move |tx| {
             insert(tx, &user, None)?;
             Ok(user.clone())
@@ -159,7 +159,7 @@ impl<'k> Users<'k> {
 }
 
 /// A new account's row, checked.
-pub(crate) fn new_user(kafka: &Kafka, new: NewUser, is_admin: bool) -> Result<User> {
+pub(crate) fn new_user(kafka: &Kafka, new: NewUser) -> Result<User> {
     let limits = kafka.limits();
     input::email(limits, &new.email)?;
     input::optional_name(limits, "username", new.username.as_ref())?;
@@ -171,7 +171,7 @@ pub(crate) fn new_user(kafka: &Kafka, new: NewUser, is_admin: bool) -> Result<Us
         username: new.username.filter(|name| !name.is_empty()),
         full_name: new.full_name,
         is_active: true,
-        is_admin,
+        is_admin: false,
         plan: "free".to_owned(),
         total_tokens_used: 0,
         created_at: now,

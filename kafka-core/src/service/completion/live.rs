@@ -14,7 +14,7 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, ErrorKind, Result},
-        id::{ChatId, MessageId, ResponseId},
+        id::{ChatId, ResponseId},
     },
     entity::{event::Event, message::Message, response::Response},
 };
