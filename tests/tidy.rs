@@ -264,6 +264,7 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("provider", 2, &["repo", "storage"]),
     ("service", 3, &[]),
     ("config", 4, &[]),
+    ("schema", 4, &[]),
     ("kafka", 4, &[]),
     ("testing", 4, &[]),
     ("lib", 4, &[]),

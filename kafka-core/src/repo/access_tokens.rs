@@ -53,8 +53,10 @@ pub(crate) fn find(conn: &Conn<'_>, hash: &str) -> Result<Option<Presented>> {
     })
 }
 
-pub(crate) fn delete(tx: &Tx<'_>, hash: &str) -> Result<bool> {
-    Ok(tx.execute(&DELETE, params![hash])? > 0)
+/// Deletes the token of this hash, if there is one.
+pub(crate) fn delete(tx: &Tx<'_>, hash: &str) -> Result<()> {
+    tx.execute(&DELETE, params![hash])?;
+    Ok(())
 }
 
 pub(crate) fn delete_of_user(tx: &Tx<'_>, user: UserId) -> Result<()> {

@@ -16,8 +16,8 @@ use crate::{
         event::Event,
         response::{Response, ResponseStatus},
     },
-    kafka::Kafka,
     repo,
+    service::installation::Installation,
 };
 
 /// How often an answer that another process runs is looked at.
@@ -28,7 +28,7 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 /// Responses, as one actor may use them. Made by [`Kafka::responses`].
 #[derive(Debug)]
 pub struct Responses<'k> {
-    kafka: &'k Kafka,
+    installation: &'k Installation,
     actor: Actor,
 }
 
@@ -37,8 +37,8 @@ pub(crate) fn not_found(id: ResponseId) -> Error {
 }
 
 impl<'k> Responses<'k> {
-    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Responses<'k> {
-        Responses { kafka, actor: *actor }
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Responses<'k> {
+        Responses { installation, actor: *actor }
     }
 
     /// One response.
@@ -47,7 +47,7 @@ impl<'k> Responses<'k> {
     /// `NotFound`.
     pub fn get(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope();
-        let found = self.kafka.storage().read(|conn| repo::responses::find(conn, scope, id))?;
+        let found = self.installation.storage().read(|conn| repo::responses::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -58,14 +58,15 @@ impl<'k> Responses<'k> {
     /// `NotFound`; `Invalid` (`after_out_of_range`) when there is no event of that number yet.
     pub fn events(&self, id: ResponseId, after: u64) -> Result<EventStream> {
         self.get(id)?;
-        let stream = match self.kafka.live().get(id) {
+        let stream = match self.installation.live().get(id) {
             Some(running) => {
                 let last = running.last_seq();
-                (EventStream::of_running(self.kafka, running), last)
+                (EventStream::of_running(self.installation, running), last)
             }
             None => {
-                let all = self.kafka.storage().read(|conn| repo::response_events::list(conn, id, 0))?;
-                (EventStream::of_stored(self.kafka, id, 0), all.len() as u64)
+                let all =
+                    self.installation.storage().read(|conn| repo::response_events::list(conn, id, 0))?;
+                (EventStream::of_stored(self.installation, id, 0), all.len() as u64)
             }
         };
         let (mut stream, last) = stream;
@@ -84,19 +85,20 @@ impl<'k> Responses<'k> {
     /// `NotFound`, also for those who may only read.
     pub fn cancel(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope();
-        let found = self.kafka.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
+        let found =
+            self.installation.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
         let response = found.ok_or_else(|| not_found(id))?;
         if response.status != ResponseStatus::Streaming {
             return Ok(response);
         }
-        match self.kafka.live().get(id) {
+        match self.installation.live().get(id) {
             Some(running) => {
                 running.cancel.cancel();
-                let mut stream = EventStream::of_running(self.kafka, running);
+                let mut stream = EventStream::of_running(self.installation, running);
                 while let Next::Event(_) = stream.next_within(CANCEL_PATIENCE)? {}
             }
             // Another process runs it: its next write finds the response ended, and stops.
-            None => recover::end(self.kafka, id, ResponseStatus::Cancelled)?,
+            None => recover::end(self.installation, id, ResponseStatus::Cancelled)?,
         }
         self.get(id)
     }
@@ -106,7 +108,7 @@ impl<'k> Responses<'k> {
 /// ends after the last.
 #[derive(Debug)]
 pub struct EventStream {
-    kafka: Kafka,
+    installation: Installation,
     id: ResponseId,
     /// While this process runs the answer; afterwards, and for others, storage is read.
     running: Option<Arc<Running>>,
@@ -127,14 +129,21 @@ pub enum Next {
 }
 
 impl EventStream {
-    pub(crate) fn of_running(kafka: &Kafka, running: Arc<Running>) -> EventStream {
-        let mut stream = EventStream::of_stored(kafka, running.id, 0);
+    pub(crate) fn of_running(installation: &Installation, running: Arc<Running>) -> EventStream {
+        let mut stream = EventStream::of_stored(installation, running.id, 0);
         stream.running = Some(running);
         stream
     }
 
-    pub(crate) fn of_stored(kafka: &Kafka, id: ResponseId, after: u64) -> EventStream {
-        EventStream { kafka: kafka.clone(), id, running: None, after, read: VecDeque::new(), over: false }
+    pub(crate) fn of_stored(installation: &Installation, id: ResponseId, after: u64) -> EventStream {
+        EventStream {
+            installation: installation.clone(),
+            id,
+            running: None,
+            after,
+            read: VecDeque::new(),
+            over: false,
+        }
     }
 
     /// The next event, waiting at most `patience` for it.
@@ -142,7 +151,7 @@ impl EventStream {
     /// # Errors
     /// Those of reading.
     pub fn next_within(&mut self, patience: Duration) -> Result<Next> {
-        let until = self.kafka.clock().instant() + patience;
+        let until = self.installation.clock().instant() + patience;
         loop {
             if let Some(event) = self.read.pop_front() {
                 self.after = event.seq;
@@ -152,7 +161,7 @@ impl EventStream {
             if self.over {
                 return Ok(Next::Over);
             }
-            let left = until.saturating_duration_since(self.kafka.clock().instant());
+            let left = until.saturating_duration_since(self.installation.clock().instant());
             match &self.running {
                 Some(running) => match running.watch(self.after, left) {
                     Seen::Events(events) => self.read.extend(events),
@@ -164,7 +173,7 @@ impl EventStream {
                         if left.is_zero() {
                             return Ok(Next::Nothing);
                         }
-                        self.kafka.live().wait_for_an_end(left.min(POLL));
+                        self.installation.live().wait_for_an_end(left.min(POLL));
                     }
                 }
             }
@@ -174,7 +183,7 @@ impl EventStream {
     /// Reads what is new in storage. False when nothing is, but more may come.
     fn read_stored(&mut self) -> Result<bool> {
         let (id, after) = (self.id, self.after);
-        let (events, runs) = self.kafka.storage().read(|conn| {
+        let (events, runs) = self.installation.storage().read(|conn| {
             let events = repo::response_events::list(conn, id, after)?;
             Ok((events, repo::responses::find_running(conn, id)?.is_some()))
         })?;

@@ -19,7 +19,7 @@ use crate::{
     base::{
         error::{Error, ErrorKind, Result},
         id::{NodeId, ResponseId},
-        time::Clock,
+        time::{Clock, Timestamp},
     },
     entity::event::{Event, EventKind},
     repo,
@@ -269,7 +269,7 @@ impl Entry {
         })
     }
 
-    fn store(&self, tx: &Tx<'_>, node: NodeId, now: crate::Timestamp) -> Result<Stored> {
+    fn store(&self, tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<Stored> {
         let running = &self.running;
         if !repo::responses::is_running_on(tx, running.id, node)? {
             return Ok(Stored::Gone);
