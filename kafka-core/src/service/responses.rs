@@ -18,6 +18,7 @@ use crate::{
     },
     repo,
     service::installation::Installation,
+    storage::Conn,
 };
 
 /// How often an answer that another process runs is looked at.
@@ -58,23 +59,18 @@ impl<'k> Responses<'k> {
     /// `NotFound`; `Invalid` (`after_out_of_range`) when there is no event of that number yet.
     pub fn events(&self, id: ResponseId, after: u64) -> Result<EventStream> {
         self.get(id)?;
-        let stream = match self.installation.live().get(id) {
-            Some(running) => {
-                let last = running.last_seq();
-                (EventStream::of_running(self.installation, running), last)
-            }
+        let stream = EventStream::new(self.installation, id, after);
+        let last = match &stream.running {
+            Some(running) => running.last_seq(),
             None => {
-                let all =
-                    self.installation.storage().read(|conn| repo::response_events::list(conn, id, 0))?;
-                (EventStream::of_stored(self.installation, id, 0), all.len() as u64)
+                let stored = |conn: &Conn<'_>| repo::response_events::list(conn, id, 0);
+                self.installation.storage().read(stored)?.len() as u64
             }
         };
-        let (mut stream, last) = stream;
         if after > last {
             let message = format!("the last event so far has the number {last}");
             return Err(Error::invalid("after_out_of_range", "after", message));
         }
-        stream.after = after;
         Ok(stream)
     }
 
@@ -94,7 +90,7 @@ impl<'k> Responses<'k> {
         match self.installation.live().get(id) {
             Some(running) => {
                 running.cancel.cancel();
-                let mut stream = EventStream::of_running(self.installation, running);
+                let mut stream = EventStream::new(self.installation, id, 0);
                 while let Next::Event(_) = stream.next_within(CANCEL_PATIENCE)? {}
             }
             // Another process runs it: its next write finds the response ended, and stops.
@@ -129,17 +125,11 @@ pub enum Next {
 }
 
 impl EventStream {
-    pub(crate) fn of_running(installation: &Installation, running: Arc<Running>) -> EventStream {
-        let mut stream = EventStream::of_stored(installation, running.id, 0);
-        stream.running = Some(running);
-        stream
-    }
-
-    pub(crate) fn of_stored(installation: &Installation, id: ResponseId, after: u64) -> EventStream {
+    pub(crate) fn new(installation: &Installation, id: ResponseId, after: u64) -> EventStream {
         EventStream {
             installation: installation.clone(),
             id,
-            running: None,
+            running: installation.live().get(id),
             after,
             read: VecDeque::new(),
             over: false,
@@ -169,11 +159,12 @@ impl EventStream {
                     Seen::Over => self.running = None,
                 },
                 None => {
+                    let news = self.installation.live().news();
                     if !self.read_stored()? {
                         if left.is_zero() {
                             return Ok(Next::Nothing);
                         }
-                        self.installation.live().wait_for_an_end(left.min(POLL));
+                        self.installation.live().wait_for_news(news, left.min(POLL));
                     }
                 }
             }

@@ -125,11 +125,12 @@ impl Answering {
             if self.running.cancel.is_cancelled() {
                 return Err(ProviderError::cancelled().into());
             }
+            let news = self.installation.live().news();
             let (id, chat) = (self.running.id, self.running.chat);
             let queue =
                 self.installation.storage().read(|conn| repo::responses::running_in_chat(conn, chat))?;
             match queue.first() {
-                Some(first) if *first != id => self.installation.live().wait_for_an_end(LOOK),
+                Some(first) if *first != id => self.installation.live().wait_for_news(news, LOOK),
                 _ => return Ok(()),
             }
         }

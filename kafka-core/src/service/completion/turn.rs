@@ -33,18 +33,14 @@ pub struct Turn {
 }
 
 impl Turn {
-    pub(super) fn of_running(
-        installation: &Installation,
-        actor: &Actor,
-        running: std::sync::Arc<Running>,
-    ) -> Result<Turn> {
-        Ok(Turn {
+    pub(super) fn of_accepted(installation: &Installation, actor: &Actor, running: &Running) -> Turn {
+        Turn {
             installation: installation.clone(),
             actor: *actor,
             response: running.accepted.clone(),
             user_message_id: running.user_message.id,
-            events: EventStream::of_running(installation, running),
-        })
+            events: EventStream::new(installation, running.id, 0),
+        }
     }
 
     pub(super) fn of_stored(installation: &Installation, actor: &Actor, id: ResponseId) -> Result<Turn> {
@@ -55,7 +51,7 @@ impl Turn {
             actor: *actor,
             response,
             user_message_id: message.parent_id.ok_or_else(|| messages::not_found(message.id))?,
-            events: EventStream::of_stored(installation, id, 0),
+            events: EventStream::new(installation, id, 0),
         })
     }
 
