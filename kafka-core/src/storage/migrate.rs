@@ -573,7 +573,8 @@ mod tests {
             migrator.up(Some(migration.version)).unwrap();
             migrator.down(DownTarget::Version(migration.version - 1)).unwrap();
             let expected = Shape::after(MIGRATIONS.iter().take(migration.version as usize - 1)).unwrap();
-            storage.exclusive(|c| Ok(assert_eq!(Shape::of(c)?.difference(&expected), None))).unwrap();
+            let shape = storage.exclusive(Shape::of).unwrap();
+            assert_eq!(shape.difference(&expected), None);
         }
         assert!(rows(&storage).is_empty());
         migrator.up(None).unwrap();

@@ -119,8 +119,7 @@ impl Storage {
     }
 
     fn register(&self, kind: NodeKind, migrations: &MigrationLock) -> Result<NodeHandle> {
-        let with_row: Vec<NodeId> = self.nodes()?.iter().map(|node| node.id).collect();
-        self.locks().sweep(&with_row, migrations)?;
+        self.locks().sweep(migrations)?;
         let now = self.options().clock.now();
         let id = NodeId::generate(now, &*self.options().random);
         let lock = self.locks().claim(id, migrations)?;
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_sweeps_locks_that_belong_to_no_row() {
+    fn a_start_sweeps_the_locks_of_the_dead() {
         let directory = tempfile::tempdir().unwrap();
         let storage = open(directory.path());
         let server = storage.start(NodeKind::Server, MigrateMode::Auto).unwrap();
@@ -245,15 +244,18 @@ mod tests {
         fs::write(folder.join("01890000-0000-7000-8000-000000000000"), "").unwrap();
         fs::write(folder.join("somebody's"), "").unwrap();
         let killed = kill(open(directory.path()).start(NodeKind::Cli, MigrateMode::Auto).unwrap());
+        let cli = open(directory.path()).start(NodeKind::Cli, MigrateMode::Auto).unwrap();
         let mut found: Vec<String> = fs::read_dir(&folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         found.sort();
         let mut expected =
-            [server.id().to_string(), killed.to_string(), "migrate".into(), "somebody's".into()];
+            [server.id().to_string(), cli.id().to_string(), "migrate".into(), "somebody's".into()];
         expected.sort();
         assert_eq!(found, expected);
+        assert_eq!(ids(storage.dead_nodes().unwrap()), [killed]);
+        assert_eq!(ids(storage.live_nodes().unwrap()), [server.id(), cli.id()]);
     }
 
     #[test]
