@@ -180,6 +180,11 @@ impl Storage {
         *self.0.own_node.lock().unwrap_or_else(PoisonError::into_inner) = node;
     }
 
+    #[cfg(test)]
+    pub(super) fn writer(&self) -> &Writer {
+        &self.0.file.as_ref().unwrap().writer
+    }
+
     /// Runs `work` on the writing connection, outside a transaction, while nothing else writes.
     pub(super) fn exclusive<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.0.connection.with(work)
