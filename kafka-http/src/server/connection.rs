@@ -137,8 +137,8 @@ impl Service {
         let started = Instant::now();
         let stream = Arc::clone(admission.stream());
         let body = Body::new(input, &stream, head.framing, head.expects_continue, &self.limits);
-        let mut request = Request { id: String::new(), peer: admission.peer, head, body };
-        request.id = self.request_ids.choose(request.header("x-request-id"));
+        let id = self.request_ids.choose(head.field("x-request-id"));
+        let mut request = Request { head, peer: admission.peer, id, body };
 
         let reply = self.sendable_reply(&mut request);
         let status = reply.status();

@@ -49,7 +49,7 @@ impl<'c> Request<'c> {
     /// The first header field of that name, in any case of letters.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers().find(|(sent, _)| sent.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.head.field(name)
     }
 
     /// All header fields in the order they were sent.
