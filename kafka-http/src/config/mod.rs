@@ -7,6 +7,7 @@
 //! error.
 
 mod args;
+mod core;
 mod database;
 mod dotenv;
 mod keys;

@@ -1,0 +1,50 @@
+//! From settings to the library's own configuration.
+
+use std::path::Path;
+
+use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
+
+use super::{Auth, Database, Migrate, Settings, create_directory, load_secret};
+
+impl Settings {
+    /// How the library is opened with these settings. Makes the directory of the database and the
+    /// secret when they do not exist.
+    ///
+    /// # Errors
+    /// Those of [`load_secret`], and `Storage` (`directory_unusable`) when the database's directory
+    /// cannot be made.
+    pub fn core_config(&self, kind: NodeKind) -> Result<Config> {
+        let mut config = match &self.database {
+            Database::Memory => Config::memory(),
+            Database::File(path) => {
+                if let Some(directory) = path.parent() {
+                    make(directory)?;
+                }
+                Config::file(path)
+            }
+        };
+        config.kind = kind;
+        config.open = self.auth == Auth::Open;
+        config.migrate = match self.migrate {
+            Migrate::Auto => MigrateMode::Auto,
+            Migrate::Require => MigrateMode::Require,
+        };
+        config.secret = Some(load_secret(self, &SystemRandom)?);
+        Ok(config)
+    }
+}
+
+fn make(directory: &Path) -> Result<()> {
+    create_directory(directory).map_err(|error| {
+        kafka_core::Error::new(
+            kafka_core::ErrorKind::Storage,
+            "directory_unusable",
+            format!(
+                "The directory {} cannot be made; check its parent's permissions, or name another with \
+                 --data-dir.",
+                directory.display()
+            ),
+        )
+        .with_source(error)
+    })
+}
