@@ -23,3 +23,10 @@ pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
 pub(crate) use node::NodeHandle;
 pub use node::{Node, NodeKind};
 pub(crate) use value::Value;
+
+/// Every statement of this floor that runs on either engine: those that do not read SQLite's own schema.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn statements() -> impl Iterator<Item = &'static sql::Statement> {
+    let all = [catalog::ALL, migrate::ALL, node::ALL].into_iter().flatten().copied();
+    all.filter(|statement| !statement.sqlite.contains("sqlite_schema"))
+}
