@@ -1,6 +1,6 @@
 //! Tests an application that embeds the backend: in memory, with a clock that stands still.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kafka_core::{Config, Kafka, NewChat, Result, testing::ManualClock};
 
@@ -15,12 +15,12 @@ fn main() -> Result<()> {
     println!("{:?} was made at {}", chat.title, chat.created_at);
 
     // The time is part of the test, so whole values can be compared.
-    let clock = Arc::new(ManualClock::at("2026-01-02T03:04:05.000Z"));
+    let clock = ManualClock::default();
     let mut config = Config::memory();
-    config.clock = clock.clone();
+    config.clock = Arc::new(clock.clone());
     let kafka = Kafka::open(config)?;
     let first = open_ticket(&kafka, "first")?;
-    clock.advance_ms(1_500);
+    clock.advance(Duration::from_millis(1_500));
     let second = open_ticket(&kafka, "second")?;
     println!("{} then {}", first.created_at, second.created_at);
     Ok(())

@@ -10,7 +10,7 @@ use crate::{
         time::{Clock, SystemClock},
     },
     provider::{address::AddressPolicy, api::Provider},
-    storage::{MigrateMode, NodeKind},
+    storage::{MigrateMode, NodeKind, Synchronous},
 };
 
 /// Where the database lies.
@@ -32,6 +32,8 @@ pub struct Config {
     pub kind: NodeKind,
     /// Pending migrations. Default auto.
     pub migrate: MigrateMode,
+    /// What a commit waits for before a write is acknowledged. Default full.
+    pub synchronous: Synchronous,
     /// Open mode: [`Kafka::local_actor`](crate::Kafka::local_actor) works without a credential.
     /// Default false.
     pub open: bool,
@@ -70,6 +72,7 @@ impl Config {
             database,
             kind: NodeKind::Embedded,
             migrate: MigrateMode::Auto,
+            synchronous: Synchronous::Full,
             open: false,
             secret: None,
             password_cost: 12,

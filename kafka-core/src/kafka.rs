@@ -223,6 +223,7 @@ pub(crate) fn open_storage(config: &Config) -> Result<Storage> {
         limits: config.limits.clone(),
         clock: Arc::clone(&config.clock),
         random: Arc::clone(&config.random),
+        synchronous: config.synchronous,
         ..StorageOptions::default()
     };
     Storage::open(place, options)

@@ -61,5 +61,5 @@ pub use service::{
 };
 pub use storage::{
     AppliedMigration, DownTarget, MigrateMode, MigrationName, MigrationReport, MigrationStatus, Node,
-    NodeKind,
+    NodeKind, Synchronous,
 };

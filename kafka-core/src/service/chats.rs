@@ -23,7 +23,7 @@ use crate::{
     service::installation::Installation,
 };
 
-/// Chats, as one actor may use them. Made by [`Kafka::chats`].
+/// Chats, as one actor may use them. Made by [`Kafka::chats`](crate::Kafka::chats).
 #[derive(Debug)]
 pub struct Chats<'k> {
     installation: &'k Installation,

@@ -18,7 +18,7 @@ use crate::{
     storage::Tx,
 };
 
-/// Messages, as one actor may use them. Made by [`Kafka::messages`].
+/// Messages, as one actor may use them. Made by [`Kafka::messages`](crate::Kafka::messages).
 #[derive(Debug)]
 pub struct Messages<'k> {
     installation: &'k Installation,

@@ -33,7 +33,7 @@ use crate::{
 /// The built-in model's name, which no row may have.
 pub(crate) const ECHO: &str = "echo";
 
-/// Models, as one actor may use them. Made by [`Kafka::models`].
+/// Models, as one actor may use them. Made by [`Kafka::models`](crate::Kafka::models).
 #[derive(Debug)]
 pub struct Models<'k> {
     installation: &'k Installation,

@@ -1,6 +1,10 @@
 //! What can be done with responses: read, follow, stop.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::completion::{
     live::{Running, Seen},
@@ -26,7 +30,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// How long a cancelled answer may take to be stored before the call returns it as it is.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Responses, as one actor may use them. Made by [`Kafka::responses`].
+/// Responses, as one actor may use them. Made by [`Kafka::responses`](crate::Kafka::responses).
 #[derive(Debug)]
 pub struct Responses<'k> {
     installation: &'k Installation,
@@ -141,7 +145,8 @@ impl EventStream {
     /// # Errors
     /// Those of reading.
     pub fn next_within(&mut self, patience: Duration) -> Result<Next> {
-        let until = self.installation.clock().instant() + patience;
+        // Real time, whatever the clock says: this is about waiting, not about what is stored.
+        let until = Instant::now() + patience;
         loop {
             if let Some(event) = self.read.pop_front() {
                 self.after = event.seq;
@@ -151,7 +156,7 @@ impl EventStream {
             if self.over {
                 return Ok(Next::Over);
             }
-            let left = until.saturating_duration_since(self.installation.clock().instant());
+            let left = until.saturating_duration_since(Instant::now());
             match &self.running {
                 Some(running) => match running.watch(self.after, left) {
                     Seen::Events(events) => self.read.extend(events),

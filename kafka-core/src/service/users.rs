@@ -18,7 +18,7 @@ use crate::{
     storage::{Conn, Tx},
 };
 
-/// Accounts, as one actor may use them. Made by [`Kafka::users`].
+/// Accounts, as one actor may use them. Made by [`Kafka::users`](crate::Kafka::users).
 #[derive(Debug)]
 pub struct Users<'k> {
     installation: &'k Installation,
@@ -56,7 +56,7 @@ impl<'k> Users<'k> {
     }
 
     /// Makes an account without a password, with the plan `free`. To make one that can log in, see
-    /// [`Kafka::register`].
+    /// [`Kafka::register`](crate::Kafka::register).
     ///
     /// # Errors
     /// `Forbidden` unless the actor administers the installation; `Invalid` for an address or name of

@@ -17,7 +17,7 @@ use crate::{
     service::installation::Installation,
 };
 
-/// Workspaces, as one actor may use them. Made by [`Kafka::workspaces`].
+/// Workspaces, as one actor may use them. Made by [`Kafka::workspaces`](crate::Kafka::workspaces).
 #[derive(Debug)]
 pub struct Workspaces<'k> {
     installation: &'k Installation,

@@ -35,9 +35,10 @@ pub(crate) enum Place {
 }
 
 /// What a commit waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Synchronous {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
     /// The disk has it: an acknowledged write survives a power failure.
+    #[default]
     Full,
     /// The operating system has it: an acknowledged write survives a crash of this process only.
     Normal,

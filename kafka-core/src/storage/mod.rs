@@ -17,7 +17,8 @@ mod writer;
 
 pub use catalog::{AppliedMigration, MigrationName};
 pub(crate) use conn::{Conn, Row, Tx};
-pub(crate) use engine::{Place, Storage, StorageOptions, Synchronous};
+pub use engine::Synchronous;
+pub(crate) use engine::{Place, Storage, StorageOptions};
 pub(crate) use migrate::Migrator;
 pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
 pub(crate) use node::NodeHandle;

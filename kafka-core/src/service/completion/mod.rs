@@ -21,7 +21,7 @@ use super::{
 };
 use crate::base::actor::Actor;
 
-/// Answers of models, as one actor may ask for them. Made by [`Kafka::completions`].
+/// Answers of models, as one actor may ask for them. Made by [`Kafka::completions`](crate::Kafka::completions).
 #[derive(Debug)]
 pub struct Completions<'k> {
     installation: &'k Installation,
