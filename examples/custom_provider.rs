@@ -1,5 +1,7 @@
 //! Adds a provider: a model that lives in this program and answers in capitals.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
 use std::sync::Arc;
 
 use kafka_core::{

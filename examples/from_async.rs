@@ -1,5 +1,7 @@
 //! Calls the library from an asynchronous program: its calls block, so they belong on blocking threads.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
 use kafka_core::{AnswerRequest, Kafka, NewChat, Result};
 
 #[tokio::main]

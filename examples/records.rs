@@ -1,5 +1,7 @@
 //! Works with the records alone, as one would with an ORM: create, find, list in order, change, delete.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
 use kafka_core::{
     ChatFilter, ChatPatch, ErrorKind, Kafka, NewChat, NewMessage, NewUser, PageRequest, Result, Role,
 };

@@ -1,5 +1,7 @@
 //! Tests an application that embeds the backend: in memory, with a clock that stands still.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
 use std::{sync::Arc, time::Duration};
 
 use kafka_core::{Config, Kafka, NewChat, Result, testing::ManualClock};
