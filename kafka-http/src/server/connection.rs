@@ -137,7 +137,8 @@ impl Service {
         let started = Instant::now();
         let stream = Arc::clone(admission.stream());
         let body = Body::new(input, &stream, head.framing, head.expects_continue, &self.limits);
-        let mut request = Request { id: String::new(), peer: admission.peer, head, body };
+        let mut request =
+            Request { id: String::new(), peer: admission.peer, client: admission.peer.ip(), head, body };
         request.id = self.request_ids.choose(request.header("x-request-id"));
 
         let reply = self.sendable_reply(&mut request);
@@ -149,7 +150,7 @@ impl Service {
             && !admission.is_draining();
         let delivery = self.deliver(reply, door, &mut request, keep_alive);
         self.handler.notice(&Notice::Answered {
-            peer: request.peer,
+            client: request.client,
             request_id: &request.id,
             method: &request.head.method,
             target: request.head.target,
@@ -239,7 +240,7 @@ impl Service {
             peer,
             request_id: &request_id,
             status: problem.status,
-            code: problem.code,
+            code: &problem.code,
         });
     }
 

@@ -1,6 +1,10 @@
 //! What the connection floor serves, and what it tells about its work.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tiny_http::Method;
 
@@ -27,8 +31,8 @@ impl<F: Fn(&mut Request<'_>) -> Reply + Send + Sync> Handler for F {
 pub enum Notice<'a> {
     /// A request was answered, streams and taken-over connections included, when they ended.
     Answered {
-        /// Who asked.
-        peer: SocketAddr,
+        /// Who asked: the peer, or whom the handler named by [`Request::set_client`].
+        client: IpAddr,
         /// The id in the answer's `x-request-id`.
         request_id: &'a str,
         /// The request's method.
@@ -53,7 +57,7 @@ pub enum Notice<'a> {
         /// The status sent.
         status: u16,
         /// The code of the problem sent, for example `bad_request_head`.
-        code: &'static str,
+        code: &'a str,
     },
     /// The handler or a stream of its answer panicked.
     Panicked {
