@@ -95,9 +95,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// When the same request may succeed. 429 and 503 say one second if this is `None`.
     pub retry_after: Option<Duration>,
-    /// The methods that the path takes: `Allow` of 405.
-    pub allow: Option<String>,
-    /// Further members of the body, for example the id of what was stored in spite of the failure.
+    /// Further members of the body, for example the id of what was stored in spite of the failure. 405
+    /// has `allow`, the methods that the path takes.
     pub members: BTreeMap<&'static str, String>,
 }
 
@@ -130,7 +129,6 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
-            allow: None,
             members: BTreeMap::new(),
         }
     }
@@ -172,7 +170,7 @@ impl Problem {
     pub fn with_headers(&self, reply: Reply) -> Reply {
         match self.status {
             401 => reply.with_header("WWW-Authenticate", "Bearer"),
-            405 => reply.with_header("Allow", self.allow.clone().unwrap_or_default()),
+            405 => reply.with_header("Allow", self.members.get("allow").cloned().unwrap_or_default()),
             429 | 503 => {
                 let wait = self.retry_after.unwrap_or_default();
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

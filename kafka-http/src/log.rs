@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     config::{Log, LogFormat, LogLevel},
     request::percent_decoded,
-    server::Notice,
+    server::{Answered, Notice},
 };
 
 /// Parameters of a query that hold credentials.
@@ -29,6 +29,8 @@ struct Line {
     level: LogLevel,
     message: String,
     facts: Vec<(&'static str, Value)>,
+    /// All of it for people, where that is more than the message and the facts in a row.
+    text: Option<String>,
 }
 
 impl Logger {
@@ -39,16 +41,13 @@ impl Logger {
 
     /// A failure of the server itself, with what caused it.
     pub(crate) fn failure(self, request_id: &str, error: &Error) {
-        self.write(|| Line {
-            level: LogLevel::Error,
-            message: chain(error),
-            facts: vec![("code", error.code().into()), ("request_id", request_id.into())],
-        });
+        let facts = vec![("code", error.code().into()), ("request_id", request_id.into())];
+        self.write(|| Line::new(LogLevel::Error, chain(error), facts));
     }
 
     /// Something about the server as a whole.
     pub(crate) fn tell(self, message: impl Into<String>) {
-        self.write(|| Line { level: LogLevel::Info, message: message.into(), facts: Vec::new() });
+        self.write(|| Line::new(LogLevel::Info, message, Vec::new()));
     }
 
     fn write(self, line: impl FnOnce() -> Line) {
@@ -67,15 +66,19 @@ impl Logger {
 }
 
 impl Line {
+    fn new(level: LogLevel, message: impl Into<String>, facts: Vec<(&'static str, Value)>) -> Line {
+        Line { level, message: message.into(), facts, text: None }
+    }
+
     fn text(&self, time: &str) -> String {
-        let level = word(self.level);
-        let mut text = format!("{time} {level:5} {}", self.message);
-        for (name, value) in &self.facts {
-            let _ = match value {
-                Value::String(value) => write!(text, " {name}={value}"),
-                value => write!(text, " {name}={value}"),
-            };
-        }
+        let said = self.text.clone().unwrap_or_else(|| {
+            let facts = self.facts.iter().map(|(name, value)| match value {
+                Value::String(value) => format!(" {name}={value}"),
+                value => format!(" {name}={value}"),
+            });
+            self.message.clone() + &facts.collect::<String>()
+        });
+        let text = format!("{time} {:5} {said}", word(self.level));
         let mut text = text.replace(|sign: char| sign.is_control(), " ");
         text.push('\n');
         text
@@ -100,48 +103,26 @@ fn word(level: LogLevel) -> &'static str {
 }
 
 fn of_notice(notice: &Notice<'_>) -> Line {
+    let defect = |message, request_id: &str| {
+        Line::new(LogLevel::Error, message, vec![("request_id", request_id.into())])
+    };
+    let warning = |message| Line::new(LogLevel::Warn, message, Vec::new());
     match notice {
-        Notice::Answered { client, request_id, method, target, status, body_bytes, elapsed, complete } => {
-            let path = without_secrets(target);
-            let elapsed_ms = (elapsed.as_secs_f64() * 10_000.0).round() / 10.0;
-            let mut facts = vec![
-                ("method", method.as_str().into()),
-                ("path", (*path).into()),
-                ("status", (*status).into()),
-                ("elapsed_ms", elapsed_ms.into()),
-                ("bytes", (*body_bytes).into()),
-                ("client", client.to_string().into()),
-                ("request_id", (*request_id).into()),
-            ];
-            if !complete {
-                facts.push(("cut_off", true.into()));
-            }
-            let level = match status {
-                500 => LogLevel::Error,
-                501..=599 => LogLevel::Warn,
-                _ => LogLevel::Info,
-            };
-            Line { level, message: "request".to_owned(), facts }
-        }
-        Notice::Refused { peer, request_id, status, code } => Line {
-            level: LogLevel::Info,
-            message: format!("refused: {code}"),
-            facts: vec![
+        Notice::Answered(answered) => of_answer(*answered),
+        Notice::Refused { peer, request_id, status, code } => {
+            let facts = vec![
                 ("status", (*status).into()),
                 ("client", peer.ip().to_string().into()),
                 ("request_id", (*request_id).into()),
-            ],
-        },
-        Notice::Panicked { request_id, message } => Line {
-            level: LogLevel::Error,
-            message: format!("a defect of this program cost a request: {message}"),
-            facts: vec![("request_id", (*request_id).into())],
-        },
-        Notice::Unsendable { request_id, reason } => Line {
-            level: LogLevel::Error,
-            message: format!("an answer could not be sent: {reason}"),
-            facts: vec![("request_id", (*request_id).into())],
-        },
+            ];
+            Line::new(LogLevel::Info, format!("refused as {code}"), facts)
+        }
+        Notice::Panicked { request_id, message } => {
+            defect(format!("a defect of this program cost a request: {message}"), request_id)
+        }
+        Notice::Unsendable { request_id, reason } => {
+            defect(format!("an answer could not be sent: {reason}"), request_id)
+        }
         Notice::AcceptFailed(error) => {
             warning(format!("a connection could not be accepted ({error}); trying again"))
         }
@@ -151,8 +132,30 @@ fn of_notice(notice: &Notice<'_>) -> Line {
     }
 }
 
-fn warning(message: String) -> Line {
-    Line { level: LogLevel::Warn, message, facts: Vec::new() }
+fn of_answer(answered: Answered<'_>) -> Line {
+    let Answered { client, request_id, method, target, status, body_bytes, elapsed, complete } = answered;
+    let path = without_secrets(target);
+    let elapsed_ms = (elapsed.as_secs_f64() * 10_000.0).round() / 10.0;
+    let cut_off = if complete { "" } else { ", cut off" };
+    let text = format!(
+        "{method} {path} {status} in {elapsed_ms} ms, {body_bytes} bytes{cut_off}, {client} {request_id}"
+    );
+    let facts = vec![
+        ("method", method.as_str().into()),
+        ("path", (*path).into()),
+        ("status", status.into()),
+        ("elapsed_ms", elapsed_ms.into()),
+        ("bytes", body_bytes.into()),
+        ("cut_off", (!complete).into()),
+        ("client", client.to_string().into()),
+        ("request_id", request_id.into()),
+    ];
+    let level = match status {
+        500 => LogLevel::Error,
+        501..=599 => LogLevel::Warn,
+        _ => LogLevel::Info,
+    };
+    Line { text: Some(text), ..Line::new(level, "request", facts) }
 }
 
 /// An error's sentence, and why, and why that.
@@ -208,7 +211,7 @@ mod tests {
     }
 
     fn answered(status: u16, complete: bool) -> Line {
-        of_notice(&Notice::Answered {
+        of_notice(&Notice::Answered(Answered {
             client: [127, 0, 0, 1].into(),
             request_id: "r1",
             method: &tiny_http::Method::Get,
@@ -217,7 +220,7 @@ mod tests {
             body_bytes: 15,
             elapsed: Duration::from_micros(1234),
             complete,
-        })
+        }))
     }
 
     #[test]
@@ -239,7 +242,7 @@ mod tests {
     fn a_failure_is_told_with_its_causes_on_one_line() {
         let error = Error::new(ErrorKind::Storage, "disk_full", "The disk is full.")
             .with_source(io::Error::other("first\nsecond"));
-        let line = Line { level: LogLevel::Error, message: chain(&error), facts: Vec::new() };
+        let line = Line::new(LogLevel::Error, chain(&error), Vec::new());
         assert_eq!(line.text("T"), "T error The disk is full. because: first second\n");
     }
 }

@@ -112,7 +112,7 @@ fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Fa
     allowed.push("OPTIONS");
     let allow = allowed.join(", ");
     let detail = format!("{method} is not possible at {path}; {allow} are.");
-    Err(Problem { allow: Some(allow), ..Problem::new(405, "method_not_allowed", detail) }.into())
+    Err(Problem::new(405, "method_not_allowed", detail).with_member("allow", allow).into())
 }
 
 /// What stands for each `{…}` if the path is of this pattern.

@@ -62,15 +62,14 @@ pub fn serve(settings: &Settings) -> Result<()> {
     let shutdown = server.shutdown();
     let router = Arc::new(Router::new(kafka.clone(), settings, address));
     thread::spawn(move || wake.send(Wake::Ended(server.run(router))));
-    let ended = supervise(&kafka, &woken, &shutdown, log);
-    kafka.close();
-    ended
+    supervise(&kafka, &woken, &shutdown, log)
 }
 
 /// Waits for the end of the server, and brings it about in good order.
 fn supervise(kafka: &Kafka, woken: &Receiver<Wake>, shutdown: &Shutdown, log: Logger) -> Result<()> {
     // The sender lives as long as the process waits for signals.
     if let Ok(Wake::Ended(result)) = woken.recv() {
+        kafka.close();
         return result.map(|_| ()).map_err(internal);
     }
     log.tell("ending: running requests and answers have 10 seconds; a second signal ends them at once");
@@ -143,7 +142,7 @@ fn greet(settings: &Settings, address: SocketAddr, log: Logger) -> Result<()> {
 fn first_call(url: &str) -> String {
     let chats = format!("{url}/api/v1/chats");
     format!(
-        "curl -N {chats}/$(curl -sX POST {chats} | cut -d'\"' -f4)/responses \
+        "curl -sN {chats}/$(curl -sX POST {chats} | cut -d'\"' -f4)/responses \
          --json '{{\"content\": \"Hello there!\", \"stream\": true}}'"
     )
 }

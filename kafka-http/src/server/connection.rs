@@ -12,7 +12,7 @@ use std::{
 use tiny_http::Method;
 
 use super::{
-    Body, BodyWriter, Handler, Notice, Reply, Request, ServerLimits, Upgraded,
+    Answered, Body, BodyWriter, Handler, Notice, Reply, Request, ServerLimits, Upgraded,
     body::Leftover,
     connections::Admission,
     deadline::Deadline,
@@ -149,7 +149,7 @@ impl Service {
             && !reply.ends_by_closing(&request.head.version)
             && !admission.is_draining();
         let delivery = self.deliver(reply, door, &mut request, keep_alive);
-        self.handler.notice(&Notice::Answered {
+        self.handler.notice(&Notice::Answered(Answered {
             client: request.client,
             request_id: &request.id,
             method: &request.head.method,
@@ -158,7 +158,7 @@ impl Service {
             body_bytes: delivery.body_bytes,
             elapsed: started.elapsed(),
             complete: delivery.is_complete,
-        });
+        }));
         if !delivery.is_complete || status == 101 {
             return Next::Drop;
         }
