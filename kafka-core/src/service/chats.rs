@@ -40,10 +40,10 @@ impl<'k> Chats<'k> {
         Chats { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`create`](Chats::create) take effect once for this key.
+    /// Makes [`create`](Chats::create) take effect once for this key, if there is one.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Chats<'k> {
-        self.once = Some(Once::new(self.installation, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Chats<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 

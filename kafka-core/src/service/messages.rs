@@ -35,10 +35,10 @@ impl<'k> Messages<'k> {
         Messages { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`create`](Messages::create) take effect once for this key.
+    /// Makes [`create`](Messages::create) take effect once for this key, if there is one.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Messages<'k> {
-        self.once = Some(Once::new(self.installation, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Messages<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 

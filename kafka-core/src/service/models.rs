@@ -50,10 +50,10 @@ impl<'k> Models<'k> {
         Models { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`create`](Models::create) take effect once for this key.
+    /// Makes [`create`](Models::create) take effect once for this key, if there is one.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Models<'k> {
-        self.once = Some(Once::new(self.installation, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Models<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 

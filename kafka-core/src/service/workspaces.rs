@@ -34,10 +34,10 @@ impl<'k> Workspaces<'k> {
         Workspaces { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`create`](Workspaces::create) take effect once for this key.
+    /// Makes [`create`](Workspaces::create) take effect once for this key, if there is one.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Workspaces<'k> {
-        self.once = Some(Once::new(self.installation, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Workspaces<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 

@@ -34,11 +34,11 @@ impl<'k> Completions<'k> {
         Completions { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`start`](Completions::start) take effect once for this key; a twin follows the answer that
-    /// the first one started.
+    /// Makes [`start`](Completions::start) take effect once for this key, if there is one; a twin follows
+    /// the answer that the first one started.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Completions<'k> {
-        self.once = Some(Once::new(self.installation, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Completions<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 }
