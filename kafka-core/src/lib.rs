@@ -11,6 +11,8 @@ mod provider;
 mod repo;
 mod service;
 mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use base::{
     actor::Actor,

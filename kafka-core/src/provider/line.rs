@@ -96,7 +96,10 @@ impl Line {
             return Err(Stop::TimedOut(Limit::Total));
         }
         let (cancelled, wake) = mpsc::channel();
-        let _guard = self.on_cancel(move || drop(cancelled.send(())));
+        let _guard = self.on_cancel(move || {
+            // Nobody waits any more when this fails.
+            let _ = cancelled.send(());
+        });
         match wake.recv_timeout(duration) {
             Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
             Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => Err(Stop::Cancelled),

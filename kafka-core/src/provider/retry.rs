@@ -51,7 +51,8 @@ mod tests {
     fn every_spelling_of_the_wait_is_understood() {
         // 2024-01-01T00:00:00Z
         let now = Timestamp::from_unix_ms(1_704_067_200_000);
-        let cases: &[(&[(&str, &str)], Option<Duration>)] = &[
+        type Headers = [(&'static str, &'static str)];
+        let cases: &[(&Headers, Option<Duration>)] = &[
             (&[], None),
             (&[("retry-after", "2")], Some(Duration::from_secs(2))),
             (&[("retry-after", " 1.5 ")], Some(Duration::from_millis(1500))),

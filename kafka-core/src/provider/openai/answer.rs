@@ -202,8 +202,11 @@ impl Answer {
             // Some endpoints keep a connection alive with words.
             return;
         }
-        let Ok(chunk) = serde_json::from_str::<Value>(data) else {
-            return self.fail(self.reporter.bad_answer("a broken event", Again::Soon));
+        let chunk = match serde_json::from_str::<Value>(data) {
+            Ok(chunk) => chunk,
+            // The connection ended within this event, which says no more than that.
+            Err(_) if self.at_end => return,
+            Err(_) => return self.fail(self.reporter.bad_answer("a broken event", Again::Soon)),
         };
         self.has_payload = true;
         self.is_rested = true;

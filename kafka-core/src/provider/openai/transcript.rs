@@ -121,10 +121,10 @@ impl Transcript {
 
 /// Adds what [`think::with_opening_tag`] finds missing to the text of a whole completion.
 pub(crate) fn restore_opening_tag(completion: &mut Value) {
-    if let Some(content) = completion.pointer_mut("/choices/0/message/content") {
-        if let Some(restored) = content.as_str().and_then(think::with_opening_tag) {
-            *content = restored.into();
-        }
+    if let Some(content) = completion.pointer_mut("/choices/0/message/content")
+        && let Some(restored) = content.as_str().and_then(think::with_opening_tag)
+    {
+        *content = restored.into();
     }
 }
 
