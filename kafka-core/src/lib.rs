@@ -49,6 +49,7 @@ pub use provider::{
 pub use service::{
     chats::Chats,
     completion::{Completions, turn::Turn},
+    doctor::Diagnosis,
     messages::Messages,
     models::Models,
     once::IdempotencyKey,
@@ -58,6 +59,6 @@ pub use service::{
     workspaces::Workspaces,
 };
 pub use storage::{
-    AppliedMigration, DownTarget, MigrateMode, MigrationName, MigrationReport, MigrationStatus, Node,
-    NodeKind,
+    AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
+    MigrationStatus, Node, NodeKind,
 };

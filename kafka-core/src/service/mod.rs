@@ -4,6 +4,7 @@
 pub(crate) mod auth;
 pub(crate) mod chats;
 pub(crate) mod completion;
+pub(crate) mod doctor;
 pub(crate) mod input;
 pub(crate) mod listing;
 pub(crate) mod messages;

@@ -29,6 +29,10 @@ impl Schema {
         Ok(Schema { storage: kafka::open_storage(config)? })
     }
 
+    pub(super) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     /// Where the schema stands.
     ///
     /// # Errors
