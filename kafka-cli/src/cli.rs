@@ -5,7 +5,7 @@ use kafka_core::Result;
 use kafka_http::config::DatabaseArgs;
 
 use crate::{
-    commands::{completions, config},
+    commands::{chat, chats, completions, config, doctor, migrate, model},
     context::Context,
     output::OutputArgs,
 };
@@ -17,8 +17,9 @@ use crate::{
     version,
     arg_required_else_help = true,
     after_help = "Examples:\n  \
-        kafka config show              what is set, and where it came from\n  \
-        kafka config init              write a kafka.toml to start from\n\n\
+        kafka chat \"Hello\"             ask, and watch the answer arrive\n  \
+        kafka model add openai         add a real model\n  \
+        kafka doctor                   is everything in order?\n\n\
         Every setting is taken from the first place that has it: flags, environment, .env in the\n\
         working directory, kafka.toml, defaults. Results go to stdout, everything else to stderr."
 )]
@@ -35,6 +36,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one of them in a run")]
 pub(crate) enum Command {
+    Chat(chat::Args),
+    Chats(chats::Args),
+    Model(model::Args),
+    Migrate(migrate::Args),
+    Doctor(doctor::Args),
     Config(config::Args),
     Completions(completions::Args),
 }
@@ -42,6 +48,11 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         match self {
+            Command::Chat(args) => chat::run(args, context),
+            Command::Chats(args) => chats::run(args, context),
+            Command::Model(args) => model::run(args, context),
+            Command::Migrate(args) => migrate::run(args, context),
+            Command::Doctor(args) => doctor::run(args, context),
             Command::Config(args) => config::run(args, context),
             Command::Completions(args) => completions::run(args, context),
         }

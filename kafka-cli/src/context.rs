@@ -1,6 +1,6 @@
 //! What a verb is given besides its own arguments.
 
-use kafka_core::Result;
+use kafka_core::{Kafka, NodeKind, Result};
 use kafka_http::config::{self, DatabaseArgs, Environment, Flags, Resolved, ServeArgs};
 
 use crate::output::Output;
@@ -29,5 +29,10 @@ impl Context {
             serve.add_to(&mut flags);
         }
         config::resolve(&flags, &self.environment)
+    }
+
+    /// Opens the installation that the settings name. Verbs act as its operator.
+    pub(crate) fn kafka(&self) -> Result<Kafka> {
+        Kafka::open(self.resolve(None)?.settings.core_config(NodeKind::Cli)?)
     }
 }

@@ -8,8 +8,12 @@ use std::{
 };
 
 use kafka_core::{Error, ErrorKind};
+use kafka_http::config::Environment;
 
-use crate::output::printable;
+use crate::output::{self, Style, printable};
+
+/// 128 + SIGINT, what a shell reports of a command that Ctrl-C ended.
+pub(crate) const CANCELLED: u8 = 130;
 
 /// The exit code of each kind of failure. Scripts rely on them: a number never changes its meaning.
 /// Clap ends with 2 as well when it does not understand the command line.
@@ -26,20 +30,25 @@ fn code(kind: ErrorKind) -> u8 {
         ErrorKind::Timeout => 9,
         ErrorKind::Busy => 10,
         ErrorKind::Incompatible | ErrorKind::Corrupt => 11,
-        // 128 + SIGINT, what a shell reports of a command that Ctrl-C ended.
-        ErrorKind::Cancelled => 130,
+        ErrorKind::Cancelled => CANCELLED,
     }
 }
 
-/// Tells on stderr why the run failed.
-pub(crate) fn report(error: &Error, styled: bool) -> ExitCode {
-    // When nobody can be told any more, the exit code still tells.
-    let _ = io::stderr().write_all(text(error, styled).as_bytes());
+/// Tells on stderr why the run failed, and ends it accordingly.
+pub(crate) fn report(error: &Error, environment: &Environment) -> ExitCode {
+    tell(error, environment);
     ExitCode::from(code(error.kind()))
 }
 
+/// Tells on stderr what failed.
+pub(crate) fn tell(error: &Error, environment: &Environment) {
+    let text = text(error, output::errors_are_styled(environment));
+    // When nobody can be told any more, the exit code still tells.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 fn text(error: &Error, styled: bool) -> String {
-    let label = if styled { "\u{1b}[1;31mError:\u{1b}[0m" } else { "Error:" };
+    let label = Style::Red.on("Error:", styled);
     let mut text = format!("{label} {}\n", printable(error.message()));
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -59,6 +68,14 @@ fn hint(error: &Error) -> Option<&'static str> {
             Some("flags go before the environment, that before .env, that before kafka.toml.")
         }
         (_, "config_key_unknown") => Some("`kafka config init` writes a kafka.toml with every setting."),
+        (_, "model_not_found") => Some("`kafka model list` shows the models, `kafka model add` adds one."),
+        (_, "chat_not_found") => Some("`kafka chats list` shows the chats."),
+        (_, "answer_failed") => Some(
+            "your question is kept; `kafka model probe NAME` tells more, --model NAME asks another model.",
+        ),
+        (_, "key_unreadable") => {
+            Some("the secret of this installation is another one than when the key was given.")
+        }
         (ErrorKind::Busy, _) => Some("try again in a moment."),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! The `kafka` command.
 
+mod age;
 mod cli;
 mod commands;
 mod context;
@@ -17,12 +18,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let environment = match Environment::of_process() {
         Ok(environment) => environment,
-        Err(error) => return exit::report(&error, false),
+        Err(error) => return exit::report(&error, &Environment::default()),
     };
-    let styled = output::errors_are_styled(&environment);
     let context = Context::new(cli.database, Output::new(&cli.output, &environment), environment);
     match cli.command.run(&context) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => exit::report(&error, styled),
+        Err(error) => exit::report(&error, &context.environment),
     }
 }

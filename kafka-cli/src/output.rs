@@ -35,10 +35,37 @@ pub(crate) trait Row {
     fn cells(&self) -> Vec<String>;
 }
 
+/// How a piece of text stands out on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    Bold,
+    Dim,
+    Red,
+    Green,
+    Yellow,
+    Blue,
+}
+
+impl Style {
+    pub(crate) fn on(self, text: &str, styled: bool) -> String {
+        let code = match self {
+            Style::Bold => "1",
+            Style::Dim => "2",
+            Style::Red => "1;31",
+            Style::Green => "1;32",
+            Style::Yellow => "1;33",
+            Style::Blue => "1;34",
+        };
+        if styled { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
 /// Writes results to stdout. A reader that has gone away (`kafka chats list | head -1`) is no error.
 pub(crate) struct Output {
     form: Form,
     styled: bool,
+    /// The same for stderr.
+    notes_styled: bool,
     /// Columns of the terminal; none when stdout is no terminal, where nothing is cut off.
     width: Option<usize>,
 }
@@ -55,6 +82,7 @@ impl Output {
         Output {
             form,
             styled: is_styled(stdout.is_terminal(), environment),
+            notes_styled: errors_are_styled(environment),
             width: size.map(|(width, _)| usize::from(width.0)),
         }
     }
@@ -71,12 +99,54 @@ impl Output {
         }
     }
 
+    /// Prints one thing: its fields for people, the object as JSON, or its id.
+    pub(crate) fn one(&self, object: &impl Serialize, id: &str, fields: &[(&str, String)]) -> Result<()> {
+        match self.form {
+            Form::People => self.text(&record(fields, self.styled)),
+            Form::Json => self.json(object),
+            Form::Ids => self.ids([id].into_iter()),
+        }
+    }
+
     /// Prints that something was done: a sentence for people, the object as JSON, or the ids concerned.
     pub(crate) fn done(&self, object: &impl Serialize, ids: &[&str], sentence: &str) -> Result<()> {
         match self.form {
             Form::People => self.text(&format!("{}\n", printable(sentence))),
             Form::Json => self.json(object),
             Form::Ids => self.ids(ids.iter().copied()),
+        }
+    }
+
+    /// Prints what people have read while it came: the object as JSON, or its id.
+    pub(crate) fn streamed(&self, object: &impl Serialize, id: &str) -> Result<()> {
+        match self.form {
+            Form::People => Ok(()),
+            Form::Json => self.json(object),
+            Form::Ids => self.ids([id].into_iter()),
+        }
+    }
+
+    /// Whether results are read by people: only then there is more to see than the result itself.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.form == Form::People
+    }
+
+    /// The text in this style, where stdout shows styles.
+    pub(crate) fn styled(&self, style: Style, text: &str) -> String {
+        style.on(text, self.styled)
+    }
+
+    /// Text that is not ours: as it is for a file or a program, harmless for a terminal.
+    pub(crate) fn foreign(&self, text: &str) -> Result<()> {
+        if self.width.is_some() { self.text(&printable_lines(text)) } else { self.text(text) }
+    }
+
+    /// Tells a person at the terminal something beside the result, on stderr.
+    pub(crate) fn note(&self, text: &str) {
+        if self.form == Form::People && io::stderr().is_terminal() {
+            let text = Style::Dim.on(&printable_lines(text), self.notes_styled);
+            // A note that cannot be shown is not missed.
+            let _ = writeln!(io::stderr(), "{text}");
         }
     }
 
@@ -129,10 +199,32 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(replaced).collect()
 }
 
+/// The same for text of several lines, which stay lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    let replaced = |character: char| match character {
+        '\n' | '\t' => character,
+        control if control.is_control() => char::REPLACEMENT_CHARACTER,
+        plain => plain,
+    };
+    text.replace("\r\n", "\n").chars().map(replaced).collect()
+}
+
+/// A line a field, with the values below each other.
+fn record(fields: &[(&str, String)], styled: bool) -> String {
+    let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let line = |(name, value): &(&str, String)| {
+        let label = Style::Bold.on(&format!("{name:width$}"), styled);
+        let value = if value.is_empty() { "-".to_owned() } else { printable(value) };
+        format!("{label}  {value}\n")
+    };
+    fields.iter().map(line).collect()
+}
+
 /// Cells are never made narrower than this to fit a terminal.
 const NARROWEST: usize = 8;
 
-/// Aligned columns, two spaces apart. Where `width` is known, the widest columns are cut to fit.
+/// Aligned columns, two spaces apart. Where `width` is known, the widest columns are cut to fit, but for
+/// the first one, which people copy.
 fn table(headers: &[&str], rows: &[Vec<String>], width: Option<usize>, styled: bool) -> String {
     let headers: Vec<String> = headers.iter().map(|header| header.to_uppercase()).collect();
     let rows: Vec<Vec<String>> =
@@ -142,7 +234,10 @@ fn table(headers: &[&str], rows: &[Vec<String>], width: Option<usize>, styled: b
     };
     let mut widths: Vec<usize> = (0..headers.len()).map(|column| widest(column).unwrap_or(0)).collect();
     if let Some(width) = width {
-        fit(&mut widths, width.saturating_sub(2 * headers.len().saturating_sub(1)));
+        let width = width.saturating_sub(2 * headers.len().saturating_sub(1));
+        if let Some((first, others)) = widths.split_first_mut() {
+            fit(others, width.saturating_sub(*first));
+        }
     }
     let mut text = String::new();
     for (index, row) in [&headers].into_iter().chain(&rows).enumerate() {
@@ -150,7 +245,7 @@ fn table(headers: &[&str], rows: &[Vec<String>], width: Option<usize>, styled: b
         let line = cells.join("  ");
         let line = line.trim_end();
         if index == 0 && styled {
-            text += &format!("\u{1b}[1m{line}\u{1b}[0m\n");
+            text += &format!("{}\n", Style::Bold.on(line, true));
         } else {
             text += &format!("{line}\n");
         }
@@ -201,7 +296,7 @@ mod tests {
         assert!(cut.contains("0123456789  xxxx") && cut.contains("x…"), "{cut}");
         assert!(table(&["id", "title"], &rows, None, false).contains(&long));
         // Narrower than anything useful: readable columns go before fitting lines.
-        assert!(table(&["id", "title"], &rows, Some(3), false).contains("0123456…  xxxxxxx…"));
+        assert!(table(&["id", "title"], &rows, Some(3), false).contains("0123456789  xxxxxxx…"));
     }
 
     #[test]

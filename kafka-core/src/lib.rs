@@ -48,7 +48,7 @@ pub use provider::{
     echo::EchoProvider,
     openai::OpenAiProvider,
 };
-pub use schema::Schema;
+pub use schema::{Diagnosis, Schema};
 pub use service::{
     chats::Chats,
     completion::{Completions, turn::Turn},
@@ -60,6 +60,6 @@ pub use service::{
     workspaces::Workspaces,
 };
 pub use storage::{
-    AppliedMigration, DownTarget, MigrateMode, MigrationName, MigrationReport, MigrationStatus, Node,
-    NodeKind, Synchronous,
+    AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
+    MigrationStatus, Node, NodeKind, Synchronous,
 };

@@ -1,4 +1,10 @@
 //! The verbs, one file a noun: `Args` is what can be written, `run` does it.
 
+pub(crate) mod chat;
+pub(crate) mod chats;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod doctor;
+mod ids;
+pub(crate) mod migrate;
+pub(crate) mod model;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{message::Message, params::Params, word::words};
 use crate::base::{
+    error::ErrorKind,
     id::{ChatId, MessageId, ResponseId},
     time::Timestamp,
 };
@@ -66,6 +67,14 @@ pub struct ResponseError {
     pub code: String,
     /// One sentence.
     pub detail: String,
+}
+
+impl ResponseError {
+    /// The sort of failure: `Timeout` when the endpoint took too long, else `Provider`.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        if self.code == "provider_timeout" { ErrorKind::Timeout } else { ErrorKind::Provider }
+    }
 }
 
 /// What to answer, and how.

@@ -199,6 +199,15 @@ impl<'k> Models<'k> {
         if deleted { Ok(()) } else { Err(not_found(id)) }
     }
 
+    /// Makes sure that the model can be called from here: its key can be opened, its provider is known.
+    /// The endpoint is not asked; see [`probe`](Models::probe).
+    ///
+    /// # Errors
+    /// `NotFound`; `Busy` (`key_unreadable`) when the key cannot be opened.
+    pub fn check(&self, id: ModelId) -> Result<()> {
+        Callable::of_row(self.installation, self.row(id)?, None, None).map(drop)
+    }
+
     /// Asks the endpoint, without spending tokens, whether it works. What is wrong with it is told in
     /// the result, not as an error.
     ///

@@ -30,7 +30,6 @@ use crate::base::{
 
 statements! {
     HAS_TABLES = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'refinery_schema_history' LIMIT 1"];
-    HAS_NODES = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'nodes'"];
 }
 
 /// What a start does about migrations that are pending.
@@ -282,9 +281,6 @@ impl<'s> Migrator<'s> {
     }
 
     fn refuse_other_nodes(&self) -> Result<()> {
-        if self.storage.read(|c| c.first(&HAS_NODES, &[], |_| Ok(())))?.is_none() {
-            return Ok(());
-        }
         let own = self.storage.own_node();
         let others: Vec<String> = self
             .storage

@@ -1,6 +1,7 @@
 //! The database: the only code that names its engine.
 
 mod catalog;
+mod check;
 pub(crate) mod conn;
 mod engine;
 mod fault;
@@ -16,6 +17,7 @@ pub(crate) mod value;
 mod writer;
 
 pub use catalog::{AppliedMigration, MigrationName};
+pub use check::DatabaseHealth;
 pub(crate) use conn::{Conn, Row, Tx};
 pub use engine::Synchronous;
 pub(crate) use engine::{Place, Storage, StorageOptions};

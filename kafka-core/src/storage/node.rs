@@ -9,7 +9,7 @@ use std::{fmt, process};
 use serde::Serialize;
 
 use super::{
-    Row, Value,
+    Row,
     engine::Storage,
     lock::{MigrationLock, NodeLock},
     migrate::{MigrateMode, Migrator},
@@ -20,6 +20,7 @@ use crate::base::{error::Result, id::NodeId, time::Timestamp};
 
 statements! {
     INSERT = ["INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES ($1, $2, $3, $4, $4)"];
+    HAS_NODES = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'nodes'"];
     LIST = ["SELECT id, kind, pid, started_at FROM nodes ORDER BY number"];
     DELETE = ["DELETE FROM nodes WHERE id = $1"];
 }
@@ -161,7 +162,11 @@ impl Storage {
     }
 
     fn nodes(&self) -> Result<Vec<Node>> {
-        self.read(|c| c.all(&LIST, &[] as &[Value<'_>], read))
+        self.read(|c| match c.first(&HAS_NODES, &[], |_| Ok(()))? {
+            Some(()) => c.all(&LIST, &[], read),
+            // An older schema, or none yet.
+            None => Ok(Vec::new()),
+        })
     }
 
     /// Ids are never used twice, so a free lock stays free.

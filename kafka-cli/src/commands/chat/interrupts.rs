@@ -1,0 +1,68 @@
+//! What Ctrl-C means: stop the answer, or, at the prompt, leave.
+
+use std::{
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use kafka_core::{Error, ErrorKind, Kafka, Result};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::exit;
+
+/// Signals that ask the command to stop what it does. A closed terminal and a polite kill ask the same
+/// as Ctrl-C, so that no answer is left without an end.
+#[derive(Clone, Default)]
+pub(super) struct Interrupts {
+    came: Arc<AtomicBool>,
+    waits_for_a_line: Arc<AtomicBool>,
+}
+
+impl Interrupts {
+    /// Watches for signals until the process ends.
+    pub(super) fn watch(kafka: &Kafka) -> Result<Interrupts> {
+        let failed = |error: std::io::Error| {
+            Error::new(
+                ErrorKind::Internal,
+                "signals_unavailable",
+                "The command cannot watch for Ctrl-C on this system.",
+            )
+            .with_source(error)
+        };
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+        let interrupts = Interrupts::default();
+        let (kafka, mine) = (kafka.clone(), interrupts.clone());
+        let watch = move || {
+            for _ in signals.forever() {
+                if mine.waits_for_a_line.load(Ordering::SeqCst) {
+                    // The main thread sits in a read that no signal ends.
+                    kafka.close();
+                    process::exit(exit::CANCELLED.into());
+                }
+                mine.came.store(true, Ordering::SeqCst);
+            }
+        };
+        thread::Builder::new().name("kafka-signals".to_owned()).spawn(watch).map_err(failed)?;
+        Ok(interrupts)
+    }
+
+    /// Whether one came since the last call.
+    pub(super) fn take(&self) -> bool {
+        self.came.swap(false, Ordering::SeqCst)
+    }
+
+    /// Runs `read`, during which a signal ends the process.
+    pub(super) fn leaving_while<T>(&self, read: impl FnOnce() -> T) -> T {
+        self.waits_for_a_line.store(true, Ordering::SeqCst);
+        let result = read();
+        self.waits_for_a_line.store(false, Ordering::SeqCst);
+        result
+    }
+}
