@@ -14,6 +14,7 @@
 mod support;
 
 mod postgres_statements;
+mod readme;
 #[cfg(feature = "real-model")]
 mod real_model;
 mod start;
