@@ -27,6 +27,16 @@ pub(crate) fn run(kafka: &Kafka) -> Result<usize> {
     Ok(ended)
 }
 
+/// Ends one answer if the process that ran it is dead.
+pub(crate) fn end_if_abandoned(kafka: &Kafka, id: ResponseId) -> Result<()> {
+    for node in kafka.storage().dead_nodes()? {
+        if kafka.storage().read(|conn| responses::running_of_node(conn, node.id))?.contains(&id) {
+            return end(kafka, id, ResponseStatus::Interrupted);
+        }
+    }
+    Ok(())
+}
+
 /// Stores the end of an answer that no thread of this process runs, with what its log holds.
 pub(crate) fn end(kafka: &Kafka, id: ResponseId, status: ResponseStatus) -> Result<()> {
     let now = kafka.now();

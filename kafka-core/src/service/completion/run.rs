@@ -10,7 +10,7 @@ use std::{
 use super::{
     finish::Ending,
     live::{Running, Slot},
-    prompt,
+    prompt, recover,
 };
 use crate::{
     base::error::{Error, ErrorKind},
@@ -128,7 +128,11 @@ impl Answering {
             let (id, chat) = (self.running.id, self.running.chat);
             let queue = self.kafka.storage().read(|conn| repo::responses::running_in_chat(conn, chat))?;
             match queue.first() {
-                Some(first) if *first != id => self.kafka.live().wait_for_an_end(LOOK),
+                Some(first) if *first != id => {
+                    // Nobody else may be there to end what a dead process left in front of us.
+                    recover::end_if_abandoned(&self.kafka, *first)?;
+                    self.kafka.live().wait_for_an_end(LOOK);
+                }
                 _ => return Ok(()),
             }
         }
