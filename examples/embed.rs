@@ -1,5 +1,7 @@
 //! Embeds the backend: ask, watch the answer arrive, open the file again, and read it back.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
 use kafka_core::{AnswerRequest, Config, Kafka, NewChat, PageRequest, Result, TurnEvent};
 
 fn main() -> Result<()> {

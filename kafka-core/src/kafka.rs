@@ -1,64 +1,30 @@
 //! The handle of an open installation.
 
-use std::{
-    fmt,
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    base::{
-        actor::Actor,
-        error::{Error, ErrorKind, Result},
-        id::NodeId,
-        limits::Limits,
-        random::Random,
-        time::{Clock, Timestamp},
-    },
+    base::{actor::Actor, error::Result, id::UserId, limits::Limits, secret::Secret},
     config::{Config, Database},
-    crypto::seal::Sealer,
-    provider::{
-        address::AddressPolicy, api::Provider, echo::EchoProvider, openai::OpenAiProvider, registry::Registry,
-    },
-    repo::{idempotency_keys, users},
+    entity::{token::Login, user::NewUser},
+    provider::{api::Provider, echo::EchoProvider, openai::OpenAiProvider, registry::Registry},
     service::{
+        auth,
         chats::Chats,
-        completion::{Completions, live::Live, log::EventLog, recover},
+        completion::Completions,
+        installation::{Installation, Parts},
         messages::Messages,
         models::Models,
         responses::Responses,
         users::Users,
         workspaces::Workspaces,
     },
-    storage::{NodeHandle, NodeKind, Place, Storage, StorageOptions},
+    storage::{Place, Storage, StorageOptions},
 };
-
-/// How often the answers of dead processes are looked for.
-const UPKEEP: Duration = Duration::from_secs(2);
-/// How long closing waits for the ends of running answers to be stored.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open installation: the one entry point. Clones share it; it may be used from any thread. The last
 /// clone closes it.
 #[derive(Clone)]
-pub struct Kafka(Arc<Inner>);
-
-struct Inner {
-    storage: Storage,
-    node: Mutex<Option<NodeHandle>>,
-    node_id: NodeId,
-    live: Live,
-    log: EventLog,
-    upkeep: Arc<Upkeep>,
-    providers: Registry,
-    sealer: Option<Sealer>,
-    addresses: AddressPolicy,
-    open: bool,
-    limits: Limits,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-}
+pub struct Kafka(Installation);
 
 impl Kafka {
     /// Opens an installation: makes the database if there is none, brings its schema up to date, and (but
@@ -69,32 +35,19 @@ impl Kafka {
     /// `Conflict` when two providers have one name.
     pub fn open(config: Config) -> Result<Kafka> {
         let storage = open_storage(&config)?;
-        let node = storage.start(config.kind, config.migrate)?;
-        let live = Live::default();
-        let log = EventLog::start(storage.clone(), live.clone(), node.id(), Arc::clone(&config.clock))?;
         let openai =
             OpenAiProvider::new(config.addresses, Arc::clone(&config.clock), Arc::clone(&config.random));
         let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
-        let kafka = Kafka(Arc::new(Inner {
-            node_id: node.id(),
-            node: Mutex::new(Some(node)),
-            live,
-            log,
-            upkeep: Arc::default(),
+        let parts = Parts {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
-            sealer: config.secret.as_ref().map(Sealer::new),
             addresses: config.addresses,
+            password_cost: config.password_cost,
             open: config.open,
             limits: config.limits,
             clock: config.clock,
             random: config.random,
-            storage,
-        }));
-        if config.kind != NodeKind::Cli {
-            recover::run(&kafka)?;
-            Upkeep::start(&kafka)?;
-        }
-        Ok(kafka)
+        };
+        Installation::start(storage, config.kind, config.migrate, config.secret.as_ref(), parts).map(Kafka)
     }
 
     /// An empty installation in memory, in open mode, for trying things out and for tests.
@@ -117,58 +70,120 @@ impl Kafka {
         Actor::operator()
     }
 
+    /// The local operator, whom an installation in open mode serves without a credential.
+    ///
+    /// # Errors
+    /// `Unauthenticated` (`credential_missing`) unless [`Config::open`] is set.
+    pub fn local_actor(&self) -> Result<Actor> {
+        auth::local_actor(&self.0)
+    }
+
+    /// Who the bearer of a token is. With [`operator`](Kafka::operator) and
+    /// [`local_actor`](Kafka::local_actor) the only ways to an actor.
+    ///
+    /// # Errors
+    /// `Unauthenticated` (`token_invalid`) when the token is unknown, expired or revoked, and when the
+    /// account is disabled.
+    pub fn authenticate(&self, token: &Secret<String>) -> Result<Actor> {
+        auth::authenticate(&self.0, token)
+    }
+
+    /// Makes an account that can log in, and logs it in. Outside open mode the first account is an
+    /// administrator's.
+    ///
+    /// # Errors
+    /// `Invalid` for an address or name of the wrong form, and for a password under 8 characters or over
+    /// 72 bytes; `Conflict` when the address (`email_taken`) or username (`username_taken`) is in use.
+    pub fn register(&self, new: NewUser, password: Secret<String>) -> Result<Login> {
+        auth::register(&self.0, new, &password)
+    }
+
+    /// Logs in by e-mail address or username, for 30 days. A wrong name costs as long as a wrong password.
+    ///
+    /// # Errors
+    /// `Unauthenticated` (`login_failed`), whichever of the two is wrong, and for an account that is
+    /// disabled.
+    pub fn login(&self, name: &str, password: Secret<String>) -> Result<Login> {
+        auth::login(&self.0, name, &password)
+    }
+
+    /// Ends the session of this token. An unknown token is fine: it is not in force either way.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn logout(&self, token: &Secret<String>) -> Result<()> {
+        auth::logout(&self.0, token)
+    }
+
+    /// Changes the actor's password and ends all sessions of the account.
+    ///
+    /// # Errors
+    /// `Unauthenticated` without an account; `Forbidden` (`password_wrong`) when the current password is
+    /// wrong; `Invalid` for a new one under 8 characters or over 72 bytes.
+    pub fn change_password(&self, actor: &Actor, current: Secret<String>, new: Secret<String>) -> Result<()> {
+        auth::change_password(&self.0, actor, &current, &new)
+    }
+
+    /// The account of an actor.
+    ///
+    /// # Errors
+    /// `Unauthenticated` (`account_required`) for the local operator, who has none.
+    pub fn account_of(&self, actor: &Actor) -> Result<UserId> {
+        auth::account_of(actor)
+    }
+
     /// Accounts.
     #[must_use]
     pub fn users(&self, actor: &Actor) -> Users<'_> {
-        Users::new(self, actor)
+        Users::new(&self.0, actor)
     }
 
     /// Groups of chats and files.
     #[must_use]
     pub fn workspaces(&self, actor: &Actor) -> Workspaces<'_> {
-        Workspaces::new(self, actor)
+        Workspaces::new(&self.0, actor)
     }
 
     /// Conversations.
     #[must_use]
     pub fn chats(&self, actor: &Actor) -> Chats<'_> {
-        Chats::new(self, actor)
+        Chats::new(&self.0, actor)
     }
 
     /// What stands in conversations.
     #[must_use]
     pub fn messages(&self, actor: &Actor) -> Messages<'_> {
-        Messages::new(self, actor)
+        Messages::new(&self.0, actor)
     }
 
     /// Configured model endpoints.
     #[must_use]
     pub fn models(&self, actor: &Actor) -> Models<'_> {
-        Models::new(self, actor)
+        Models::new(&self.0, actor)
     }
 
     /// Asking models.
     #[must_use]
     pub fn completions(&self, actor: &Actor) -> Completions<'_> {
-        Completions::new(self, actor)
+        Completions::new(&self.0, actor)
     }
 
     /// Following, stopping and reading answers.
     #[must_use]
     pub fn responses(&self, actor: &Actor) -> Responses<'_> {
-        Responses::new(self, actor)
+        Responses::new(&self.0, actor)
     }
 
     /// The bounds in force.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.0.limits
+        self.0.limits()
     }
 
     /// Whether the installation serves the local operator without a credential.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.0.open
+        self.0.is_open()
     }
 
     /// Whether the database answers: what a readiness check asks.
@@ -176,12 +191,13 @@ impl Kafka {
     /// # Errors
     /// Those of reading.
     pub fn check(&self) -> Result<()> {
-        self.0.storage.read(|conn| users::any_admin(conn).map(|_| ()))
+        self.0.check()
     }
 
     /// Waits at most `patience` until no answer runs. True when none does.
+    #[must_use]
     pub fn wait_until_idle(&self, patience: Duration) -> bool {
-        self.0.live.wait_until_idle(patience)
+        self.0.live().wait_until_idle(patience)
     }
 
     /// Stops running answers, keeping what came as interrupted, stores everything and closes the
@@ -189,61 +205,11 @@ impl Kafka {
     pub fn close(&self) {
         self.0.close();
     }
-
-    pub(crate) fn storage(&self) -> &Storage {
-        &self.0.storage
-    }
-
-    pub(crate) fn live(&self) -> &Live {
-        &self.0.live
-    }
-
-    pub(crate) fn log(&self) -> &EventLog {
-        &self.0.log
-    }
-
-    pub(crate) fn node_id(&self) -> NodeId {
-        self.0.node_id
-    }
-
-    pub(crate) fn providers(&self) -> &Registry {
-        &self.0.providers
-    }
-
-    pub(crate) fn address_policy(&self) -> AddressPolicy {
-        self.0.addresses
-    }
-
-    pub(crate) fn sealer(&self) -> Result<&Sealer> {
-        self.0.sealer.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Forbidden,
-                "secret_missing",
-                "This installation has no secret to seal keys with; open it with Config::secret set.",
-            )
-        })
-    }
-
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.0.clock
-    }
-
-    pub(crate) fn random(&self) -> &dyn Random {
-        &*self.0.random
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
-    }
-
-    pub(crate) fn new_id<T>(&self, generate: fn(Timestamp, &dyn Random) -> T) -> T {
-        generate(self.now(), self.random())
-    }
 }
 
 impl fmt::Debug for Kafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kafka").field("node", &self.0.node_id).finish_non_exhaustive()
+        f.debug_tuple("Kafka").field(&self.0).finish()
     }
 }
 
@@ -257,85 +223,8 @@ pub(crate) fn open_storage(config: &Config) -> Result<Storage> {
         limits: config.limits.clone(),
         clock: Arc::clone(&config.clock),
         random: Arc::clone(&config.random),
+        synchronous: config.synchronous,
         ..StorageOptions::default()
     };
     Storage::open(place, options)
-}
-
-impl Inner {
-    fn close(&self) {
-        self.upkeep.stop();
-        self.live.close(CLOSE_PATIENCE);
-        self.log.close();
-        // The node's row goes before the storage does, or the next start would take it for a crash.
-        drop(self.node.lock().unwrap_or_else(PoisonError::into_inner).take());
-        self.storage.close();
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-/// The thread that now and then ends the answers of dead processes and forgets old idempotency keys.
-#[derive(Default)]
-struct Upkeep {
-    stopped: Mutex<bool>,
-    wake: Condvar,
-    thread: Mutex<Option<thread::JoinHandle<()>>>,
-}
-
-impl Upkeep {
-    fn start(kafka: &Kafka) -> Result<()> {
-        let upkeep = Arc::clone(&kafka.0.upkeep);
-        // Weak, so that this thread does not keep an installation open that nobody uses any more.
-        let inner = Arc::downgrade(&kafka.0);
-        let work = move || {
-            while upkeep.wait() {
-                let Some(inner) = inner.upgrade() else { return };
-                Kafka(inner).keep_up();
-            }
-        };
-        let thread = thread::Builder::new().name("kafka-upkeep".to_owned()).spawn(work).map_err(|error| {
-            Error::new(
-                ErrorKind::Busy,
-                "thread_unavailable",
-                "The system gives no more threads; try again later.",
-            )
-            .with_source(error)
-        })?;
-        *kafka.0.upkeep.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-        Ok(())
-    }
-
-    /// Waits for the next time. False when it will not come.
-    fn wait(&self) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.wake.wait_timeout_while(stopped, UPKEEP, |stopped| !*stopped);
-        !*waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn stop(&self) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.wake.notify_all();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The upkeep itself may hold the last handle; a thread cannot wait for its own end.
-        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
-            drop(thread.join());
-        }
-    }
-}
-
-impl Kafka {
-    /// One round of upkeep. What fails is tried again in the next one.
-    fn keep_up(&self) {
-        let _ = recover::run(self);
-        let now = self.now();
-        let expired = self.0.storage.read(|conn| idempotency_keys::any_expired(conn, now));
-        if expired.unwrap_or(false) {
-            let _ = self.0.storage.write(move |tx| idempotency_keys::purge(tx, now));
-        }
-    }
 }

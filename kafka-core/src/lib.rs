@@ -9,6 +9,7 @@ mod entity;
 mod kafka;
 mod provider;
 mod repo;
+mod schema;
 mod service;
 mod storage;
 #[cfg(feature = "testing")]
@@ -31,6 +32,7 @@ pub use entity::{
     event::{Event, EventKind, TurnEvent},
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     model::{Model, ModelPatch, NewModel},
+    params::{Params, TimeoutSeconds, Timeouts},
     response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
     token::Login,
     user::{NewUser, User, UserPatch},
@@ -40,25 +42,24 @@ pub use kafka::Kafka;
 pub use provider::{
     address::AddressPolicy,
     api::{
-        CallOptions, Delta, DeltaStream, ModelHealth, Params, Prompt, PromptMessage, Provider, ProviderError,
-        TimeoutSeconds, Timeouts, TokenUsage,
+        CallOptions, Delta, DeltaStream, ModelHealth, Prompt, PromptMessage, Provider, ProviderError,
+        TokenUsage,
     },
     echo::EchoProvider,
     openai::OpenAiProvider,
 };
+pub use schema::{Diagnosis, Schema};
 pub use service::{
     chats::Chats,
     completion::{Completions, turn::Turn},
-    doctor::Diagnosis,
     messages::Messages,
     models::Models,
     once::IdempotencyKey,
     responses::{EventStream, Next, Responses},
-    schema::Schema,
     users::Users,
     workspaces::Workspaces,
 };
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
-    MigrationStatus, Node, NodeKind,
+    MigrationStatus, Node, NodeKind, Synchronous,
 };

@@ -1,11 +1,43 @@
 //! Failures as clients see them: one status for each kind of error, and problem+json bodies.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use kafka_core::{Error, ErrorKind, FieldError};
 use serde::Serialize;
 
 use crate::server::{BodyError, Reply, reason_phrase};
+
+/// Why a handler has no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The library refused or failed.
+    Core(Error),
+    /// This front end refused.
+    Refused(Problem),
+}
+
+impl Failure {
+    /// What the client is told.
+    #[must_use]
+    pub fn problem(&self) -> Cow<'_, Problem> {
+        match self {
+            Failure::Core(error) => Cow::Owned(error.into()),
+            Failure::Refused(problem) => Cow::Borrowed(problem),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Core(error)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Failure {
+        Failure::Refused(problem)
+    }
+}
 
 /// What stands in place of the text of errors whose text is not for clients.
 const INTERNAL_DETAIL: &str = "The server failed to answer this request; its log says why.";
@@ -29,19 +61,43 @@ pub fn status_of(kind: ErrorKind) -> u16 {
     }
 }
 
+/// The exit code of a program that ends with each kind of error. Scripts rely on them: a number never
+/// changes its meaning. Clap ends with 2 as well when it does not understand the command line.
+#[must_use]
+pub fn exit_code_of(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Storage | ErrorKind::Internal => 1,
+        ErrorKind::Invalid => 2,
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden => 3,
+        ErrorKind::NotFound => 4,
+        ErrorKind::Conflict => 5,
+        ErrorKind::QuotaExceeded | ErrorKind::RateLimited => 6,
+        ErrorKind::TooLarge => 7,
+        ErrorKind::Provider => 8,
+        ErrorKind::Timeout => 9,
+        ErrorKind::Busy => 10,
+        ErrorKind::Incompatible | ErrorKind::Corrupt => 11,
+        // 128 + SIGINT, what a shell reports of a command that Ctrl-C ended.
+        ErrorKind::Cancelled => 130,
+    }
+}
+
 /// A failure ready to be shown, whatever shape the client's dialect gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
     /// A stable snake_case word.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// One sentence for a person.
     pub detail: Cow<'static, str>,
     /// The refused fields of the input.
     pub errors: Vec<FieldError>,
     /// When the same request may succeed. 429 and 503 say one second if this is `None`.
     pub retry_after: Option<Duration>,
+    /// Further members of the body, for example the id of what was stored in spite of the failure. 405
+    /// has `allow`, the methods that the path takes.
+    pub members: BTreeMap<&'static str, String>,
 }
 
 /// The body of RFC 9457, with the members of this API.
@@ -55,13 +111,33 @@ struct ProblemBody<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    #[serde(flatten)]
+    members: &'a BTreeMap<&'static str, String>,
 }
 
 impl Problem {
     /// A problem without fields.
     #[must_use]
-    pub fn new(status: u16, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    pub fn new(
+        status: u16,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Problem {
+        Problem {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            members: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a further member of the body.
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl ToString) -> Problem {
+        self.members.insert(name, value.to_string());
+        self
     }
 
     /// The 500 that tells nothing.
@@ -78,21 +154,23 @@ impl Problem {
             title: reason_phrase(self.status),
             status: self.status,
             detail: &self.detail,
-            code: self.code,
+            code: &self.code,
             request_id,
             errors: &self.errors,
+            members: &self.members,
         };
         // Strings and numbers always serialize.
         let body = serde_json::to_vec(&body).unwrap_or_default();
         self.with_headers(Reply::bytes(self.status, "application/problem+json", body))
     }
 
-    /// Adds the header fields that belong to the status in every dialect: `Retry-After` and
-    /// `WWW-Authenticate`.
+    /// Adds the header fields that belong to the status in every dialect: `WWW-Authenticate`,
+    /// `Allow` and `Retry-After`.
     #[must_use]
     pub fn with_headers(&self, reply: Reply) -> Reply {
         match self.status {
             401 => reply.with_header("WWW-Authenticate", "Bearer"),
+            405 => reply.with_header("Allow", self.members.get("allow").cloned().unwrap_or_default()),
             429 | 503 => {
                 let wait = self.retry_after.unwrap_or_default();
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -110,11 +188,9 @@ impl From<&Error> for Problem {
             _ => Cow::Owned(error.message().to_owned()),
         };
         Problem {
-            status: status_of(error.kind()),
-            code: error.code(),
-            detail,
             errors: error.fields().to_vec(),
             retry_after: error.retry_after(),
+            ..Problem::new(status_of(error.kind()), error.code(), detail)
         }
     }
 }
@@ -139,11 +215,11 @@ mod tests {
     fn text_of_internal_errors_stays_inside() {
         for kind in [ErrorKind::Storage, ErrorKind::Internal] {
             let problem = Problem::from(&Error::new(kind, "disk_full", "/secret/path is full"));
-            assert_eq!((problem.status, problem.code), (500, "disk_full"));
+            assert_eq!((problem.status, &*problem.code), (500, "disk_full"));
             assert_eq!(problem.detail, INTERNAL_DETAIL);
         }
         let shown = Problem::from(&Error::not_found("chat_not_found", "chat", 7));
-        assert_eq!((shown.status, shown.code), (404, "chat_not_found"));
+        assert_eq!((shown.status, &*shown.code), (404, "chat_not_found"));
         assert!(shown.detail.contains("chat 7"));
     }
 }

@@ -1,6 +1,21 @@
 //! The blocking HTTP front end of the Kafka chat backend.
+//!
+//! [`serve`] is all that a program needs. Below it: [`server`] owns connections and knows nothing of
+//! chats, [`router`] decides who may call what, and a handler under `routes/` decodes a request, makes
+//! one call of the library and encodes the result. Rules live in the library, never here.
 
 pub mod cidr;
 pub mod config;
+mod cors;
 pub mod error;
+mod guard;
+mod log;
+mod reply;
+mod request;
+pub mod router;
+mod routes;
+mod serve;
 pub mod server;
+mod sse;
+
+pub use serve::serve;

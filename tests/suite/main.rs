@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod postgres_statements;
 #[cfg(feature = "real-model")]
 mod real_model;
 mod start;

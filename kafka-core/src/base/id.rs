@@ -45,14 +45,10 @@ macro_rules! ids {
 ids! {
     /// Identifies a user.
     UserId;
-    /// Identifies a plan.
-    PlanId;
     /// Identifies an access token's row; it is not the secret.
     TokenId;
     /// Identifies a workspace.
     WorkspaceId;
-    /// Identifies an uploaded file.
-    FileId;
     /// Identifies a chat.
     ChatId;
     /// Identifies a message.

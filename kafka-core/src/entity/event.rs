@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{response::Response, word::words};
+use crate::base::error::{Error, ErrorKind};
 
 words! {
     /// What an event tells; the word is the SSE event name.
@@ -127,17 +128,17 @@ impl Event {
 
 impl Event {
     /// An event of a kind that carries the response's record.
-    pub(crate) fn with_response(seq: u64, kind: EventKind, response: &Response) -> crate::Result<Event> {
+    pub(crate) fn with_response(seq: u64, kind: EventKind, response: &Response) -> Result<Event, Error> {
         Event::encode(seq, kind, &OfResponseRef { response })
     }
 
     /// An event of a kind that carries a piece of text.
-    pub(crate) fn with_text(seq: u64, kind: EventKind, text: &str) -> crate::Result<Event> {
+    pub(crate) fn with_text(seq: u64, kind: EventKind, text: &str) -> Result<Event, Error> {
         Event::encode(seq, kind, &OfTextRef { text })
     }
 
     /// The event of tokens spent.
-    pub(crate) fn with_usage(seq: u64, response: &Response) -> crate::Result<Event> {
+    pub(crate) fn with_usage(seq: u64, response: &Response) -> Result<Event, Error> {
         let usage = OfUsageRef {
             tokens_prompt: response.tokens_prompt,
             tokens_completion: response.tokens_completion,
@@ -147,14 +148,10 @@ impl Event {
         Event::encode(seq, EventKind::Usage, &usage)
     }
 
-    fn encode(seq: u64, kind: EventKind, data: &impl Serialize) -> crate::Result<Event> {
+    fn encode(seq: u64, kind: EventKind, data: &impl Serialize) -> Result<Event, Error> {
         let data = serde_json::to_string(data).map_err(|error| {
-            crate::Error::new(
-                crate::ErrorKind::Internal,
-                "event_unwritable",
-                "An event cannot be written as JSON.",
-            )
-            .with_source(error)
+            Error::new(ErrorKind::Internal, "event_unwritable", "An event cannot be written as JSON.")
+                .with_source(error)
         })?;
         Ok(Event { seq, kind, data: data.into() })
     }

@@ -4,6 +4,7 @@ pub(crate) mod chat;
 pub(crate) mod event;
 pub(crate) mod message;
 pub(crate) mod model;
+pub(crate) mod params;
 pub(crate) mod response;
 pub(crate) mod token;
 pub(crate) mod user;

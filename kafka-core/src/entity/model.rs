@@ -2,14 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    base::{
-        id::{ModelId, UserId},
-        patch::nullable,
-        secret::Secret,
-        time::Timestamp,
-    },
-    provider::api::Params,
+use super::params::Params;
+use crate::base::{
+    id::{ModelId, UserId},
+    patch::nullable,
+    secret::Secret,
+    time::Timestamp,
 };
 
 /// A configured model endpoint. Its key is never read back.

@@ -2,14 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{message::Message, word::words};
-use crate::{
-    base::{
-        error::ErrorKind,
-        id::{ChatId, MessageId, ResponseId},
-        time::Timestamp,
-    },
-    provider::api::Params,
+use super::{message::Message, params::Params, word::words};
+use crate::base::{
+    error::ErrorKind,
+    id::{ChatId, MessageId, ResponseId},
+    time::Timestamp,
 };
 
 words! {

@@ -2,18 +2,8 @@
 
 use serde::Serialize;
 
-use super::{user::User, word::words};
+use super::user::User;
 use crate::base::{secret::Secret, time::Timestamp};
-
-words! {
-    /// What a credential was made for.
-    TokenKind {
-        /// By logging in.
-        Session = "session",
-        /// For a program.
-        ApiKey = "api_key",
-    }
-}
 
 /// The outcome of registering or logging in.
 #[derive(Clone, Debug)]

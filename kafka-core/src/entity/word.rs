@@ -1,6 +1,6 @@
 //! Enumerations that are stored and sent as one lower-case word.
 
-/// Declares an enumeration whose variants are words, in serde, text and columns alike.
+/// Declares an enumeration whose variants are words, in serde and text alike.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -31,18 +31,6 @@ macro_rules! words {
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
-            }
-        }
-
-        impl From<$name> for $crate::storage::Value<'_> {
-            fn from(word: $name) -> Self {
-                $crate::storage::Value::Text(word.as_str())
-            }
-        }
-
-        impl $crate::storage::value::Column for $name {
-            fn from_text(text: &str) -> Option<$name> {
-                $name::parse(text)
             }
         }
     };

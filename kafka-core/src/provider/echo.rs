@@ -49,7 +49,10 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::base::cancel::CancelToken;
-    use crate::provider::api::{Params, PromptMessage, Timeouts};
+    use crate::{
+        entity::params::{Params, Timeouts},
+        provider::api::PromptMessage,
+    };
 
     fn options(cancel: &CancelToken) -> CallOptions {
         CallOptions {

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::api::Timeouts;
 use crate::base::cancel::{CancelGuard, CancelToken};
+use crate::entity::params::Timeouts;
 
 /// What a call is waiting for; each has its own limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::api::Provider;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// Providers by name.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ impl Registry {
         let name = provider.name().to_owned();
         if self.0.contains_key(&name) {
             let message = format!("There is already a provider named {name}; give the new one another name.");
-            return Err(Error::new(crate::ErrorKind::Conflict, "provider_exists", message));
+            return Err(Error::new(ErrorKind::Conflict, "provider_exists", message));
         }
         self.0.insert(name, provider);
         Ok(())
@@ -46,10 +46,7 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        base::error::ErrorKind,
-        provider::{echo::EchoProvider, openai::OpenAiProvider},
-    };
+    use crate::provider::{echo::EchoProvider, openai::OpenAiProvider};
 
     #[test]
     fn providers_are_found_by_their_names() {

@@ -7,13 +7,12 @@ use crate::{
         id::{TokenId, UserId},
         time::Timestamp,
     },
-    entity::token::TokenKind,
     storage::{Conn, Tx, sql::statements},
 };
 
 statements! {
     INSERT = ["INSERT INTO access_tokens (id, user_id, kind, token_hash, expires_at, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $6)"];
+        VALUES ($1, $2, 'session', $3, $4, $5, $5)"];
     /// The hash is the whole secret's, so knowing it is having the token.
     FIND = ["SELECT t.user_id, u.is_active, u.is_admin, t.expires_at FROM access_tokens t \
         JOIN users u ON u.id = t.user_id WHERE t.token_hash = $1"];
@@ -32,14 +31,13 @@ pub(crate) struct Presented {
 pub(crate) struct NewToken<'a> {
     pub(crate) id: TokenId,
     pub(crate) user_id: UserId,
-    pub(crate) kind: TokenKind,
     pub(crate) hash: &'a str,
     pub(crate) expires_at: Timestamp,
     pub(crate) created_at: Timestamp,
 }
 
 pub(crate) fn insert(tx: &Tx<'_>, token: &NewToken<'_>) -> Result<()> {
-    let values = params![token.id, token.user_id, token.kind, token.hash, token.expires_at, token.created_at];
+    let values = params![token.id, token.user_id, token.hash, token.expires_at, token.created_at];
     tx.execute(&INSERT, values)?;
     Ok(())
 }
@@ -55,8 +53,10 @@ pub(crate) fn find(conn: &Conn<'_>, hash: &str) -> Result<Option<Presented>> {
     })
 }
 
-pub(crate) fn delete(tx: &Tx<'_>, hash: &str) -> Result<bool> {
-    Ok(tx.execute(&DELETE, params![hash])? > 0)
+/// Deletes the token of this hash, if there is one.
+pub(crate) fn delete(tx: &Tx<'_>, hash: &str) -> Result<()> {
+    tx.execute(&DELETE, params![hash])?;
+    Ok(())
 }
 
 pub(crate) fn delete_of_user(tx: &Tx<'_>, user: UserId) -> Result<()> {

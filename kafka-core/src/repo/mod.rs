@@ -12,6 +12,15 @@ pub(crate) mod scope;
 pub(crate) mod users;
 pub(crate) mod workspaces;
 
+use crate::{
+    entity::{
+        event::EventKind,
+        message::{MessageStatus, Role},
+        response::ResponseStatus,
+    },
+    storage::{Value, value::Column},
+};
+
 /// Every statement of this floor.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql::Statement> {
@@ -44,3 +53,21 @@ macro_rules! scoped {
     };
 }
 pub(crate) use scoped;
+
+/// Columns that hold a word stand for the enumerations of the entities.
+macro_rules! words_as_columns {
+    ($($name:ident)*) => {$(
+        impl From<$name> for Value<'_> {
+            fn from(word: $name) -> Self {
+                Value::Text(word.as_str())
+            }
+        }
+
+        impl Column for $name {
+            fn from_text(text: &str) -> Option<$name> {
+                $name::parse(text)
+            }
+        }
+    )*};
+}
+words_as_columns!(Role MessageStatus ResponseStatus EventKind);

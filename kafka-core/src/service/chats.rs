@@ -16,17 +16,17 @@ use crate::{
         time::Timestamp,
     },
     entity::chat::{Chat, ChatFilter, ChatPatch, NewChat},
-    kafka::Kafka,
     repo::{
         chats::{self, Slice},
         messages,
     },
+    service::installation::Installation,
 };
 
-/// Chats, as one actor may use them. Made by [`Kafka::chats`].
+/// Chats, as one actor may use them. Made by [`Kafka::chats`](crate::Kafka::chats).
 #[derive(Debug)]
 pub struct Chats<'k> {
-    kafka: &'k Kafka,
+    installation: &'k Installation,
     actor: Actor,
     once: Option<Once>,
 }
@@ -36,14 +36,14 @@ pub(crate) fn not_found(id: ChatId) -> Error {
 }
 
 impl<'k> Chats<'k> {
-    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Chats<'k> {
-        Chats { kafka, actor: *actor, once: None }
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Chats<'k> {
+        Chats { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`create`](Chats::create) take effect once for this key.
+    /// Makes [`create`](Chats::create) take effect once for this key, if there is one.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Chats<'k> {
-        self.once = Some(Once::new(self.kafka, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Chats<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 
@@ -53,7 +53,7 @@ impl<'k> Chats<'k> {
     /// `Invalid` for a text that is too long; `NotFound` for a workspace that may not be written to;
     /// `Forbidden` when someone else is named as its owner.
     pub fn create(&self, new: NewChat) -> Result<Chat> {
-        let limits = self.kafka.limits();
+        let limits = self.installation.limits();
         check(
             limits,
             new.title.as_ref(),
@@ -61,10 +61,10 @@ impl<'k> Chats<'k> {
             Some(&new.notebooks),
             new.default_model.as_ref(),
         )?;
-        let (scope, now) = (self.actor.scope(), self.kafka.now());
+        let (scope, now) = (self.actor.scope(), self.installation.now());
         let chat = Chat {
             number: 0,
-            id: self.kafka.new_id(ChatId::generate),
+            id: self.installation.new_id(ChatId::generate),
             title: new.title,
             description: new.description,
             notebooks: new.notebooks,
@@ -80,7 +80,7 @@ impl<'k> Chats<'k> {
             updated_at: now,
         };
         let key = self.once.clone();
-        self.kafka.storage().write(move |tx| {
+        self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 users::must_exist(tx, chat.user_id)?;
                 if let Some(workspace) = chat.workspace_id
@@ -99,7 +99,7 @@ impl<'k> Chats<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: ChatId) -> Result<Chat> {
-        let found = self.kafka.storage().read(|conn| chats::find(conn, self.actor.scope(), id))?;
+        let found = self.installation.storage().read(|conn| chats::find(conn, self.actor.scope(), id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -110,7 +110,7 @@ impl<'k> Chats<'k> {
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope();
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
-        self.kafka.storage().read(|conn| {
+        self.installation.storage().read(|conn| {
             let rows = |slice: &Slice<'_>, limit| chats::list(conn, scope, filter, slice, limit);
             match request {
                 PageRequest::Numbered { page, page_size } => {
@@ -120,7 +120,7 @@ impl<'k> Chats<'k> {
                     Ok(listing::numbered(items, total, *page, *page_size))
                 }
                 PageRequest::Cursor { limit, place } => {
-                    let limit = listing::limit(self.kafka.limits(), *limit)?;
+                    let limit = listing::limit(self.installation.limits(), *limit)?;
                     match place {
                         Place::Start => {
                             let newest = Slice::Older(Timestamp::from_unix_ms(i64::MAX), "");
@@ -151,9 +151,9 @@ impl<'k> Chats<'k> {
         let title = patch.title.as_ref().and_then(Option::as_ref);
         let description = patch.description.as_ref().and_then(Option::as_ref);
         let default_model = patch.default_model.as_ref().and_then(Option::as_ref);
-        check(self.kafka.limits(), title, description, patch.notebooks.as_deref(), default_model)?;
-        let (scope, now) = (self.actor.scope(), self.kafka.now());
-        self.kafka.storage().write(move |tx| {
+        check(self.installation.limits(), title, description, patch.notebooks.as_deref(), default_model)?;
+        let (scope, now) = (self.actor.scope(), self.installation.now());
+        self.installation.storage().write(move |tx| {
             let mut chat = chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(leaf) = patch.active_leaf_id {
                 if !messages::is_in_chat(tx, id, leaf)? {
@@ -178,8 +178,8 @@ impl<'k> Chats<'k> {
     /// `NotFound`.
     pub fn delete(&self, id: ChatId) -> Result<()> {
         let scope = self.actor.scope();
-        let live = self.kafka.live().clone();
-        let deleted = self.kafka.storage().write(move |tx| {
+        let live = self.installation.live().clone();
+        let deleted = self.installation.storage().write(move |tx| {
             let deleted = chats::delete(tx, scope, id)?;
             let live = live.clone();
             tx.after_commit(move || {

@@ -95,11 +95,16 @@ impl TimeKey {
     }
 }
 
+/// Reads at most so many rows on one side of a key.
+type FromKey<'a, T> = &'a dyn Fn((Timestamp, &str), u32) -> Result<Vec<T>>;
+/// Reads at most so many rows from an offset, and counts all.
+type FromOffset<'a, T> = &'a dyn Fn(u32, i64) -> Result<(Vec<T>, u64)>;
+
 /// How a list by time of making is read: the three ways that a repository offers.
 pub(crate) struct ByCreation<'a, T> {
-    pub(crate) after: &'a dyn Fn((Timestamp, &str), u32) -> Result<Vec<T>>,
-    pub(crate) before: &'a dyn Fn((Timestamp, &str), u32) -> Result<Vec<T>>,
-    pub(crate) numbered: &'a dyn Fn(u32, i64) -> Result<(Vec<T>, u64)>,
+    pub(crate) after: FromKey<'a, T>,
+    pub(crate) before: FromKey<'a, T>,
+    pub(crate) numbered: FromOffset<'a, T>,
     pub(crate) cursor: &'a dyn Fn(&T) -> Cursor,
 }
 

@@ -13,15 +13,15 @@ use crate::{
         time::Timestamp,
     },
     entity::message::{Message, MessagePatch, MessageStatus, NewMessage},
-    kafka::Kafka,
     repo::{self, chats::Head, messages},
+    service::installation::Installation,
     storage::Tx,
 };
 
-/// Messages, as one actor may use them. Made by [`Kafka::messages`].
+/// Messages, as one actor may use them. Made by [`Kafka::messages`](crate::Kafka::messages).
 #[derive(Debug)]
 pub struct Messages<'k> {
-    kafka: &'k Kafka,
+    installation: &'k Installation,
     actor: Actor,
     once: Option<Once>,
 }
@@ -31,14 +31,14 @@ pub(crate) fn not_found(id: MessageId) -> Error {
 }
 
 impl<'k> Messages<'k> {
-    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Messages<'k> {
-        Messages { kafka, actor: *actor, once: None }
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Messages<'k> {
+        Messages { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`create`](Messages::create) take effect once for this key.
+    /// Makes [`create`](Messages::create) take effect once for this key, if there is one.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Messages<'k> {
-        self.once = Some(Once::new(self.kafka, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Messages<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 
@@ -48,17 +48,17 @@ impl<'k> Messages<'k> {
     /// `NotFound` for the chat; `Invalid` for an empty text or a parent that is not in the chat;
     /// `TooLarge` for a text over [`Limits::message_bytes`](crate::Limits).
     pub fn create(&self, chat: ChatId, new: NewMessage) -> Result<Message> {
-        let limits = self.kafka.limits();
+        let limits = self.installation.limits();
         input::message(limits, &new.content)?;
         input::optional_name(limits, "model", new.model.as_ref())?;
         input::optional_name(limits, "type", new.kind.as_ref())?;
         if new.parts.as_ref().is_some_and(|parts| !parts.is_array()) {
             return Err(Error::invalid("parts_invalid", "parts", "give a JSON array or null"));
         }
-        let (actor, now) = (self.actor, self.kafka.now());
-        let id = self.kafka.new_id(MessageId::generate);
+        let (actor, now) = (self.actor, self.installation.now());
+        let id = self.installation.new_id(MessageId::generate);
         let key = self.once.clone();
-        self.kafka.storage().write(move |tx| {
+        self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 let head = repo::chats::head_for_writing(tx, actor.scope(), chat)?
                     .ok_or_else(|| chats::not_found(chat))?;
@@ -87,7 +87,7 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: MessageId) -> Result<Message> {
-        let found = self.kafka.storage().read(|conn| messages::find(conn, self.actor.scope(), id))?;
+        let found = self.installation.storage().read(|conn| messages::find(conn, self.actor.scope(), id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -102,7 +102,7 @@ impl<'k> Messages<'k> {
             let [seq] = cursor.keys()?;
             cursor.key(seq)
         };
-        let page = self.kafka.storage().read(|conn| match request {
+        let page = self.installation.storage().read(|conn| match request {
             PageRequest::Numbered { page, page_size } => {
                 let offset = listing::offset(*page, *page_size)?;
                 let items = messages::branch_numbered(conn, scope, chat, *page_size, offset)?;
@@ -110,7 +110,7 @@ impl<'k> Messages<'k> {
                 Ok(listing::numbered(items, total, *page, *page_size))
             }
             PageRequest::Cursor { limit, place } => {
-                let limit = listing::limit(self.kafka.limits(), *limit)?;
+                let limit = listing::limit(self.installation.limits(), *limit)?;
                 match place {
                     Place::Start => {
                         let rows = messages::branch_before(conn, scope, chat, i64::MAX, limit + 1)?;
@@ -129,7 +129,7 @@ impl<'k> Messages<'k> {
         })?;
         if page.items.is_empty() {
             // An empty page says nothing about the chat, so only then is it worth a query.
-            chats::Chats::new(self.kafka, &self.actor).get(chat)?;
+            chats::Chats::new(self.installation, &self.actor).get(chat)?;
         }
         Ok(page)
     }
@@ -142,10 +142,10 @@ impl<'k> Messages<'k> {
     /// text.
     pub fn update(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
         if let Some(content) = &patch.content {
-            input::message(self.kafka.limits(), content)?;
+            input::message(self.installation.limits(), content)?;
         }
-        let (scope, now) = (self.actor.scope(), self.kafka.now());
-        self.kafka.storage().write(move |tx| {
+        let (scope, now) = (self.actor.scope(), self.installation.now());
+        self.installation.storage().write(move |tx| {
             let mut message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let Some(content) = &patch.content else { return Ok(message) };
             if message.status == MessageStatus::Streaming {
@@ -171,9 +171,9 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn delete(&self, id: MessageId) -> Result<()> {
-        let (scope, now) = (self.actor.scope(), self.kafka.now());
-        let live = self.kafka.live().clone();
-        self.kafka.storage().write(move |tx| {
+        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let live = self.installation.live().clone();
+        self.installation.storage().write(move |tx| {
             let message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let chat = message.chat_id;
             let head =

@@ -4,13 +4,13 @@
 pub(crate) mod auth;
 pub(crate) mod chats;
 pub(crate) mod completion;
-pub(crate) mod doctor;
 pub(crate) mod input;
+pub(crate) mod installation;
 pub(crate) mod listing;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod once;
 pub(crate) mod responses;
-pub(crate) mod schema;
+mod upkeep;
 pub(crate) mod users;
 pub(crate) mod workspaces;

@@ -17,23 +17,26 @@ use crate::{
         page::{Page, PageRequest},
         secret::Secret,
     },
-    entity::model::{Model, ModelPatch, NewModel},
-    kafka::Kafka,
+    entity::{
+        model::{Model, ModelPatch, NewModel},
+        params::{Params, Timeouts},
+    },
     provider::{
-        api::{CallOptions, ModelHealth, Params, Provider, Timeouts},
+        api::{CallOptions, ModelHealth, Provider},
         endpoint::Endpoint,
     },
     repo::models::{self, ModelRow},
+    service::installation::Installation,
     storage::Conn,
 };
 
 /// The built-in model's name, which no row may have.
 pub(crate) const ECHO: &str = "echo";
 
-/// Models, as one actor may use them. Made by [`Kafka::models`].
+/// Models, as one actor may use them. Made by [`Kafka::models`](crate::Kafka::models).
 #[derive(Debug)]
 pub struct Models<'k> {
-    kafka: &'k Kafka,
+    installation: &'k Installation,
     actor: Actor,
     once: Option<Once>,
 }
@@ -43,14 +46,14 @@ fn not_found(id: ModelId) -> Error {
 }
 
 impl<'k> Models<'k> {
-    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Models<'k> {
-        Models { kafka, actor: *actor, once: None }
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Models<'k> {
+        Models { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`create`](Models::create) take effect once for this key.
+    /// Makes [`create`](Models::create) take effect once for this key, if there is one.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Models<'k> {
-        self.once = Some(Once::new(self.kafka, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Models<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 
@@ -62,19 +65,19 @@ impl<'k> Models<'k> {
     /// this name (`model_exists`); `Forbidden` when a key is given and the installation has no secret to
     /// seal it with (`secret_missing`).
     pub fn create(&self, new: NewModel) -> Result<Model> {
-        let limits = self.kafka.limits();
-        check_name(self.kafka, &new.name)?;
+        let limits = self.installation.limits();
+        check_name(self.installation, &new.name)?;
         input::optional_name(limits, "upstream_model", new.upstream_model.as_ref())?;
         let endpoint = self.check_base_url(&new.base_url)?;
         let provider = new.provider.unwrap_or_else(|| "openai".to_owned());
-        self.kafka.providers().get(&provider)?;
+        self.installation.providers().get(&provider)?;
         check_params(&new.params)?;
         let user_id = users::owner(&self.actor, "user_id", new.user_id)?;
         let api_key = new.api_key.filter(|key| !key.expose().is_empty());
         let ak_sealed = api_key.map(|key| self.seal(&key, user_id, &endpoint)).transpose()?;
         let row = ModelRow {
             model: Model {
-                id: self.kafka.new_id(ModelId::generate),
+                id: self.installation.new_id(ModelId::generate),
                 user_id,
                 name: new.name,
                 upstream_model: new.upstream_model.filter(|name| !name.is_empty()),
@@ -84,12 +87,12 @@ impl<'k> Models<'k> {
                 is_gateway: new.is_gateway,
                 params: new.params,
                 is_default: new.is_default,
-                created_at: self.kafka.now(),
+                created_at: self.installation.now(),
             },
             ak_sealed,
         };
         let key = self.once.clone();
-        self.kafka.storage().write(move |tx| {
+        self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 users::must_exist(tx, row.model.user_id)?;
                 must_be_free(tx, &row.model)?;
@@ -108,7 +111,7 @@ impl<'k> Models<'k> {
     }
 
     fn row(&self, id: ModelId) -> Result<ModelRow> {
-        let found = self.kafka.storage().read(|conn| models::find(conn, self.actor.scope(), id))?;
+        let found = self.installation.storage().read(|conn| models::find(conn, self.actor.scope(), id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -118,7 +121,7 @@ impl<'k> Models<'k> {
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Model>> {
         let scope = self.actor.scope();
-        self.kafka.storage().read(|conn| {
+        self.installation.storage().read(|conn| {
             let list = ByCreation {
                 after: &|key, limit| models::list(conn, scope, key, limit),
                 before: &|key, limit| models::list_back(conn, scope, key, limit),
@@ -128,7 +131,7 @@ impl<'k> Models<'k> {
                 },
                 cursor: &|model: &Model| TimeKey::cursor(model.created_at, model.id),
             };
-            list.page(self.kafka.limits(), request)
+            list.page(self.installation.limits(), request)
         })
     }
 
@@ -139,16 +142,16 @@ impl<'k> Models<'k> {
     /// `NotFound`, also for shared models of the operator; `Invalid` and `Conflict` as for
     /// [`create`](Models::create), and `Invalid` (`api_key_required`) for a moved origin without a key.
     pub fn update(&self, id: ModelId, patch: ModelPatch) -> Result<Model> {
-        let limits = self.kafka.limits();
-        patch.name.as_ref().map_or(Ok(()), |name| check_name(self.kafka, name))?;
+        let limits = self.installation.limits();
+        patch.name.as_ref().map_or(Ok(()), |name| check_name(self.installation, name))?;
         let upstream = patch.upstream_model.as_ref().and_then(Option::as_ref);
         input::optional_name(limits, "upstream_model", upstream)?;
         patch.params.as_ref().map_or(Ok(()), check_params)?;
-        let (scope, now) = (self.actor.scope(), self.kafka.now());
-        let before = self.kafka.storage().read(|conn| models::find_for_writing(conn, scope, id))?;
+        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let before = self.installation.storage().read(|conn| models::find_for_writing(conn, scope, id))?;
         let before = before.ok_or_else(|| not_found(id))?;
         let ak_sealed = self.key_after(&before, &patch)?;
-        self.kafka.storage().write(move |tx| {
+        self.installation.storage().write(move |tx| {
             let mut row = models::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if row.ak_sealed != before.ak_sealed || row.model.base_url != before.model.base_url {
                 return Err(Error::new(
@@ -192,7 +195,7 @@ impl<'k> Models<'k> {
     /// `NotFound`, also for shared models of the operator.
     pub fn delete(&self, id: ModelId) -> Result<()> {
         let scope = self.actor.scope();
-        let deleted = self.kafka.storage().write(move |tx| models::delete(tx, scope, id))?;
+        let deleted = self.installation.storage().write(move |tx| models::delete(tx, scope, id))?;
         if deleted { Ok(()) } else { Err(not_found(id)) }
     }
 
@@ -202,7 +205,7 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `NotFound`; `Busy` (`key_unreadable`) when the key cannot be opened.
     pub fn check(&self, id: ModelId) -> Result<()> {
-        Callable::of_row(self.kafka, self.row(id)?, None, None).map(drop)
+        Callable::of_row(self.installation, self.row(id)?, None, None).map(drop)
     }
 
     /// Asks the endpoint, without spending tokens, whether it works. What is wrong with it is told in
@@ -211,19 +214,24 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `NotFound`; `Busy` (`key_unreadable`) when the key cannot be opened.
     pub fn probe(&self, id: ModelId) -> Result<ModelHealth> {
-        let callable = Callable::of_row(self.kafka, self.row(id)?, None, None)?;
+        let callable = Callable::of_row(self.installation, self.row(id)?, None, None)?;
         Ok(callable.provider.probe(&callable.options)?)
     }
 
     fn check_base_url(&self, base_url: &str) -> Result<Endpoint> {
         input::bytes("base_url", base_url, 2048)?;
         let endpoint = Endpoint::parse(base_url)?;
-        endpoint.check_address(self.kafka.address_policy())?;
+        endpoint.check_address(self.installation.address_policy())?;
         Ok(endpoint)
     }
 
     fn seal(&self, key: &Secret<String>, owner: Option<UserId>, endpoint: &Endpoint) -> Result<String> {
-        self.kafka.sealer()?.seal(key.expose(), &owner_text(owner), &endpoint.origin(), self.kafka.random())
+        self.installation.sealer()?.seal(
+            key.expose(),
+            &owner_text(owner),
+            &endpoint.origin(),
+            self.installation.random(),
+        )
     }
 }
 
@@ -231,8 +239,8 @@ fn owner_text(owner: Option<UserId>) -> String {
     owner.map_or_else(|| "operator".to_owned(), |id| id.to_string())
 }
 
-fn check_name(kafka: &Kafka, name: &str) -> Result<()> {
-    input::name(kafka.limits(), "name", name)?;
+fn check_name(installation: &Installation, name: &str) -> Result<()> {
+    input::name(installation.limits(), "name", name)?;
     if name.trim().is_empty() {
         return Err(Error::invalid("name_empty", "name", "a model needs a name"));
     }
@@ -311,7 +319,7 @@ pub(crate) struct Callable {
 
 impl Callable {
     /// The built-in model.
-    pub(crate) fn echo(kafka: &Kafka, params: Option<&Params>) -> Result<Callable> {
+    pub(crate) fn echo(installation: &Installation, params: Option<&Params>) -> Result<Callable> {
         let options = CallOptions {
             model: ECHO.to_owned(),
             base_url: String::new(),
@@ -320,12 +328,12 @@ impl Callable {
             timeouts: Timeouts::default(),
             cancel: CancelToken::new(),
         };
-        Ok(Callable { provider: Arc::clone(kafka.providers().get(ECHO)?), options })
+        Ok(Callable { provider: Arc::clone(installation.providers().get(ECHO)?), options })
     }
 
     /// A configured model. `passed_through` is a name that only the endpoint knows.
     pub(crate) fn of_row(
-        kafka: &Kafka,
+        installation: &Installation,
         row: ModelRow,
         passed_through: Option<String>,
         params: Option<&Params>,
@@ -334,7 +342,7 @@ impl Callable {
         let api_key = match &row.ak_sealed {
             Some(sealed) => {
                 let origin = Endpoint::parse(&model.base_url)?.origin();
-                Some(kafka.sealer()?.open(sealed, &owner_text(model.user_id), &origin)?)
+                Some(installation.sealer()?.open(sealed, &owner_text(model.user_id), &origin)?)
             }
             None => None,
         };
@@ -350,6 +358,6 @@ impl Callable {
             params,
             cancel: CancelToken::new(),
         };
-        Ok(Callable { provider: Arc::clone(kafka.providers().get(&model.provider)?), options })
+        Ok(Callable { provider: Arc::clone(installation.providers().get(&model.provider)?), options })
     }
 }

@@ -10,8 +10,8 @@ use crate::{
         time::Timestamp,
     },
     crypto::digest,
-    kafka::Kafka,
     repo::idempotency_keys::{self, KeyRow, Stored},
+    service::installation::Installation,
     storage::Tx,
 };
 
@@ -58,10 +58,10 @@ pub(crate) struct Once {
 }
 
 impl Once {
-    pub(crate) fn new(kafka: &Kafka, actor: &Actor, key: IdempotencyKey) -> Once {
-        let now = kafka.now();
+    pub(crate) fn new(installation: &Installation, actor: &Actor, key: IdempotencyKey) -> Once {
+        let now = installation.now();
         let caller = actor.user_id().map_or_else(|| "operator".to_owned(), |id| id.to_string());
-        let lifetime_ms = i64::from(kafka.limits().idempotency_hours) * 3_600_000;
+        let lifetime_ms = i64::from(installation.limits().idempotency_hours) * 3_600_000;
         Once {
             row: KeyRow { caller, method: key.method, path: key.path, key: key.key },
             body_hash: key.body_hash,

@@ -1,6 +1,10 @@
 //! What can be done with responses: read, follow, stop.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::completion::{
     live::{Running, Seen},
@@ -16,8 +20,9 @@ use crate::{
         event::Event,
         response::{Response, ResponseStatus},
     },
-    kafka::Kafka,
     repo,
+    service::installation::Installation,
+    storage::Conn,
 };
 
 /// How often an answer that another process runs is looked at.
@@ -25,10 +30,10 @@ const POLL: Duration = Duration::from_millis(50);
 /// How long a cancelled answer may take to be stored before the call returns it as it is.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Responses, as one actor may use them. Made by [`Kafka::responses`].
+/// Responses, as one actor may use them. Made by [`Kafka::responses`](crate::Kafka::responses).
 #[derive(Debug)]
 pub struct Responses<'k> {
-    kafka: &'k Kafka,
+    installation: &'k Installation,
     actor: Actor,
 }
 
@@ -37,8 +42,8 @@ pub(crate) fn not_found(id: ResponseId) -> Error {
 }
 
 impl<'k> Responses<'k> {
-    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Responses<'k> {
-        Responses { kafka, actor: *actor }
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Responses<'k> {
+        Responses { installation, actor: *actor }
     }
 
     /// One response.
@@ -47,7 +52,7 @@ impl<'k> Responses<'k> {
     /// `NotFound`.
     pub fn get(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope();
-        let found = self.kafka.storage().read(|conn| repo::responses::find(conn, scope, id))?;
+        let found = self.installation.storage().read(|conn| repo::responses::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -58,22 +63,18 @@ impl<'k> Responses<'k> {
     /// `NotFound`; `Invalid` (`after_out_of_range`) when there is no event of that number yet.
     pub fn events(&self, id: ResponseId, after: u64) -> Result<EventStream> {
         self.get(id)?;
-        let stream = match self.kafka.live().get(id) {
-            Some(running) => {
-                let last = running.last_seq();
-                (EventStream::of_running(self.kafka, running), last)
-            }
+        let stream = EventStream::new(self.installation, id, after);
+        let last = match &stream.running {
+            Some(running) => running.last_seq(),
             None => {
-                let all = self.kafka.storage().read(|conn| repo::response_events::list(conn, id, 0))?;
-                (EventStream::of_stored(self.kafka, id, 0), all.len() as u64)
+                let stored = |conn: &Conn<'_>| repo::response_events::list(conn, id, 0);
+                self.installation.storage().read(stored)?.len() as u64
             }
         };
-        let (mut stream, last) = stream;
         if after > last {
             let message = format!("the last event so far has the number {last}");
             return Err(Error::invalid("after_out_of_range", "after", message));
         }
-        stream.after = after;
         Ok(stream)
     }
 
@@ -84,19 +85,20 @@ impl<'k> Responses<'k> {
     /// `NotFound`, also for those who may only read.
     pub fn cancel(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope();
-        let found = self.kafka.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
+        let found =
+            self.installation.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
         let response = found.ok_or_else(|| not_found(id))?;
         if response.status != ResponseStatus::Streaming {
             return Ok(response);
         }
-        match self.kafka.live().get(id) {
+        match self.installation.live().get(id) {
             Some(running) => {
                 running.cancel.cancel();
-                let mut stream = EventStream::of_running(self.kafka, running);
+                let mut stream = EventStream::new(self.installation, id, 0);
                 while let Next::Event(_) = stream.next_within(CANCEL_PATIENCE)? {}
             }
             // Another process runs it: its next write finds the response ended, and stops.
-            None => recover::end(self.kafka, id, ResponseStatus::Cancelled)?,
+            None => recover::end(self.installation, id, ResponseStatus::Cancelled)?,
         }
         self.get(id)
     }
@@ -106,7 +108,7 @@ impl<'k> Responses<'k> {
 /// ends after the last.
 #[derive(Debug)]
 pub struct EventStream {
-    kafka: Kafka,
+    installation: Installation,
     id: ResponseId,
     /// While this process runs the answer; afterwards, and for others, storage is read.
     running: Option<Arc<Running>>,
@@ -127,14 +129,15 @@ pub enum Next {
 }
 
 impl EventStream {
-    pub(crate) fn of_running(kafka: &Kafka, running: Arc<Running>) -> EventStream {
-        let mut stream = EventStream::of_stored(kafka, running.id, 0);
-        stream.running = Some(running);
-        stream
-    }
-
-    pub(crate) fn of_stored(kafka: &Kafka, id: ResponseId, after: u64) -> EventStream {
-        EventStream { kafka: kafka.clone(), id, running: None, after, read: VecDeque::new(), over: false }
+    pub(crate) fn new(installation: &Installation, id: ResponseId, after: u64) -> EventStream {
+        EventStream {
+            installation: installation.clone(),
+            id,
+            running: installation.live().get(id),
+            after,
+            read: VecDeque::new(),
+            over: false,
+        }
     }
 
     /// The next event, waiting at most `patience` for it.
@@ -142,7 +145,8 @@ impl EventStream {
     /// # Errors
     /// Those of reading.
     pub fn next_within(&mut self, patience: Duration) -> Result<Next> {
-        let until = self.kafka.clock().instant() + patience;
+        // Real time, whatever the clock says: this is about waiting, not about what is stored.
+        let until = Instant::now() + patience;
         loop {
             if let Some(event) = self.read.pop_front() {
                 self.after = event.seq;
@@ -152,7 +156,7 @@ impl EventStream {
             if self.over {
                 return Ok(Next::Over);
             }
-            let left = until.saturating_duration_since(self.kafka.clock().instant());
+            let left = until.saturating_duration_since(Instant::now());
             match &self.running {
                 Some(running) => match running.watch(self.after, left) {
                     Seen::Events(events) => self.read.extend(events),
@@ -160,11 +164,12 @@ impl EventStream {
                     Seen::Over => self.running = None,
                 },
                 None => {
+                    let news = self.installation.live().news();
                     if !self.read_stored()? {
                         if left.is_zero() {
                             return Ok(Next::Nothing);
                         }
-                        self.kafka.live().wait_for_an_end(left.min(POLL));
+                        self.installation.live().wait_for_news(news, left.min(POLL));
                     }
                 }
             }
@@ -174,7 +179,7 @@ impl EventStream {
     /// Reads what is new in storage. False when nothing is, but more may come.
     fn read_stored(&mut self) -> Result<bool> {
         let (id, after) = (self.id, self.after);
-        let (events, runs) = self.kafka.storage().read(|conn| {
+        let (events, runs) = self.installation.storage().read(|conn| {
             let events = repo::response_events::list(conn, id, after)?;
             Ok((events, repo::responses::find_running(conn, id)?.is_some()))
         })?;

@@ -13,15 +13,15 @@ use crate::{
         secret::Secret,
     },
     entity::user::{NewUser, User, UserPatch},
-    kafka::Kafka,
     repo::users,
+    service::installation::Installation,
     storage::{Conn, Tx},
 };
 
-/// Accounts, as one actor may use them. Made by [`Kafka::users`].
+/// Accounts, as one actor may use them. Made by [`Kafka::users`](crate::Kafka::users).
 #[derive(Debug)]
 pub struct Users<'k> {
-    kafka: &'k Kafka,
+    installation: &'k Installation,
     actor: Actor,
 }
 
@@ -51,12 +51,12 @@ pub(crate) fn must_exist(conn: &Conn<'_>, id: Option<UserId>) -> Result<()> {
 }
 
 impl<'k> Users<'k> {
-    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Users<'k> {
-        Users { kafka, actor: *actor }
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Users<'k> {
+        Users { installation, actor: *actor }
     }
 
     /// Makes an account without a password, with the plan `free`. To make one that can log in, see
-    /// [`Kafka::register`].
+    /// [`Kafka::register`](crate::Kafka::register).
     ///
     /// # Errors
     /// `Forbidden` unless the actor administers the installation; `Invalid` for an address or name of
@@ -70,8 +70,8 @@ impl<'k> Users<'k> {
                 "Only an administrator may make accounts for others; register instead.",
             ));
         }
-        let user = new_user(self.kafka, new, false)?;
-        self.kafka.storage().write(move |tx| {
+        let user = new_user(self.installation, new)?;
+        self.installation.storage().write(move |tx| {
             insert(tx, &user, None)?;
             Ok(user.clone())
         })
@@ -82,7 +82,7 @@ impl<'k> Users<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: UserId) -> Result<User> {
-        let found = self.kafka.storage().read(|conn| users::find(conn, self.actor.scope(), id))?;
+        let found = self.installation.storage().read(|conn| users::find(conn, self.actor.scope(), id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -91,7 +91,7 @@ impl<'k> Users<'k> {
     /// # Errors
     /// Those of reading.
     pub fn find_by_email(&self, email: &str) -> Result<Option<User>> {
-        let found = self.kafka.storage().read(|conn| users::find_by_email(conn, email))?;
+        let found = self.installation.storage().read(|conn| users::find_by_email(conn, email))?;
         Ok(found.map(|account| account.user).filter(|user| self.may_see(user.id)))
     }
 
@@ -105,7 +105,7 @@ impl<'k> Users<'k> {
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<User>> {
         let scope = self.actor.scope();
-        self.kafka.storage().read(|conn| {
+        self.installation.storage().read(|conn| {
             let list = ByCreation {
                 after: &|key, limit| users::list(conn, scope, key, limit),
                 before: &|key, limit| users::list_back(conn, scope, key, limit),
@@ -115,7 +115,7 @@ impl<'k> Users<'k> {
                 },
                 cursor: &|user: &User| TimeKey::cursor(user.created_at, user.id),
             };
-            list.page(self.kafka.limits(), request)
+            list.page(self.installation.limits(), request)
         })
     }
 
@@ -124,12 +124,12 @@ impl<'k> Users<'k> {
     /// # Errors
     /// `NotFound`; `Invalid` and `Conflict` as for [`create`](Users::create).
     pub fn update(&self, id: UserId, patch: UserPatch) -> Result<User> {
-        let limits = self.kafka.limits();
+        let limits = self.installation.limits();
         patch.email.as_ref().map_or(Ok(()), |email| input::email(limits, email))?;
         input::optional_name(limits, "username", patch.username.as_ref().and_then(Option::as_ref))?;
         input::optional_name(limits, "full_name", patch.full_name.as_ref().and_then(Option::as_ref))?;
-        let (scope, now) = (self.actor.scope(), self.kafka.now());
-        self.kafka.storage().write(move |tx| {
+        let (scope, now) = (self.actor.scope(), self.installation.now());
+        self.installation.storage().write(move |tx| {
             let mut user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(email) = &patch.email {
                 user.email.clone_from(email);
@@ -153,25 +153,25 @@ impl<'k> Users<'k> {
     /// `NotFound`.
     pub fn delete(&self, id: UserId) -> Result<()> {
         let scope = self.actor.scope();
-        let deleted = self.kafka.storage().write(move |tx| users::delete(tx, scope, id))?;
+        let deleted = self.installation.storage().write(move |tx| users::delete(tx, scope, id))?;
         if deleted { Ok(()) } else { Err(not_found(id)) }
     }
 }
 
 /// A new account's row, checked.
-pub(crate) fn new_user(kafka: &Kafka, new: NewUser, is_admin: bool) -> Result<User> {
-    let limits = kafka.limits();
+pub(crate) fn new_user(installation: &Installation, new: NewUser) -> Result<User> {
+    let limits = installation.limits();
     input::email(limits, &new.email)?;
     input::optional_name(limits, "username", new.username.as_ref())?;
     input::optional_name(limits, "full_name", new.full_name.as_ref())?;
-    let now = kafka.now();
+    let now = installation.now();
     Ok(User {
-        id: kafka.new_id(UserId::generate),
+        id: installation.new_id(UserId::generate),
         email: new.email,
         username: new.username.filter(|name| !name.is_empty()),
         full_name: new.full_name,
         is_active: true,
-        is_admin,
+        is_admin: false,
         plan: "free".to_owned(),
         total_tokens_used: 0,
         created_at: now,

@@ -13,14 +13,14 @@ use crate::{
         page::{Page, PageRequest},
     },
     entity::workspace::{NewWorkspace, Workspace, WorkspacePatch},
-    kafka::Kafka,
     repo::workspaces,
+    service::installation::Installation,
 };
 
-/// Workspaces, as one actor may use them. Made by [`Kafka::workspaces`].
+/// Workspaces, as one actor may use them. Made by [`Kafka::workspaces`](crate::Kafka::workspaces).
 #[derive(Debug)]
 pub struct Workspaces<'k> {
-    kafka: &'k Kafka,
+    installation: &'k Installation,
     actor: Actor,
     once: Option<Once>,
 }
@@ -30,14 +30,14 @@ pub(crate) fn not_found(id: WorkspaceId) -> Error {
 }
 
 impl<'k> Workspaces<'k> {
-    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Workspaces<'k> {
-        Workspaces { kafka, actor: *actor, once: None }
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Workspaces<'k> {
+        Workspaces { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`create`](Workspaces::create) take effect once for this key.
+    /// Makes [`create`](Workspaces::create) take effect once for this key, if there is one.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Workspaces<'k> {
-        self.once = Some(Once::new(self.kafka, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Workspaces<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 
@@ -46,17 +46,17 @@ impl<'k> Workspaces<'k> {
     /// # Errors
     /// `Invalid` for a name that is too long; `Forbidden` when someone else is named as its owner.
     pub fn create(&self, new: NewWorkspace) -> Result<Workspace> {
-        input::name(self.kafka.limits(), "name", &new.name)?;
-        let now = self.kafka.now();
+        input::name(self.installation.limits(), "name", &new.name)?;
+        let now = self.installation.now();
         let workspace = Workspace {
-            id: self.kafka.new_id(WorkspaceId::generate),
+            id: self.installation.new_id(WorkspaceId::generate),
             name: new.name,
             owner_id: super::users::owner(&self.actor, "owner_id", new.owner_id)?,
             created_at: now,
             updated_at: now,
         };
         let key = self.once.clone();
-        self.kafka.storage().write(move |tx| {
+        self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 super::users::must_exist(tx, workspace.owner_id)?;
                 workspaces::insert(tx, &workspace)?;
@@ -70,7 +70,8 @@ impl<'k> Workspaces<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: WorkspaceId) -> Result<Workspace> {
-        let found = self.kafka.storage().read(|conn| workspaces::find(conn, self.actor.scope(), id))?;
+        let found =
+            self.installation.storage().read(|conn| workspaces::find(conn, self.actor.scope(), id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -80,7 +81,7 @@ impl<'k> Workspaces<'k> {
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Workspace>> {
         let scope = self.actor.scope();
-        self.kafka.storage().read(|conn| {
+        self.installation.storage().read(|conn| {
             let list = ByCreation {
                 after: &|key, limit| workspaces::list(conn, scope, key, limit),
                 before: &|key, limit| workspaces::list_back(conn, scope, key, limit),
@@ -90,7 +91,7 @@ impl<'k> Workspaces<'k> {
                 },
                 cursor: &|workspace: &Workspace| TimeKey::cursor(workspace.created_at, workspace.id),
             };
-            list.page(self.kafka.limits(), request)
+            list.page(self.installation.limits(), request)
         })
     }
 
@@ -99,9 +100,9 @@ impl<'k> Workspaces<'k> {
     /// # Errors
     /// `NotFound`, also for members, who may not rename; `Invalid` for a name that is too long.
     pub fn update(&self, id: WorkspaceId, patch: WorkspacePatch) -> Result<Workspace> {
-        input::optional_name(self.kafka.limits(), "name", patch.name.as_ref())?;
-        let (scope, now) = (self.actor.scope(), self.kafka.now());
-        self.kafka.storage().write(move |tx| {
+        input::optional_name(self.installation.limits(), "name", patch.name.as_ref())?;
+        let (scope, now) = (self.actor.scope(), self.installation.now());
+        self.installation.storage().write(move |tx| {
             let mut workspace = workspaces::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(name) = &patch.name {
                 workspace.name.clone_from(name);
@@ -117,7 +118,7 @@ impl<'k> Workspaces<'k> {
     /// `NotFound`, also for members, who may not delete it.
     pub fn delete(&self, id: WorkspaceId) -> Result<()> {
         let scope = self.actor.scope();
-        let deleted = self.kafka.storage().write(move |tx| workspaces::delete(tx, scope, id))?;
+        let deleted = self.installation.storage().write(move |tx| workspaces::delete(tx, scope, id))?;
         if deleted { Ok(()) } else { Err(not_found(id)) }
     }
 }

@@ -87,8 +87,8 @@ impl<'c> Tx<'c> {
         prepared.execute(params_from_iter(params)).map_err(fault::classify)
     }
 
-    /// Runs `then` after the commit, on the writer's thread: it must be short. It does not run when
-    /// the transaction fails.
+    /// Runs `then` after the commit, in the order of commits. It holds up the next one: it must be short
+    /// and not call the storage. It does not run when the transaction fails.
     pub(crate) fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
         self.after_commit.borrow_mut().push(Box::new(then));
     }

@@ -35,9 +35,10 @@ pub(crate) enum Place {
 }
 
 /// What a commit waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Synchronous {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
     /// The disk has it: an acknowledged write survives a power failure.
+    #[default]
     Full,
     /// The operating system has it: an acknowledged write survives a crash of this process only.
     Normal,
@@ -178,6 +179,11 @@ impl Storage {
 
     pub(super) fn set_own_node(&self, node: Option<NodeId>) {
         *self.0.own_node.lock().unwrap_or_else(PoisonError::into_inner) = node;
+    }
+
+    #[cfg(test)]
+    pub(super) fn writer(&self) -> &Writer {
+        &self.0.file.as_ref().unwrap().writer
     }
 
     /// Runs `work` on the writing connection, outside a transaction, while nothing else writes.

@@ -16,11 +16,16 @@ use crate::base::{
 /// The directory of the locks; without one, in memory, there is no other process and every lock is free.
 pub(super) struct Locks(Option<PathBuf>);
 
-/// The leave to look at the schema's version and act on it. Given up when dropped.
-pub(super) struct MigrationLock(#[expect(dead_code, reason = "the open file is the lock")] Option<File>);
+/// The leave to look at the schema's version and act on it. Given up when dropped; the open file is
+/// the lock.
+pub(super) struct MigrationLock {
+    _file: Option<File>,
+}
 
-/// Says that a node lives. Given up when dropped.
-pub(super) struct NodeLock(#[expect(dead_code, reason = "the open file is the lock")] Option<File>);
+/// Says that a node lives. Given up when dropped; the open file is the lock.
+pub(super) struct NodeLock {
+    _file: Option<File>,
+}
 
 impl Locks {
     pub(super) fn of(database: Option<&Path>) -> Locks {
@@ -33,22 +38,22 @@ impl Locks {
 
     /// Waits until no other process migrates or starts.
     pub(super) fn migration(&self) -> Result<MigrationLock> {
-        let Some(directory) = &self.0 else { return Ok(MigrationLock(None)) };
+        let Some(directory) = &self.0 else { return Ok(MigrationLock { _file: None }) };
         let path = directory.join("migrate");
         let file = fs::create_dir_all(directory)
             .and_then(|()| open(&path))
             .map_err(|fault| refused(&path, fault))?;
         file.lock().map_err(|fault| refused(&path, fault))?;
-        Ok(MigrationLock(Some(file)))
+        Ok(MigrationLock { _file: Some(file) })
     }
 
     /// The lock of a new node. To be called before its row is written, so that the row is never taken
     /// for a dead one's.
     pub(super) fn claim(&self, node: NodeId, _migrations: &MigrationLock) -> Result<NodeLock> {
-        let Some(path) = self.path(node) else { return Ok(NodeLock(None)) };
+        let Some(path) = self.path(node) else { return Ok(NodeLock { _file: None }) };
         let file = open(&path).map_err(|fault| refused(&path, fault))?;
         file.try_lock().map_err(|fault| refused(&path, fault.into()))?;
-        Ok(NodeLock(Some(file)))
+        Ok(NodeLock { _file: Some(file) })
     }
 
     /// Whether a process holds the lock of `node`. The look is shared, so that two lookers do not take
@@ -74,14 +79,14 @@ impl Locks {
         }
     }
 
-    /// Removes the free locks of nodes without a row. Nobody is between lock and row meanwhile, because
-    /// that needs the migration lock too.
-    pub(super) fn sweep(&self, with_row: &[NodeId], _migrations: &MigrationLock) -> Result<()> {
+    /// Removes the free locks, which dead nodes left. Nobody is between making and locking one
+    /// meanwhile, because that needs the migration lock too.
+    pub(super) fn sweep(&self, _migrations: &MigrationLock) -> Result<()> {
         let Some(directory) = &self.0 else { return Ok(()) };
         for entry in fs::read_dir(directory).map_err(|fault| refused(directory, fault))? {
             let name = entry.map_err(|fault| refused(directory, fault))?.file_name();
             let Some(node) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            if !with_row.contains(&node) && !self.is_held(node)? {
+            if !self.is_held(node)? {
                 self.clear(node);
             }
         }

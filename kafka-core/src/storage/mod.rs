@@ -19,9 +19,17 @@ mod writer;
 pub use catalog::{AppliedMigration, MigrationName};
 pub use check::DatabaseHealth;
 pub(crate) use conn::{Conn, Row, Tx};
-pub(crate) use engine::{Place, Storage, StorageOptions, Synchronous};
+pub use engine::Synchronous;
+pub(crate) use engine::{Place, Storage, StorageOptions};
 pub(crate) use migrate::Migrator;
 pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
 pub(crate) use node::NodeHandle;
 pub use node::{Node, NodeKind};
 pub(crate) use value::Value;
+
+/// Every statement of this floor that runs on either engine: those that do not read SQLite's own schema.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn statements() -> impl Iterator<Item = &'static sql::Statement> {
+    let all = [catalog::ALL, migrate::ALL, node::ALL].into_iter().flatten().copied();
+    all.filter(|statement| !statement.sqlite.contains("sqlite_schema"))
+}

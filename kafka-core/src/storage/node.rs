@@ -120,8 +120,7 @@ impl Storage {
     }
 
     fn register(&self, kind: NodeKind, migrations: &MigrationLock) -> Result<NodeHandle> {
-        let with_row: Vec<NodeId> = self.nodes()?.iter().map(|node| node.id).collect();
-        self.locks().sweep(&with_row, migrations)?;
+        self.locks().sweep(migrations)?;
         let now = self.options().clock.now();
         let id = NodeId::generate(now, &*self.options().random);
         let lock = self.locks().claim(id, migrations)?;
@@ -173,5 +172,115 @@ impl Storage {
     /// Ids are never used twice, so a free lock stays free.
     fn lives(&self, node: NodeId) -> Result<bool> {
         Ok(self.own_node() == Some(node) || self.locks().is_held(node)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::storage::{Place, StorageOptions};
+
+    fn open(directory: &Path) -> Storage {
+        Storage::open(Place::File(directory.join("kafka.db")), StorageOptions::default()).unwrap()
+    }
+
+    fn locks(directory: &Path) -> usize {
+        fs::read_dir(directory.join("kafka.db.lock.d")).unwrap().count() - 1 // `migrate` is always there
+    }
+
+    fn ids(nodes: Vec<Node>) -> Vec<NodeId> {
+        nodes.into_iter().map(|node| node.id).collect()
+    }
+
+    /// What a killed process leaves: the row and the file, without the lock.
+    fn kill(mut handle: NodeHandle) -> NodeId {
+        handle.lock = None;
+        let id = handle.id;
+        std::mem::forget(handle);
+        id
+    }
+
+    #[test]
+    fn a_node_lives_until_its_handle_is_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = open(directory.path());
+        let server = storage.start(NodeKind::Server, MigrateMode::Auto).unwrap();
+        let cli = open(directory.path()).start(NodeKind::Cli, MigrateMode::Auto).unwrap();
+        let live = storage.live_nodes().unwrap();
+        assert_eq!(live.iter().map(|node| node.kind).collect::<Vec<_>>(), [NodeKind::Server, NodeKind::Cli]);
+        assert!(live.iter().all(|node| node.pid == process::id()));
+        assert_eq!(ids(live), [server.id(), cli.id()]);
+        assert_eq!(locks(directory.path()), 2);
+        drop(cli);
+        assert_eq!(ids(storage.live_nodes().unwrap()), [server.id()]);
+        assert_eq!(locks(directory.path()), 1);
+        drop(server);
+        assert_eq!(storage.nodes().unwrap(), []);
+        assert_eq!(locks(directory.path()), 0);
+    }
+
+    #[test]
+    fn a_row_without_its_lock_is_a_dead_node() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = open(directory.path());
+        let server = storage.start(NodeKind::Server, MigrateMode::Auto).unwrap();
+        let killed = kill(open(directory.path()).start(NodeKind::Embedded, MigrateMode::Auto).unwrap());
+        assert_eq!(ids(storage.dead_nodes().unwrap()), [killed]);
+        assert_eq!(ids(storage.live_nodes().unwrap()), [server.id()]);
+        fs::remove_file(directory.path().join("kafka.db.lock.d").join(killed.to_string())).unwrap();
+        assert_eq!(ids(storage.dead_nodes().unwrap()), [killed], "without the file too");
+
+        assert!(storage.remove_node(killed).unwrap());
+        assert!(!storage.remove_node(killed).unwrap());
+        assert!(!storage.remove_node(server.id()).unwrap(), "a living node stays");
+        let other = open(directory.path());
+        assert!(!other.remove_node(server.id()).unwrap(), "for others too");
+        assert_eq!(ids(other.live_nodes().unwrap()), [server.id()]);
+    }
+
+    #[test]
+    fn a_start_sweeps_the_locks_of_the_dead() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = open(directory.path());
+        let server = storage.start(NodeKind::Server, MigrateMode::Auto).unwrap();
+        let folder = directory.path().join("kafka.db.lock.d");
+        fs::write(folder.join("01890000-0000-7000-8000-000000000000"), "").unwrap();
+        fs::write(folder.join("somebody's"), "").unwrap();
+        let killed = kill(open(directory.path()).start(NodeKind::Cli, MigrateMode::Auto).unwrap());
+        let cli = open(directory.path()).start(NodeKind::Cli, MigrateMode::Auto).unwrap();
+        let mut found: Vec<String> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        found.sort();
+        let mut expected =
+            [server.id().to_string(), cli.id().to_string(), "migrate".into(), "somebody's".into()];
+        expected.sort();
+        assert_eq!(found, expected);
+        assert_eq!(ids(storage.dead_nodes().unwrap()), [killed]);
+        assert_eq!(ids(storage.live_nodes().unwrap()), [server.id(), cli.id()]);
+    }
+
+    #[test]
+    fn in_memory_there_is_only_this_process() {
+        let storage = Storage::open(Place::Memory, StorageOptions::default()).unwrap();
+        let node = storage.start(NodeKind::Embedded, MigrateMode::Auto).unwrap();
+        assert_eq!(ids(storage.live_nodes().unwrap()), [node.id()]);
+        assert_eq!(storage.dead_nodes().unwrap(), []);
+        drop(node);
+        assert_eq!(storage.nodes().unwrap(), []);
+    }
+
+    #[test]
+    fn a_handle_that_outlives_the_storage_leaves_a_dead_node() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = open(directory.path());
+        let node = storage.start(NodeKind::Embedded, MigrateMode::Auto).unwrap();
+        let id = node.id();
+        storage.close();
+        drop(node);
+        assert_eq!(ids(open(directory.path()).dead_nodes().unwrap()), [id]);
     }
 }

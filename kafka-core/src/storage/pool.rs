@@ -121,3 +121,103 @@ fn run(connection: &Connection, sql: &str) -> Result<()> {
         .map(drop)
         .map_err(fault::classify)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{self, AssertUnwindSafe},
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        thread,
+    };
+
+    use super::*;
+    use crate::{base::error::Error, storage::sql::statements};
+
+    statements! {
+        ONE = ["SELECT 1"];
+        NONE = ["SELECT 1 FROM nothing"];
+    }
+
+    fn pool(connections: usize) -> (Arc<Pool>, Arc<AtomicUsize>) {
+        let opened = Arc::new(AtomicUsize::new(0));
+        let counted = opened.clone();
+        let pool = Pool::new(connections, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Connection::open_in_memory().map_err(fault::classify)
+        });
+        (Arc::new(pool), opened)
+    }
+
+    fn one(pool: &Pool) -> Result<Option<i64>> {
+        pool.read(|c| c.first(&ONE, &[], |row| row.next()))
+    }
+
+    #[test]
+    fn a_connection_is_opened_when_none_is_idle_and_lent_again() {
+        let (pool, opened) = pool(2);
+        assert_eq!(opened.load(Ordering::Relaxed), 0);
+        one(&pool).unwrap();
+        one(&pool).unwrap();
+        assert_eq!(opened.load(Ordering::Relaxed), 1);
+        pool.read(|_| one(&pool)).unwrap();
+        assert_eq!(opened.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn those_who_wait_are_served_in_the_order_of_arrival() {
+        let (pool, opened) = pool(1);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let waiting: Vec<_> = pool
+            .read(|_| {
+                Ok((0..5usize)
+                    .map(|number| {
+                        let waiting = thread::spawn({
+                            let (pool, order) = (pool.clone(), order.clone());
+                            move || {
+                                pool.read(|_| {
+                                    order.lock().unwrap().push(number);
+                                    Ok(())
+                                })
+                            }
+                        });
+                        while pool.lock().waiting.len() <= number {
+                            thread::yield_now();
+                        }
+                        waiting
+                    })
+                    .collect())
+            })
+            .unwrap();
+        for thread in waiting {
+            thread.join().unwrap().unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4]);
+        assert_eq!(opened.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn only_a_connection_that_failed_is_dropped() {
+        let (pool, opened) = pool(1);
+        let refused: Result<()> = pool.read(|_| Err(Error::new(ErrorKind::NotFound, "wanted", "Wanted.")));
+        refused.unwrap_err();
+        one(&pool).unwrap();
+        assert_eq!(opened.load(Ordering::Relaxed), 1);
+        pool.read(|c| c.first(&NONE, &[], |_| Ok(()))).unwrap_err();
+        one(&pool).unwrap();
+        assert_eq!(opened.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_panic_or_a_failure_to_open_gives_the_place_back() {
+        let (pool, _) = pool(1);
+        panic::catch_unwind(AssertUnwindSafe(|| pool.read::<()>(|_| panic!("wanted")))).unwrap_err();
+        one(&pool).unwrap();
+
+        let closed_file = Pool::new(1, || Err(Error::new(ErrorKind::Storage, "wanted", "Wanted.")));
+        assert_eq!(one(&closed_file).unwrap_err().code(), "wanted");
+        assert_eq!(one(&closed_file).unwrap_err().code(), "wanted");
+    }
+}

@@ -106,3 +106,88 @@ fn unwritable(target: &Path, fault: io::Error) -> Error {
     )
     .with_source(fault)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::storage::{Place, StorageOptions, sql::statements};
+
+    statements! {
+        MAKE = ["CREATE TABLE items (name TEXT NOT NULL)"];
+        ADD = ["INSERT INTO items (name) VALUES ($1)"];
+        COUNT = ["SELECT count(*) FROM items"];
+    }
+
+    fn count(storage: &Storage) -> u64 {
+        storage.read(|c| c.first(&COUNT, &[], |row| row.next())).unwrap().unwrap()
+    }
+
+    fn open(place: Place) -> Storage {
+        Storage::open(place, StorageOptions::default()).unwrap()
+    }
+
+    /// A write brings two rows, so a copy of one moment holds an even number of them.
+    fn add_two(storage: &Storage) {
+        storage
+            .write(|tx| {
+                tx.execute(&ADD, &["a".into()])?;
+                tx.execute(&ADD, &["b".repeat(5000).as_str().into()])
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn a_copy_is_of_one_moment_while_others_write() {
+        let directory = tempfile::tempdir().unwrap();
+        for place in [Place::Memory, Place::File(directory.path().join("kafka.db"))] {
+            let target = directory.path().join(if place == Place::Memory { "memory.db" } else { "file.db" });
+            let storage = open(place);
+            storage.write(|tx| tx.execute(&MAKE, &[])).unwrap();
+            (0..50).for_each(|_| add_two(&storage));
+            let copied = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !copied.load(Ordering::Relaxed) {
+                        add_two(&storage);
+                    }
+                });
+                storage.snapshot(&target).unwrap();
+                copied.store(true, Ordering::Relaxed);
+            });
+            let found = count(&open(Place::File(target)));
+            assert!(found >= 100 && found.is_multiple_of(2), "{found}");
+        }
+        let left = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(left.into_iter().all(|name| !name.to_string_lossy().contains(".partial")));
+    }
+
+    #[test]
+    fn a_copy_overwrites_nothing_and_leaves_nothing_when_it_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = open(Place::File(directory.path().join("kafka.db")));
+        let target = directory.path().join("mine.txt");
+        fs::write(&target, "mine").unwrap();
+        assert_eq!(storage.snapshot(&target).unwrap_err().code(), "backup_exists");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+        let nowhere = directory.path().join("nowhere/copy.db");
+        let error = storage.snapshot(&nowhere).unwrap_err();
+        assert_eq!(error.code(), "backup_unwritable");
+        assert!(error.message().contains(&nowhere.display().to_string()));
+        assert!(!directory.path().join("nowhere").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_copy_is_for_this_user_only() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        let storage = open(Place::File(directory.path().join("kafka.db")));
+        storage.write(|tx| tx.execute(&MAKE, &[])).unwrap();
+        let target = directory.path().join("copy.db");
+        storage.snapshot(&target).unwrap();
+        assert_eq!(fs::metadata(target).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -39,6 +39,7 @@ macro_rules! statements {
 
         /// Every statement of this file.
         #[cfg(any(test, feature = "testing"))]
+        #[allow(dead_code, reason = "statements that a test made for itself are listed nowhere")]
         pub(crate) static ALL: &[&$crate::storage::sql::Statement] = &[$(&$name),+];
     };
 }

@@ -159,3 +159,168 @@ fn named(path: &Path, fault: rusqlite::Error) -> Error {
     };
     error.with_source(fault)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::storage::{Place, Storage, sql::statements};
+
+    statements! {
+        MAKE = ["CREATE TABLE items (name TEXT NOT NULL)"];
+        MAKE_OTHER = ["CREATE TABLE others (name TEXT NOT NULL)"];
+        ADD = ["INSERT INTO items (name) VALUES ($1)"];
+        ADD_OTHER = ["INSERT INTO others (name) VALUES ($1)"];
+        NAMES = ["SELECT name FROM items"];
+    }
+
+    fn options() -> StorageOptions {
+        StorageOptions { busy_timeout: Duration::from_millis(1), ..StorageOptions::default() }
+    }
+
+    fn open(path: &Path) -> Result<Storage> {
+        Storage::open(Place::File(path.to_owned()), options())
+    }
+
+    fn names(storage: &Storage) -> Result<Vec<String>> {
+        storage.read(|c| c.all(&NAMES, &[], |row| row.next()))
+    }
+
+    /// A closed database of some hundred pages.
+    fn filled(directory: &Path) -> PathBuf {
+        let path = directory.join("kafka.db");
+        let storage = open(&path).unwrap();
+        storage
+            .write(|tx| {
+                tx.execute(&MAKE, &[])?;
+                tx.execute(&MAKE_OTHER, &[])?;
+                (0..500).try_for_each(|_| tx.execute(&ADD, &["x".repeat(1000).as_str().into()]).map(drop))
+            })
+            .unwrap();
+        storage.close();
+        path
+    }
+
+    fn flip(path: &Path, from: usize, bytes: usize) {
+        let mut file = fs::read(path).unwrap();
+        file[from..from + bytes].iter_mut().for_each(|byte| *byte ^= 0xA5);
+        fs::write(path, file).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said_with_its_path() {
+        type Arrange = fn(&Path) -> PathBuf;
+        let cases: [(&str, ErrorKind, Arrange); 6] = [
+            ("database_is_directory", ErrorKind::Storage, |directory| directory.to_owned()),
+            ("not_a_database", ErrorKind::Incompatible, |directory| {
+                fs::write(directory.join("notes.txt"), "no database ".repeat(1000)).unwrap();
+                directory.join("notes.txt")
+            }),
+            ("not_a_database", ErrorKind::Incompatible, |directory| {
+                let path = filled(directory);
+                flip(&path, 0, 100);
+                path
+            }),
+            ("database_corrupt", ErrorKind::Corrupt, |directory| {
+                let path = filled(directory);
+                flip(&path, 100, 3900);
+                path
+            }),
+            ("database_read_only", ErrorKind::Storage, |directory| {
+                let path = filled(directory);
+                let mut permissions = fs::metadata(&path).unwrap().permissions();
+                permissions.set_readonly(true);
+                fs::set_permissions(&path, permissions).unwrap();
+                path
+            }),
+            ("database_cannot_open", ErrorKind::Storage, |directory| {
+                fs::write(directory.join("file"), "").unwrap();
+                directory.join("file/kafka.db")
+            }),
+        ];
+        for (code, kind, arrange) in cases {
+            let directory = tempfile::tempdir().unwrap();
+            let path = arrange(directory.path());
+            let error = open(&path).err().unwrap();
+            assert_eq!((error.code(), error.kind()), (code, kind));
+            let named = if code == "database_cannot_open" { path.parent().unwrap() } else { &path };
+            assert!(error.message().contains(&named.display().to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_another_program_keeps_for_itself_is_busy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = filled(directory.path());
+        let other = Connection::open(&path).unwrap();
+        other
+            .execute_batch(
+                "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; INSERT INTO items VALUES ('a'); COMMIT",
+            )
+            .unwrap();
+        let error = open(&path).err().unwrap();
+        assert_eq!((error.code(), error.kind()), ("database_locked", ErrorKind::Busy));
+        assert!(error.message().contains(&path.display().to_string()));
+        drop(other);
+        open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_page_fails_those_who_read_it_and_nobody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = filled(directory.path());
+        let middle = fs::metadata(&path).unwrap().len() as usize / 2 / 4096 * 4096;
+        flip(&path, middle, 4096);
+        let storage = open(&path).unwrap();
+        assert_eq!(names(&storage).unwrap_err().kind(), ErrorKind::Corrupt);
+        storage.write(|tx| tx.execute(&ADD_OTHER, &["a".into()])).unwrap();
+    }
+
+    #[test]
+    fn readers_cannot_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let reader = open_reader(&filled(directory.path()), Duration::ZERO).unwrap();
+        assert!(reader.execute_batch("DELETE FROM items").is_err());
+        let readers: bool = reader.query_row("PRAGMA query_only", [], |row| row.get(0)).unwrap();
+        assert!(readers);
+    }
+
+    #[test]
+    fn the_writer_is_durable_and_keeps_references() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = open(&directory.path().join("a/b/kafka.db")).unwrap();
+        storage
+            .exclusive(|connection| {
+                let mode = journal_mode(connection, "PRAGMA journal_mode").unwrap();
+                assert_eq!(mode, "wal");
+                for (pragma, value) in [
+                    ("synchronous", 2),
+                    ("foreign_keys", 1),
+                    ("busy_timeout", 1),
+                    ("journal_size_limit", LOG_BYTES),
+                ] {
+                    let found =
+                        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+                    assert_eq!(found.unwrap(), value, "{pragma}");
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn all_that_one_read_sees_is_of_one_moment() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = open(&filled(directory.path())).unwrap();
+        storage
+            .read(|c| {
+                let before = c.all(&NAMES, &[], |row| row.next::<String>())?.len();
+                storage.write(|tx| tx.execute(&ADD, &["late".into()]))?;
+                assert_eq!(c.all(&NAMES, &[], |row| row.next::<String>())?.len(), before);
+                Ok(())
+            })
+            .unwrap();
+        assert!(names(&storage).unwrap().contains(&"late".to_owned()));
+    }
+}

@@ -3,7 +3,21 @@
 #![expect(clippy::expect_used, reason = "a test is best told by a panic that its stand-in does not work")]
 
 mod endpoint;
+mod provider;
+mod random;
 mod script;
+mod time;
 
 pub use endpoint::{ScriptedEndpoint, ScriptedRequest};
+pub use provider::{ScriptedAnswer, ScriptedCall, ScriptedProvider};
+pub use random::SequentialRandom;
 pub use script::{Gate, Script};
+pub use time::ManualClock;
+
+/// Every SQL statement that the product runs on either engine: its name, and its text as PostgreSQL
+/// gets it.
+pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
+    crate::repo::statements()
+        .chain(crate::storage::statements())
+        .map(|statement| (statement.name, statement.postgres))
+}

@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::CancelToken;
+
 /// How long a step waits for the test before it gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -206,5 +208,18 @@ impl Gate {
         let is_open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.0.1.wait_timeout_while(is_open, PATIENCE, |is_open| !*is_open);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// As [`wait`](Gate::wait), but also goes on when the answer is cancelled.
+    pub(super) fn wait_unless(&self, cancel: &CancelToken) {
+        let gate = self.clone();
+        let _wake = cancel.on_cancel(move || {
+            // Taking the lock orders this after the waiter's check, so that its wake-up is not missed.
+            drop(gate.0.0.lock());
+            gate.0.1.notify_all();
+        });
+        let is_open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = |is_open: &mut bool| !*is_open && !cancel.is_cancelled();
+        drop(self.0.1.wait_timeout_while(is_open, PATIENCE, closed).unwrap_or_else(PoisonError::into_inner));
     }
 }

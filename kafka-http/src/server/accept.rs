@@ -78,7 +78,7 @@ impl Server {
         socket.set_nonblocking(true)?;
         let listener = TcpListener::from(socket);
         let address = listener.local_addr()?;
-        let limits = limits.fitted_to_process();
+        let limits = limits.fitted_to_system();
         let connections = Arc::new(Connections::new(&limits));
         let (wake, waker) = UnixStream::pair()?;
         let shutdown = Shutdown { connections: Arc::clone(&connections), wake: Arc::new(waker) };

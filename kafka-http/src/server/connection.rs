@@ -12,7 +12,7 @@ use std::{
 use tiny_http::Method;
 
 use super::{
-    Body, BodyWriter, Handler, Notice, Reply, Request, ServerLimits, Upgraded,
+    Answered, Body, BodyWriter, Handler, Notice, Reply, Request, ServerLimits, Upgraded,
     body::Leftover,
     connections::Admission,
     deadline::Deadline,
@@ -137,8 +137,9 @@ impl Service {
         let started = Instant::now();
         let stream = Arc::clone(admission.stream());
         let body = Body::new(input, &stream, head.framing, head.expects_continue, &self.limits);
-        let mut request = Request { id: String::new(), peer: admission.peer, head, body };
-        request.id = self.request_ids.choose(request.header("x-request-id"));
+        let id = self.request_ids.choose(head.field("x-request-id"));
+        let client = admission.peer.ip();
+        let mut request = Request { head, peer: admission.peer, client, id, body };
 
         let reply = self.sendable_reply(&mut request);
         let status = reply.status();
@@ -148,8 +149,8 @@ impl Service {
             && !reply.ends_by_closing(&request.head.version)
             && !admission.is_draining();
         let delivery = self.deliver(reply, door, &mut request, keep_alive);
-        self.handler.notice(&Notice::Answered {
-            peer: request.peer,
+        self.handler.notice(&Notice::Answered(Answered {
+            client: request.client,
             request_id: &request.id,
             method: &request.head.method,
             target: request.head.target,
@@ -157,7 +158,7 @@ impl Service {
             body_bytes: delivery.body_bytes,
             elapsed: started.elapsed(),
             complete: delivery.is_complete,
-        });
+        }));
         if !delivery.is_complete || status == 101 {
             return Next::Drop;
         }
@@ -239,7 +240,7 @@ impl Service {
             peer,
             request_id: &request_id,
             status: problem.status,
-            code: problem.code,
+            code: &problem.code,
         });
     }
 

@@ -1,6 +1,10 @@
 //! What the connection floor serves, and what it tells about its work.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tiny_http::Method;
 
@@ -26,24 +30,7 @@ impl<F: Fn(&mut Request<'_>) -> Reply + Send + Sync> Handler for F {
 #[non_exhaustive]
 pub enum Notice<'a> {
     /// A request was answered, streams and taken-over connections included, when they ended.
-    Answered {
-        /// Who asked.
-        peer: SocketAddr,
-        /// The id in the answer's `x-request-id`.
-        request_id: &'a str,
-        /// The request's method.
-        method: &'a Method,
-        /// The request's target as it was sent; its query may hold secrets.
-        target: &'a str,
-        /// The status sent.
-        status: u16,
-        /// Bytes of body sent, without framing.
-        body_bytes: u64,
-        /// From the end of the head to the end of the answer.
-        elapsed: Duration,
-        /// Whether the whole answer reached the socket.
-        complete: bool,
-    },
+    Answered(Answered<'a>),
     /// A request or a connection was refused before the handler saw it.
     Refused {
         /// Who was refused.
@@ -53,7 +40,7 @@ pub enum Notice<'a> {
         /// The status sent.
         status: u16,
         /// The code of the problem sent, for example `bad_request_head`.
-        code: &'static str,
+        code: &'a str,
     },
     /// The handler or a stream of its answer panicked.
     Panicked {
@@ -73,4 +60,25 @@ pub enum Notice<'a> {
     AcceptFailed(&'a io::Error),
     /// No thread could be started for a connection; it was closed.
     SpawnFailed(&'a io::Error),
+}
+
+/// An answer that was given.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// Who asked: the peer, or whom the handler named by [`Request::set_client`].
+    pub client: IpAddr,
+    /// The id in the answer's `x-request-id`.
+    pub request_id: &'a str,
+    /// The request's method.
+    pub method: &'a Method,
+    /// The request's target as it was sent; its query may hold secrets.
+    pub target: &'a str,
+    /// The status sent.
+    pub status: u16,
+    /// Bytes of body sent, without framing.
+    pub body_bytes: u64,
+    /// From the end of the head to the end of the answer.
+    pub elapsed: Duration,
+    /// Whether the whole answer reached the socket.
+    pub complete: bool,
 }

@@ -116,6 +116,11 @@ impl<'b> Head<'b> {
         let expects_continue = expects_continue(&fields, &version)?;
         Ok(Head { method, target, version, fields, framing, keep_alive, expects_continue })
     }
+
+    /// The first header field of that name, in any case of letters.
+    pub(super) fn field(&self, name: &str) -> Option<&'b str> {
+        all(&self.fields, name).next()
+    }
 }
 
 fn bad(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {

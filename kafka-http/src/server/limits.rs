@@ -10,7 +10,7 @@ pub const HEAD_FIELDS: usize = 64;
 const RESERVED_DESCRIPTORS: u64 = 256;
 
 /// Sizes, counts and times that bound what a client may do to the server. `Default` gives the
-/// documented values.
+/// documented values. A time-out of zero closes connections at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServerLimits {
     /// Longest request line and header fields together, in bytes; beyond it 431. Default 32 KiB.
@@ -59,10 +59,11 @@ impl Default for ServerLimits {
 }
 
 impl ServerLimits {
-    /// Raises the process's soft descriptor limit as far as these limits need, then lowers
-    /// `connections` to what it really allows: a connection may hold two descriptors.
-    pub(super) fn fitted_to_process(mut self) -> ServerLimits {
-        let needed = 2 * self.connections as u64 + RESERVED_DESCRIPTORS;
+    /// What the operating system can keep of these limits. Raises the process's soft descriptor limit
+    /// as far as they need, then lowers `connections` to what it really allows: a connection may hold
+    /// two descriptors.
+    pub(super) fn fitted_to_system(mut self) -> ServerLimits {
+        let needed = (self.connections as u64).saturating_mul(2).saturating_add(RESERVED_DESCRIPTORS);
         let allowed = getrlimit(Resource::Nofile);
         let mut soft = allowed.current.unwrap_or(u64::MAX);
         if soft < needed {

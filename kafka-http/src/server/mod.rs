@@ -24,7 +24,7 @@ mod stream;
 
 pub use accept::{Server, Shutdown};
 pub use body::{Body, BodyError};
-pub use handler::{Handler, Notice};
+pub use handler::{Answered, Handler, Notice};
 pub use limits::{HEAD_FIELDS, ServerLimits};
 pub use reply::Reply;
 pub(crate) use reply::reason_phrase;

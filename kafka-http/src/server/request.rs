@@ -1,6 +1,6 @@
 //! One request, as the handler sees it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tiny_http::{HTTPVersion, Method};
 
@@ -11,6 +11,7 @@ use super::{Body, head::Head};
 pub struct Request<'c> {
     pub(super) head: Head<'c>,
     pub(super) peer: SocketAddr,
+    pub(super) client: IpAddr,
     pub(super) id: String,
     pub(super) body: Body<'c>,
 }
@@ -49,7 +50,7 @@ impl<'c> Request<'c> {
     /// The first header field of that name, in any case of letters.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers().find(|(sent, _)| sent.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.head.field(name)
     }
 
     /// All header fields in the order they were sent.
@@ -62,6 +63,17 @@ impl<'c> Request<'c> {
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Who asked: the peer, unless [`set_client`](Request::set_client) named another.
+    #[must_use]
+    pub fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    /// Names the client for whom a proxy speaks.
+    pub fn set_client(&mut self, client: IpAddr) {
+        self.client = client;
     }
 
     /// The id in the answer's `x-request-id`: the client's if it sent a sane one.

@@ -1,11 +1,9 @@
 //! Getting in, also when it is hard.
 
-use std::{env, process::Command};
-
 use kafka_http::server::ServerLimits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::support::{Client, Running};
+use crate::support::{Client, Running, in_own_process};
 
 /// Connections opened in one burst are all answered while all of them stay open.
 fn burst(count: usize) {
@@ -46,21 +44,9 @@ fn requests_of_other_versions_leave_nothing_behind() {
     }
 }
 
-/// Set for the process that may run out of descriptors without harming other tests.
-const CHILD: &str = "KAFKA_TEST_DESCRIPTORS";
-
 #[test]
 fn running_out_of_descriptors_is_survived() {
-    if env::var_os(CHILD).is_some() {
-        return run_out_of_descriptors();
-    }
-    let name = "accepting::running_out_of_descriptors_is_survived";
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    in_own_process("accepting::running_out_of_descriptors_is_survived", run_out_of_descriptors);
 }
 
 fn run_out_of_descriptors() {
@@ -78,4 +64,18 @@ fn run_out_of_descriptors() {
     server.log.wait_for("AcceptFailed");
     drop(clients);
     assert_eq!(server.connect().get("/after").status, 200);
+}
+
+#[test]
+fn the_open_file_limit_is_raised_and_the_connection_cap_fits_it() {
+    in_own_process("accepting::the_open_file_limit_is_raised_and_the_connection_cap_fits_it", || {
+        let narrow = Rlimit { current: Some(300), maximum: Some(1000) };
+        setrlimit(Resource::Nofile, narrow).unwrap();
+        let modest = Running::echo(ServerLimits { connections: 100, ..Default::default() });
+        assert_eq!(modest.limits.connections, 100);
+        assert_eq!(getrlimit(Resource::Nofile).current, Some(456));
+        let greedy = Running::echo(ServerLimits::default());
+        assert_eq!(greedy.limits.connections, (1000 - 256) / 2);
+        assert_eq!(getrlimit(Resource::Nofile).current, Some(1000));
+    });
 }

@@ -77,6 +77,36 @@ fn a_head_has_one_deadline_however_it_trickles() {
 }
 
 #[test]
+fn a_head_that_stops_in_the_middle_is_not_waited_for() {
+    let server = Running::echo(ServerLimits { head_timeout_ms: 200, ..Default::default() });
+    let mut client = server.connect();
+    let started = Instant::now();
+    client.send("GET / HTTP/1.1\r\nHost");
+    assert_eq!(client.answer().status, 408);
+    assert!(started.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
+fn times_of_any_length_can_be_asked_for() {
+    let forever = ServerLimits {
+        head_timeout_ms: u64::MAX,
+        body_timeout_ms: u64::MAX,
+        idle_timeout_ms: u64::MAX,
+        write_timeout_ms: u64::MAX,
+        linger_ms: u64::MAX,
+        ..Default::default()
+    };
+    let server = Running::echo(forever);
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\n");
+    client.send("Content-Length: 2\r\n\r\n");
+    client.send("hi");
+    assert_eq!(client.answer().text(), "POST / hi");
+    let at_once = ServerLimits { idle_timeout_ms: 0, write_timeout_ms: 0, ..Default::default() };
+    Running::echo(at_once).connect().expect_end();
+}
+
+#[test]
 fn connections_over_the_cap_are_told_so_and_a_freed_place_is_used() {
     let server = Running::echo(ServerLimits { connections: 2, ..Default::default() });
     let mut first = server.connect();
@@ -94,11 +124,4 @@ fn connections_over_the_cap_are_told_so_and_a_freed_place_is_used() {
     while server.connect().get("/3").status != 200 {
         assert!(Instant::now() < deadline, "the place was never given back");
     }
-}
-
-#[test]
-fn the_connection_cap_fits_the_open_file_limit() {
-    let server = Running::echo(ServerLimits { connections: 10_000_000, ..Default::default() });
-    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
-    assert_eq!(server.limits.connections as u64, (allowed - 256) / 2);
 }

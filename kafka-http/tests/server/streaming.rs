@@ -125,6 +125,7 @@ fn writing_to_a_client_that_left_fails() {
 fn a_taken_over_connection_is_its_new_owners_with_all_that_was_sent() {
     let server = Running::start(ServerLimits::default(), |_| {
         let reply = Reply::upgrade("shout", |upgraded| {
+            assert_eq!(upgraded.stream.read_timeout().unwrap(), None);
             let mut said = upgraded.early;
             (&*upgraded.stream).read_to_end(&mut said).unwrap();
             said.make_ascii_uppercase();

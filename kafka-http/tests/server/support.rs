@@ -1,8 +1,10 @@
 //! A running server, and a client that says exactly what it is told to.
 
 use std::{
+    env,
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown as Side, SocketAddr, TcpStream},
+    process::Command,
     sync::{Arc, Condvar, Mutex},
     thread::{self, JoinHandle},
     time::Duration,
@@ -103,6 +105,19 @@ pub(crate) fn echo(request: &mut Request<'_>) -> Reply {
         }
         Err(error) => kafka_http::error::Problem::from(&error).reply(request.id()),
     }
+}
+
+/// Runs `work` in a process of its own, so that limits of the process can be changed without harm to
+/// other tests. `test` is the full name of the test that calls this.
+pub(crate) fn in_own_process(test: &str, work: impl FnOnce()) {
+    const CHILD: &str = "KAFKA_TEST_OWN_PROCESS";
+    if env::var_os(CHILD).is_some() {
+        return work();
+    }
+    let mut again = Command::new(env::current_exe().unwrap());
+    let output = again.args(["--exact", test, "--nocapture"]).env(CHILD, "1").output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("1 passed"), "{out}\n{err}");
 }
 
 /// An answer as it came over the wire.

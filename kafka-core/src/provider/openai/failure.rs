@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::complaint::Complaint;
 use crate::{
     base::{error::ErrorKind, secret::Secret, time::Clock},
+    entity::params::Timeouts,
     provider::{
-        api::{ProviderError, Timeouts},
+        api::ProviderError,
         endpoint::Endpoint,
         http::{Broken, Reply},
         line::{Limit, Stop, Wait},

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::{
         base::cancel::CancelToken,
-        provider::api::{Params, TimeoutSeconds, Timeouts},
+        entity::params::{Params, TimeoutSeconds, Timeouts},
     };
 
     fn sent(params: Params, with_usage: bool) -> Value {

@@ -14,7 +14,7 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, ErrorKind, Result},
-        id::{ChatId, MessageId, ResponseId},
+        id::{ChatId, ResponseId},
     },
     entity::{event::Event, message::Message, response::Response},
 };
@@ -116,10 +116,17 @@ pub(crate) struct Live(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    running: Mutex<HashMap<ResponseId, Arc<Running>>>,
+    answers: Mutex<Answers>,
     ended: Condvar,
     slots: AtomicUsize,
     closing: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    running: HashMap<ResponseId, Arc<Running>>,
+    /// Counts what waiters want to be woken for, so that none of it is missed between look and wait.
+    news: u64,
 }
 
 /// One of the answers that may run at a time; free again when dropped.
@@ -129,15 +136,13 @@ pub(super) struct Slot(Arc<Inner>);
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.slots.fetch_sub(1, Ordering::AcqRel);
-        // Taking the lock orders this after a waiter's check, so that its wake-up is not missed.
-        drop(self.0.running.lock());
-        self.0.ended.notify_all();
+        Live(Arc::clone(&self.0)).nudge();
     }
 }
 
 impl Live {
-    fn running(&self) -> MutexGuard<'_, HashMap<ResponseId, Arc<Running>>> {
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.0.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes one of `most` slots.
@@ -156,30 +161,39 @@ impl Live {
     }
 
     pub(super) fn add(&self, running: Arc<Running>) {
-        self.running().insert(running.id, running);
+        if self.is_closing() {
+            running.cancel.cancel();
+        }
+        self.answers().running.insert(running.id, running);
     }
 
     /// The answer, while this process runs it.
     pub(crate) fn get(&self, id: ResponseId) -> Option<Arc<Running>> {
-        self.running().get(&id).cloned()
+        self.answers().running.get(&id).cloned()
     }
 
     /// Forgets an answer that has ended, and wakes those that wait for their turn.
     pub(super) fn remove(&self, id: ResponseId) {
-        self.running().remove(&id);
-        self.0.ended.notify_all();
+        self.answers().running.remove(&id);
+        self.nudge();
     }
 
-    /// Waits at most `patience` for an answer to end.
-    pub(crate) fn wait_for_an_end(&self, patience: Duration) {
-        let running = self.running();
-        // Waking early is fine: the caller looks at the database each time.
-        drop(self.0.ended.wait_timeout(running, patience));
+    /// What to give [`wait_for_news`](Live::wait_for_news), read before looking at the database.
+    pub(crate) fn news(&self) -> u64 {
+        self.answers().news
+    }
+
+    /// Waits at most `patience` for an answer of this process to end, or not at all if one has since
+    /// `seen` was read.
+    pub(crate) fn wait_for_news(&self, seen: u64, patience: Duration) {
+        let answers = self.answers();
+        let nothing_new = |answers: &mut Answers| answers.news == seen;
+        drop(self.0.ended.wait_timeout_while(answers, patience, nothing_new));
     }
 
     /// Wakes whoever waits for an answer to end, so that they look again.
     pub(super) fn nudge(&self) {
-        drop(self.running());
+        self.answers().news += 1;
         self.0.ended.notify_all();
     }
 
@@ -193,7 +207,7 @@ impl Live {
     /// Stops the answers of a chat that is gone.
     pub(crate) fn abandon_chat(&self, chat: ChatId) {
         let of_chat: Vec<_> =
-            self.running().values().filter(|running| running.chat == chat).cloned().collect();
+            self.answers().running.values().filter(|running| running.chat == chat).cloned().collect();
         for running in of_chat {
             running.cancel.cancel();
         }
@@ -202,7 +216,7 @@ impl Live {
     /// Stops every answer as interrupted and waits at most `patience` until their ends are stored.
     pub(crate) fn close(&self, patience: Duration) {
         self.0.closing.store(true, Ordering::Release);
-        let all: Vec<_> = self.running().values().cloned().collect();
+        let all: Vec<_> = self.answers().running.values().cloned().collect();
         for running in all {
             running.cancel.cancel();
         }
@@ -216,9 +230,9 @@ impl Live {
 
     /// Waits at most `patience` until no answer runs. True when none does.
     pub(crate) fn wait_until_idle(&self, patience: Duration) -> bool {
-        let running = self.running();
-        let busy = |_: &mut HashMap<_, _>| self.0.slots.load(Ordering::Acquire) > 0;
-        let waited = self.0.ended.wait_timeout_while(running, patience, busy);
+        let answers = self.answers();
+        let busy = |_: &mut Answers| self.0.slots.load(Ordering::Acquire) > 0;
+        let waited = self.0.ended.wait_timeout_while(answers, patience, busy);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }

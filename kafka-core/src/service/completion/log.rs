@@ -19,7 +19,7 @@ use crate::{
     base::{
         error::{Error, ErrorKind, Result},
         id::{NodeId, ResponseId},
-        time::Clock,
+        time::{Clock, Timestamp},
     },
     entity::event::{Event, EventKind},
     repo,
@@ -95,9 +95,14 @@ impl EventLog {
     /// Adds a piece of text to an answer.
     pub(super) fn say(&self, running: &Arc<Running>, kind: EventKind, text: String) {
         let mut queue = self.queue();
+        let was_empty = queue.pending.is_empty();
         queue.pending_of(running).pieces.push(Piece { kind, text });
         drop(queue);
-        self.0.filled.notify_one();
+        // While more is pending the thread knows when to look; waking it for each token would cost most
+        // when models are fastest.
+        if was_empty {
+            self.0.filled.notify_one();
+        }
     }
 
     /// Ends an answer. Its slot is free once the end is stored.
@@ -269,7 +274,7 @@ impl Entry {
         })
     }
 
-    fn store(&self, tx: &Tx<'_>, node: NodeId, now: crate::Timestamp) -> Result<Stored> {
+    fn store(&self, tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<Stored> {
         let running = &self.running;
         if !repo::responses::is_running_on(tx, running.id, node)? {
             return Ok(Stored::Gone);

@@ -15,27 +15,30 @@ mod run;
 pub(crate) mod start;
 pub(crate) mod turn;
 
-use super::once::{IdempotencyKey, Once};
-use crate::{base::actor::Actor, kafka::Kafka};
+use super::{
+    installation::Installation,
+    once::{IdempotencyKey, Once},
+};
+use crate::base::actor::Actor;
 
-/// Answers of models, as one actor may ask for them. Made by [`Kafka::completions`].
+/// Answers of models, as one actor may ask for them. Made by [`Kafka::completions`](crate::Kafka::completions).
 #[derive(Debug)]
 pub struct Completions<'k> {
-    kafka: &'k Kafka,
+    installation: &'k Installation,
     actor: Actor,
     once: Option<Once>,
 }
 
 impl<'k> Completions<'k> {
-    pub(crate) fn new(kafka: &'k Kafka, actor: &Actor) -> Completions<'k> {
-        Completions { kafka, actor: *actor, once: None }
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Completions<'k> {
+        Completions { installation, actor: *actor, once: None }
     }
 
-    /// Makes [`start`](Completions::start) take effect once for this key; a twin follows the answer that
-    /// the first one started.
+    /// Makes [`start`](Completions::start) take effect once for this key, if there is one; a twin follows
+    /// the answer that the first one started.
     #[must_use]
-    pub fn idempotent(mut self, key: IdempotencyKey) -> Completions<'k> {
-        self.once = Some(Once::new(self.kafka, &self.actor, key));
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Completions<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
     }
 }

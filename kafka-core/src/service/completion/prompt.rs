@@ -6,7 +6,8 @@ use crate::{
         id::{ChatId, MessageId},
     },
     entity::message::{MessageStatus, Role},
-    provider::api::{Params, Prompt, PromptMessage},
+    entity::params::Params,
+    provider::api::{Prompt, PromptMessage},
     repo::messages::{self, Line},
     storage::Conn,
 };

@@ -4,43 +4,43 @@ use super::finish::{self, Ending};
 use crate::{
     base::{error::Result, id::ResponseId},
     entity::response::ResponseStatus,
-    kafka::Kafka,
     repo::{response_events, responses},
+    service::installation::Installation,
 };
 
 /// Ends the answers of every dead node, and returns how many there were.
 ///
 /// Two processes may do this at the same time: each answer is ended by the one whose write comes first.
-pub(crate) fn run(kafka: &Kafka) -> Result<usize> {
+pub(crate) fn run(installation: &Installation) -> Result<usize> {
     let mut ended = 0;
-    for node in kafka.storage().dead_nodes()? {
-        for id in kafka.storage().read(|conn| responses::running_of_node(conn, node.id))? {
-            end(kafka, id, ResponseStatus::Interrupted)?;
+    for node in installation.storage().dead_nodes()? {
+        for id in installation.storage().read(|conn| responses::running_of_node(conn, node.id))? {
+            end(installation, id, ResponseStatus::Interrupted)?;
             ended += 1;
         }
-        kafka.storage().remove_node(node.id)?;
+        installation.storage().remove_node(node.id)?;
     }
-    for id in kafka.storage().read(responses::running_of_nobody)? {
-        end(kafka, id, ResponseStatus::Interrupted)?;
+    for id in installation.storage().read(responses::running_of_nobody)? {
+        end(installation, id, ResponseStatus::Interrupted)?;
         ended += 1;
     }
     Ok(ended)
 }
 
 /// Ends one answer if the process that ran it is dead.
-pub(crate) fn end_if_abandoned(kafka: &Kafka, id: ResponseId) -> Result<()> {
-    for node in kafka.storage().dead_nodes()? {
-        if kafka.storage().read(|conn| responses::running_of_node(conn, node.id))?.contains(&id) {
-            return end(kafka, id, ResponseStatus::Interrupted);
+pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> Result<()> {
+    for node in installation.storage().dead_nodes()? {
+        if installation.storage().read(|conn| responses::running_of_node(conn, node.id))?.contains(&id) {
+            return end(installation, id, ResponseStatus::Interrupted);
         }
     }
     Ok(())
 }
 
 /// Stores the end of an answer that no thread of this process runs, with what its log holds.
-pub(crate) fn end(kafka: &Kafka, id: ResponseId, status: ResponseStatus) -> Result<()> {
-    let now = kafka.now();
-    kafka.storage().write(move |tx| {
+pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseStatus) -> Result<()> {
+    let now = installation.now();
+    installation.storage().write(move |tx| {
         let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
         let events = response_events::list(tx, id, 0)?;
         finish::store(tx, &response, &Ending::of(status), events, now)?;

@@ -5,9 +5,9 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::UserId,
     },
-    kafka::Kafka,
-    provider::api::Params,
+    entity::params::Params,
     repo::models::{self, ModelRow},
+    service::installation::Installation,
     service::models::{Callable, ECHO},
     storage::Conn,
 };
@@ -44,11 +44,11 @@ pub(super) fn find(conn: &Conn<'_>, owner: Option<UserId>, name: Option<&str>) -
 
 impl Found {
     /// Opens the key and looks up the provider.
-    pub(super) fn callable(self, kafka: &Kafka, params: Option<&Params>) -> Result<Callable> {
+    pub(super) fn callable(self, installation: &Installation, params: Option<&Params>) -> Result<Callable> {
         match self {
-            Found::Echo => Callable::echo(kafka, params),
-            Found::Row(row) => Callable::of_row(kafka, row, None, params),
-            Found::Gateway(row, name) => Callable::of_row(kafka, row, Some(name), params),
+            Found::Echo => Callable::echo(installation, params),
+            Found::Row(row) => Callable::of_row(installation, row, None, params),
+            Found::Gateway(row, name) => Callable::of_row(installation, row, Some(name), params),
         }
     }
 }

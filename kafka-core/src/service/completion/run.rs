@@ -18,9 +18,9 @@ use crate::{
         event::EventKind,
         response::{ResponseError, ResponseStatus},
     },
-    kafka::Kafka,
     provider::api::{Delta, Prompt, ProviderError},
     repo,
+    service::installation::Installation,
     service::models::Callable,
 };
 
@@ -30,13 +30,13 @@ const LOOK: Duration = Duration::from_millis(100);
 const STACK_BYTES: usize = 512 << 10;
 
 /// Has the answer run on a thread of its own.
-pub(super) fn spawn(kafka: &Kafka, running: &Arc<Running>, callable: Callable, slot: Slot) {
+pub(super) fn spawn(installation: &Installation, running: &Arc<Running>, callable: Callable, slot: Slot) {
     let answering = Answering {
-        kafka: kafka.clone(),
+        installation: installation.clone(),
         running: Arc::clone(running),
         callable,
         ending: Ending::of(ResponseStatus::Interrupted),
-        began: kafka.clock().instant(),
+        began: installation.clock().instant(),
         bytes: 0,
     };
     let spawned = thread::Builder::new()
@@ -50,14 +50,14 @@ pub(super) fn spawn(kafka: &Kafka, running: &Arc<Running>, callable: Callable, s
             code: "thread_unavailable".to_owned(),
             detail: "The system gives no more threads; try again later.".to_owned(),
         });
-        if let Ok(slot) = kafka.live().reserve(usize::MAX) {
-            kafka.log().end(running, ending, slot);
+        if let Ok(slot) = installation.live().reserve(usize::MAX) {
+            installation.log().end(running, ending, slot);
         }
     }
 }
 
 struct Answering {
-    kafka: Kafka,
+    installation: Installation,
     running: Arc<Running>,
     callable: Callable,
     ending: Ending,
@@ -88,23 +88,23 @@ impl Answering {
         }
         if self.ending.status != ResponseStatus::Completed && self.running.cancel.is_cancelled() {
             // Whatever the socket said when it was closed, the reason is that someone asked for it.
-            let closing = self.kafka.live().is_closing();
+            let closing = self.installation.live().is_closing();
             self.ending.status =
                 if closing { ResponseStatus::Interrupted } else { ResponseStatus::Cancelled };
             self.ending.error = None;
         }
         self.ending.completion_time_ms = Some(self.elapsed_ms());
-        self.kafka.log().end(&self.running, self.ending, slot);
+        self.installation.log().end(&self.running, self.ending, slot);
     }
 
     fn answer(&mut self) -> Result<ResponseStatus, Error> {
         self.wait_for_turn()?;
-        self.began = self.kafka.clock().instant();
+        self.began = self.installation.clock().instant();
         let prompt = self.prompt()?;
         self.ending.prompt_tokens_estimate =
             prompt.messages.iter().map(|message| prompt::tokens(&message.content)).sum();
         let stream = self.callable.provider.complete(&prompt, &self.callable.options)?;
-        let most = self.kafka.limits().answer_bytes;
+        let most = self.installation.limits().answer_bytes;
         for delta in stream {
             self.take(delta?);
             if self.bytes > most {
@@ -119,19 +119,21 @@ impl Answering {
 
     /// Answers of one chat run in the order in which they were accepted, over all processes.
     fn wait_for_turn(&self) -> Result<(), Error> {
-        let live = self.kafka.live().clone();
+        let live = self.installation.live().clone();
         let _wake = self.running.cancel.on_cancel(move || live.nudge());
         loop {
             if self.running.cancel.is_cancelled() {
                 return Err(ProviderError::cancelled().into());
             }
+            let news = self.installation.live().news();
             let (id, chat) = (self.running.id, self.running.chat);
-            let queue = self.kafka.storage().read(|conn| repo::responses::running_in_chat(conn, chat))?;
+            let queue =
+                self.installation.storage().read(|conn| repo::responses::running_in_chat(conn, chat))?;
             match queue.first() {
                 Some(first) if *first != id => {
                     // Nobody else may be there to end what a dead process left in front of us.
-                    recover::end_if_abandoned(&self.kafka, *first)?;
-                    self.kafka.live().wait_for_an_end(LOOK);
+                    recover::end_if_abandoned(&self.installation, *first)?;
+                    self.installation.live().wait_for_news(news, LOOK);
                 }
                 _ => return Ok(()),
             }
@@ -141,8 +143,10 @@ impl Answering {
     fn prompt(&self) -> Result<Prompt, Error> {
         let question = self.running.user_message.id;
         let params = &self.callable.options.params;
-        let context = self.kafka.limits().context_tokens;
-        self.kafka.storage().read(|conn| prompt::build(conn, self.running.chat, question, params, context))
+        let context = self.installation.limits().context_tokens;
+        self.installation
+            .storage()
+            .read(|conn| prompt::build(conn, self.running.chat, question, params, context))
     }
 
     fn take(&mut self, delta: Delta) {
@@ -164,11 +168,11 @@ impl Answering {
             self.ending.first_token_ms = Some(self.elapsed_ms());
         }
         self.bytes += text.len();
-        self.kafka.log().say(&self.running, kind, storable(text));
+        self.installation.log().say(&self.running, kind, storable(text));
     }
 
     fn elapsed_ms(&self) -> u64 {
-        let elapsed = self.kafka.clock().instant().saturating_duration_since(self.began);
+        let elapsed = self.installation.clock().instant().saturating_duration_since(self.began);
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 }

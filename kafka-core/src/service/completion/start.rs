@@ -7,12 +7,12 @@ use crate::{
         id::{ChatId, MessageId, ResponseId, UserId},
         time::Timestamp,
     },
+    entity::params::Params,
     entity::{
         event::{Event, EventKind},
         message::{Message, MessageStatus, Role},
         response::{AnswerRequest, Response, ResponseStatus},
     },
-    provider::api::Params,
     repo::{self, messages::NewRow},
     service::{
         chats, input, messages,
@@ -35,14 +35,14 @@ impl Completions<'_> {
     /// already; `Busy` when the process runs as many answers as it may. Failures of the model come
     /// later, as the end of the turn.
     pub fn start(&self, chat: ChatId, request: AnswerRequest) -> Result<Turn> {
-        let kafka = self.kafka;
+        let installation = self.installation;
         if let Some(content) = &request.content {
-            input::message(kafka.limits(), content)?;
+            input::message(installation.limits(), content)?;
         }
-        input::optional_name(kafka.limits(), "model", request.model.as_ref())?;
+        input::optional_name(installation.limits(), "model", request.model.as_ref())?;
         request.params.as_ref().map_or(Ok(()), check_params)?;
         let callable = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
-        let slot = kafka.live().reserve(kafka.limits().concurrent_answers)?;
+        let slot = installation.live().reserve(installation.limits().concurrent_answers)?;
 
         let accepting = Accepting {
             actor_id: self.actor.user_id(),
@@ -50,17 +50,17 @@ impl Completions<'_> {
             asked_model: request.model.filter(|name| !name.is_empty()),
             content: request.content,
             parent_id: request.parent_id,
-            user_message_id: kafka.new_id(MessageId::generate),
-            message_id: kafka.new_id(MessageId::generate),
-            response_id: kafka.new_id(ResponseId::generate),
+            user_message_id: installation.new_id(MessageId::generate),
+            message_id: installation.new_id(MessageId::generate),
+            response_id: installation.new_id(ResponseId::generate),
             model: callable.options.model.clone(),
             provider: callable.provider.name().to_owned(),
-            now: kafka.now(),
-            most_waiting: kafka.limits().waiting_answers_per_chat,
+            now: installation.now(),
+            most_waiting: installation.limits().waiting_answers_per_chat,
         };
-        let (scope, node, once) = (self.actor.scope(), kafka.node_id(), self.once.clone());
-        let (live, cancel) = (kafka.live().clone(), callable.options.cancel.clone());
-        let accepted = kafka.storage().write(move |tx| {
+        let (scope, node, once) = (self.actor.scope(), installation.node_id(), self.once.clone());
+        let (live, cancel) = (installation.live().clone(), callable.options.cancel.clone());
+        let accepted = installation.storage().write(move |tx| {
             if let Some(id) = once.as_ref().map(|once| once.find_response(tx)).transpose()?.flatten() {
                 return Ok(Accepted::Before(id));
             }
@@ -75,21 +75,21 @@ impl Completions<'_> {
         })?;
         match accepted {
             Accepted::Now(running) => {
-                run::spawn(kafka, &running, callable, slot);
-                Turn::of_running(kafka, &self.actor, running)
+                run::spawn(installation, &running, callable, slot);
+                Ok(Turn::of_accepted(installation, &self.actor, &running))
             }
-            Accepted::Before(id) => Turn::of_stored(kafka, &self.actor, id),
+            Accepted::Before(id) => Turn::of_stored(installation, &self.actor, id),
         }
     }
 
     fn callable(&self, chat: ChatId, model: Option<&str>, params: Option<&Params>) -> Result<Callable> {
-        let found = self.kafka.storage().read(|conn| {
+        let found = self.installation.storage().read(|conn| {
             let chat = repo::chats::find_for_writing(conn, self.actor.scope(), chat)?
                 .ok_or_else(|| chats::not_found(chat))?;
             let asked = model.filter(|name| !name.is_empty());
             resolve::find(conn, chat.user_id, asked.or(chat.default_model.as_deref()))
         })?;
-        found.callable(self.kafka, params)
+        found.callable(self.installation, params)
     }
 }
 

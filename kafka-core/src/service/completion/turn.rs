@@ -11,8 +11,8 @@ use crate::{
         message::Message,
         response::{Answer, Response},
     },
-    kafka::Kafka,
     repo,
+    service::installation::Installation,
     service::{
         messages,
         responses::{self, EventStream, Responses},
@@ -25,7 +25,7 @@ use super::live::Running;
 /// the answer goes on and is stored in any case.
 #[derive(Debug)]
 pub struct Turn {
-    kafka: Kafka,
+    installation: Installation,
     actor: Actor,
     response: Response,
     user_message_id: MessageId,
@@ -33,25 +33,25 @@ pub struct Turn {
 }
 
 impl Turn {
-    pub(super) fn of_running(kafka: &Kafka, actor: &Actor, running: std::sync::Arc<Running>) -> Result<Turn> {
-        Ok(Turn {
-            kafka: kafka.clone(),
+    pub(super) fn of_accepted(installation: &Installation, actor: &Actor, running: &Running) -> Turn {
+        Turn {
+            installation: installation.clone(),
             actor: *actor,
             response: running.accepted.clone(),
             user_message_id: running.user_message.id,
-            events: EventStream::of_running(kafka, running),
-        })
+            events: EventStream::new(installation, running.id, 0),
+        }
     }
 
-    pub(super) fn of_stored(kafka: &Kafka, actor: &Actor, id: ResponseId) -> Result<Turn> {
-        let response = Responses::new(kafka, actor).get(id)?;
-        let message = messages::Messages::new(kafka, actor).get(response.message_id)?;
+    pub(super) fn of_stored(installation: &Installation, actor: &Actor, id: ResponseId) -> Result<Turn> {
+        let response = Responses::new(installation, actor).get(id)?;
+        let message = messages::Messages::new(installation, actor).get(response.message_id)?;
         Ok(Turn {
-            kafka: kafka.clone(),
+            installation: installation.clone(),
             actor: *actor,
             response,
             user_message_id: message.parent_id.ok_or_else(|| messages::not_found(message.id))?,
-            events: EventStream::of_stored(kafka, id, 0),
+            events: EventStream::new(installation, id, 0),
         })
     }
 
@@ -78,7 +78,7 @@ impl Turn {
     /// # Errors
     /// Those of writing.
     pub fn cancel(&self) -> Result<()> {
-        Responses::new(&self.kafka, &self.actor).cancel(self.id()).map(|_| ())
+        Responses::new(&self.installation, &self.actor).cancel(self.id()).map(|_| ())
     }
 
     /// The events as they are stored and sent, in place of the decoded ones.
@@ -97,7 +97,7 @@ impl Turn {
             event?;
         }
         let scope = self.actor.scope();
-        self.kafka.storage().read(|conn| {
+        self.installation.storage().read(|conn| {
             let find = |id| repo::messages::find(conn, scope, id)?.ok_or_else(|| messages::not_found(id));
             let message: Message = find(self.response.message_id)?;
             let response = message.response.clone().ok_or_else(|| responses::not_found(self.response.id))?;

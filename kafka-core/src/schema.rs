@@ -2,12 +2,28 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::{
     base::error::Result,
     config::Config,
     kafka,
-    storage::{AppliedMigration, DownTarget, MigrationReport, MigrationStatus, Migrator, Storage},
+    storage::{
+        AppliedMigration, DatabaseHealth, DownTarget, MigrationReport, MigrationStatus, Migrator, Node,
+        Storage,
+    },
 };
+
+/// What [`Schema::diagnose`] found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// Whether the stored data is whole.
+    pub database: DatabaseHealth,
+    /// Processes that have the database open as installation.
+    pub live_nodes: Vec<Node>,
+    /// Processes that ended without a word. The next server ends the answers that they left.
+    pub dead_nodes: Vec<Node>,
+}
 
 /// The schema of a database. Nothing is migrated by opening it.
 pub struct Schema {
@@ -27,10 +43,6 @@ impl Schema {
     /// `Storage`, `Corrupt`, `Incompatible` or `Busy` when the file cannot be used, with its path.
     pub fn open(config: &Config) -> Result<Schema> {
         Ok(Schema { storage: kafka::open_storage(config)? })
-    }
-
-    pub(super) fn storage(&self) -> &Storage {
-        &self.storage
     }
 
     /// Where the schema stands.
@@ -74,5 +86,26 @@ impl Schema {
     /// difference.
     pub fn stamp(&self, version: u32) -> Result<MigrationReport> {
         Migrator::new(&self.storage)?.stamp(version)
+    }
+
+    /// Reads the whole database and tells what is wrong with it.
+    ///
+    /// # Errors
+    /// `Corrupt` when the damage keeps it from being read; those of reading.
+    pub fn diagnose(&self) -> Result<Diagnosis> {
+        let storage = &self.storage;
+        Ok(Diagnosis {
+            database: storage.health()?,
+            live_nodes: storage.live_nodes()?,
+            dead_nodes: storage.dead_nodes()?,
+        })
+    }
+
+    /// Makes sure that this program can work on the database as it is.
+    ///
+    /// # Errors
+    /// `Incompatible`: `migrations_pending`, `schema_newer`, `schema_divergent` or `schema_unknown`.
+    pub fn check(&self) -> Result<()> {
+        Migrator::new(&self.storage)?.require()
     }
 }

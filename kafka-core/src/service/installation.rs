@@ -1,0 +1,197 @@
+//! What every service works with: the open database, the running answers, the providers.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    completion::{live::Live, log::EventLog, recover},
+    upkeep::Upkeep,
+};
+use crate::{
+    base::{
+        error::{Error, ErrorKind, Result},
+        id::NodeId,
+        limits::Limits,
+        random::Random,
+        secret::Secret,
+        time::{Clock, Timestamp},
+    },
+    crypto::seal::Sealer,
+    provider::{address::AddressPolicy, registry::Registry},
+    repo::{idempotency_keys, users},
+    storage::{MigrateMode, NodeHandle, NodeKind, Storage},
+};
+
+/// How long closing waits for the ends of running answers to be stored.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An open installation. Clones share it; the last one closes it.
+#[derive(Clone)]
+pub(crate) struct Installation(Arc<Inner>);
+
+struct Inner {
+    storage: Storage,
+    node: Mutex<Option<NodeHandle>>,
+    node_id: NodeId,
+    live: Live,
+    log: EventLog,
+    upkeep: Upkeep,
+    sealer: Option<Sealer>,
+    parts: Parts,
+}
+
+/// What an installation is made of besides its database.
+pub(crate) struct Parts {
+    pub(crate) providers: Registry,
+    pub(crate) addresses: AddressPolicy,
+    pub(crate) password_cost: u32,
+    pub(crate) open: bool,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+impl Installation {
+    /// Makes this process a node of the database and starts its threads.
+    pub(crate) fn start(
+        storage: Storage,
+        kind: NodeKind,
+        migrate: MigrateMode,
+        secret: Option<&Secret<[u8; 32]>>,
+        parts: Parts,
+    ) -> Result<Installation> {
+        let node = storage.start(kind, migrate)?;
+        let live = Live::default();
+        let log = EventLog::start(storage.clone(), live.clone(), node.id(), Arc::clone(&parts.clock))?;
+        let installation = Installation(Arc::new(Inner {
+            node_id: node.id(),
+            node: Mutex::new(Some(node)),
+            live,
+            log,
+            upkeep: Upkeep::default(),
+            sealer: secret.map(Sealer::new),
+            storage,
+            parts,
+        }));
+        if kind != NodeKind::Cli {
+            recover::run(&installation)?;
+            // Weak, so that the thread does not keep an installation open that nobody uses any more.
+            let inner = Arc::downgrade(&installation.0);
+            installation.0.upkeep.start(move || match inner.upgrade() {
+                Some(inner) => {
+                    Installation(inner).keep_up();
+                    true
+                }
+                None => false,
+            })?;
+        }
+        Ok(installation)
+    }
+
+    /// One round of upkeep. What fails is tried again in the next one.
+    fn keep_up(&self) {
+        let _ = recover::run(self);
+        let now = self.now();
+        let expired = self.storage().read(|conn| idempotency_keys::any_expired(conn, now));
+        if expired.unwrap_or(false) {
+            let _ = self.storage().write(move |tx| idempotency_keys::purge(tx, now));
+        }
+    }
+
+    /// Whether the database answers.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.storage().read(|conn| users::any(conn).map(|_| ()))
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.close();
+    }
+
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.0.storage
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    pub(crate) fn log(&self) -> &EventLog {
+        &self.0.log
+    }
+
+    pub(crate) fn node_id(&self) -> NodeId {
+        self.0.node_id
+    }
+
+    pub(crate) fn providers(&self) -> &Registry {
+        &self.0.parts.providers
+    }
+
+    pub(crate) fn address_policy(&self) -> AddressPolicy {
+        self.0.parts.addresses
+    }
+
+    pub(crate) fn password_cost(&self) -> u32 {
+        self.0.parts.password_cost
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.parts.open
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.parts.limits
+    }
+
+    pub(crate) fn sealer(&self) -> Result<&Sealer> {
+        self.0.sealer.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Forbidden,
+                "secret_missing",
+                "This installation has no secret to seal keys with; open it with Config::secret set.",
+            )
+        })
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.parts.clock
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        &*self.0.parts.random
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    pub(crate) fn new_id<T>(&self, generate: fn(Timestamp, &dyn Random) -> T) -> T {
+        generate(self.now(), self.random())
+    }
+}
+
+impl fmt::Debug for Installation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installation").field("node", &self.0.node_id).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.upkeep.stop();
+        self.live.close(CLOSE_PATIENCE);
+        self.log.close();
+        // The node's row goes before the storage does, or the next start would take it for a crash.
+        drop(self.node.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.storage.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,29 @@
+//! Encoding: from entities to replies.
+
+use kafka_core::{Error, ErrorKind};
+use serde::Serialize;
+
+use crate::{error::Failure, server::Reply};
+
+/// 200 with this as JSON.
+pub(crate) fn ok(body: &impl Serialize) -> Result<Reply, Failure> {
+    json(200, body)
+}
+
+/// 201 with what was made as JSON.
+pub(crate) fn created(body: &impl Serialize) -> Result<Reply, Failure> {
+    json(201, body)
+}
+
+/// 204.
+pub(crate) fn no_content() -> Reply {
+    Reply::empty(204)
+}
+
+fn json(status: u16, body: &impl Serialize) -> Result<Reply, Failure> {
+    let body = serde_json::to_vec(body).map_err(|error| {
+        Error::new(ErrorKind::Internal, "answer_unwritable", "The answer cannot be written as JSON.")
+            .with_source(error)
+    })?;
+    Ok(Reply::bytes(status, "application/json", body))
+}

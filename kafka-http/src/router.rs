@@ -1,0 +1,170 @@
+//! The way of a request: who may call, which route it is, and what every answer carries.
+
+use std::{net::SocketAddr, time::Duration};
+
+use kafka_core::Kafka;
+use tiny_http::Method;
+
+use crate::{
+    config::Settings,
+    cors,
+    error::{Failure, Problem},
+    guard::Guard,
+    log::Logger,
+    request::{Call, percent_decoded},
+    routes::ALL,
+    server::{Handler, Notice, Reply, Request},
+};
+
+/// The longest silence of a stream of events.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// One thing that can be asked for.
+#[derive(Debug)]
+pub struct Route {
+    /// GET, which is HEAD too, POST, PATCH or DELETE.
+    pub method: &'static str,
+    /// The path; `{…}` stands for one segment. A slash after it changes nothing.
+    pub path: &'static str,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    pub(crate) handler: fn(&mut Call<'_, '_>) -> Result<Reply, Failure>,
+}
+
+/// Every route there is. Routing, `Allow` and the list that `GET /` gives are made of it.
+pub static ROUTES: &[Route] = ALL;
+
+/// Answers requests for an installation.
+#[derive(Debug)]
+pub struct Router {
+    pub(crate) kafka: Kafka,
+    pub(crate) guard: Guard,
+    pub(crate) log: Logger,
+    pub(crate) heartbeat: Duration,
+}
+
+impl Router {
+    /// Serves `kafka` to those whom the settings admit. `listen` is the address that was bound.
+    #[must_use]
+    pub fn new(kafka: Kafka, settings: &Settings, listen: SocketAddr) -> Router {
+        let guard = Guard::new(settings, listen);
+        Router { kafka, guard, log: Logger(settings.log), heartbeat: HEARTBEAT }
+    }
+
+    /// Changes the longest silence of a stream of events, after which a comment is sent. Default 15 s.
+    #[must_use]
+    pub fn with_heartbeat(mut self, heartbeat: Duration) -> Router {
+        self.heartbeat = heartbeat;
+        self
+    }
+
+    fn answer(&self, request: &mut Request<'_>) -> Result<Reply, Failure> {
+        self.guard.check(request)?;
+        if *request.method() == Method::Options {
+            return Ok(cors::preflight(request));
+        }
+        let (route, segments) = find(request.method(), request.path())?;
+        (route.handler)(&mut Call { router: self, request, segments })
+    }
+
+    fn explain(&self, failure: &Failure, request: &Request<'_>) -> Reply {
+        let problem = failure.problem();
+        if let Failure::Core(error) = failure
+            && problem.status == 500
+        {
+            self.log.failure(request.id(), error);
+        }
+        problem.reply(request.id())
+    }
+}
+
+impl Handler for Router {
+    fn handle(&self, request: &mut Request<'_>) -> Reply {
+        request.set_client(self.guard.client(request));
+        let reply = self.answer(request).unwrap_or_else(|failure| self.explain(&failure, request));
+        let reply = reply.with_header("X-Content-Type-Options", "nosniff");
+        cors::allow(reply, request, &self.guard)
+    }
+
+    fn notice(&self, notice: &Notice<'_>) {
+        self.log.notice(notice);
+    }
+}
+
+/// The route for a method and a path, and the segments of the path that stand for its `{…}`.
+fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Failure> {
+    let method = if *method == Method::Head { "GET" } else { method.as_str() };
+    let mut allowed = Vec::new();
+    for route in ROUTES {
+        match segments(route.path, path) {
+            Some(segments) if route.method == method => return Ok((route, segments)),
+            Some(_) => allowed.push(route.method),
+            None => {}
+        }
+    }
+    if allowed.is_empty() {
+        let detail = format!("There is nothing at {path}; GET / lists what there is.");
+        return Err(Problem::new(404, "route_not_found", detail).into());
+    }
+    if allowed.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    allowed.push("OPTIONS");
+    let allow = allowed.join(", ");
+    let detail = format!("{method} is not possible at {path}; {allow} are.");
+    Err(Problem::new(405, "method_not_allowed", detail).with_member("allow", allow).into())
+}
+
+/// What stands for each `{…}` if the path is of this pattern.
+fn segments(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let mut found = Vec::new();
+    let mut path = path.strip_suffix('/').unwrap_or(path).split('/');
+    for part in pattern.strip_suffix('/').unwrap_or(pattern).split('/') {
+        let segment = percent_decoded(path.next()?)?;
+        if part.starts_with('{') && !segment.is_empty() {
+            found.push(segment.into_owned());
+        } else if part != segment {
+            return None;
+        }
+    }
+    path.next().is_none().then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_matched_by_segment() {
+        let table: [(&str, &str, Option<&[&str]>); 13] = [
+            ("/", "/", Some(&[])),
+            ("/", "", Some(&[])),
+            ("/health", "/health", Some(&[])),
+            ("/health", "/health/", Some(&[])),
+            ("/health", "/he%61lth", Some(&[])),
+            ("/health", "/health//", None),
+            ("/health", "//health", None),
+            ("/chats/{id}", "/chats/7", Some(&["7"])),
+            ("/chats/{id}", "/chats/a%2Fb/", Some(&["a/b"])),
+            ("/chats/{id}", "/chats/", None),
+            ("/chats/{id}", "/chats/7/messages", None),
+            ("/chats/{id}/messages", "/chats/7", None),
+            ("/a/{x}/b/{y}", "/a/1/b/2", Some(&["1", "2"])),
+        ];
+        for (pattern, path, expected) in table {
+            let found = segments(pattern, path);
+            let found: Option<Vec<&str>> =
+                found.as_ref().map(|found| found.iter().map(String::as_str).collect());
+            assert_eq!(found.as_deref(), expected, "{path} by {pattern}");
+        }
+    }
+
+    #[test]
+    fn a_method_and_a_path_name_one_route() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            let twin =
+                ROUTES[..at].iter().any(|other| other.method == route.method && other.path == route.path);
+            assert!(!twin, "{} {} stands twice", route.method, route.path);
+        }
+    }
+}

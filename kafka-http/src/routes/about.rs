@@ -1,0 +1,37 @@
+//! The server itself.
+
+use serde_json::{Value, json};
+
+use crate::{
+    error::{Failure, Problem},
+    reply,
+    request::Call,
+    router::ROUTES,
+    server::Reply,
+};
+
+pub(super) fn index(_call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let routes: Vec<Value> = ROUTES
+        .iter()
+        .map(|route| json!({"method": route.method, "path": route.path, "summary": route.summary}))
+        .collect();
+    reply::ok(&json!({
+        "name": "kafka",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "Chat backend. Not Apache Kafka.",
+        "routes": routes,
+    }))
+}
+
+pub(super) fn health(_call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    reply::ok(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+pub(super) fn ready(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    if let Err(error) = call.kafka().check() {
+        call.router.log.failure(call.request.id(), &error);
+        let detail = "The database does not answer; the server's log says why.";
+        return Err(Problem::new(503, "not_ready", detail).into());
+    }
+    reply::ok(&json!({"status": "ready"}))
+}

@@ -1,0 +1,47 @@
+//! Registering, logging in and out.
+
+use kafka_core::{Error, NewUser, Secret};
+use serde::Deserialize;
+
+use crate::{error::Failure, reply, request::Call, server::Reply};
+
+#[derive(Deserialize)]
+struct Registration {
+    email: String,
+    password: Secret<String>,
+    #[serde(default)]
+    username: Option<String>,
+    #[serde(default)]
+    full_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    username: Option<String>,
+    password: Secret<String>,
+}
+
+pub(super) fn register(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let Registration { email, password, username, full_name } = call.json()?;
+    let login = call.kafka().register(NewUser { email, username, full_name }, password)?;
+    reply::created(&login)
+}
+
+pub(super) fn login(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let Credentials { email, username, password } = call.json()?;
+    let missing = || Error::invalid("field_missing", "email", "give email or username");
+    let name = email.or(username).ok_or_else(missing)?;
+    reply::ok(&call.kafka().login(&name, password)?)
+}
+
+pub(super) fn logout(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    match call.bearer()? {
+        Some(token) => call.kafka().logout(&token)?,
+        // Without a token there is no session that could end.
+        None => call.kafka().account_of(&call.authenticate()?).map(|_| ())?,
+    }
+    Ok(reply::no_content())
+}

@@ -1,0 +1,74 @@
+//! Answers of models.
+
+use kafka_core::{Answer, AnswerRequest, Message, Response, ResponseStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    error::{Failure, Problem, status_of},
+    reply,
+    request::Call,
+    server::Reply,
+};
+
+/// How the answer shall come.
+#[derive(Deserialize)]
+struct Delivery {
+    #[serde(default)]
+    stream: Option<bool>,
+}
+
+/// The answer in one piece.
+#[derive(Serialize)]
+struct Answered<'a> {
+    user_message: &'a Message,
+    message: &'a Message,
+    response: &'a Response,
+    /// Passages of documents; there are none without documents.
+    sources: [(); 0],
+}
+
+pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    let chat = call.id()?;
+    let body = call.body()?;
+    let request: AnswerRequest = body.decode()?;
+    let Delivery { stream } = body.decode()?;
+    let key = call.idempotency_key(&body)?;
+    let turn = call.kafka().completions(&actor).idempotent(key).start(chat, request)?;
+    if stream == Some(true) {
+        return Ok(call.stream(turn.into_events()));
+    }
+    in_one_piece(&turn.wait()?)
+}
+
+fn in_one_piece(answer: &Answer) -> Result<Reply, Failure> {
+    let Answer { user_message, message, response } = answer;
+    match &response.error {
+        Some(error) if response.status == ResponseStatus::Failed => {
+            let status = status_of(error.kind());
+            Err(Problem::new(status, error.code.clone(), error.detail.clone())
+                .with_member("response_id", response.id)
+                .with_member("user_message_id", user_message.id)
+                .into())
+        }
+        _ => reply::created(&Answered { user_message, message, response, sources: [] }),
+    }
+}
+
+pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    reply::ok(&call.kafka().responses(&actor).get(call.id()?)?)
+}
+
+pub(super) fn events(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    let after = call.last_event()?;
+    Ok(call.stream(call.kafka().responses(&actor).events(call.id()?, after)?))
+}
+
+pub(super) fn cancel(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    let response = call.kafka().responses(&actor).cancel(call.id()?)?;
+    reply::ok(&json!({"response": response}))
+}

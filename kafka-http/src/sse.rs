@@ -1,0 +1,59 @@
+//! Answers as server-sent events.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use kafka_core::{Event, EventStream, Next};
+
+use crate::{
+    log::Logger,
+    server::{BodyWriter, Reply},
+};
+
+/// How soon a client that left is noticed.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+/// The events of an answer as they come, until the last. `heartbeat` is the longest silence.
+pub(crate) fn reply(events: EventStream, heartbeat: Duration, log: Logger, request_id: &str) -> Reply {
+    let request_id = request_id.to_owned();
+    let write = move |body: &mut BodyWriter<'_>| pump(events, heartbeat, log, &request_id, body);
+    Reply::stream(200, "text/event-stream", write)
+        .with_header("Cache-Control", "no-cache")
+        .with_header("X-Accel-Buffering", "no")
+}
+
+fn pump(
+    mut events: EventStream,
+    heartbeat: Duration,
+    log: Logger,
+    request_id: &str,
+    body: &mut BodyWriter<'_>,
+) -> io::Result<()> {
+    let mut last_sent = Instant::now();
+    loop {
+        let silence_left = heartbeat.saturating_sub(last_sent.elapsed());
+        let next = events.next_within(silence_left.min(LOOK_UP)).map_err(|error| {
+            log.failure(request_id, &error);
+            io::Error::other(error)
+        })?;
+        match next {
+            Next::Event(event) => {
+                body.send(encoded(&event).as_bytes())?;
+                last_sent = Instant::now();
+            }
+            Next::Over => return Ok(()),
+            Next::Nothing if body.client_is_gone() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Next::Nothing if last_sent.elapsed() >= heartbeat => {
+                body.send(b": still working\n\n")?;
+                last_sent = Instant::now();
+            }
+            Next::Nothing => {}
+        }
+    }
+}
+
+fn encoded(event: &Event) -> String {
+    format!("id: {}\nevent: {}\ndata: {}\n\n", event.seq, event.kind, event.data)
+}
