@@ -5,7 +5,7 @@ use kafka_core::Result;
 use kafka_http::config::DatabaseArgs;
 
 use crate::{
-    commands::{chat, chats, completions, config, doctor, migrate, model},
+    commands::{chat, chats, completions, config, doctor, migrate, model, serve},
     context::Context,
     output::OutputArgs,
 };
@@ -17,6 +17,7 @@ use crate::{
     version,
     arg_required_else_help = true,
     after_help = "Examples:\n  \
+        kafka serve                    serve it over HTTP\n  \
         kafka chat \"Hello\"             ask, and watch the answer arrive\n  \
         kafka model add openai         add a real model\n  \
         kafka doctor                   is everything in order?\n\n\
@@ -36,6 +37,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one of them in a run")]
 pub(crate) enum Command {
+    Serve(serve::Args),
     Chat(chat::Args),
     Chats(chats::Args),
     Model(model::Args),
@@ -48,6 +50,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         match self {
+            Command::Serve(args) => serve::run(&args, context),
             Command::Chat(args) => chat::run(args, context),
             Command::Chats(args) => chats::run(args, context),
             Command::Model(args) => model::run(args, context),
@@ -61,7 +64,11 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use std::{env, fmt::Write as _, fs, path::Path};
+
     use clap::CommandFactory as _;
+    use kafka_core::ErrorKind;
+    use kafka_http::error::exit_code_of;
 
     use super::*;
 
@@ -81,5 +88,69 @@ mod tests {
             }
         }
         check(&Cli::command(), "kafka");
+    }
+
+    /// Compares with the stored text, or stores it when asked to.
+    fn is_as_stored(name: &str, text: &str) {
+        const RENEW: &str = "RENEW_SNAPSHOTS";
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/snapshots").join(name);
+        if env::var_os(RENEW).is_some() {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, text).unwrap();
+        }
+        let stored = fs::read_to_string(&file).unwrap_or_default();
+        let differs = stored.lines().zip(text.lines()).position(|(stored, now)| stored != now);
+        assert!(
+            stored == text,
+            "tests/snapshots/{name} differs from line {} on; if that is meant, renew it by\n  \
+             {RENEW}=1 cargo test -p kafka-cli --bin kafka snapshot\nand look at the difference.",
+            differs.map_or(stored.lines().count(), |line| line) + 1
+        );
+    }
+
+    #[test]
+    fn the_help_is_its_snapshot() {
+        fn add(command: &mut clap::Command, path: &str, text: &mut String) {
+            let _ = write!(text, "\n## {path}\n\n```text\n{}```\n", command.render_long_help());
+            for inner in command.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
+                let path = format!("{path} {}", inner.get_name());
+                add(inner, &path, text);
+            }
+        }
+        let mut text = "# Every verb of `kafka` and its `--help`\n".to_owned();
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        add(&mut command, "kafka", &mut text);
+        is_as_stored("cli_help.md", &text);
+    }
+
+    #[test]
+    fn the_exit_codes_are_their_snapshot() {
+        let meanings = [
+            (ErrorKind::Storage, "the disk or the database failed"),
+            (ErrorKind::Internal, "a defect of this program"),
+            (ErrorKind::Invalid, "wrong input: an argument, a setting, a value"),
+            (ErrorKind::Unauthenticated, "no credential, or a wrong one"),
+            (ErrorKind::Forbidden, "the credential does not allow it"),
+            (ErrorKind::NotFound, "it does not exist, or belongs to someone else"),
+            (ErrorKind::Conflict, "it contradicts what is stored, or what others do"),
+            (ErrorKind::QuotaExceeded, "a plan's limit is reached"),
+            (ErrorKind::RateLimited, "too many calls in a short time"),
+            (ErrorKind::TooLarge, "larger than a limit allows"),
+            (ErrorKind::Provider, "the model's endpoint failed or cannot be reached"),
+            (ErrorKind::Timeout, "the model's endpoint took too long"),
+            (ErrorKind::Busy, "at capacity, or locked; try again"),
+            (ErrorKind::Incompatible, "the database is of another version or kind"),
+            (ErrorKind::Corrupt, "stored data is damaged"),
+            (ErrorKind::Cancelled, "stopped on request"),
+        ];
+        let mut text =
+            "# Exit codes of `kafka` and `kafka-http`\n\n| code | kind | meaning |\n|---|---|---|\n\
+                        | 0 | | done |\n"
+                .to_owned();
+        for (kind, meaning) in meanings {
+            let _ = writeln!(text, "| {} | {kind:?} | {meaning} |", exit_code_of(kind));
+        }
+        is_as_stored("exit_codes.md", &text);
     }
 }

@@ -8,36 +8,14 @@ use std::{
 };
 
 use kafka_core::{Error, ErrorKind};
-use kafka_http::config::Environment;
+use kafka_http::{config::Environment, error::exit_code_of};
 
 use crate::output::{self, Style, printable};
-
-/// 128 + SIGINT, what a shell reports of a command that Ctrl-C ended.
-pub(crate) const CANCELLED: u8 = 130;
-
-/// The exit code of each kind of failure. Scripts rely on them: a number never changes its meaning.
-/// Clap ends with 2 as well when it does not understand the command line.
-fn code(kind: ErrorKind) -> u8 {
-    match kind {
-        ErrorKind::Storage | ErrorKind::Internal => 1,
-        ErrorKind::Invalid => 2,
-        ErrorKind::Unauthenticated | ErrorKind::Forbidden => 3,
-        ErrorKind::NotFound => 4,
-        ErrorKind::Conflict => 5,
-        ErrorKind::QuotaExceeded | ErrorKind::RateLimited => 6,
-        ErrorKind::TooLarge => 7,
-        ErrorKind::Provider => 8,
-        ErrorKind::Timeout => 9,
-        ErrorKind::Busy => 10,
-        ErrorKind::Incompatible | ErrorKind::Corrupt => 11,
-        ErrorKind::Cancelled => CANCELLED,
-    }
-}
 
 /// Tells on stderr why the run failed, and ends it accordingly.
 pub(crate) fn report(error: &Error, environment: &Environment) -> ExitCode {
     tell(error, environment);
-    ExitCode::from(code(error.kind()))
+    ExitCode::from(exit_code_of(error.kind()))
 }
 
 /// Tells on stderr what failed.
@@ -86,31 +64,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_has_its_exit_code() {
-        let table = [
-            (ErrorKind::Invalid, 2),
-            (ErrorKind::Unauthenticated, 3),
-            (ErrorKind::Forbidden, 3),
-            (ErrorKind::NotFound, 4),
-            (ErrorKind::Conflict, 5),
-            (ErrorKind::QuotaExceeded, 6),
-            (ErrorKind::RateLimited, 6),
-            (ErrorKind::TooLarge, 7),
-            (ErrorKind::Provider, 8),
-            (ErrorKind::Timeout, 9),
-            (ErrorKind::Cancelled, 130),
-            (ErrorKind::Busy, 10),
-            (ErrorKind::Incompatible, 11),
-            (ErrorKind::Corrupt, 11),
-            (ErrorKind::Storage, 1),
-            (ErrorKind::Internal, 1),
-        ];
-        for (kind, expected) in table {
-            assert_eq!(code(kind), expected, "{kind:?}");
-        }
-    }
-
-    #[test]
     fn an_error_is_told_with_its_causes_and_one_hint() {
         let error = Error::new(ErrorKind::Busy, "writer_busy", "The writer is\u{1b}[2J busy.")
             .with_source(io::Error::other("queue full"));
@@ -118,7 +71,7 @@ mod tests {
             text(&error, false),
             "Error: The writer is\u{FFFD}[2J busy.\n  because: queue full\nHint: try again in a moment.\n"
         );
-        let plain = Error::new(ErrorKind::NotFound, "chat_not_found", "There is no chat x.");
-        assert_eq!(text(&plain, true), "\u{1b}[1;31mError:\u{1b}[0m There is no chat x.\n");
+        let plain = Error::new(ErrorKind::NotFound, "user_not_found", "There is no user x.");
+        assert_eq!(text(&plain, true), "\u{1b}[1;31mError:\u{1b}[0m There is no user x.\n");
     }
 }

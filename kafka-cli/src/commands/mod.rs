@@ -8,3 +8,4 @@ pub(crate) mod doctor;
 mod ids;
 pub(crate) mod migrate;
 pub(crate) mod model;
+pub(crate) mod serve;

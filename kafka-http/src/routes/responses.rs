@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    error::{Failure, Problem},
+    error::{Failure, Problem, status_of},
     reply,
     request::Call,
     server::Reply,
@@ -46,7 +46,7 @@ fn in_one_piece(answer: &Answer) -> Result<Reply, Failure> {
     let Answer { user_message, message, response } = answer;
     match &response.error {
         Some(error) if response.status == ResponseStatus::Failed => {
-            let status = if error.code == "provider_timeout" { 504 } else { 502 };
+            let status = status_of(error.kind());
             Err(Problem::new(status, error.code.clone(), error.detail.clone())
                 .with_member("response_id", response.id)
                 .with_member("user_message_id", user_message.id)

@@ -10,12 +10,11 @@ use std::{
 };
 
 use kafka_core::{Error, ErrorKind, Kafka, Result};
+use kafka_http::error::exit_code_of;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
-
-use crate::exit;
 
 /// Signals that ask the command to stop what it does. A closed terminal and a polite kill ask the same
 /// as Ctrl-C, so that no answer is left without an end.
@@ -44,7 +43,7 @@ impl Interrupts {
                 if mine.waits_for_a_line.load(Ordering::SeqCst) {
                     // The main thread sits in a read that no signal ends.
                     kafka.close();
-                    process::exit(exit::CANCELLED.into());
+                    process::exit(exit_code_of(ErrorKind::Cancelled).into());
                 }
                 mine.came.store(true, Ordering::SeqCst);
             }

@@ -1,6 +1,6 @@
 //! `kafka model add`.
 
-use kafka_core::{Error, ErrorKind, Kafka, Model, ModelHealth, NewModel, Params, Result};
+use kafka_core::{Error, ErrorKind, Kafka, Model, ModelHealth, NewModel, Params, Result, TimeoutSeconds};
 use serde::Serialize;
 
 use super::{findings, is_in_order, key, preset};
@@ -46,6 +46,9 @@ pub(super) struct Args {
     /// The model's context window in tokens; history is trimmed to it
     #[arg(long, value_name = "N", help_heading = "Parameters")]
     context_tokens: Option<u32>,
+    /// Seconds to wait for the first token [default: 120]
+    #[arg(long, value_name = "SECONDS", help_heading = "Parameters")]
+    first_token_timeout: Option<f64>,
 }
 
 /// The model, and what its endpoint said.
@@ -86,6 +89,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
             top_p: args.top_p,
             max_tokens: args.max_tokens,
             context_tokens: args.context_tokens,
+            timeouts: args
+                .first_token_timeout
+                .map(|seconds| TimeoutSeconds { first_token: Some(seconds), ..TimeoutSeconds::default() }),
             ..Params::default()
         },
         ..NewModel::new(&args.name, base_url)

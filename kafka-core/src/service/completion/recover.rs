@@ -27,6 +27,16 @@ pub(crate) fn run(installation: &Installation) -> Result<usize> {
     Ok(ended)
 }
 
+/// Ends one answer if the process that ran it is dead.
+pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> Result<()> {
+    for node in installation.storage().dead_nodes()? {
+        if installation.storage().read(|conn| responses::running_of_node(conn, node.id))?.contains(&id) {
+            return end(installation, id, ResponseStatus::Interrupted);
+        }
+    }
+    Ok(())
+}
+
 /// Stores the end of an answer that no thread of this process runs, with what its log holds.
 pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseStatus) -> Result<()> {
     let now = installation.now();

@@ -10,7 +10,7 @@ use std::{
 use super::{
     finish::Ending,
     live::{Running, Slot},
-    prompt,
+    prompt, recover,
 };
 use crate::{
     base::error::{Error, ErrorKind},
@@ -130,7 +130,11 @@ impl Answering {
             let queue =
                 self.installation.storage().read(|conn| repo::responses::running_in_chat(conn, chat))?;
             match queue.first() {
-                Some(first) if *first != id => self.installation.live().wait_for_news(news, LOOK),
+                Some(first) if *first != id => {
+                    // Nobody else may be there to end what a dead process left in front of us.
+                    recover::end_if_abandoned(&self.installation, *first)?;
+                    self.installation.live().wait_for_news(news, LOOK);
+                }
                 _ => return Ok(()),
             }
         }

@@ -1,33 +1,15 @@
-//! `kafka config` and `kafka completions` as processes.
-#![expect(clippy::unwrap_used, reason = "a test that cannot start its process has failed")]
+//! `kafka config` and `kafka completions`.
 
 use std::{
     fs,
     io::Write as _,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The command in a working directory, with an environment that holds nothing else.
-fn kafka(directory: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka"));
-    command.current_dir(directory.path()).env_clear().args(arguments);
-    command
-}
-
-fn run(directory: &TempDir, arguments: &[&str]) -> Output {
-    kafka(directory, arguments).output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::run::{kafka, run, stderr, stdout};
 
 /// Value and source of a setting, from `config show --json`.
 fn shown(command: &mut Command, key: &str) -> (String, String) {

@@ -1,0 +1,118 @@
+//! `kafka doctor`.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use kafka_core::testing::{Script, ScriptedEndpoint};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::run::{kafka, printed, run, stderr, stdout};
+
+/// The exit code, and the findings as `check status detail`.
+fn examined(directory: &TempDir, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
+    let output = run(directory, &[&["doctor", "--json"], arguments].concat());
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let line = |item: &Value| {
+        format!("{} {} {}", text(&item["check"]), text(&item["status"]), text(&item["detail"]))
+    };
+    (output.status.code(), json["items"].as_array().unwrap().iter().map(line).collect())
+}
+
+fn has(findings: &[String], start: &str, part: &str) {
+    let found = findings.iter().any(|finding| finding.starts_with(start) && finding.contains(part));
+    assert!(found, "no {start:?} with {part:?} in {findings:#?}");
+}
+
+#[test]
+fn a_fresh_place_is_in_order_and_stays_untouched() {
+    let directory = TempDir::new().unwrap();
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(0), "{findings:#?}");
+    has(&findings, "database ok", "does not exist yet");
+    has(&findings, "models ok", "kafka model add openai|openrouter|ollama");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_installation_in_order_is_told_line_by_line() {
+    let directory = TempDir::new().unwrap();
+    printed(&directory, &["chat", "Hi"]);
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(0), "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.contains(" ok ")), "{findings:#?}");
+    has(&findings, "schema ok", "nothing is pending");
+    has(&findings, "database ok", "is whole");
+    has(&findings, "models ok", "the built-in echo answers");
+    let lines = printed(&directory, &["doctor"]);
+    assert_eq!(lines.lines().count(), findings.len());
+    assert!(lines.lines().all(|line| line.starts_with("ok       ")), "{lines}");
+    assert_eq!(printed(&directory, &["doctor", "-q"]), "");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_what_to_do() {
+    let directory = TempDir::new().unwrap();
+    printed(&directory, &["chat", "Hi"]);
+    let data = directory.path().join("kafka-data");
+
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(0));
+    has(&findings, "data directory warning", "chmod 700");
+
+    fs::set_permissions(data.join("secret"), fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(2), "{findings:#?}");
+    has(&findings, "secret error", "chmod 600");
+    fs::set_permissions(data.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+
+    printed(&directory, &["migrate", "down", "--yes"]);
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(0));
+    has(&findings, "schema warning", "kafka migrate up");
+    // The doctor did not do it.
+    assert_eq!(examined(&directory, &[]).1, findings);
+
+    let output = kafka(&directory, &["doctor"]).env("KAFKA_LISTEN", "nowhere").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stdout(&output).starts_with("error    configuration  The value \"nowhere\""),
+        "{}",
+        stdout(&output)
+    );
+    assert!(stderr(&output).contains("found 1 error"), "{}", stderr(&output));
+}
+
+#[test]
+fn rows_that_lost_what_they_name_are_found() {
+    let directory = TempDir::new().unwrap();
+    printed(&directory, &["chat", "Hi"]);
+    let database = rusqlite::Connection::open(directory.path().join("kafka-data/kafka.db")).unwrap();
+    database.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM chats;").unwrap();
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(11), "{findings:#?}");
+    has(&findings, "database error", "rows of messages name rows of chats that do not exist");
+}
+
+#[test]
+fn models_are_looked_at_and_asked_on_request() {
+    let directory = TempDir::new().unwrap();
+    let endpoint = ScriptedEndpoint::start(|_| Script::json(200, &json!({"data": [{"id": "m"}]})));
+    let mut add = kafka(&directory, &["model", "add", "openai", "--url", &endpoint.base_url()]);
+    assert!(add.env("OPENAI_API_KEY", "sk-1").status().unwrap().success());
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(0));
+    has(&findings, "model ok", "--probe");
+    has(&findings, "models ok", "echo answers when none is named");
+    has(&examined(&directory, &["--probe"]).1, "model ok", "openai answers in");
+    drop(endpoint);
+    has(&examined(&directory, &["--probe"]).1, "model warning", "cannot be reached");
+
+    // Another secret cannot open the key.
+    fs::remove_file(directory.path().join("kafka-data/secret")).unwrap();
+    printed(&directory, &["chats", "list"]);
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(10), "{findings:#?}");
+    has(&findings, "model error", "give the key again");
+}

@@ -1,0 +1,12 @@
+//! The command as processes: what people type, what they see, how it ends.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and says why")]
+
+mod chat;
+mod chats;
+mod config;
+mod doctor;
+mod files;
+mod migrate;
+mod model;
+mod run;
+mod terminal;
