@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    auth::Registration,
     completion::{live::Live, log::EventLog, recover},
     upkeep::Upkeep,
 };
@@ -49,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) addresses: AddressPolicy,
     pub(crate) password_cost: u32,
     pub(crate) open: bool,
+    pub(crate) registration: Registration,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -140,6 +142,10 @@ impl Installation {
 
     pub(crate) fn is_open(&self) -> bool {
         self.0.parts.open
+    }
+
+    pub(crate) fn registration(&self) -> Registration {
+        self.0.parts.registration
     }
 
     pub(crate) fn limits(&self) -> &Limits {
