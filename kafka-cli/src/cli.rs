@@ -35,7 +35,6 @@ pub(crate) struct Cli {
 
 /// One variant a noun; each lies in its own file under `commands/`.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them in a run")]
 pub(crate) enum Command {
     Serve(serve::Args),
     Chat(chat::Args),

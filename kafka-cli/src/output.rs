@@ -63,6 +63,7 @@ impl Style {
 /// Writes results to stdout. A reader that has gone away (`kafka chats list | head -1`) is no error.
 pub(crate) struct Output {
     form: Form,
+    is_terminal: bool,
     styled: bool,
     /// The same for stderr.
     notes_styled: bool,
@@ -81,6 +82,7 @@ impl Output {
         let size = terminal_size::terminal_size_of(&stdout);
         Output {
             form,
+            is_terminal: stdout.is_terminal(),
             styled: is_styled(stdout.is_terminal(), environment),
             notes_styled: errors_are_styled(environment),
             width: size.map(|(width, _)| usize::from(width.0)),
@@ -138,7 +140,7 @@ impl Output {
 
     /// Text that is not ours: as it is for a file or a program, harmless for a terminal.
     pub(crate) fn foreign(&self, text: &str) -> Result<()> {
-        if self.width.is_some() { self.text(&printable_lines(text)) } else { self.text(text) }
+        if self.is_terminal { self.text(&printable_lines(text)) } else { self.text(text) }
     }
 
     /// Tells a person at the terminal something beside the result, on stderr.

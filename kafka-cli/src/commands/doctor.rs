@@ -128,10 +128,11 @@ fn examine(args: &Args, context: &Context) -> Vec<Finding> {
         return findings;
     }
     let is_usable = database(file, &mut findings);
-    if is_usable && is_secret_usable {
-        if let Err(error) = models(args, &settings, &mut findings) {
-            findings.push(Finding::error("models", &error));
-        }
+    if is_usable
+        && is_secret_usable
+        && let Err(error) = models(args, &settings, &mut findings)
+    {
+        findings.push(Finding::error("models", &error));
     }
     findings
 }

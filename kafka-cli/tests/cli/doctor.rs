@@ -6,7 +6,7 @@ use kafka_core::testing::{Script, ScriptedEndpoint};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::run::{kafka, printed, run, stderr, stdout};
+use crate::run::{kafka, printed, run, stderr, stdout, succeeded};
 
 /// The exit code, and the findings as `check status detail`.
 fn examined(directory: &TempDir, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
@@ -100,7 +100,7 @@ fn models_are_looked_at_and_asked_on_request() {
     let directory = TempDir::new().unwrap();
     let endpoint = ScriptedEndpoint::start(|_| Script::json(200, &json!({"data": [{"id": "m"}]})));
     let mut add = kafka(&directory, &["model", "add", "openai", "--url", &endpoint.base_url()]);
-    assert!(add.env("OPENAI_API_KEY", "sk-1").status().unwrap().success());
+    succeeded(&add.env("OPENAI_API_KEY", "sk-1").output().unwrap());
     let (code, findings) = examined(&directory, &[]);
     assert_eq!(code, Some(0));
     has(&findings, "model ok", "--probe");

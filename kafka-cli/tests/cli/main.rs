@@ -9,4 +9,5 @@ mod files;
 mod migrate;
 mod model;
 mod run;
+mod serve;
 mod terminal;

@@ -60,7 +60,7 @@ fn a_model_is_named_by_name_or_id() {
     let id = ids(&directory, &["model", "add", "a", "--url", &endpoint.base_url()]).remove(0);
     assert_eq!(json(&directory, &["model", "show", "a"])["id"], id.as_str());
     assert_eq!(json(&directory, &["model", "show", &id])["name"], "a");
-    assert_eq!(ids(&directory, &["model", "list"]), [id.clone()]);
+    assert_eq!(ids(&directory, &["model", "list"]), std::slice::from_ref(&id));
     assert_eq!(ids(&directory, &["model", "delete", &id]), [id]);
 }
 

@@ -1,11 +1,12 @@
 //! What a person at a terminal sees: `script` gives the command a terminal of its own.
 
 use std::{
+    fs,
     io::{Read, Write as _},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kafka_core::testing::{Script, ScriptedEndpoint};
@@ -27,13 +28,18 @@ struct Terminal {
 
 impl Terminal {
     fn start(directory: &TempDir, arguments: &str) -> Terminal {
-        let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_kafka"));
+        Terminal::start_line(directory, &format!("{} {arguments}", env!("CARGO_BIN_EXE_kafka")))
+    }
+
+    /// Starts a line of shell.
+    fn start_line(directory: &TempDir, line: &str) -> Terminal {
         let mut child = Command::new("script")
-            .args(["--quiet", "--flush", "--return", "--command", &line, "/dev/null"])
+            .args(["--quiet", "--flush", "--return", "--command", line, "/dev/null"])
             .current_dir(directory.path())
             .env_clear()
             .env("TERM", "xterm")
             .env("SHELL", "/bin/sh")
+            .env("PATH", "/usr/bin:/bin")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -64,6 +70,22 @@ impl Terminal {
                 Ok(bytes) => self.shown += &String::from_utf8_lossy(&bytes),
                 Err(_) => panic!("{text:?} is not shown, but {:?}", self.shown),
             }
+        }
+    }
+
+    /// Waits until the terminal does not show what is typed.
+    fn expect_no_echo(&self) {
+        let script = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{script}/task/{script}/children")).unwrap();
+        let command = children.split_whitespace().next().unwrap();
+        let terminal = fs::read_link(format!("/proc/{command}/fd/0")).unwrap();
+        let begun = Instant::now();
+        loop {
+            let output = Command::new("stty").arg("-a").arg("-F").arg(&terminal).output().unwrap();
+            if String::from_utf8_lossy(&output.stdout).contains(" -echo ") {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{} still echoes", terminal.display());
         }
     }
 
@@ -166,11 +188,27 @@ fn a_key_is_asked_for_and_not_shown() {
     let arguments = format!("model add mine --url {}", endpoint.base_url());
     let mut terminal = Terminal::start(&directory, &arguments);
     terminal.expect("Key for mine");
+    terminal.expect_no_echo();
     terminal.press("sk-unseen\n");
     let before = terminal.expect("with the key from the terminal");
     assert!(!before.contains("sk-unseen"), "{before}");
     assert_eq!(terminal.end().0, Some(0));
     assert_eq!(endpoint.requests()[0].header("authorization"), Some("Bearer sk-unseen"));
+}
+
+#[test]
+fn a_key_that_is_not_given_leaves_the_terminal_as_it_was() {
+    let directory = TempDir::new().unwrap();
+    let mut terminal = Terminal::start_line(
+        &directory,
+        &format!("{} model add openai; echo ended with $?; stty -a", env!("CARGO_BIN_EXE_kafka")),
+    );
+    terminal.expect("Key for openai");
+    terminal.expect_no_echo();
+    terminal.press("half\u{3}");
+    terminal.expect("ended with 130");
+    terminal.expect(" echo ");
+    terminal.end();
 }
 
 #[test]
