@@ -13,7 +13,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chats;
+mod errors;
+mod idempotency;
+mod messages;
+mod models;
 mod postgres_statements;
 #[cfg(feature = "real-model")]
 mod real_model;
+mod responses;
+mod routes;
+mod sse;
 mod start;
+mod workspaces;

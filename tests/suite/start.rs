@@ -8,14 +8,9 @@ use crate::support::{
     process::{Binary, RunningServer},
 };
 
-/// Everything that is true of one of them is true of the other.
-fn both() -> [Binary; 2] {
-    [Binary::kafka(), Binary::kafka_http()]
-}
-
 #[test]
 fn a_server_answers_where_it_says_and_ends_when_asked() {
-    for binary in both() {
+    for binary in Binary::both() {
         let data = TempDir::new().unwrap();
         let server = RunningServer::start(&binary, data.path(), &[]);
         let health = http::call(server.address(), "GET", "/health", None);
@@ -30,7 +25,7 @@ fn a_server_answers_where_it_says_and_ends_when_asked() {
 
 #[test]
 fn a_server_that_was_killed_starts_again_on_the_same_data() {
-    for binary in both() {
+    for binary in Binary::both() {
         let data = TempDir::new().unwrap();
         RunningServer::start(&binary, data.path(), &[]).kill9();
         let server = RunningServer::start(&binary, data.path(), &[]);
