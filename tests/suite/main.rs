@@ -14,10 +14,14 @@
 mod support;
 
 mod chats;
+mod cors;
+mod drain;
 mod errors;
 mod idempotency;
+mod log;
 mod messages;
 mod models;
+mod open_mode;
 mod postgres_statements;
 #[cfg(feature = "real-model")]
 mod real_model;
@@ -25,4 +29,5 @@ mod responses;
 mod routes;
 mod sse;
 mod start;
+mod users;
 mod workspaces;
