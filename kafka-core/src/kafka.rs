@@ -21,7 +21,7 @@ use crate::{
     provider::{
         address::AddressPolicy, api::Provider, echo::EchoProvider, openai::OpenAiProvider, registry::Registry,
     },
-    repo::{idempotency_keys, users},
+    repo::{idempotency_keys, responses, users},
     service::{
         chats::Chats,
         completion::{Completions, live::Live, log::EventLog, recover},
@@ -34,8 +34,10 @@ use crate::{
     storage::{NodeHandle, NodeKind, Place, Storage, StorageOptions},
 };
 
-/// How often the answers of dead processes are looked for.
-const UPKEEP: Duration = Duration::from_secs(2);
+/// How often it is looked whether another process has ended an answer that runs here.
+const LOOK: Duration = Duration::from_millis(500);
+/// After so many looks the answers of dead processes are looked for, too: every 2 seconds.
+const LOOKS_PER_ROUND: u32 = 4;
 /// How long closing waits for the ends of running answers to be stored.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -293,9 +295,13 @@ impl Upkeep {
         // Weak, so that this thread does not keep an installation open that nobody uses any more.
         let inner = Arc::downgrade(&kafka.0);
         let work = move || {
-            while upkeep.wait() {
-                let Some(inner) = inner.upgrade() else { return };
-                Kafka(inner).keep_up();
+            for look in 1_u32.. {
+                let Some(inner) = upkeep.wait().then(|| inner.upgrade()).flatten() else { return };
+                let kafka = Kafka(inner);
+                kafka.let_go();
+                if look % LOOKS_PER_ROUND == 0 {
+                    kafka.keep_up();
+                }
             }
         };
         let thread = thread::Builder::new().name("kafka-upkeep".to_owned()).spawn(work).map_err(|error| {
@@ -313,7 +319,7 @@ impl Upkeep {
     /// Waits for the next time. False when it will not come.
     fn wait(&self) -> bool {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.wake.wait_timeout_while(stopped, UPKEEP, |stopped| !*stopped);
+        let waited = self.wake.wait_timeout_while(stopped, LOOK, |stopped| !*stopped);
         !*waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
@@ -329,6 +335,20 @@ impl Upkeep {
 }
 
 impl Kafka {
+    /// Stops the answers that another process has ended or deleted: their models may be silent for long,
+    /// so that no write of theirs finds out.
+    fn let_go(&self) {
+        let here = self.0.live.all();
+        if here.is_empty() {
+            return;
+        }
+        let stored = self.0.storage.read(|conn| responses::running_of_node(conn, self.0.node_id));
+        let Ok(stored) = stored else { return };
+        for running in here.iter().filter(|running| !stored.contains(&running.id)) {
+            running.cancel.cancel();
+        }
+    }
+
     /// One round of upkeep. What fails is tried again in the next one.
     fn keep_up(&self) {
         let _ = recover::run(self);
