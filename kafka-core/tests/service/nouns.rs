@@ -2,7 +2,7 @@
 
 use kafka_core::{
     ChatPatch, ErrorKind, Limits, MessagePatch, MessageStatus, ModelPatch, NewChat, NewMessage, NewModel,
-    NewUser, NewWorkspace, Params, Role, Secret, TimeoutSeconds, UserPatch, WorkspacePatch,
+    NewUser, NewWorkspace, Params, Registration, Role, Secret, TimeoutSeconds, UserPatch, WorkspacePatch,
 };
 use serde_json::json;
 
@@ -407,4 +407,39 @@ fn models_that_cannot_be_called_are_refused() {
         assert_eq!(models.update(made.id, patch).unwrap_err().code(), code);
     }
     assert_eq!(models.get(made.id).unwrap(), made);
+}
+
+#[test]
+fn who_may_register_is_configured_and_the_first_account_administers() {
+    // Open mode? Who may register? Then for three accounts in turn: is it made, and does it administer?
+    let closed = None;
+    let table = [
+        (true, Registration::Open, [Some(false), Some(false), Some(false)]),
+        (true, Registration::First, [Some(false), closed, closed]),
+        (true, Registration::Closed, [closed, closed, closed]),
+        (false, Registration::Open, [Some(true), Some(false), Some(false)]),
+        (false, Registration::First, [Some(true), closed, closed]),
+        (false, Registration::Closed, [Some(true), closed, closed]),
+    ];
+    for (open, registration, expected) in table {
+        let stage = Stage::with(
+            In::Memory,
+            |_| Default::default(),
+            |config| {
+                config.open = open;
+                config.registration = registration;
+            },
+        );
+        let made = ["ada", "bob", "cyd"].map(|name| {
+            let password = Secret::new("correct horse".to_owned());
+            match stage.kafka.register(new_user(name), password) {
+                Ok(login) => Some(login.user.is_admin),
+                Err(error) => {
+                    assert_eq!((error.kind(), error.code()), (ErrorKind::Forbidden, "registration_closed"));
+                    None
+                }
+            }
+        });
+        assert_eq!(made, expected, "open: {open}, {registration:?}");
+    }
 }
