@@ -28,6 +28,7 @@ mod readme;
 mod real_model;
 mod responses;
 mod routes;
+mod schema;
 mod sse;
 mod start;
 mod users;

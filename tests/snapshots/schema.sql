@@ -1,0 +1,201 @@
+CREATE TABLE plans (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    name                TEXT NOT NULL UNIQUE,
+    token_limit_daily   BIGINT,                    -- null: unlimited, as with the other limits
+    document_limit      BIGINT,
+    chat_limit          BIGINT,
+    price_monthly_micros BIGINT NOT NULL DEFAULT 0,
+    is_active           BIGINT NOT NULL DEFAULT 1,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE TABLE users (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    email               TEXT NOT NULL,
+    username            TEXT,
+    full_name           TEXT,
+    hashed_password     TEXT,
+    is_active           BIGINT NOT NULL DEFAULT 1,
+    is_admin            BIGINT NOT NULL DEFAULT 0,
+    plan_id             TEXT NOT NULL REFERENCES plans (id) ON DELETE RESTRICT,
+    total_tokens_used   BIGINT NOT NULL DEFAULT 0,
+    last_login_at       BIGINT,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX users_by_email ON users (lower(email));
+CREATE UNIQUE INDEX users_by_username ON users (lower(username));
+CREATE INDEX users_by_plan ON users (plan_id);
+CREATE INDEX users_by_created ON users (created_at, id);
+CREATE TABLE access_tokens (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    user_id             TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind                TEXT NOT NULL CHECK (kind IN ('session', 'api_key')),
+    name                TEXT,
+    token_hash          TEXT NOT NULL UNIQUE,      -- SHA-256 of the whole token, hexadecimal
+    scopes              TEXT,                      -- JSON array; null: all
+    expires_at          BIGINT,
+    last_used_at        BIGINT,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE INDEX access_tokens_by_user ON access_tokens (user_id, created_at);
+CREATE TABLE workspaces (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    owner_id            TEXT REFERENCES users (id) ON DELETE CASCADE,
+    name                TEXT NOT NULL,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE INDEX workspaces_by_owner ON workspaces (owner_id, created_at, id);
+CREATE INDEX workspaces_by_created ON workspaces (created_at, id);
+CREATE TABLE workspace_members (
+    workspace_id        TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    user_id             TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    role                TEXT NOT NULL CHECK (role IN ('viewer', 'editor')),
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL,
+    PRIMARY KEY (user_id, workspace_id)
+);
+CREATE INDEX workspace_members_by_workspace ON workspace_members (workspace_id);
+CREATE TABLE files (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    workspace_id        TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    uploaded_by         TEXT REFERENCES users (id) ON DELETE SET NULL,
+    filename            TEXT NOT NULL,
+    path                TEXT NOT NULL,
+    media_type          TEXT NOT NULL,
+    size_bytes          BIGINT NOT NULL,
+    sha256              TEXT NOT NULL,             -- names the blob that holds the bytes
+    source_url          TEXT,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE INDEX files_by_workspace ON files (workspace_id, created_at, id);
+CREATE INDEX files_by_uploader ON files (uploaded_by);
+CREATE INDEX files_by_sha256 ON files (sha256);
+CREATE TABLE models (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    user_id             TEXT REFERENCES users (id) ON DELETE CASCADE,
+    name                TEXT NOT NULL,
+    upstream_model      TEXT,                      -- the name at the endpoint; null: the same name
+    provider            TEXT NOT NULL DEFAULT 'openai',
+    base_url            TEXT NOT NULL,
+    ak_sealed           TEXT,                      -- the key, sealed; bound to owner and origin
+    is_gateway          BIGINT NOT NULL DEFAULT 0,
+    params              TEXT NOT NULL DEFAULT '{}', -- JSON object
+    is_default          BIGINT NOT NULL DEFAULT 0,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE INDEX models_by_owner ON models (user_id, name);
+CREATE INDEX models_by_created ON models (created_at, id);
+CREATE TABLE chats (
+    number              INTEGER PRIMARY KEY,       -- public in dialects with integer ids
+    id                  TEXT NOT NULL UNIQUE,
+    user_id             TEXT REFERENCES users (id) ON DELETE CASCADE,
+    workspace_id        TEXT REFERENCES workspaces (id) ON DELETE CASCADE,
+    title               TEXT,
+    description         TEXT,
+    notebooks           TEXT NOT NULL DEFAULT '[]', -- JSON array of texts
+    default_model       TEXT,
+    active_leaf_id      TEXT,                      -- a message of this chat; two tables cannot reference each other in portable DDL, so the writer keeps it true
+    archived_at         BIGINT,
+    pinned_at           BIGINT,
+    expires_at          BIGINT,
+    message_count       BIGINT NOT NULL DEFAULT 0,
+    total_tokens        BIGINT NOT NULL DEFAULT 0,
+    last_seq            BIGINT NOT NULL DEFAULT 0, -- the seq given last; never given twice
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE INDEX chats_by_updated ON chats (updated_at, id);
+CREATE INDEX chats_by_user ON chats (user_id, updated_at, id);
+CREATE INDEX chats_by_workspace ON chats (workspace_id, updated_at, id);
+CREATE TABLE messages (
+    number              INTEGER PRIMARY KEY,       -- public in dialects with integer ids
+    id                  TEXT NOT NULL UNIQUE,
+    chat_id             TEXT NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    seq                 BIGINT NOT NULL,           -- order inside the chat
+    parent_id           TEXT REFERENCES messages (id) ON DELETE SET NULL,
+    on_branch           BIGINT NOT NULL DEFAULT 1, -- whether it lies between a root and the active leaf
+    user_id             TEXT REFERENCES users (id) ON DELETE SET NULL,
+    role                TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant', 'tool')),
+    type                TEXT NOT NULL DEFAULT 'text',
+    content             TEXT NOT NULL,
+    parts               TEXT,                      -- JSON array; null: content is all
+    provider_data       TEXT,                      -- opaque JSON, sent back to the same provider only
+    tool_call_id        TEXT,
+    model               TEXT,
+    status              TEXT NOT NULL DEFAULT 'complete'
+                        CHECK (status IN ('complete', 'streaming', 'interrupted', 'failed', 'cancelled')),
+    token_count         BIGINT,
+    context             TEXT,                      -- JSON: citations
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE INDEX messages_by_chat ON messages (chat_id, on_branch, seq);
+CREATE INDEX messages_by_parent ON messages (parent_id);
+CREATE INDEX messages_by_user ON messages (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX messages_of_system ON messages (chat_id, seq) WHERE role = 'system';
+CREATE TABLE nodes (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    kind                TEXT NOT NULL CHECK (kind IN ('server', 'cli', 'embedded')),
+    pid                 BIGINT NOT NULL,
+    started_at          BIGINT NOT NULL,
+    heartbeat_at        BIGINT NOT NULL
+);
+CREATE TABLE responses (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    message_id          TEXT NOT NULL UNIQUE REFERENCES messages (id) ON DELETE CASCADE,
+    chat_id             TEXT NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    node_id             TEXT REFERENCES nodes (id) ON DELETE SET NULL,
+    model_used          TEXT NOT NULL,
+    provider            TEXT NOT NULL,
+    status              TEXT NOT NULL DEFAULT 'streaming'
+                        CHECK (status IN ('streaming', 'completed', 'interrupted', 'failed', 'cancelled')),
+    finish_reason       TEXT,
+    tokens_prompt       BIGINT,
+    tokens_completion   BIGINT,
+    tokens_total        BIGINT,
+    usage_estimated     BIGINT NOT NULL DEFAULT 0,
+    first_token_ms      BIGINT,
+    completion_time_ms  BIGINT,
+    error_code          TEXT,
+    error_detail        TEXT,
+    attempts            TEXT,                      -- JSON array
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE INDEX responses_by_chat ON responses (chat_id);
+CREATE INDEX responses_by_node ON responses (node_id);
+CREATE INDEX responses_running ON responses (number) WHERE status = 'streaming';
+CREATE TABLE response_events (
+    response_id         TEXT NOT NULL REFERENCES responses (id) ON DELETE CASCADE,
+    seq                 BIGINT NOT NULL,           -- from 1
+    kind                TEXT NOT NULL,
+    data                TEXT NOT NULL,             -- JSON, or a line for each event
+    PRIMARY KEY (response_id, seq)
+);
+CREATE TABLE idempotency_keys (
+    caller              TEXT NOT NULL,             -- the user's id, or 'operator'
+    method              TEXT NOT NULL,
+    path                TEXT NOT NULL,
+    idempotency_key     TEXT NOT NULL,
+    body_hash           TEXT NOT NULL,             -- SHA-256, hexadecimal
+    status              BIGINT,                    -- of the stored answer
+    answer              TEXT,                      -- the stored answer's body; null: see response_id
+    response_id         TEXT REFERENCES responses (id) ON DELETE CASCADE,
+    expires_at          BIGINT NOT NULL,
+    PRIMARY KEY (caller, method, path, idempotency_key)
+);
+CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
+CREATE INDEX idempotency_keys_by_response ON idempotency_keys (response_id);
