@@ -10,6 +10,7 @@ use crate::{
         time::{Clock, SystemClock},
     },
     provider::{address::AddressPolicy, api::Provider},
+    service::auth::Registration,
     storage::{MigrateMode, NodeKind, Synchronous},
 };
 
@@ -37,6 +38,8 @@ pub struct Config {
     /// Open mode: [`Kafka::local_actor`](crate::Kafka::local_actor) works without a credential.
     /// Default false.
     pub open: bool,
+    /// Who may make an account with [`Kafka::register`](crate::Kafka::register). Default open.
+    pub registration: Registration,
     /// 32 bytes that seal model keys at rest. Without it models with keys cannot be added or used.
     pub secret: Option<Secret<[u8; 32]>>,
     /// The work factor of password hashes (bcrypt), 4 to 31; one more doubles the time. Default 12, about
@@ -74,6 +77,7 @@ impl Config {
             migrate: MigrateMode::Auto,
             synchronous: Synchronous::Full,
             open: false,
+            registration: Registration::Open,
             secret: None,
             password_cost: 12,
             addresses: AddressPolicy::PrivateAllowed,

@@ -43,6 +43,7 @@ impl Kafka {
             addresses: config.addresses,
             password_cost: config.password_cost,
             open: config.open,
+            registration: config.registration,
             limits: config.limits,
             clock: config.clock,
             random: config.random,
@@ -92,7 +93,7 @@ impl Kafka {
     /// administrator's.
     ///
     /// # Errors
-    /// `Invalid` for an address or name of the wrong form, and for a password under 8 characters or over
+    /// `Forbidden` (`registration_closed`) unless [`Config::registration`] allows it; `Invalid` for an address or name of the wrong form, and for a password under 8 characters or over
     /// 72 bytes; `Conflict` when the address (`email_taken`) or username (`username_taken`) is in use.
     pub fn register(&self, new: NewUser, password: Secret<String>) -> Result<Login> {
         auth::register(&self.0, new, &password)

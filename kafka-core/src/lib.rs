@@ -50,6 +50,7 @@ pub use provider::{
 };
 pub use schema::{Diagnosis, Schema};
 pub use service::{
+    auth::Registration,
     chats::Chats,
     completion::{Completions, turn::Turn},
     messages::Messages,

@@ -6,7 +6,7 @@ use kafka_core::{
     Actor, ChatId, Cursor, Error, ErrorKind, IdempotencyKey, Kafka, MessageId, ModelId, PageRequest, Place,
     ResponseId, Secret, WorkspaceId,
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
     error::{Failure, Problem},
@@ -184,6 +184,11 @@ impl JsonBody {
     /// Reads it as `T`, which must be an object.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let text: &[u8] = if self.0.is_empty() { b"{}" } else { &self.0 };
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            // Serde would take an array for an object, its entries in the order of the fields.
+            let IgnoredAny = serde_json::from_slice(text).map_err(|error| undecodable("", &error))?;
+            return Err(refused_field("field_invalid", "body", "give an object"));
+        }
         let mut json = serde_json::Deserializer::from_slice(text);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
@@ -267,6 +272,8 @@ pub(crate) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use serde::Deserialize;
 
@@ -295,7 +302,9 @@ mod tests {
             ("", Some((422, "field_missing", "name", "it must be given"))),
             ("{}", Some((422, "field_missing", "name", "it must be given"))),
             (r#"{"name":5}"#, Some((422, "field_invalid", "name", "give a string, not integer `5`"))),
-            ("[1]", Some((422, "field_invalid", "name", "give a string, not integer `1`"))),
+            (" [\"a\"]", Some((422, "field_invalid", "body", "give an object"))),
+            ("null", Some((422, "field_invalid", "body", "give an object"))),
+            ("name=a", Some((400, "bad_json", "", ""))),
             (
                 r#"{"name":"a","params":{}}"#,
                 Some((422, "field_missing", "params.temperature", "it must be given")),
@@ -309,7 +318,7 @@ mod tests {
                 Some((422, "field_invalid", "params.stop[1]", "give a string, not an object")),
             ),
             ("{", Some((400, "bad_json", "", ""))),
-            ("{}{}", Some((400, "bad_json", "", ""))),
+            (r#"{"name":"a"}{}"#, Some((400, "bad_json", "", ""))),
             ("\"\\ud800\"", Some((400, "bad_json", "", ""))),
         ];
         for (text, expected) in table {
@@ -326,9 +335,10 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        let refused = JsonBody(format!(r#"{{"name":"a","else":{deep}}}"#).into()).decode::<Wanted>();
-        assert_eq!(refused.unwrap_err().problem().code, "bad_json");
+        let deep = |levels| format!(r#"{{"x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        let decoded = |levels| JsonBody(deep(levels).into()).decode::<BTreeMap<String, serde_json::Value>>();
+        assert!(decoded(100).is_ok());
+        assert_eq!(decoded(100_000).unwrap_err().problem().code, "bad_json");
     }
 
     #[test]

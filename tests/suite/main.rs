@@ -13,7 +13,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chats;
+mod cors;
+mod drain;
+mod errors;
+mod idempotency;
+mod log;
+mod messages;
+mod models;
+mod open_mode;
 mod postgres_statements;
+mod readme;
 #[cfg(feature = "real-model")]
 mod real_model;
+mod responses;
+mod routes;
+mod sse;
 mod start;
+mod users;
+mod workspaces;

@@ -1,5 +1,7 @@
 //! Starting and ending the two programs that serve.
 
+use std::{fs, net::TcpListener};
+
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -8,14 +10,9 @@ use crate::support::{
     process::{Binary, RunningServer},
 };
 
-/// Everything that is true of one of them is true of the other.
-fn both() -> [Binary; 2] {
-    [Binary::kafka(), Binary::kafka_http()]
-}
-
 #[test]
 fn a_server_answers_where_it_says_and_ends_when_asked() {
-    for binary in both() {
+    for binary in Binary::both() {
         let data = TempDir::new().unwrap();
         let server = RunningServer::start(&binary, data.path(), &[]);
         let health = http::call(server.address(), "GET", "/health", None);
@@ -30,10 +27,38 @@ fn a_server_answers_where_it_says_and_ends_when_asked() {
 
 #[test]
 fn a_server_that_was_killed_starts_again_on_the_same_data() {
-    for binary in both() {
+    for binary in Binary::both() {
         let data = TempDir::new().unwrap();
         RunningServer::start(&binary, data.path(), &[]).kill9();
         let server = RunningServer::start(&binary, data.path(), &[]);
         assert_eq!(http::call(server.address(), "GET", "/ready", None).status, 200, "{binary:?}");
+    }
+}
+
+#[test]
+fn what_keeps_a_server_from_starting_is_one_clear_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for binary in Binary::both() {
+        let data = TempDir::new().unwrap();
+        let file = data.path().join("file");
+        fs::write(&file, "not a database, but long enough to be looked at by whoever opens it").unwrap();
+        let broken = format!("--database=sqlite:///{}", file.display());
+        for (args, code, words) in [
+            (&["--listen", &*taken][..], 5, &[&*taken, "--listen"][..]),
+            (&["--listen", "203.0.113.1:1", "--auth=password"], 2, &["203.0.113.1:1", "--listen"]),
+            (&["--listen", "0.0.0.0:0"], 2, &["--open-to", "--auth password"]),
+            (&["--listen", "here"], 2, &["listen", "here"]),
+            (&["--listen", "127.0.0.1:0", &broken], 11, &["file"]),
+        ] {
+            let output = binary.serve(data.path(), args).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{binary:?} {args:?}: {said}");
+            assert!(output.stdout.is_empty(), "{output:?}");
+            assert_eq!(said.matches("Error: ").count(), 1, "{said}");
+            for word in words {
+                assert!(said.contains(word), "{args:?} lacks {word}: {said}");
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What the tests of the whole product share: starting its binaries and talking to them.
 
+pub(crate) mod api;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod sse;

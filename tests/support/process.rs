@@ -39,6 +39,18 @@ impl Binary {
         Binary { path: executable("KAFKA_HTTP_BIN", "kafka-http"), serve: &[] }
     }
 
+    /// Both programs that serve: everything that is true of one is true of the other.
+    pub(crate) fn both() -> [Binary; 2] {
+        [Binary::kafka(), Binary::kafka_http()]
+    }
+
+    /// Serves with these arguments instead of running a verb.
+    pub(crate) fn serve(&self, directory: &Path, args: &[&str]) -> Command {
+        let mut command = self.command(directory);
+        command.args(self.serve).args(args);
+        command
+    }
+
     /// A call of the program in `directory`. It sees no environment but the search path, so that no
     /// variable of the person who runs the tests decides how they end.
     pub(crate) fn command(&self, directory: &Path) -> Command {
@@ -158,6 +170,16 @@ impl RunningServer {
     /// Asks it to end, and waits until it has.
     pub(crate) fn terminate(mut self) -> Ended {
         self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Asks it to end, and goes on.
+    pub(crate) fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(mut self) -> Ended {
         self.wait()
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 /// One event. Fields that it lacks are empty.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -41,6 +41,10 @@ impl<R: Read> Events<R> {
 }
 
 impl Event {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
+    }
+
     fn of(fields: &[(String, String)]) -> Event {
         let mut event = Event::default();
         let mut data = Vec::new();

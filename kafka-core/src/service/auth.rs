@@ -18,6 +18,19 @@ use crate::{
     service::installation::Installation,
 };
 
+/// Who may make an account. Outside open mode the first one, which becomes the administrator's, may be
+/// made in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Registration {
+    /// Everyone.
+    #[default]
+    Open,
+    /// Everyone until there is an account, then nobody.
+    First,
+    /// Nobody.
+    Closed,
+}
+
 /// How long a session lasts.
 const SESSION_MS: i64 = 30 * 24 * 3_600_000;
 
@@ -30,9 +43,22 @@ pub(crate) fn register(
     let hash = password::hash(password, installation.password_cost())?;
     let user = accounts::new_user(installation, new)?;
     let session = Session::new(installation, user.id);
-    let is_open = installation.is_open();
+    let (is_open, registration) = (installation.is_open(), installation.registration());
     installation.storage().write(move |tx| {
-        let is_admin = !is_open && !users::any(tx)?;
+        let is_first = !users::any(tx)?;
+        let is_admin = is_first && !is_open;
+        let is_allowed = match registration {
+            Registration::Open => true,
+            Registration::First => is_first,
+            Registration::Closed => is_admin,
+        };
+        if !is_allowed {
+            return Err(Error::new(
+                ErrorKind::Forbidden,
+                "registration_closed",
+                "Nobody may register here any more; ask whoever runs this installation for an account.",
+            ));
+        }
         let user = User { is_admin, ..user.clone() };
         accounts::insert(tx, &user, Some(&hash))?;
         access_tokens::insert(tx, &session.row())?;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    auth::Registration,
     completion::{live::Live, log::EventLog, recover},
     upkeep::Upkeep,
 };
@@ -21,10 +22,13 @@ use crate::{
     },
     crypto::seal::Sealer,
     provider::{address::AddressPolicy, registry::Registry},
-    repo::{idempotency_keys, users},
+    repo::{idempotency_keys, responses, users},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
 };
 
+/// After so many looks at the answers of this process those of dead ones are looked for, too: every 2
+/// seconds.
+const LOOKS_PER_ROUND: u32 = 4;
 /// How long closing waits for the ends of running answers to be stored.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -49,6 +53,7 @@ pub(crate) struct Parts {
     pub(crate) addresses: AddressPolicy,
     pub(crate) password_cost: u32,
     pub(crate) open: bool,
+    pub(crate) registration: Registration,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -80,15 +85,30 @@ impl Installation {
             recover::run(&installation)?;
             // Weak, so that the thread does not keep an installation open that nobody uses any more.
             let inner = Arc::downgrade(&installation.0);
-            installation.0.upkeep.start(move || match inner.upgrade() {
-                Some(inner) => {
-                    Installation(inner).keep_up();
-                    true
+            installation.0.upkeep.start(move |look| {
+                let Some(installation) = inner.upgrade().map(Installation) else { return false };
+                installation.let_go();
+                if look % LOOKS_PER_ROUND == 0 {
+                    installation.keep_up();
                 }
-                None => false,
+                true
             })?;
         }
         Ok(installation)
+    }
+
+    /// Stops the answers that another process has ended or deleted: their models may be silent for long,
+    /// so that no write of theirs finds out.
+    fn let_go(&self) {
+        let here = self.live().all();
+        if here.is_empty() {
+            return;
+        }
+        let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
+        let Ok(stored) = stored else { return };
+        for running in here.iter().filter(|running| !stored.contains(&running.id)) {
+            running.cancel.cancel();
+        }
     }
 
     /// One round of upkeep. What fails is tried again in the next one.
@@ -140,6 +160,10 @@ impl Installation {
 
     pub(crate) fn is_open(&self) -> bool {
         self.0.parts.open
+    }
+
+    pub(crate) fn registration(&self) -> Registration {
+        self.0.parts.registration
     }
 
     pub(crate) fn limits(&self) -> &Limits {

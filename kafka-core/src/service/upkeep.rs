@@ -8,8 +8,8 @@ use std::{
 
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// Time between two rounds.
-const INTERVAL: Duration = Duration::from_secs(2);
+/// Time between two looks.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// A thread that repeats a piece of work until it is stopped.
 #[derive(Default)]
@@ -25,10 +25,16 @@ struct Signal {
 }
 
 impl Upkeep {
-    /// Starts the thread. `round` is false when there is nothing left to keep up.
-    pub(super) fn start(&self, round: impl Fn() -> bool + Send + 'static) -> Result<()> {
+    /// Starts the thread. `look` gets the number of the look, from 1, and is false when there is nothing
+    /// left to keep up.
+    pub(super) fn start(&self, look: impl Fn(u32) -> bool + Send + 'static) -> Result<()> {
         let signal = Arc::clone(&self.signal);
-        let work = move || while signal.wait() && round() {};
+        let work = move || {
+            let mut number = 1;
+            while signal.wait() && look(number) {
+                number = number.wrapping_add(1);
+            }
+        };
         let thread = thread::Builder::new().name("kafka-upkeep".to_owned()).spawn(work).map_err(|error| {
             Error::new(
                 ErrorKind::Busy,
@@ -41,12 +47,12 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Ends the thread after the round it is in.
+    /// Ends the thread after the look it is at.
     pub(super) fn stop(&self) {
         *self.signal.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.signal.wake.notify_all();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // A round may hold the last handle of what it keeps up; a thread cannot wait for its own end.
+        // A look may hold the last handle of what it keeps up; a thread cannot wait for its own end.
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
             drop(thread.join());
         }
@@ -54,7 +60,7 @@ impl Upkeep {
 }
 
 impl Signal {
-    /// Waits for the next round. False when it will not come.
+    /// Waits for the next look. False when it will not come.
     fn wait(&self) -> bool {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.wake.wait_timeout_while(stopped, INTERVAL, |stopped| !*stopped);

@@ -213,9 +213,9 @@ impl Drop for Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Migrator, sql::statements};
+    use crate::storage::{Migrator, sql::unlisted_statements};
 
-    statements! {
+    unlisted_statements! {
         ADD = ["INSERT INTO plans (id, name, created_at, updated_at) VALUES ($1, $2, 0, 0)"];
         NAMES = ["SELECT name FROM plans ORDER BY number"];
     }

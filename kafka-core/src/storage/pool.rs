@@ -134,9 +134,9 @@ mod tests {
     };
 
     use super::*;
-    use crate::{base::error::Error, storage::sql::statements};
+    use crate::{base::error::Error, storage::sql::unlisted_statements};
 
-    statements! {
+    unlisted_statements! {
         ONE = ["SELECT 1"];
         NONE = ["SELECT 1 FROM nothing"];
     }

@@ -112,9 +112,9 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::storage::{Place, StorageOptions, sql::statements};
+    use crate::storage::{Place, StorageOptions, sql::unlisted_statements};
 
-    statements! {
+    unlisted_statements! {
         MAKE = ["CREATE TABLE items (name TEXT NOT NULL)"];
         ADD = ["INSERT INTO items (name) VALUES ($1)"];
         COUNT = ["SELECT count(*) FROM items"];

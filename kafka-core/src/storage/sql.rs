@@ -21,21 +21,8 @@ pub(crate) struct Statement {
 
 /// Declares the statements of a file, and `ALL`, which lists them.
 macro_rules! statements {
-    ($($(#[$doc:meta])* $name:ident = [$($part:expr),+ $(,)?];)+) => {
-        $(
-            $(#[$doc])*
-            static $name: $crate::storage::sql::Statement = {
-                const PARTS: &[&str] = &[$($part),+];
-                const LENGTH: usize = $crate::storage::sql::length(PARTS);
-                static SQLITE: [u8; LENGTH] = $crate::storage::sql::join(PARTS, b'?');
-                static POSTGRES: [u8; LENGTH] = $crate::storage::sql::join(PARTS, b'$');
-                $crate::storage::sql::Statement {
-                    name: concat!(module_path!(), "::", stringify!($name)),
-                    sqlite: $crate::storage::sql::text(&SQLITE),
-                    postgres: $crate::storage::sql::text(&POSTGRES),
-                }
-            };
-        )+
+    ($($(#[$doc:meta])* $name:ident = $parts:tt;)+) => {
+        $crate::storage::sql::unlisted_statements! { $($(#[$doc])* $name = $parts;)+ }
 
         /// Every statement of this file.
         #[cfg(any(test, feature = "testing"))]
@@ -44,6 +31,25 @@ macro_rules! statements {
     };
 }
 pub(crate) use statements;
+
+/// Declares statements without a list of them, as tests do for their own.
+macro_rules! unlisted_statements {
+    ($($(#[$doc:meta])* $name:ident = [$($part:expr),+ $(,)?];)+) => {$(
+        $(#[$doc])*
+        static $name: $crate::storage::sql::Statement = {
+            const PARTS: &[&str] = &[$($part),+];
+            const LENGTH: usize = $crate::storage::sql::length(PARTS);
+            static SQLITE: [u8; LENGTH] = $crate::storage::sql::join(PARTS, b'?');
+            static POSTGRES: [u8; LENGTH] = $crate::storage::sql::join(PARTS, b'$');
+            $crate::storage::sql::Statement {
+                name: concat!(module_path!(), "::", stringify!($name)),
+                sqlite: $crate::storage::sql::text(&SQLITE),
+                postgres: $crate::storage::sql::text(&POSTGRES),
+            }
+        };
+    )+};
+}
+pub(crate) use unlisted_statements;
 
 /// Bytes of all parts together.
 pub(crate) const fn length(parts: &[&str]) -> usize {

@@ -165,9 +165,9 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::storage::{Place, Storage, sql::statements};
+    use crate::storage::{Place, Storage, sql::unlisted_statements};
 
-    statements! {
+    unlisted_statements! {
         MAKE = ["CREATE TABLE items (name TEXT NOT NULL)"];
         MAKE_OTHER = ["CREATE TABLE others (name TEXT NOT NULL)"];
         ADD = ["INSERT INTO items (name) VALUES ($1)"];

@@ -376,9 +376,9 @@ mod tests {
     };
 
     use super::*;
-    use crate::storage::{Place, Storage, StorageOptions, sql::statements};
+    use crate::storage::{Place, Storage, StorageOptions, sql::unlisted_statements};
 
-    statements! {
+    unlisted_statements! {
         MAKE = ["CREATE TABLE items (name TEXT NOT NULL)"];
         MAKE_PARTS = ["CREATE TABLE parts (id TEXT PRIMARY KEY, of TEXT REFERENCES parts (id) ON DELETE CASCADE)"];
         ADD = ["INSERT INTO items (name) VALUES ($1)"];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
 
-use super::{Auth, Database, Migrate, Settings, create_directory, load_secret};
+use super::{Auth, Database, Migrate, Registration, Settings, create_directory, load_secret};
 
 impl Settings {
     /// How the library is opened with these settings. Makes the directory of the database and the
@@ -25,6 +25,12 @@ impl Settings {
         };
         config.kind = kind;
         config.open = self.auth == Auth::Open;
+        config.registration = match self.registration {
+            Registration::Open => kafka_core::Registration::Open,
+            Registration::First => kafka_core::Registration::First,
+            // There are no invitations yet, so nobody has one.
+            Registration::Invite | Registration::Closed => kafka_core::Registration::Closed,
+        };
         config.migrate = match self.migrate {
             Migrate::Auto => MigrateMode::Auto,
             Migrate::Require => MigrateMode::Require,

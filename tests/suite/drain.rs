@@ -1,0 +1,80 @@
+//! The end of a server that is asked to end.
+
+use std::{
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{
+    api::{Api, id, text},
+    process::{Binary, RunningServer},
+};
+
+fn add_model(api: &Api, endpoint: &ScriptedEndpoint) {
+    api.post("/api/v1/models", &json!({"name": "m", "base_url": endpoint.base_url(), "is_default": true}));
+}
+
+/// Waits until nobody new gets in.
+fn wait_until_deaf(server: &RunningServer) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(server.address()).is_ok() {
+        assert!(Instant::now() < until, "still accepting connections");
+    }
+}
+
+#[test]
+fn an_answer_that_runs_is_finished_watched_or_not() {
+    for binary in Binary::both() {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let endpoint = ScriptedEndpoint::start(move |_| {
+            Script::events().token("To the ").wait_for(&held).token("end").finish("stop").done()
+        });
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&binary, data.path(), &[]);
+        let api = Api::of(&server);
+        add_model(&api, &endpoint);
+        let mut watched = api.ask(&api.chat(), &json!({"content": "Go on."}));
+        assert_eq!(watched.next().unwrap().name, "response.started");
+        let unwatched = api.ask(&api.chat(), &json!({"content": "Go on."})).next().unwrap().json();
+        endpoint.wait_for_requests(2);
+        server.ask_to_end();
+        wait_until_deaf(&server);
+        gate.open();
+        assert_eq!(text(&watched.collect::<Vec<_>>()), "To the end");
+        let ended = server.ended();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+
+        let server = RunningServer::start(&binary, data.path(), &[]);
+        let kept = Api::of(&server).events(&id(&unwatched["response"]), 0);
+        assert_eq!(
+            (text(&kept), kept.last().unwrap().name.as_str()),
+            ("To the end".to_owned(), "response.completed")
+        );
+    }
+}
+
+#[test]
+fn a_second_signal_interrupts_what_runs_and_says_so() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::events().token("Not to the end").until_hung_up());
+    for binary in Binary::both() {
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&binary, data.path(), &[]);
+        let api = Api::of(&server);
+        add_model(&api, &endpoint);
+        let mut events = api.ask(&api.chat(), &json!({"content": "Go on."}));
+        assert_eq!(events.next().unwrap().name, "response.started");
+        assert_eq!(events.next().unwrap().name, "message.delta");
+        let started = Instant::now();
+        server.ask_to_end();
+        wait_until_deaf(&server);
+        server.ask_to_end();
+        assert_eq!(events.last().unwrap().name, "response.interrupted");
+        assert_eq!(server.ended().status.code(), Some(0));
+        assert!(started.elapsed() < Duration::from_secs(8), "the grace was waited for");
+    }
+}

@@ -1,0 +1,83 @@
+//! Whom a server without passwords serves.
+
+use tempfile::TempDir;
+
+use crate::support::{
+    api::{Api, Scenario},
+    process::{Binary, RunningServer},
+};
+
+#[test]
+fn only_local_callers_that_mean_this_server_are_served() {
+    let data = TempDir::new().unwrap();
+    // The proxy is trusted so that the test can come from anywhere.
+    let flags = [
+        "--trusted-proxy=127.0.0.1,10.0.0.0/8",
+        "--open-to=192.168.1.0/24",
+        "--allow-host=chat.example",
+        "--allow-origin=https://app.example",
+    ];
+    for binary in Binary::both() {
+        let server = RunningServer::start(&binary, data.path(), &flags);
+        let from = |headers: &'static [(&str, &str)], status, contains: &'static [&str]| Scenario {
+            path: "/api/v1/chats",
+            headers,
+            status,
+            contains,
+            ..Scenario::default()
+        };
+        Api::of(&server).run(&[
+            from(&[], 200, &[]),
+            from(&[("Host", "localhost:8000")], 200, &[]),
+            from(&[("Host", "chat.example")], 200, &[]),
+            from(&[("Host", "evil.example")], 403, &["host_not_allowed", "--allow-host evil.example"]),
+            from(&[("Host", "evil.example:8000")], 403, &["--allow-host evil.example "]),
+            from(&[("Origin", "http://localhost:3000")], 200, &[]),
+            from(&[("Origin", "https://app.example")], 200, &[]),
+            from(
+                &[("Origin", "https://evil.example")],
+                403,
+                &["origin_not_allowed", "--allow-origin https://evil.example"],
+            ),
+            from(&[("Origin", "null")], 403, &["origin_not_allowed"]),
+            from(&[("X-Forwarded-For", "192.168.1.7")], 200, &[]),
+            from(&[("X-Forwarded-For", "8.8.8.8, 192.168.1.7, 10.1.2.3")], 200, &[]),
+            from(
+                &[("X-Forwarded-For", "192.168.1.7, 8.8.8.8")],
+                403,
+                &["address_not_allowed", "--open-to 8.8.8.8"],
+            ),
+            from(&[("X-Forwarded-For", "192.168.1.7"), ("X-Forwarded-For", "8.8.8.8")], 403, &["8.8.8.8"]),
+            from(&[("X-Forwarded-For", "::ffff:192.168.1.7")], 200, &[]),
+        ]);
+        let log = server.terminate().stderr;
+        assert!(log.contains("403") && log.contains(", 8.8.8.8 "), "{log}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_trusted_is_not_believed() {
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+    let sent = [("X-Forwarded-For", "8.8.8.8")];
+    assert_eq!(Api::of(&server).send("GET", "/health", &sent, None).status, 200);
+}
+
+#[test]
+fn with_passwords_hosts_and_origins_are_free_unless_configured() {
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &["--auth=password"]);
+    let headers = [("Host", "chat.example"), ("Origin", "https://app.example")];
+    let reply = Api::of(&server).send("GET", "/health", &headers, None);
+    assert_eq!((reply.status, reply.header("access-control-allow-origin")), (200, None));
+    let nobody = Api::of(&server).send("GET", "/api/v1/chats", &[], None);
+    assert_eq!((nobody.status, nobody.header("www-authenticate")), (401, Some("Bearer")));
+    assert_eq!(nobody.json()["code"], "credential_missing");
+    drop(server);
+
+    let data = TempDir::new().unwrap();
+    let flags = ["--auth=password", "--allow-host=chat.example"];
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &flags);
+    let asks = |host| Api::of(&server).send("GET", "/health", &[("Host", host)], None).status;
+    assert_eq!([asks("chat.example"), asks("localhost"), asks("other.example")], [200, 200, 403]);
+}

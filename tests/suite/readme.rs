@@ -1,0 +1,106 @@
+//! Every command of the README is run, in the order in which it stands there, in a copy of the tree that
+//! holds nothing else.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use crate::support::process::RunningServer;
+
+/// Commands of a shell, as the README's fences give them.
+fn fences() -> Vec<String> {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut fences = Vec::new();
+    let mut rest = readme.as_str();
+    while let Some((_, begun)) = rest.split_once("```sh\n") {
+        let (commands, after) = begun.split_once("```").expect("every fence is closed");
+        fences.push(commands.to_owned());
+        rest = after;
+    }
+    fences
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A copy of what is in the repository. Only `target` is shared, so that the dependencies are not built
+/// again for it.
+fn copy_of_the_tree() -> TempDir {
+    let copy = TempDir::new().unwrap();
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().unwrap();
+    assert!(listed.status.success(), "the tree is a git checkout");
+    for name in String::from_utf8(listed.stdout).unwrap().split_terminator('\0') {
+        let to = copy.path().join(name);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(root().join(name), to).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    fs::create_dir_all(&target).unwrap();
+    std::os::unix::fs::symlink(target, copy.path().join("target")).unwrap();
+    copy
+}
+
+/// What a person's shell has, and nothing of what the tests were started with.
+fn shell(directory: &Path, script: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.args(["-euo", "pipefail", "-c", script]).current_dir(directory).env_clear();
+    let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR"];
+    command.envs(env::vars_os().filter(|(name, _)| kept.iter().any(|kept| name == kept)));
+    command
+}
+
+#[test]
+fn the_commands_that_start_and_test_everything_stand_first() {
+    let fences = fences();
+    assert_eq!(fences[0], "cargo run --release -- serve\n");
+    // Running it here would run this test again; that it runs is what this test's own run shows.
+    assert!(fences.iter().any(|commands| commands == "tests/run\n"));
+    let help = shell(root(), "tests/run --help").output().unwrap();
+    assert!(help.status.success());
+    for mode in ["--quick", "--long", "--real-model"] {
+        assert!(String::from_utf8_lossy(&help.stdout).contains(mode), "{mode}");
+    }
+}
+
+mod slow {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_readme_works_in_an_empty_copy_of_the_tree() {
+        let copy = copy_of_the_tree();
+        let fences = fences();
+        let (serve, others) = fences.split_first().unwrap();
+
+        // Building is not starting: it may take minutes, starting may not.
+        let built =
+            shell(copy.path(), "cargo build --release --locked --quiet -p kafka-cli").status().unwrap();
+        assert!(built.success(), "the copy builds");
+        // Port 8000 may be taken on the machine that tests; everything else is as it stands there.
+        let mut start = shell(copy.path(), &format!("exec {serve}"));
+        start.env("KAFKA_LISTEN", "127.0.0.1:0");
+        let server = RunningServer::spawn(start);
+        let address = server.address().to_string();
+
+        let script: String = others
+            .iter()
+            .filter(|commands| *commands != "tests/run\n")
+            .map(|commands| commands.replace("127.0.0.1:8000", &address))
+            .collect();
+        assert!(script.contains(&address), "the README talks to the server that it starts");
+        let run = shell(copy.path(), &script).output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success(), "{script}\n{out}\n{err}\n{}", server.stderr());
+        for expected in
+            ["event: message.delta", "event: response.completed", "Echo: What is SQLite?", "First"]
+        {
+            assert!(out.contains(expected), "{expected}: {out}\n{err}");
+        }
+        assert_eq!(server.terminate().status.code(), Some(0));
+        assert!(copy.path().join("kafka-data/kafka.db").exists());
+    }
+}

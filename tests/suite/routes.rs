@@ -1,0 +1,154 @@
+//! Every route works: a walk that calls each once, and fails when one was forgotten.
+
+use std::collections::BTreeSet;
+
+use kafka_core::testing::{Script, ScriptedEndpoint};
+use kafka_http::router::ROUTES;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    api::{Api, id},
+    http::Reply,
+    process::{Binary, RunningServer},
+};
+
+fn text(reply: &Reply) -> String {
+    String::from_utf8_lossy(&reply.body).into_owned()
+}
+
+/// Calls routes and remembers which.
+struct Walk {
+    api: Api,
+    walked: BTreeSet<(&'static str, &'static str)>,
+}
+
+impl Walk {
+    /// Calls the route with `id` in its place and expects this status.
+    fn call(
+        &mut self,
+        method: &'static str,
+        route: &'static str,
+        id: &str,
+        body: Option<Value>,
+        status: u16,
+    ) -> Value {
+        self.walked.insert((method, route));
+        let path = route.replace("{id}", id);
+        let reply = self.api.send(method, &path, &[], body.as_ref().map(Value::to_string).as_deref());
+        assert_eq!(reply.status, status, "{method} {path}: {}", text(&reply));
+        assert!(reply.header("x-request-id").is_some() && reply.header("server") == Some("kafka"));
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        serde_json::from_slice(&reply.body).unwrap_or_default()
+    }
+}
+
+#[test]
+fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+    let api = Api::of(&server);
+    let chat = api.chat();
+    let message = api.message(&chat, "Hello");
+    let answer = api.post(&format!("/api/v1/chats/{chat}/responses"), &json!({"content": "Hi"}));
+    let response = id(&answer["response"]);
+    let without_account = ["/api/v1/users/me", "/api/v1/workspaces/{id}", "/api/v1/models/{id}"];
+    for route in ROUTES.iter().filter(|route| route.method == "GET") {
+        let noun = route.path.split('/').nth(3).unwrap_or_default();
+        let id = match noun {
+            "messages" => &message,
+            "responses" => &response,
+            _ => &chat,
+        };
+        let path = route.path.replace("{id}", id);
+        let expected = match route.path {
+            "/api/v1/users/me" => 401,
+            path if without_account.contains(&path) => 404,
+            _ => 200,
+        };
+        let got = api.send("GET", &path, &[("x-request-id", "same")], None);
+        assert_eq!(got.status, expected, "{path}");
+        let head = api.send("HEAD", &path, &[("x-request-id", "same")], None);
+        let headers = |reply: &Reply| {
+            reply.headers.iter().filter(|(name, _)| name != "date").cloned().collect::<Vec<_>>()
+        };
+        assert_eq!((head.status, headers(&head)), (got.status, headers(&got)), "{path}");
+        let slashed = format!("{}/", path.trim_end_matches('/'));
+        let slashed = api.send("GET", &slashed, &[("x-request-id", "same")], None);
+        assert_eq!((slashed.status, text(&slashed)), (got.status, text(&got)), "{path}");
+    }
+}
+
+mod slow {
+    use super::*;
+
+    #[test]
+    fn every_route_can_be_called() {
+        let endpoint = ScriptedEndpoint::start(|_| Script::json(200, &json!({"data": [{"id": "m"}]})));
+        for binary in Binary::both() {
+            let data = TempDir::new().unwrap();
+            let server = RunningServer::start(&binary, data.path(), &[]);
+            let mut walk = Walk { api: Api::of(&server), walked: BTreeSet::new() };
+
+            walk.call("GET", "/", "", None, 200);
+            walk.call("GET", "/health", "", None, 200);
+            walk.call("GET", "/ready", "", None, 200);
+
+            let named = json!({"name": "Letters"});
+            let workspace = id(&walk.call("POST", "/api/v1/workspaces", "", Some(named.clone()), 201));
+            walk.call("GET", "/api/v1/workspaces", "", None, 200);
+            walk.call("GET", "/api/v1/workspaces/{id}", &workspace, None, 200);
+            walk.call("PATCH", "/api/v1/workspaces/{id}", &workspace, Some(named), 200);
+
+            let chat = id(&walk.call("POST", "/api/v1/chats", "", None, 201));
+            walk.call("GET", "/api/v1/chats", "", None, 200);
+            walk.call("GET", "/api/v1/chats/{id}", &chat, None, 200);
+            walk.call("PATCH", "/api/v1/chats/{id}", &chat, Some(json!({"title": "The castle"})), 200);
+
+            let said = json!({"role": "user", "content": "Hello"});
+            let message = id(&walk.call("POST", "/api/v1/chats/{id}/messages", &chat, Some(said), 201));
+            walk.call("GET", "/api/v1/chats/{id}/messages", &chat, None, 200);
+            walk.call("GET", "/api/v1/messages/{id}", &message, None, 200);
+            walk.call("PATCH", "/api/v1/messages/{id}", &message, Some(json!({"content": "Hi"})), 200);
+
+            let asked = json!({"content": "How are you?"});
+            let answer = walk.call("POST", "/api/v1/chats/{id}/responses", &chat, Some(asked), 201);
+            let response = id(&answer["response"]);
+            walk.call("GET", "/api/v1/responses/{id}", &response, None, 200);
+            walk.call("GET", "/api/v1/responses/{id}/events", &response, None, 200);
+            walk.call("POST", "/api/v1/responses/{id}/cancel", &response, None, 200);
+
+            let new = json!({"name": "m", "base_url": endpoint.base_url()});
+            let model = id(&walk.call("POST", "/api/v1/models", "", Some(new), 201));
+            walk.call("GET", "/api/v1/models", "", None, 200);
+            walk.call("GET", "/api/v1/models/{id}", &model, None, 200);
+            walk.call("PATCH", "/api/v1/models/{id}", &model, Some(json!({"is_default": true})), 200);
+            walk.call("POST", "/api/v1/models/{id}/probe", &model, None, 200);
+
+            walk.call("DELETE", "/api/v1/messages/{id}", &message, None, 204);
+            walk.call("DELETE", "/api/v1/chats/{id}", &chat, None, 204);
+            walk.call("DELETE", "/api/v1/models/{id}", &model, None, 204);
+            walk.call("DELETE", "/api/v1/workspaces/{id}", &workspace, None, 204);
+
+            let account = json!({"email": "k@example.org", "password": "the castle"});
+            walk.call("POST", "/api/v1/auth/register", "", Some(account.clone()), 201);
+            let login = |walk: &mut Walk, password: &str| {
+                let account = json!({"email": "k@example.org", "password": password});
+                let token = walk.call("POST", "/api/v1/auth/login", "", Some(account), 200);
+                walk.api = walk.api.with_token(token["token"].as_str().unwrap());
+            };
+            login(&mut walk, "the castle");
+            walk.call("GET", "/api/v1/users/me", "", None, 200);
+            walk.call("PATCH", "/api/v1/users/me", "", Some(json!({"full_name": "K."})), 200);
+            let change = json!({"current_password": "the castle", "new_password": "the trial"});
+            walk.call("POST", "/api/v1/users/me/password", "", Some(change), 204);
+            login(&mut walk, "the trial");
+            walk.call("POST", "/api/v1/auth/logout", "", None, 204);
+            login(&mut walk, "the trial");
+            walk.call("DELETE", "/api/v1/users/me", "", None, 204);
+
+            let all: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
+            assert_eq!(walk.walked, all, "the walk and the table of routes differ");
+        }
+    }
+}

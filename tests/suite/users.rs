@@ -1,0 +1,135 @@
+//! Accounts over HTTP. Passwords are slow to check on purpose, and so are these tests.
+
+mod slow {
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+
+    use crate::support::{
+        api::{Api, Scenario, id},
+        process::{Binary, RunningServer},
+    };
+
+    #[test]
+    fn an_account_is_made_used_changed_and_deleted() {
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&Binary::kafka_http(), data.path(), &["--auth=password"]);
+        let api = Api::of(&server);
+        let account = json!({
+            "email": "K@example.org", "username": "k", "full_name": "Josef K.", "password": "the castle",
+        });
+        let registered = api.post("/api/v1/auth/register", &account);
+        assert!(registered["expires_at"].is_string());
+        let user = &registered["user"];
+        let fields: Vec<&String> = user.as_object().unwrap().keys().collect();
+        let expected = [
+            "created_at",
+            "email",
+            "full_name",
+            "id",
+            "is_active",
+            "is_admin",
+            "plan",
+            "total_tokens_used",
+            "updated_at",
+            "username",
+        ];
+        assert_eq!(fields, expected);
+        let k = api.with_token(registered["token"].as_str().unwrap());
+        assert_eq!(k.get("/api/v1/users/me"), *user);
+        assert_eq!(k.patch("/api/v1/users/me", &json!({"full_name": null}))["full_name"], Value::Null);
+        let chat = k.chat();
+        assert_eq!(k.get(&format!("/api/v1/chats/{chat}"))["user_id"], user["id"]);
+        api.expect(401, "GET", &format!("/api/v1/chats/{chat}"), None);
+
+        let by_name = json!({"username": "K", "password": "the castle"});
+        let again = api.expect(200, "POST", "/api/v1/auth/login", Some(&by_name));
+        let other = api.with_token(again["token"].as_str().unwrap());
+        other.expect(204, "POST", "/api/v1/auth/logout", None);
+        other.expect(401, "GET", "/api/v1/users/me", None);
+        k.get("/api/v1/users/me");
+
+        let change = json!({"current_password": "the castle", "new_password": "the trial"});
+        k.expect(204, "POST", "/api/v1/users/me/password", Some(&change));
+        k.expect(401, "GET", "/api/v1/users/me", None);
+        let new = json!({"email": "k@example.org", "password": "the trial"});
+        let k = api.expect(200, "POST", "/api/v1/auth/login", Some(&new));
+        let k = api.with_token(k["token"].as_str().unwrap());
+        k.delete("/api/v1/users/me");
+        k.expect(401, "GET", "/api/v1/users/me", None);
+        assert_eq!(api.expect(401, "POST", "/api/v1/auth/login", Some(&new))["code"], "login_failed");
+        let log = server.terminate().stderr;
+        assert!(!log.contains("castle") && !log.contains("K@example.org"), "{log}");
+    }
+
+    #[test]
+    fn what_belongs_to_someone_else_is_not_found() {
+        let data = TempDir::new().unwrap();
+        // Open mode has no first administrator, so that both accounts are ordinary ones.
+        let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+        let api = Api::of(&server);
+        let register = |email: &str| {
+            let account = json!({"email": email, "password": "a long password"});
+            let registered = api.post("/api/v1/auth/register", &account);
+            api.with_token(registered["token"].as_str().unwrap())
+        };
+        let (k, other) = (register("k@example.org"), register("other@example.org"));
+        let chat = k.chat();
+        let message = k.message(&chat, "private");
+        let answer = k.post(&format!("/api/v1/chats/{chat}/responses"), &json!({"content": "private"}));
+        let response = id(&answer["response"]);
+        let workspace = id(&k.post("/api/v1/workspaces", &json!({"name": "private"})));
+        let model = json!({"name": "private", "base_url": "http://127.0.0.1:9", "is_default": false});
+        let model = id(&k.post("/api/v1/models", &model));
+        let mut tried = 0;
+        for route in kafka_http::router::ROUTES.iter().filter(|route| route.path.contains("{id}")) {
+            let id = match route.path.split('/').nth(3) {
+                Some("chats") => &chat,
+                Some("messages") => &message,
+                Some("responses") => &response,
+                Some("workspaces") => &workspace,
+                Some("models") => &model,
+                other => panic!("whose is {other:?}?"),
+            };
+            let path = route.path.replace("{id}", id);
+            let body = r#"{"role":"user","content":"x"}"#;
+            let reply = other.send(route.method, &path, &[], (route.method != "GET").then_some(body));
+            assert_eq!(reply.status, 404, "{} {path}: {reply:?}", route.method);
+            tried += 1;
+        }
+        assert_ne!(tried, 0);
+        for path in ["/api/v1/chats", "/api/v1/workspaces", "/api/v1/models"] {
+            let nothing = Scenario { path, lacks: &["private"], ..Scenario::default() };
+            other.run(&[nothing]);
+        }
+        k.get(&format!("/api/v1/chats/{chat}"));
+    }
+
+    #[test]
+    fn what_cannot_be_an_account_is_refused() {
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+        let api = Api::of(&server);
+        api.post("/api/v1/auth/register", &json!({"email": "a@b.co", "password": "long enough"}));
+        let post = |path, body, status, contains| Scenario {
+            method: "POST",
+            path,
+            body: Some(body),
+            status,
+            contains,
+            lacks: &["long enough"],
+            ..Scenario::default()
+        };
+        let register = "/api/v1/auth/register";
+        let login = "/api/v1/auth/login";
+        api.run(&[
+            post(register, r#"{"email":"A@B.co","password":"long enough"}"#, 409, &["email_taken"]),
+            post(register, r#"{"email":"a","password":"long enough"}"#, 422, &["email_invalid"]),
+            post(register, r#"{"email":"c@b.co","password":"short"}"#, 422, &["password"]),
+            post(register, r#"{"email":"c@b.co"}"#, 422, &["field_missing", "password"]),
+            post(login, r#"{"password":"long enough"}"#, 422, &["give email or username"]),
+            post(login, r#"{"email":"a@b.co","password":"wrong one"}"#, 401, &["login_failed"]),
+            post(login, r#"{"email":"no@b.co","password":"long enough"}"#, 401, &["login_failed"]),
+            post("/api/v1/auth/logout", "", 401, &["account_required"]),
+        ]);
+    }
+}
