@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use kafka_core::{
-    Config, Diagnosis, Error, ErrorKind, Kafka, MigrateMode, Model, NodeKind, Result, Schema, SystemRandom,
-};
+use kafka_core::{Config, Diagnosis, Error, ErrorKind, Kafka, Model, NodeKind, Result, Schema, SystemRandom};
 use kafka_http::config::{Database, Settings, load_secret};
 use serde::Serialize;
 use serde_json::json;
@@ -266,8 +264,7 @@ fn processes(diagnosis: &Diagnosis, findings: &mut Vec<Finding>) {
 }
 
 fn models(args: &Args, settings: &Settings, findings: &mut Vec<Finding>) -> Result<()> {
-    let config = Config { migrate: MigrateMode::Require, ..settings.core_config(NodeKind::Cli)? };
-    let kafka = Kafka::open(config)?;
+    let kafka = Kafka::open(settings.core_config(NodeKind::Cli)?)?;
     let actor = kafka.operator();
     let models = model::all(&kafka, &actor)?;
     for model in &models {

@@ -3,6 +3,9 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
@@ -11,6 +14,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::run::{fails, fed, ids, json, kafka, printed, run, stderr, stdout, succeeded};
+
+/// An answer of `echo` that takes longer than this is blocked.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Adds a model that this endpoint answers for.
 fn add_model(directory: &TempDir, endpoint: &ScriptedEndpoint, arguments: &[&str]) {
@@ -194,8 +200,11 @@ fn a_process_that_was_killed_does_not_block_its_chat() {
     child.kill().unwrap();
     child.wait().unwrap();
     let chat = ids(&directory, &["chats", "list"]).remove(0);
-    let ask = ["chat", "--chat", &chat, "--model", "echo", "Still here?"];
-    assert_eq!(printed(&directory, &ask), "Echo: Still here?\n");
+    let mut ask = kafka(&directory, &["chat", "--chat", &chat, "--model", "echo", "Still here?"]);
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(ask.output().unwrap()));
+    let output = end.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(succeeded(&output), "Echo: Still here?\n");
     assert_eq!(messages(&directory)[1], message("assistant", "Wait", "interrupted"));
 }
 

@@ -1,6 +1,7 @@
 //! What Ctrl-C means: stop the answer, or, at the prompt, leave.
 
 use std::{
+    io::{self, Write as _},
     process,
     sync::{
         Arc,
@@ -27,7 +28,7 @@ pub(super) struct Interrupts {
 impl Interrupts {
     /// Watches for signals until the process ends.
     pub(super) fn watch(kafka: &Kafka) -> Result<Interrupts> {
-        let failed = |error: std::io::Error| {
+        let failed = |error: io::Error| {
             Error::new(
                 ErrorKind::Internal,
                 "signals_unavailable",
@@ -43,6 +44,8 @@ impl Interrupts {
                 if mine.waits_for_a_line.load(Ordering::SeqCst) {
                     // The main thread sits in a read that no signal ends.
                     kafka.close();
+                    // The terminal has shown ^C; what comes next begins on a line of its own.
+                    let _ = io::stderr().write_all(b"\n");
                     process::exit(exit_code_of(ErrorKind::Cancelled).into());
                 }
                 mine.came.store(true, Ordering::SeqCst);
