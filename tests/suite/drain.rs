@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpStream,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -26,55 +27,67 @@ fn wait_until_deaf(server: &RunningServer) {
     }
 }
 
-#[test]
-fn an_answer_that_runs_is_finished_watched_or_not() {
-    for binary in Binary::both() {
-        let gate = Gate::new();
-        let held = gate.clone();
-        let endpoint = ScriptedEndpoint::start(move |_| {
-            Script::events().token("To the ").wait_for(&held).token("end").finish("stop").done()
-        });
-        let data = TempDir::new().unwrap();
-        let server = RunningServer::start(&binary, data.path(), &[]);
-        let api = Api::of(&server);
-        add_model(&api, &endpoint);
-        let mut watched = api.ask(&api.chat(), &json!({"content": "Go on."}));
-        assert_eq!(watched.next().unwrap().name, "response.started");
-        let unwatched = api.ask(&api.chat(), &json!({"content": "Go on."})).next().unwrap().json();
-        endpoint.wait_for_requests(2);
-        server.ask_to_end();
-        wait_until_deaf(&server);
-        gate.open();
-        assert_eq!(text(&watched.collect::<Vec<_>>()), "To the end");
-        let ended = server.ended();
-        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+mod slow {
+    use super::*;
 
-        let server = RunningServer::start(&binary, data.path(), &[]);
-        let kept = Api::of(&server).events(&id(&unwatched["response"]), 0);
-        assert_eq!(
-            (text(&kept), kept.last().unwrap().name.as_str()),
-            ("To the end".to_owned(), "response.completed")
-        );
+    #[test]
+    fn an_answer_that_runs_is_finished_watched_or_not() {
+        for (binary, is_watched) in
+            Binary::both().into_iter().flat_map(|binary| [(binary.clone(), true), (binary, false)])
+        {
+            let gate = Gate::new();
+            let held = gate.clone();
+            let endpoint = ScriptedEndpoint::start(move |_| {
+                Script::events().token("To the ").wait_for(&held).token("end").finish("stop").done()
+            });
+            let data = TempDir::new().unwrap();
+            let server = RunningServer::start(&binary, data.path(), &[]);
+            let api = Api::of(&server);
+            add_model(&api, &endpoint);
+            let mut events = api.ask(&api.chat(), &json!({"content": "Go on."}));
+            let started = events.next().unwrap().json();
+            endpoint.wait_for_requests(1);
+            let mut watching = Some(events);
+            if !is_watched {
+                watching = None;
+                server.wait_for_line(&["cut off"]);
+            }
+            server.ask_to_end();
+            wait_until_deaf(&server);
+            // A server that waits for nobody is gone by now.
+            thread::sleep(Duration::from_millis(200));
+            gate.open();
+            if let Some(events) = watching {
+                assert_eq!(text(&events.collect::<Vec<_>>()), "To the end");
+            }
+            let ended = server.ended();
+            assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+
+            let server = RunningServer::start(&binary, data.path(), &[]);
+            let kept = Api::of(&server).events(&id(&started["response"]), 0);
+            assert_eq!(text(&kept), "To the end");
+            assert_eq!(kept.last().unwrap().name, "response.completed");
+        }
     }
-}
 
-#[test]
-fn a_second_signal_interrupts_what_runs_and_says_so() {
-    let endpoint = ScriptedEndpoint::start(|_| Script::events().token("Not to the end").until_hung_up());
-    for binary in Binary::both() {
-        let data = TempDir::new().unwrap();
-        let server = RunningServer::start(&binary, data.path(), &[]);
-        let api = Api::of(&server);
-        add_model(&api, &endpoint);
-        let mut events = api.ask(&api.chat(), &json!({"content": "Go on."}));
-        assert_eq!(events.next().unwrap().name, "response.started");
-        assert_eq!(events.next().unwrap().name, "message.delta");
-        let started = Instant::now();
-        server.ask_to_end();
-        wait_until_deaf(&server);
-        server.ask_to_end();
-        assert_eq!(events.last().unwrap().name, "response.interrupted");
-        assert_eq!(server.ended().status.code(), Some(0));
-        assert!(started.elapsed() < Duration::from_secs(8), "the grace was waited for");
+    #[test]
+    fn a_second_signal_interrupts_what_runs_and_says_so() {
+        let endpoint = ScriptedEndpoint::start(|_| Script::events().token("Not to the end").until_hung_up());
+        for binary in Binary::both() {
+            let data = TempDir::new().unwrap();
+            let server = RunningServer::start(&binary, data.path(), &[]);
+            let api = Api::of(&server);
+            add_model(&api, &endpoint);
+            let mut events = api.ask(&api.chat(), &json!({"content": "Go on."}));
+            assert_eq!(events.next().unwrap().name, "response.started");
+            assert_eq!(events.next().unwrap().name, "message.delta");
+            let started = Instant::now();
+            server.ask_to_end();
+            wait_until_deaf(&server);
+            server.ask_to_end();
+            assert_eq!(events.last().unwrap().name, "response.interrupted");
+            assert_eq!(server.ended().status.code(), Some(0));
+            assert!(started.elapsed() < Duration::from_secs(8), "the grace was waited for");
+        }
     }
 }

@@ -132,7 +132,7 @@ fn a_problem_has_the_members_of_the_standard_and_the_request_id() {
             "type": "about:blank",
             "title": "Unprocessable Entity",
             "status": 422,
-            "detail": "The field limit is not acceptable: give a number from 1 to 200",
+            "detail": "The field limit is not acceptable: give a number from 1 to 200.",
             "code": "limit_out_of_range",
             "request_id": "trace-7",
             "errors": [{"field": "limit", "message": "give a number from 1 to 200"}],

@@ -109,41 +109,6 @@ fn what_was_seen_outlives_a_kill_in_the_middle_of_an_answer() {
 }
 
 #[test]
-fn many_follow_one_answer_and_who_leaves_ends_nothing() {
-    let gate = Gate::new();
-    let held = gate.clone();
-    let endpoint = ScriptedEndpoint::start(move |_| {
-        Script::events().token("Once ").wait_for(&held).token("upon").finish("stop").done()
-    });
-    let data = TempDir::new().unwrap();
-    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
-    let api = Api::of(&server);
-    add_model(&api, &endpoint);
-    let mut asked = api.ask(&api.chat(), &json!({"content": "Tell me."}));
-    let response = id(&asked.next().unwrap().json()["response"]);
-    let path = format!("/api/v1/responses/{response}/events");
-    let (_, follower) = api.open("GET", &path, &[], None).events();
-    let mut follower = follower.map(Result::unwrap);
-    assert_eq!(follower.next().unwrap().name, "response.started");
-    drop(asked);
-    // The thread of a client that left is free, although nothing is sent meanwhile.
-    let cut = format!("responses 200 in ");
-    wait_until(|| server.stderr().lines().any(|line| line.contains(&cut) && line.contains("cut off")));
-    gate.open();
-    assert_eq!(text(&follower.collect::<Vec<_>>()), "Once upon");
-}
-
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    for _ in 0..2000 {
-        if is_so() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    panic!("waited in vain");
-}
-
-#[test]
 fn silence_is_broken_by_comments() {
     let gate = Gate::new();
     let held = gate.clone();
@@ -190,11 +155,37 @@ fn silence_is_broken_by_comments() {
 fn the_line_that_the_server_greets_with_works_as_it_stands() {
     let data = TempDir::new().unwrap();
     let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
-    wait_until(|| server.stderr().contains("  curl"));
-    let greeting = server.stderr();
-    let line = greeting.lines().find(|line| line.trim_start().starts_with("curl")).unwrap();
-    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    let line = server.wait_for_line(&["  curl"]);
+    let output = Command::new("sh").args(["-c", &line]).output().unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && shown.contains("event: message.delta"), "{output:?}");
     assert!(shown.trim_end().ends_with('}') && shown.contains("event: response.completed"), "{shown}");
+}
+
+mod slow {
+    use super::*;
+
+    #[test]
+    fn many_follow_one_answer_and_who_leaves_ends_nothing() {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let endpoint = ScriptedEndpoint::start(move |_| {
+            Script::events().token("Once ").wait_for(&held).token("upon").finish("stop").done()
+        });
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+        let api = Api::of(&server);
+        add_model(&api, &endpoint);
+        let mut asked = api.ask(&api.chat(), &json!({"content": "Tell me."}));
+        let response = id(&asked.next().unwrap().json()["response"]);
+        let path = format!("/api/v1/responses/{response}/events");
+        let (_, follower) = api.open("GET", &path, &[], None).events();
+        let mut follower = follower.map(Result::unwrap);
+        assert_eq!(follower.next().unwrap().name, "response.started");
+        drop(asked);
+        // The thread of a client that left is free, although nothing is sent meanwhile.
+        server.wait_for_line(&["/responses 200 in ", "cut off"]);
+        gate.open();
+        assert_eq!(text(&follower.collect::<Vec<_>>()), "Once upon");
+    }
 }

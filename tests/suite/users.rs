@@ -62,6 +62,28 @@ mod slow {
     }
 
     #[test]
+    fn who_may_register_is_a_setting_and_the_first_is_the_administrator() {
+        for (flags, second) in [
+            (&["--auth=password"][..], 403),
+            (&["--auth=password", "--registration=closed"], 403),
+            (&["--auth=password", "--registration=open"], 201),
+        ] {
+            let data = TempDir::new().unwrap();
+            let server = RunningServer::start(&Binary::kafka_http(), data.path(), flags);
+            let api = Api::of(&server);
+            let account = |email| json!({"email": email, "password": "a long password"});
+            let first = api.post("/api/v1/auth/register", &account("first@example.org"));
+            assert_eq!(first["user"]["is_admin"], true, "{flags:?}");
+            let path = "/api/v1/auth/register";
+            let other = api.expect(second, "POST", path, Some(&account("second@example.org")));
+            match second {
+                201 => assert_eq!(other["user"]["is_admin"], false),
+                _ => assert_eq!(other["code"], "registration_closed"),
+            }
+        }
+    }
+
+    #[test]
     fn what_belongs_to_someone_else_is_not_found() {
         let data = TempDir::new().unwrap();
         // Open mode has no first administrator, so that both accounts are ordinary ones.

@@ -11,7 +11,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,6 +19,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A process that takes longer than this to start or to end has failed the test. Generous, because
 /// a process that is well does either at once, however busy the machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A line that takes longer than this to be written has failed the test.
+const LINE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A program of the product, built from the present sources.
 #[derive(Clone, Debug)]
@@ -159,6 +162,19 @@ impl RunningServer {
     /// What it wrote to standard error so far.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.lock().unwrap().clone()
+    }
+
+    /// Waits until it has written a line to standard error that holds all of `words`.
+    pub(crate) fn wait_for_line(&self, words: &[&str]) -> String {
+        let until = Instant::now() + LINE_PATIENCE;
+        loop {
+            let stderr = self.stderr();
+            if let Some(line) = stderr.lines().find(|line| words.iter().all(|word| line.contains(word))) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < until, "no line with {words:?} in {stderr}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ends it at once, as a power cut would.
