@@ -8,13 +8,18 @@
 
 #[path = "../../tests/bench/bare.rs"]
 mod bare;
+#[path = "../../tests/bench/comparison.rs"]
+mod comparison;
+#[path = "../../tests/bench/figures.rs"]
+mod figures;
 #[path = "../../tests/bench/load.rs"]
 mod load;
 
 use std::{net::SocketAddr, sync::Arc, thread};
 
+use comparison::{RUNS, compare};
 use kafka_http::server::{Reply, Request, Server, ServerLimits};
-use load::{RUN, RUNS, Target};
+use load::{RUN, Target};
 
 const BODY: &str = concat!(
     r#"{"id":"0190b1a0-7c1e-7e7e-8e8e-000000000001","title":"Before the law","description":null,"#,
@@ -33,7 +38,7 @@ fn main() {
     println!("{} byte body, {RUNS} alternating runs of {} ms each, medians", BODY.len(), RUN.as_millis());
     println!("connections   bare req/s   ours req/s   ratio   load's own CPU (bare, ours)");
     for connections in [1, 16, 64] {
-        let outcome = load::compare(bare, ours, connections);
+        let outcome = compare(bare, ours, connections);
         let ([bare_rate, our_rate], load) = (outcome.requests_per_second, outcome.load_percent);
         println!(
             "{connections:11} {bare_rate:12.0} {our_rate:12.0} {:7.2}   {:3.0} %, {:3.0} %{}",
@@ -43,6 +48,7 @@ fn main() {
             if outcome.ratio < GOAL { "  below the goal of 0.75" } else { "" }
         );
     }
+    println!("load of the machine over the last minute: {}", figures::machine_load());
 }
 
 fn start_ours() -> SocketAddr {

@@ -1,7 +1,5 @@
-//! Load on two servers in turn. It comes from a child process with one thread, which reports its own
-//! processor time: where that nears the run's length, the figure is limited by the load, not by the
-//! server. The servers alternate in short runs, and a ratio is the median of the ratios of neighbouring
-//! runs, which a busy machine slows alike.
+//! Load on a server. It comes from a child process with one thread, which reports its own processor
+//! time: where that nears the run's length, the figure is limited by the load, not by the server.
 
 use std::{
     env, fs,
@@ -13,8 +11,6 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// Runs of each of the two servers.
-pub(crate) const RUNS: usize = 15;
 /// The length of one run.
 pub(crate) const RUN: Duration = Duration::from_millis(500);
 
@@ -25,30 +21,23 @@ pub(crate) struct Target<'a> {
     pub(crate) path: &'a str,
 }
 
-/// How two servers did under the same load; what stands in pairs is the baseline's and ours.
-pub(crate) struct Comparison {
-    pub(crate) requests_per_second: [f64; 2],
-    /// Processor time of the load, in percent of a run.
-    pub(crate) load_percent: [f64; 2],
-    /// Ours by the baseline's.
-    pub(crate) ratio: f64,
+/// How one run went.
+pub(crate) struct Outcome {
+    pub(crate) requests_per_second: f64,
+    /// Processor time of the load, in percent of the run.
+    pub(crate) load_percent: f64,
 }
 
-/// Compares two servers, each asked on so many connections at a time.
-pub(crate) fn compare(baseline: Target<'_>, ours: Target<'_>, connections: usize) -> Comparison {
-    let mut outcomes = [Vec::new(), Vec::new()];
-    for _ in 0..RUNS {
-        for (target, outcomes) in [baseline, ours].into_iter().zip(&mut outcomes) {
-            outcomes.push(run(target, connections));
-        }
-    }
-    let of_both =
-        |figure: fn(&Outcome) -> f64| outcomes.each_ref().map(|outcomes| median(outcomes.iter().map(figure)));
-    Comparison {
-        requests_per_second: of_both(|outcome| outcome.0),
-        load_percent: of_both(|outcome| outcome.1),
-        ratio: median(outcomes[0].iter().zip(&outcomes[1]).map(|(baseline, ours)| ours.0 / baseline.0)),
-    }
+/// Asks a server on so many connections at a time, for the length of a run.
+pub(crate) fn run(target: Target<'_>, connections: usize) -> Outcome {
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--load", &target.address.to_string(), target.path, &connections.to_string()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (rate, processor) = text.trim().split_once(' ').unwrap();
+    Outcome { requests_per_second: rate.parse().unwrap(), load_percent: processor.parse().unwrap() }
 }
 
 /// Plays the load if this process was started for that.
@@ -60,26 +49,6 @@ pub(crate) fn was_played() -> bool {
     }
     play(Target { address: address.parse().unwrap(), path }, connections.parse().unwrap());
     true
-}
-
-/// Requests a second, and the load's processor time in percent of the run.
-type Outcome = (f64, f64);
-
-fn run(target: Target<'_>, connections: usize) -> Outcome {
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--load", &target.address.to_string(), target.path, &connections.to_string()])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (rate, processor) = text.trim().split_once(' ').unwrap();
-    (rate.parse().unwrap(), processor.parse().unwrap())
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Keeps one request in flight on each connection for the length of a run.
@@ -142,7 +111,7 @@ fn first_answer(stream: &mut TcpStream, request: &[u8]) -> usize {
     read
 }
 
-/// Processor time of this process so far, from the scheduler's own count of its one thread.
+/// Processor time in milliseconds of this process so far, from the scheduler's own count of its one thread.
 fn processor_ms() -> f64 {
     let text = fs::read_to_string("/proc/self/schedstat").unwrap();
     text.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e6

@@ -14,12 +14,15 @@
 )]
 
 mod bare;
+mod comparison;
+mod figures;
 mod load;
 mod server;
 
 use std::{fs, process};
 
-use load::{RUN, RUNS, Target};
+use comparison::{RUNS, compare};
+use load::{RUN, Target};
 use server::Server;
 
 const GOAL: f64 = 0.75;
@@ -45,7 +48,7 @@ fn main() {
         for connections in [1, 16, 64] {
             let processors = || [processor_ticks(process::id()), processor_ticks(ours.pid())];
             let before = processors();
-            let outcome = load::compare(baseline, Target { address: ours.address, path }, connections);
+            let outcome = compare(baseline, Target { address: ours.address, path }, connections);
             let after = processors();
             let [bare_rate, our_rate] = outcome.requests_per_second;
             let requests = |rate: f64| rate * RUN.as_secs_f64() * RUNS as f64;
@@ -64,7 +67,8 @@ fn main() {
             );
         }
     }
-    println!("load of the machine over the last minute: {}", load_average());
+    println!("load of the machine over the last minute: {}", figures::machine_load());
+    ours.end();
 }
 
 /// Processor time of a process so far, with all its threads.
@@ -73,8 +77,4 @@ fn processor_ticks(pid: u32) -> u64 {
     // The name may hold blanks; after it stand the state and ten fields before these two.
     let (_, fields) = text.rsplit_once(") ").unwrap();
     fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
-}
-
-fn load_average() -> String {
-    fs::read_to_string("/proc/loadavg").unwrap().split(' ').next().unwrap().to_owned()
 }
