@@ -70,9 +70,15 @@ statements! {
         WHERE m.parent_id IS NOT NULL AND line.depth < $2) \
         SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM line JOIN messages m \
         ON m.id = line.id ORDER BY line.depth"];
-    /// However far up they stand: instructions are never trimmed away.
-    SYSTEM_LINES = ["SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM messages m \
-        WHERE m.chat_id = $1 AND m.role = 'system' AND m.on_branch = 1 ORDER BY m.seq LIMIT 100"];
+    /// However far up they stand: instructions are never trimmed away. It walks parents only until it
+    /// meets the active branch, which is none of the question's own path from there down.
+    SYSTEM_LINES = ["WITH RECURSIVE line (id, parent_id, seq, on_branch) AS ( \
+        SELECT m.id, m.parent_id, m.seq, m.on_branch FROM messages m WHERE m.id = $2 UNION ALL \
+        SELECT m.id, m.parent_id, m.seq, m.on_branch FROM line JOIN messages m ON m.id = line.parent_id \
+        WHERE line.on_branch = 0) \
+        SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM messages m \
+        WHERE m.chat_id = $1 AND m.role = 'system' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
+        AND m.seq < (SELECT line.seq FROM line WHERE line.on_branch = 1))) ORDER BY m.seq LIMIT 100"];
     UPDATE_CONTENT = ["UPDATE messages SET content = $2, updated_at = $3 WHERE id = $1"];
     FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
         token_count = $7, updated_at = $8 WHERE id = $1"];
@@ -238,9 +244,9 @@ pub(crate) fn ancestors(conn: &Conn<'_>, id: MessageId, limit: u32) -> Result<Ve
     conn.all(&ANCESTORS, params![id, limit], read_line)
 }
 
-/// The instructions on the active branch, oldest first.
-pub(crate) fn system_lines(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Line>> {
-    conn.all(&SYSTEM_LINES, params![chat], read_line)
+/// The instructions among a message's ancestors, oldest first.
+pub(crate) fn system_lines(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Result<Vec<Line>> {
+    conn.all(&SYSTEM_LINES, params![chat, id], read_line)
 }
 
 pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Timestamp) -> Result<()> {

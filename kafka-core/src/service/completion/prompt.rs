@@ -9,6 +9,7 @@ use crate::{
     entity::params::Params,
     provider::api::{Prompt, PromptMessage},
     repo::messages::{self, Line},
+    service,
     storage::Conn,
 };
 
@@ -26,7 +27,7 @@ pub(super) fn build(
     params: &Params,
     default_context: u32,
 ) -> Result<Prompt> {
-    let instructions = messages::system_lines(conn, chat)?;
+    let instructions = messages::system_lines(conn, chat, question)?;
     let mut left = budget(params, default_context);
     for line in &instructions {
         left = left.saturating_sub(tokens(&line.content));
@@ -35,6 +36,10 @@ pub(super) fn build(
     let mut next = Some(question);
     'branch: while let Some(id) = next {
         let lines = messages::ancestors(conn, id, STRIDE)?;
+        if lines.is_empty() && id == question {
+            // It was deleted while its answer waited.
+            return Err(service::messages::not_found(question));
+        }
         next = lines.last().and_then(|line| line.parent_id);
         for line in lines.into_iter().filter(is_sent) {
             let cost = tokens(&line.content);
