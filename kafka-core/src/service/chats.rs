@@ -106,9 +106,11 @@ impl<'k> Chats<'k> {
     /// Chats that the actor may see, the one changed last first.
     ///
     /// # Errors
-    /// `Invalid` for a page out of range or a cursor that no page gave.
+    /// `Invalid` for a page out of range, a cursor that no page gave, or a text to find that no title can
+    /// hold.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope();
+        input::optional_name(self.kafka.limits(), "q", filter.title_contains.as_ref())?;
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
         self.installation.storage().read(|conn| {
             let rows = |slice: &Slice<'_>, limit| chats::list(conn, scope, filter, slice, limit);

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use uuid::Uuid;
+
 use crate::base::{
     error::{Error, Result},
     limits::Limits,
@@ -87,7 +89,8 @@ pub(crate) struct TimeKey {
 impl TimeKey {
     pub(crate) fn of_cursor(cursor: &Cursor) -> Result<TimeKey> {
         let [at, id] = cursor.keys()?;
-        Ok(TimeKey { at: Timestamp::from_unix_ms(cursor.key(at)?), id: id.to_owned() })
+        let id: Uuid = cursor.key(id)?;
+        Ok(TimeKey { at: Timestamp::from_unix_ms(cursor.key(at)?), id: id.to_string() })
     }
 
     pub(crate) fn cursor(at: Timestamp, id: impl Display) -> Cursor {
