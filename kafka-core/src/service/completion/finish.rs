@@ -139,7 +139,7 @@ fn ended(accepted: &Response, ending: &Ending, said: &Said) -> Response {
         None if was_answered => {
             response.usage_estimated = true;
             let prompt = ending.prompt_tokens_estimate;
-            let completion = prompt::tokens(&said.text) + prompt::tokens(&said.reasoning);
+            let completion = prompt::tokens(&[said.reasoning.as_str(), &said.text].concat());
             TokenUsage { prompt, completion, total: prompt + completion }
         }
         None => return response,
