@@ -1,6 +1,7 @@
 //! Requests that may come twice but must take effect once.
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value as Json;
 
 use crate::{
     base::{
@@ -10,9 +11,10 @@ use crate::{
         time::Timestamp,
     },
     crypto::digest,
+    entity::{chat::Chat, message::Message, model::Model, workspace::Workspace},
     repo::idempotency_keys::{self, KeyRow, Stored},
     service::installation::Installation,
-    storage::Tx,
+    storage::{Conn, Tx},
 };
 
 /// Names a request that may be sent twice, for example after a lost connection. The first that comes
@@ -70,8 +72,8 @@ impl Once {
         }
     }
 
-    fn find(&self, tx: &Tx<'_>) -> Result<Option<Stored>> {
-        let Some(stored) = idempotency_keys::find(tx, &self.row, self.now)? else { return Ok(None) };
+    fn find(&self, conn: &Conn<'_>) -> Result<Option<Stored>> {
+        let Some(stored) = idempotency_keys::find(conn, &self.row, self.now)? else { return Ok(None) };
         if stored.body_hash != self.body_hash {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -83,8 +85,8 @@ impl Once {
     }
 
     /// The response that the first of the twins started.
-    pub(crate) fn find_response(&self, tx: &Tx<'_>) -> Result<Option<ResponseId>> {
-        Ok(self.find(tx)?.and_then(|stored| stored.response_id))
+    pub(crate) fn find_response(&self, conn: &Conn<'_>) -> Result<Option<ResponseId>> {
+        Ok(self.find(conn)?.and_then(|stored| stored.response_id))
     }
 
     /// Remembers that this request started a response.
@@ -98,8 +100,36 @@ impl Once {
     }
 }
 
+/// What a request may be answered with twice: a noun that is read back from its JSON, and the field of
+/// it that JSON for clients leaves out.
+pub(crate) trait Remembered: Serialize + DeserializeOwned {
+    fn unseen(&self) -> Option<(&'static str, Json)> {
+        None
+    }
+}
+
+impl Remembered for Workspace {}
+
+impl Remembered for Chat {
+    fn unseen(&self) -> Option<(&'static str, Json)> {
+        Some(("number", self.number.into()))
+    }
+}
+
+impl Remembered for Message {
+    fn unseen(&self) -> Option<(&'static str, Json)> {
+        Some(("number", self.number.into()))
+    }
+}
+
+impl Remembered for Model {
+    fn unseen(&self) -> Option<(&'static str, Json)> {
+        Some(("user_id", self.user_id.map(|id| id.to_string()).into()))
+    }
+}
+
 /// Runs `effect` unless the request was answered before; then gives that answer again.
-pub(crate) fn once<T: Serialize + DeserializeOwned>(
+pub(crate) fn once<T: Remembered>(
     tx: &Tx<'_>,
     once: Option<&Once>,
     effect: impl FnOnce() -> Result<T>,
@@ -112,10 +142,13 @@ pub(crate) fn once<T: Serialize + DeserializeOwned>(
         });
     }
     let done = effect()?;
-    let answer = serde_json::to_string(&done).map_err(|error| {
+    let mut answer = serde_json::to_value(&done).map_err(|error| {
         Error::new(ErrorKind::Internal, "answer_unwritable", "The answer cannot be written as JSON.")
             .with_source(error)
     })?;
-    once.keep(tx, Some(answer), None)?;
+    if let Some((field, value)) = done.unseen() {
+        answer[field] = value;
+    }
+    once.keep(tx, Some(answer.to_string()), None)?;
     Ok(done)
 }

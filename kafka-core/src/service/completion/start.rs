@@ -41,6 +41,12 @@ impl Completions<'_> {
         }
         input::optional_name(installation.limits(), "model", request.model.as_ref())?;
         request.params.as_ref().map_or(Ok(()), check_params)?;
+        // A twin follows the first one's answer, also when the model or the room for it is gone since.
+        if let Some(once) = &self.once
+            && let Some(id) = kafka.storage().read(|conn| once.find_response(conn))?
+        {
+            return Turn::of_stored(kafka, &self.actor, id);
+        }
         let callable = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
         let slot = installation.live().reserve(installation.limits().concurrent_answers)?;
 
