@@ -135,7 +135,7 @@ impl<'k> Users<'k> {
                 user.email.clone_from(email);
             }
             if let Some(username) = &patch.username {
-                user.username.clone_from(username);
+                user.username = username.clone().filter(|name| !name.is_empty());
             }
             if let Some(full_name) = &patch.full_name {
                 user.full_name.clone_from(full_name);
