@@ -110,7 +110,7 @@ impl<'k> Chats<'k> {
     /// hold.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope();
-        input::optional_name(self.kafka.limits(), "q", filter.title_contains.as_ref())?;
+        input::optional_name(self.installation.limits(), "q", filter.title_contains.as_ref())?;
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
         self.installation.storage().read(|conn| {
             let rows = |slice: &Slice<'_>, limit| chats::list(conn, scope, filter, slice, limit);

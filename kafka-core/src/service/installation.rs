@@ -22,12 +22,14 @@ use crate::{
     },
     crypto::seal::Sealer,
     provider::{address::AddressPolicy, registry::Registry},
-    repo::{idempotency_keys, users},
+    repo::{idempotency_keys, responses, users},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
 };
 
 /// How long closing waits for the ends of running answers to be stored.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+/// The answers of dead processes are looked for every 2 seconds, at every fourth round of upkeep.
+const ROUNDS_BETWEEN_RECOVERIES: u32 = 4;
 
 /// An open installation. Clones share it; the last one closes it.
 #[derive(Clone)]
@@ -82,9 +84,15 @@ impl Installation {
             recover::run(&installation)?;
             // Weak, so that the thread does not keep an installation open that nobody uses any more.
             let inner = Arc::downgrade(&installation.0);
+            let mut rounds = 0_u32;
             installation.0.upkeep.start(move || match inner.upgrade() {
                 Some(inner) => {
-                    Installation(inner).keep_up();
+                    let installation = Installation(inner);
+                    installation.let_go();
+                    rounds = (rounds + 1) % ROUNDS_BETWEEN_RECOVERIES;
+                    if rounds == 0 {
+                        installation.keep_up();
+                    }
                     true
                 }
                 None => false,
@@ -93,7 +101,21 @@ impl Installation {
         Ok(installation)
     }
 
-    /// One round of upkeep. What fails is tried again in the next one.
+    /// Stops the answers that another process has ended or deleted: their models may be silent for long,
+    /// so that no write of theirs finds out.
+    fn let_go(&self) {
+        let here = self.live().all();
+        if here.is_empty() {
+            return;
+        }
+        let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
+        let Ok(stored) = stored else { return };
+        for running in here.iter().filter(|running| !stored.contains(&running.id)) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Ends what dead processes left and forgets old keys. What fails is tried again the next time.
     fn keep_up(&self) {
         let _ = recover::run(self);
         let now = self.now();

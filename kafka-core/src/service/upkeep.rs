@@ -9,7 +9,7 @@ use std::{
 use crate::base::error::{Error, ErrorKind, Result};
 
 /// Time between two rounds.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// A thread that repeats a piece of work until it is stopped.
 #[derive(Default)]
@@ -26,7 +26,7 @@ struct Signal {
 
 impl Upkeep {
     /// Starts the thread. `round` is false when there is nothing left to keep up.
-    pub(super) fn start(&self, round: impl Fn() -> bool + Send + 'static) -> Result<()> {
+    pub(super) fn start(&self, mut round: impl FnMut() -> bool + Send + 'static) -> Result<()> {
         let signal = Arc::clone(&self.signal);
         let work = move || while signal.wait() && round() {};
         let thread = thread::Builder::new().name("kafka-upkeep".to_owned()).spawn(work).map_err(|error| {

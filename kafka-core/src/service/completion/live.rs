@@ -27,6 +27,8 @@ pub(crate) struct Running {
     pub(crate) user_message: Message,
     /// Raised when the answer is no longer wanted.
     pub(crate) cancel: CancelToken,
+    /// Whether it is not wanted because it cannot be kept, rather than because someone said so.
+    cut_off: AtomicBool,
     shown: Mutex<Shown>,
     grown: Condvar,
 }
@@ -61,9 +63,23 @@ impl Running {
             accepted: response.clone(),
             user_message,
             cancel,
+            cut_off: AtomicBool::new(false),
             shown: Mutex::new(Shown { events: vec![first], over: false }),
             grown: Condvar::new(),
         })
+    }
+
+    /// Stops the answer; what came of it is kept as interrupted.
+    pub(super) fn cut_off(&self) {
+        // Who asked first decides.
+        if !self.cancel.is_cancelled() {
+            self.cut_off.store(true, Ordering::Release);
+            self.cancel.cancel();
+        }
+    }
+
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Acquire)
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -160,16 +176,22 @@ impl Live {
         .with_retry_after(Duration::from_secs(5)))
     }
 
+    /// Makes an answer known. One that was accepted while everything ends, ends too.
     pub(super) fn add(&self, running: Arc<Running>) {
-        if self.is_closing() {
-            running.cancel.cancel();
+        self.answers().running.insert(running.id, Arc::clone(&running));
+        if self.0.closing.load(Ordering::Acquire) {
+            running.cut_off();
         }
-        self.answers().running.insert(running.id, running);
     }
 
     /// The answer, while this process runs it.
     pub(crate) fn get(&self, id: ResponseId) -> Option<Arc<Running>> {
         self.answers().running.get(&id).cloned()
+    }
+
+    /// What runs or waits in this process.
+    pub(crate) fn all(&self) -> Vec<Arc<Running>> {
+        self.answers().running.values().cloned().collect()
     }
 
     /// Forgets an answer that has ended, and wakes those that wait for their turn.
@@ -206,9 +228,7 @@ impl Live {
 
     /// Stops the answers of a chat that is gone.
     pub(crate) fn abandon_chat(&self, chat: ChatId) {
-        let of_chat: Vec<_> =
-            self.answers().running.values().filter(|running| running.chat == chat).cloned().collect();
-        for running in of_chat {
+        for running in self.all().into_iter().filter(|running| running.chat == chat) {
             running.cancel.cancel();
         }
     }
@@ -216,16 +236,10 @@ impl Live {
     /// Stops every answer as interrupted and waits at most `patience` until their ends are stored.
     pub(crate) fn close(&self, patience: Duration) {
         self.0.closing.store(true, Ordering::Release);
-        let all: Vec<_> = self.answers().running.values().cloned().collect();
-        for running in all {
-            running.cancel.cancel();
+        for running in self.all() {
+            running.cut_off();
         }
         self.wait_until_idle(patience);
-    }
-
-    /// Whether answers end because the process does.
-    pub(super) fn is_closing(&self) -> bool {
-        self.0.closing.load(Ordering::Acquire)
     }
 
     /// Waits at most `patience` until no answer runs. True when none does.

@@ -248,7 +248,7 @@ impl Recorder {
     fn put_back(&self, failed: Vec<Pending>) -> bool {
         let mut queue = self.log.queue();
         for pending in failed {
-            pending.running.cancel.cancel();
+            pending.running.cut_off();
             queue.put_back(pending);
         }
         let retry_at = Instant::now() + RETRY;

@@ -87,10 +87,11 @@ impl Answering {
             }
         }
         if self.ending.status != ResponseStatus::Completed && self.running.cancel.is_cancelled() {
-            // Whatever the socket said when it was closed, the reason is that someone asked for it.
-            let closing = self.installation.live().is_closing();
-            self.ending.status =
-                if closing { ResponseStatus::Interrupted } else { ResponseStatus::Cancelled };
+            // Whatever the socket said when it was closed, the reason is that this side closed it.
+            self.ending.status = match self.running.is_cut_off() {
+                true => ResponseStatus::Interrupted,
+                false => ResponseStatus::Cancelled,
+            };
             self.ending.error = None;
         }
         self.ending.completion_time_ms = Some(self.elapsed_ms());

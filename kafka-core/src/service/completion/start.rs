@@ -43,9 +43,9 @@ impl Completions<'_> {
         request.params.as_ref().map_or(Ok(()), check_params)?;
         // A twin follows the first one's answer, also when the model or the room for it is gone since.
         if let Some(once) = &self.once
-            && let Some(id) = kafka.storage().read(|conn| once.find_response(conn))?
+            && let Some(id) = installation.storage().read(|conn| once.find_response(conn))?
         {
-            return Turn::of_stored(kafka, &self.actor, id);
+            return Turn::of_stored(installation, &self.actor, id);
         }
         let callable = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
         let slot = installation.live().reserve(installation.limits().concurrent_answers)?;
