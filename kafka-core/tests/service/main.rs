@@ -1,0 +1,20 @@
+//! The library through its public door: every service, every rule, every way an answer can go.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod answers;
+mod branches;
+mod crash;
+#[cfg(unix)]
+mod disk;
+mod events;
+mod handle;
+mod history;
+mod keys;
+mod lists;
+mod nouns;
+mod once;
+mod order;
+mod resolution;
+mod scopes;
+mod stage;

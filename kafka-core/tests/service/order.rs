@@ -1,0 +1,145 @@
+//! Answers of one chat run one after another, in the order in which they were asked for.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use kafka_core::{
+    AnswerRequest, ErrorKind, Kafka, PageRequest, ResponseStatus, Role,
+    testing::{Gate, ScriptedAnswer},
+};
+
+use crate::stage::{In, Stage};
+
+/// Counts how many answers run at a time.
+#[derive(Clone, Default)]
+struct Census(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Census {
+    fn script(&self) -> ScriptedAnswer {
+        let (enter, leave) = (self.clone(), self.clone());
+        ScriptedAnswer::new()
+            .then(move || {
+                let running = enter.0.0.fetch_add(1, Ordering::SeqCst) + 1;
+                enter.0.1.fetch_max(running, Ordering::SeqCst);
+            })
+            .text("x")
+            .then(move || drop(leave.0.0.fetch_sub(1, Ordering::SeqCst)))
+            .finish()
+    }
+
+    fn most(&self) -> usize {
+        self.0.1.load(Ordering::SeqCst)
+    }
+}
+
+/// Asks from many threads, over some handles, and compares the orders.
+fn ask_at_once(stage: &Stage, handles: &[&Kafka], census: &Census) {
+    let chat = stage.chat();
+    let asked = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for asker in 0..8 {
+            let (kafka, asked) = (handles[asker % handles.len()], &asked);
+            scope.spawn(move || {
+                for question in 0..2 {
+                    let text = format!("{asker}.{question}");
+                    let me = kafka.operator();
+                    let turn =
+                        kafka.completions(&me).start(chat.id, AnswerRequest::text(text.clone())).unwrap();
+                    let answer = turn.wait().unwrap();
+                    assert_eq!(answer.response.status, ResponseStatus::Completed);
+                    asked.lock().unwrap().push((answer.user_message.seq, text));
+                }
+            });
+        }
+    });
+    let mut asked = asked.into_inner().unwrap();
+    asked.sort();
+    let in_order_of_commits: Vec<_> = asked.into_iter().map(|(_, text)| text).collect();
+    let answered: Vec<_> =
+        stage.provider.calls().iter().map(|call| call.prompt.last_user_text().to_owned()).collect();
+    assert_eq!(answered, in_order_of_commits);
+    assert_eq!(census.most(), 1, "two answers of one chat ran at the same time");
+    let messages = stage.kafka.messages(&stage.operator).list(chat.id, &PageRequest::first(200)).unwrap();
+    let roles: Vec<_> = messages.items.iter().map(|message| message.role).collect();
+    assert_eq!(roles, [Role::User, Role::Assistant].repeat(16), "each question has its answer below it");
+}
+
+#[test]
+fn eight_askers_of_one_handle() {
+    for place in [In::Memory, In::File] {
+        let census = Census::default();
+        let script = census.clone();
+        let stage = Stage::with(place, move |_| script.script(), |_| {});
+        ask_at_once(&stage, &[&stage.kafka], &census);
+    }
+}
+
+#[test]
+fn eight_askers_over_two_handles_of_one_file() {
+    let census = Census::default();
+    let script = census.clone();
+    let stage = Stage::with(In::File, move |_| script.script(), |_| {});
+    let beside = stage.beside();
+    ask_at_once(&stage, &[&stage.kafka, &beside], &census);
+}
+
+#[test]
+fn other_chats_do_not_wait() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let stage = Stage::scripted(move |call| match call.prompt.last_user_text() {
+        "slow" => ScriptedAnswer::new().wait_for(&script).text("at last").finish(),
+        _ => ScriptedAnswer::of(&["at once"]),
+    });
+    let (slow, quick) = (stage.chat(), stage.chat());
+    let turn = stage.kafka.completions(&stage.operator).start(slow.id, AnswerRequest::text("slow")).unwrap();
+    stage.provider.wait_for_calls(1);
+    assert_eq!(stage.ask(&quick, AnswerRequest::text("quick")).message.content, "at once");
+    gate.open();
+    assert_eq!(turn.wait().unwrap().message.content, "at last");
+}
+
+#[test]
+fn at_most_sixteen_wait() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let stage = Stage::scripted(move |_| ScriptedAnswer::new().wait_for(&script).text("x").finish());
+    let chat = stage.chat();
+    let completions = stage.kafka.completions(&stage.operator);
+    let turns: Vec<_> =
+        (0..17).map(|n| completions.start(chat.id, AnswerRequest::text(n.to_string())).unwrap()).collect();
+    let refused = stage.refusal(&chat, AnswerRequest::text("one too many"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::RateLimited, "chat_busy"));
+    assert!(refused.retry_after().is_some());
+    let stored = stage.kafka.chats(&stage.operator).get(chat.id).unwrap();
+    assert_eq!(stored.message_count, 34, "of what was refused nothing is stored");
+    gate.open();
+    for turn in turns {
+        assert_eq!(turn.wait().unwrap().response.status, ResponseStatus::Completed);
+    }
+    assert_eq!(stage.ask(&chat, AnswerRequest::text("now")).message.content, "x");
+}
+
+#[test]
+fn a_process_runs_only_so_many_answers() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let answer = move |_: &_| ScriptedAnswer::new().wait_for(&script).text("x").finish();
+    let stage = Stage::with(In::Memory, answer, |config| config.limits.concurrent_answers = 2);
+    let turns = [stage.chat(), stage.chat()].map(|chat| {
+        stage.kafka.completions(&stage.operator).start(chat.id, AnswerRequest::text("Hi")).unwrap()
+    });
+    let chat = stage.chat();
+    let refused = stage.refusal(&chat, AnswerRequest::text("Hi"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Busy, "answers_at_capacity"));
+    assert!(stage.branch(&chat).is_empty());
+    gate.open();
+    turns.into_iter().for_each(|turn| drop(turn.wait().unwrap()));
+    assert!(stage.kafka.wait_until_idle(std::time::Duration::from_secs(20)));
+    assert_eq!(stage.ask(&chat, AnswerRequest::text("Hi")).message.content, "x");
+}
