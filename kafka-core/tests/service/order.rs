@@ -28,7 +28,9 @@ impl Census {
                 enter.0.1.fetch_max(running, Ordering::SeqCst);
             })
             .text("x")
-            .then(move || drop(leave.0.0.fetch_sub(1, Ordering::SeqCst)))
+            .then(move || {
+                leave.0.0.fetch_sub(1, Ordering::SeqCst);
+            })
             .finish()
     }
 
