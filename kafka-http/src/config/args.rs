@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use super::{keys, sources::Flags};
 
+/// The file of settings is no setting itself, so its help stands here.
+const CONFIG: &str = "File of settings; must exist when given [default: <data-dir>/kafka.toml, if it exists]";
+
 /// Flags that every verb takes.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct DatabaseArgs {
@@ -12,8 +15,7 @@ pub struct DatabaseArgs {
     database: Option<String>,
     #[arg(long, global = true, value_name = "DIR", help = keys::DATA_DIR.help(), help_heading = "Data")]
     data_dir: Option<String>,
-    /// File of settings; must exist when given [default: <data-dir>/kafka.toml, if it exists]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Data")]
+    #[arg(long, global = true, value_name = "FILE", help = CONFIG, help_heading = "Data")]
     config: Option<PathBuf>,
 }
 
