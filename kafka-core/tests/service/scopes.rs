@@ -290,7 +290,11 @@ fn only_the_operator_names_someone_else_as_owner() {
         assert_eq!(kafka.chats(actor).create(NewChat::default()).unwrap().user_id, actor.user_id());
         let made =
             kafka.users(actor).create(NewUser { email: format!("{name}@x.org"), ..NewUser::default() });
-        assert_eq!(made.err().map(|e| e.code()), (!["operator", "admin"].contains(name)).then_some("admin_required"), "{name}");
+        assert_eq!(
+            made.err().map(|e| e.code()),
+            (!["operator", "admin"].contains(name)).then_some("admin_required"),
+            "{name}"
+        );
     }
 }
 
