@@ -18,7 +18,7 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-const ROWS: usize = 500_000;
+const ROWS: usize = 300_000;
 const CHATS: usize = 5_000;
 const ROWS_PER_COMMIT: usize = 100;
 const RUNS: usize = 3;
