@@ -319,7 +319,7 @@ mod tests {
             ),
             ("{", Some((400, "bad_json", "", ""))),
             (r#"{"name":"a"}{}"#, Some((400, "bad_json", "", ""))),
-            ("\"\\ud800\"", Some((400, "bad_json", "", ""))),
+            (r#"{"name":"\ud800"}"#, Some((400, "bad_json", "", ""))),
         ];
         for (text, expected) in table {
             let refused = JsonBody(text.into()).decode::<Wanted>().err();
