@@ -158,6 +158,8 @@ const RULES: &[Rule] = &[
                 ("kafka-core/src/repo/mod.rs", ""),
                 ("kafka-core/src/repo/x.rs", ""),
             ],
+            &[("Cargo.toml", "[[bench]]\nname = \"size\"\n"), ("tests/bench/size.rs", "")],
+            &[("Cargo.toml", ""), ("tests/bench/load.rs", "")],
         ],
         good: &[
             &[("tests/suite/main.rs", "mod chats;"), ("tests/suite/chats.rs", "")],
@@ -168,6 +170,11 @@ const RULES: &[Rule] = &[
                 ("kafka-http/src/ws/frame.rs", ""),
             ],
             &[("tests/support/mod.rs", "pub(crate) mod http;"), ("tests/support/http.rs", "")],
+            &[
+                ("Cargo.toml", "[[bench]]\nname = \"size\"\npath = \"tests/bench/size.rs\"\n"),
+                ("tests/bench/size.rs", "mod load;"),
+                ("tests/bench/load.rs", ""),
+            ],
         ],
     },
     Rule {
@@ -534,12 +541,19 @@ fn names_tell_purpose(tree: &Tree) -> Vec<String> {
 fn files_are_declared(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     let inside = |path: &str| {
-        path.contains("/src/") || path.starts_with("tests/suite/") || path.starts_with("tests/support/")
+        ["/src/", "tests/suite/", "tests/support/", "tests/bench/"].iter().any(|place| path.contains(place))
+    };
+    let is_benchmark = |path: &str| {
+        tree.get("Cargo.toml").is_some_and(|manifest| manifest.contains(&format!("path = \"{path}\"")))
     };
     for path in
         tree.keys().filter(|path| path.ends_with(".rs") && inside(path) && !path.contains("/src/bin/"))
     {
-        let Some((parents, name)) = parents(path) else { continue };
+        let Some((mut parents, name)) = parents(path).filter(|_| !is_benchmark(path)) else { continue };
+        if path.starts_with("tests/bench/") {
+            // Each benchmark is a crate that declares what it needs of the files beside it.
+            parents = tree.keys().filter(|other| is_benchmark(other)).cloned().collect();
+        }
         let declares = |text: &String| {
             let code = code_of(text);
             words(&code).any(|(start, word)| word == name && code[..start].trim_end().ends_with("mod"))

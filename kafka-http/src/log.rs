@@ -4,7 +4,7 @@
 use std::{
     borrow::Cow,
     error::Error as _,
-    fmt::Write as _,
+    fmt::{self, Display, Write as _},
     io::{self, Write as _},
 };
 
@@ -17,6 +17,9 @@ use crate::{
     server::{Answered, Notice},
 };
 
+/// Room for the usual line, so that it need not grow in the writing.
+const USUAL_LINE_BYTES: usize = 192;
+
 /// Parameters of a query that hold credentials.
 const SECRET_PARAMETERS: [&str; 2] = ["token", "ticket"];
 
@@ -24,13 +27,19 @@ const SECRET_PARAMETERS: [&str; 2] = ["token", "ticket"];
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Logger(pub(crate) Log);
 
-/// One line before it has a format: what happened, and the facts about it.
-struct Line {
+/// One line before it has a format.
+struct Line<'a> {
     level: LogLevel,
-    message: String,
-    facts: Vec<(&'static str, Value)>,
-    /// All of it for people, where that is more than the message and the facts in a row.
-    text: Option<String>,
+    what: What<'a>,
+}
+
+/// What a line tells.
+enum What<'a> {
+    /// A request was answered. Half of a short request's cost was its line while it was put together
+    /// for both formats, so it is written straight into the one that is asked for.
+    Answer(Answered<'a>),
+    /// Anything else: a sentence, and facts about it.
+    Event(String, Vec<(&'static str, Value)>),
 }
 
 impl Logger {
@@ -50,47 +59,96 @@ impl Logger {
         self.write(|| Line::new(LogLevel::Info, message, Vec::new()));
     }
 
-    fn write(self, line: impl FnOnce() -> Line) {
+    fn write<'a>(self, line: impl FnOnce() -> Line<'a>) {
         let line = line();
         if line.level > self.0.level {
             return;
         }
-        let time = SystemClock.now().to_string();
+        let time = SystemClock.now();
         let text = match self.0.format {
-            LogFormat::Text => line.text(&time),
-            LogFormat::Json => line.json(&time),
+            LogFormat::Text => line.text(time),
+            LogFormat::Json => line.json(time),
         };
         // A log that nobody can take any more is no reason to stop serving.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }
 
-impl Line {
-    fn new(level: LogLevel, message: impl Into<String>, facts: Vec<(&'static str, Value)>) -> Line {
-        Line { level, message: message.into(), facts, text: None }
+impl<'a> Line<'a> {
+    fn new(level: LogLevel, message: impl Into<String>, facts: Vec<(&'static str, Value)>) -> Line<'a> {
+        Line { level, what: What::Event(message.into(), facts) }
     }
 
-    fn text(&self, time: &str) -> String {
-        let said = self.text.clone().unwrap_or_else(|| {
-            let facts = self.facts.iter().map(|(name, value)| match value {
-                Value::String(value) => format!(" {name}={value}"),
-                value => format!(" {name}={value}"),
-            });
-            self.message.clone() + &facts.collect::<String>()
-        });
-        let text = format!("{time} {:5} {said}", word(self.level));
-        let mut text = text.replace(|sign: char| sign.is_control(), " ");
+    fn text(&self, time: impl Display) -> String {
+        let mut text = String::with_capacity(USUAL_LINE_BYTES);
+        // Writing to a text does not fail.
+        let _ = write!(text, "{time} {:5} ", word(self.level)).and_then(|()| self.what.write_text(&mut text));
+        let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if !is_plain {
+            text = text.replace(char::is_control, " ");
+        }
         text.push('\n');
         text
     }
 
-    fn json(&self, time: &str) -> String {
-        let mut object = json!({"time": time, "level": word(self.level), "message": self.message});
-        for (name, value) in &self.facts {
+    fn json(&self, time: impl Display) -> String {
+        let (message, facts) = self.what.as_facts();
+        let mut object = json!({"time": time.to_string(), "level": word(self.level), "message": message});
+        for (name, value) in facts.iter() {
             object[*name] = value.clone();
         }
         format!("{object}\n")
     }
+}
+
+impl What<'_> {
+    fn write_text(&self, text: &mut String) -> fmt::Result {
+        match self {
+            What::Answer(answered) => {
+                let Answered { client, request_id, method, target, status, body_bytes, .. } = answered;
+                let path = without_secrets(target);
+                let (ms, tenth) = elapsed_ms(answered);
+                let cut_off = if answered.complete { "" } else { ", cut off" };
+                write!(
+                    text,
+                    "{method} {path} {status} in {ms}.{tenth} ms, {body_bytes} bytes{cut_off}, {client} {request_id}"
+                )
+            }
+            What::Event(message, facts) => {
+                text.push_str(message);
+                facts.iter().try_for_each(|(name, value)| match value {
+                    Value::String(value) => write!(text, " {name}={value}"),
+                    value => write!(text, " {name}={value}"),
+                })
+            }
+        }
+    }
+
+    fn as_facts(&self) -> (&str, Cow<'_, [(&'static str, Value)]>) {
+        match self {
+            What::Answer(answered) => {
+                let (ms, tenth) = elapsed_ms(answered);
+                let facts = vec![
+                    ("method", answered.method.as_str().into()),
+                    ("path", (*without_secrets(answered.target)).into()),
+                    ("status", answered.status.into()),
+                    ("elapsed_ms", (ms as f64 + tenth as f64 / 10.0).into()),
+                    ("bytes", answered.body_bytes.into()),
+                    ("cut_off", (!answered.complete).into()),
+                    ("client", answered.client.to_string().into()),
+                    ("request_id", answered.request_id.into()),
+                ];
+                ("request", facts.into())
+            }
+            What::Event(message, facts) => (message, facts.into()),
+        }
+    }
+}
+
+/// How long an answer took, in milliseconds and tenths of one.
+fn elapsed_ms(answered: &Answered<'_>) -> (u128, u128) {
+    let tenths = (answered.elapsed.as_micros() + 50) / 100;
+    (tenths / 10, tenths % 10)
 }
 
 fn word(level: LogLevel) -> &'static str {
@@ -102,7 +160,7 @@ fn word(level: LogLevel) -> &'static str {
     }
 }
 
-fn of_notice(notice: &Notice<'_>) -> Line {
+fn of_notice<'a>(notice: &Notice<'a>) -> Line<'a> {
     let defect = |message, request_id: &str| {
         Line::new(LogLevel::Error, message, vec![("request_id", request_id.into())])
     };
@@ -132,30 +190,13 @@ fn of_notice(notice: &Notice<'_>) -> Line {
     }
 }
 
-fn of_answer(answered: Answered<'_>) -> Line {
-    let Answered { client, request_id, method, target, status, body_bytes, elapsed, complete } = answered;
-    let path = without_secrets(target);
-    let elapsed_ms = (elapsed.as_secs_f64() * 10_000.0).round() / 10.0;
-    let cut_off = if complete { "" } else { ", cut off" };
-    let text = format!(
-        "{method} {path} {status} in {elapsed_ms} ms, {body_bytes} bytes{cut_off}, {client} {request_id}"
-    );
-    let facts = vec![
-        ("method", method.as_str().into()),
-        ("path", (*path).into()),
-        ("status", status.into()),
-        ("elapsed_ms", elapsed_ms.into()),
-        ("bytes", body_bytes.into()),
-        ("cut_off", (!complete).into()),
-        ("client", client.to_string().into()),
-        ("request_id", request_id.into()),
-    ];
-    let level = match status {
+fn of_answer(answered: Answered<'_>) -> Line<'_> {
+    let level = match answered.status {
         500 => LogLevel::Error,
         501..=599 => LogLevel::Warn,
         _ => LogLevel::Info,
     };
-    Line { text: Some(text), ..Line::new(level, "request", facts) }
+    Line { level, what: What::Answer(answered) }
 }
 
 /// An error's sentence, and why, and why that.
@@ -210,7 +251,7 @@ mod tests {
         }
     }
 
-    fn answered(status: u16, complete: bool) -> Line {
+    fn answered(status: u16, complete: bool) -> Line<'static> {
         of_notice(&Notice::Answered(Answered {
             client: [127, 0, 0, 1].into(),
             request_id: "r1",

@@ -1,6 +1,6 @@
 //! The way of a request: who may call, which route it is, and what every answer carries.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{borrow::Cow, net::SocketAddr, time::Duration};
 
 use kafka_core::Kafka;
 use tiny_http::Method;
@@ -34,9 +34,17 @@ pub struct Route {
 /// Every route there is. Routing, `Allow` and the list that `GET /` gives are made of it.
 pub static ROUTES: &[Route] = ALL;
 
+/// A route whose path is cut into segments once, not for every request.
+#[derive(Debug)]
+struct Pattern {
+    route: &'static Route,
+    segments: Vec<&'static str>,
+}
+
 /// Answers requests for an installation.
 #[derive(Debug)]
 pub struct Router {
+    patterns: Vec<Pattern>,
     pub(crate) kafka: Kafka,
     pub(crate) guard: Guard,
     pub(crate) log: Logger,
@@ -48,7 +56,7 @@ impl Router {
     #[must_use]
     pub fn new(kafka: Kafka, settings: &Settings, listen: SocketAddr) -> Router {
         let guard = Guard::new(settings, listen);
-        Router { kafka, guard, log: Logger(settings.log), heartbeat: HEARTBEAT }
+        Router { patterns: patterns(), kafka, guard, log: Logger(settings.log), heartbeat: HEARTBEAT }
     }
 
     /// Changes the longest silence of a stream of events, after which a comment is sent. Default 15 s.
@@ -63,7 +71,7 @@ impl Router {
         if *request.method() == Method::Options {
             return Ok(cors::preflight(request));
         }
-        let (route, segments) = find(request.method(), request.path())?;
+        let (route, segments) = find(&self.patterns, request.method(), request.path())?;
         (route.handler)(&mut Call { router: self, request, segments })
     }
 
@@ -91,13 +99,24 @@ impl Handler for Router {
     }
 }
 
+fn patterns() -> Vec<Pattern> {
+    ROUTES.iter().map(|route| Pattern { route, segments: cut(route.path).collect() }).collect()
+}
+
+/// The segments of a path. A slash after it changes nothing.
+fn cut(path: &str) -> impl Iterator<Item = &str> {
+    path.strip_suffix('/').unwrap_or(path).split('/')
+}
+
 /// The route for a method and a path, and the segments of the path that stand for its `{…}`.
-fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Failure> {
+fn find(patterns: &[Pattern], method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Failure> {
     let method = if *method == Method::Head { "GET" } else { method.as_str() };
+    // A segment that cannot be decoded names nothing.
+    let asked: Vec<Cow<'_, str>> = cut(path).map(percent_decoded).collect::<Option<_>>().unwrap_or_default();
     let mut allowed = Vec::new();
-    for route in ROUTES {
-        match segments(route.path, path) {
-            Some(segments) if route.method == method => return Ok((route, segments)),
+    for Pattern { route, segments } in patterns {
+        match matched(segments, &asked) {
+            Some(found) if route.method == method => return Ok((route, found)),
             Some(_) => allowed.push(route.method),
             None => {}
         }
@@ -116,18 +135,13 @@ fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Fa
 }
 
 /// What stands for each `{…}` if the path is of this pattern.
-fn segments(pattern: &str, path: &str) -> Option<Vec<String>> {
-    let mut found = Vec::new();
-    let mut path = path.strip_suffix('/').unwrap_or(path).split('/');
-    for part in pattern.strip_suffix('/').unwrap_or(pattern).split('/') {
-        let segment = percent_decoded(path.next()?)?;
-        if part.starts_with('{') && !segment.is_empty() {
-            found.push(segment.into_owned());
-        } else if part != segment {
-            return None;
-        }
-    }
-    path.next().is_none().then_some(found)
+fn matched(pattern: &[&str], path: &[Cow<'_, str>]) -> Option<Vec<String>> {
+    let is_open = |part: &str| part.starts_with('{');
+    let mut pairs = pattern.iter().zip(path);
+    let fits = pattern.len() == path.len()
+        && pairs.all(|(part, segment)| if is_open(part) { !segment.is_empty() } else { part == segment });
+    let open = pattern.iter().zip(path).filter(|(part, _)| is_open(part));
+    fits.then(|| open.map(|(_, segment)| segment.clone().into_owned()).collect())
 }
 
 #[cfg(test)]
@@ -152,10 +166,17 @@ mod tests {
             ("/a/{x}/b/{y}", "/a/1/b/2", Some(&["1", "2"])),
         ];
         for (pattern, path, expected) in table {
-            let found = segments(pattern, path);
-            let found: Option<Vec<&str>> =
-                found.as_ref().map(|found| found.iter().map(String::as_str).collect());
-            assert_eq!(found.as_deref(), expected, "{path} by {pattern}");
+            let pattern_segments: Vec<&str> = cut(pattern).collect();
+            let segments: Vec<_> = cut(path).map(|segment| percent_decoded(segment).unwrap()).collect();
+            let expected = expected.map(|expected| expected.iter().copied().map(str::to_owned).collect());
+            assert_eq!(matched(&pattern_segments, &segments), expected, "{path} by {pattern}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_decoded_names_nothing() {
+        for path in ["/%zz", "/health%", "/api/v1/chats/%ff"] {
+            assert_eq!(find(&patterns(), &Method::Get, path).unwrap_err().problem().status, 404, "{path}");
         }
     }
 

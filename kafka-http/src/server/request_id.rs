@@ -10,7 +10,7 @@ const LONGEST: usize = 128;
 /// Makes ids that are unique in this process and very likely among processes.
 #[derive(Debug)]
 pub(super) struct RequestIds {
-    process: u64,
+    process: String,
     next: AtomicU64,
 }
 
@@ -18,7 +18,7 @@ impl RequestIds {
     pub(super) fn new() -> RequestIds {
         let mut process = [0; 8];
         SystemRandom.fill(&mut process);
-        RequestIds { process: u64::from_le_bytes(process), next: AtomicU64::new(1) }
+        RequestIds { process: format!("{:016x}", u64::from_le_bytes(process)), next: AtomicU64::new(1) }
     }
 
     /// The client's own id if it is harmless in a log, otherwise a new one.
@@ -30,7 +30,7 @@ impl RequestIds {
     }
 
     pub(super) fn fresh(&self) -> String {
-        format!("{:016x}-{:08x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+        format!("{}-{:08x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
