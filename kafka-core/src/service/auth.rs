@@ -16,6 +16,7 @@ use crate::{
     },
     repo::{access_tokens, users},
     service::installation::Installation,
+    storage::Conn,
 };
 
 /// Who may make an account. Outside open mode the first one, which becomes the administrator's, may be
@@ -31,6 +32,30 @@ pub enum Registration {
     Closed,
 }
 
+impl Registration {
+    /// Whether the next account administers the installation.
+    ///
+    /// # Errors
+    /// `Forbidden` (`registration_closed`) when there may be no next one.
+    fn admit(self, conn: &Conn<'_>, is_open: bool) -> Result<bool> {
+        let is_first = !users::any(conn)?;
+        let is_admin = is_first && !is_open;
+        let is_allowed = match self {
+            Registration::Open => true,
+            Registration::First => is_first,
+            Registration::Closed => is_admin,
+        };
+        if is_allowed {
+            return Ok(is_admin);
+        }
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            "registration_closed",
+            "Nobody may register here any more; ask whoever runs this installation for an account.",
+        ))
+    }
+}
+
 /// How long a session lasts.
 const SESSION_MS: i64 = 30 * 24 * 3_600_000;
 
@@ -40,25 +65,14 @@ pub(crate) fn register(
     new: NewUser,
     password: &Secret<String>,
 ) -> Result<Login> {
+    let (registration, is_open) = (installation.registration(), installation.is_open());
+    // Asked before the password is hashed, which is meant to be slow, and again where it counts.
+    installation.storage().read(|conn| registration.admit(conn, is_open))?;
     let hash = password::hash(password, installation.password_cost())?;
     let user = accounts::new_user(installation, new)?;
     let session = Session::new(installation, user.id);
-    let (is_open, registration) = (installation.is_open(), installation.registration());
     installation.storage().write(move |tx| {
-        let is_first = !users::any(tx)?;
-        let is_admin = is_first && !is_open;
-        let is_allowed = match registration {
-            Registration::Open => true,
-            Registration::First => is_first,
-            Registration::Closed => is_admin,
-        };
-        if !is_allowed {
-            return Err(Error::new(
-                ErrorKind::Forbidden,
-                "registration_closed",
-                "Nobody may register here any more; ask whoever runs this installation for an account.",
-            ));
-        }
+        let is_admin = registration.admit(tx, is_open)?;
         let user = User { is_admin, ..user.clone() };
         accounts::insert(tx, &user, Some(&hash))?;
         access_tokens::insert(tx, &session.row())?;

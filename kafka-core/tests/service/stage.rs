@@ -57,7 +57,6 @@ impl Stage {
         config.clock = Arc::new(clock.clone());
         config.random = Arc::new(SequentialRandom::default());
         config.secret = Some(Secret::new(SECRET));
-        config.open = true;
         config.password_cost = 4;
         config.providers.push(provider.clone());
         change(&mut config);
