@@ -3,7 +3,8 @@
 use kafka_core::{
     Actor, AnswerRequest, Chat, ChatFilter, ChatId, ChatPatch, ErrorKind, Kafka, Message, MessageId,
     MessagePatch, Model, ModelPatch, NewChat, NewMessage, NewModel, NewUser, NewWorkspace, PageRequest,
-    Response, Result, Role, User, UserPatch, Workspace, WorkspacePatch,
+    Registration, Response, Result, Role, User, UserPatch, Workspace, WorkspacePatch,
+    testing::ScriptedAnswer,
 };
 
 use crate::stage::{In, Stage, new_model, unheard_of};
@@ -37,7 +38,11 @@ struct House {
 
 /// A workspace of one user, with a chat that was answered, a viewer and an editor beside a stranger.
 fn house() -> (House, Vec<(&'static str, Actor)>) {
-    let stage = Stage::new(In::File);
+    let answer = |_: &_| ScriptedAnswer::of(&["Well, yes."]);
+    let stage = Stage::with(In::File, answer, |config| {
+        config.open = false;
+        config.registration = Registration::Open;
+    });
     let kafka = &stage.kafka;
     // Whoever comes first administers, which opens nobody's rooms.
     let admin = stage.user("admin");
