@@ -183,8 +183,8 @@ fn store(connection: &Connection, chat: &str) {
     let id = id.to_string();
     connection
         .prepare_cached(
-            "INSERT INTO messages (id, chat_id, seq, parent_id, role, content, created_at, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, 'user', ?5, ?6, ?6)",
+            "INSERT INTO messages (id, chat_number, seq, parent_id, role, content, created_at, updated_at) \
+             VALUES (?1, (SELECT number FROM chats WHERE id = ?2), ?3, ?4, 'user', ?5, ?6, ?6)",
         )
         .unwrap()
         .execute(params![id, chat, seq + 1, parent, TEXT, now])

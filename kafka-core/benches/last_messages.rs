@@ -185,8 +185,8 @@ fn fill(path: &Path) -> Vec<ChatId> {
     {
         let mut insert = tx
             .prepare(
-                "INSERT INTO messages (id, chat_id, seq, parent_id, role, content, created_at, updated_at) \
-                 VALUES (?1, ?2, ?3, ?4, 'user', ?5, 0, 0)",
+                "INSERT INTO messages (id, chat_number, seq, parent_id, role, content, created_at, updated_at) \
+                 VALUES (?1, (SELECT number FROM chats WHERE id = ?2), ?3, ?4, 'user', ?5, 0, 0)",
             )
             .unwrap();
         let mut last: Vec<Option<String>> = vec![None; CHATS + 1];

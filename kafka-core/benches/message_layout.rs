@@ -93,15 +93,15 @@ fn main() {
         "{:32} {:>8} {:>6} {:>10} {:>6} {:>6} {:>6}",
         "", "rows/s", "ratio", "last 50/s", "ratio", "MB", "ratio"
     );
-    let [present, ..] = medians;
+    let [first, ..] = medians;
     for (layout, median) in LAYOUTS.iter().zip(medians) {
         let [rows, reads, size] = median;
         println!(
             "{:32} {rows:8.0} {:6.2} {reads:10.0} {:6.2} {size:6.0} {:6.2}",
             layout.name,
-            rows / present[0],
-            reads / present[1],
-            size / present[2],
+            rows / first[0],
+            reads / first[1],
+            size / first[2],
         );
     }
 }

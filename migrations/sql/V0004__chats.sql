@@ -25,7 +25,7 @@ CREATE INDEX chats_by_workspace ON chats (workspace_id, updated_at, id);
 CREATE TABLE messages (
     number              INTEGER PRIMARY KEY,       -- public in dialects with integer ids
     id                  TEXT NOT NULL UNIQUE,
-    chat_id             TEXT NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    chat_number         BIGINT NOT NULL REFERENCES chats (number) ON DELETE CASCADE, -- a number, because the index below is most of what a message costs
     seq                 BIGINT NOT NULL,           -- order inside the chat
     parent_id           TEXT REFERENCES messages (id) ON DELETE SET NULL,
     on_branch           BIGINT NOT NULL DEFAULT 1, -- whether it lies between a root and the active leaf
@@ -45,8 +45,8 @@ CREATE TABLE messages (
     updated_at          BIGINT NOT NULL
 );
 -- Serves the active branch in order, and finds all messages of a chat that is deleted.
-CREATE INDEX messages_by_chat ON messages (chat_id, on_branch, seq);
+CREATE INDEX messages_by_chat ON messages (chat_number, on_branch, seq);
 CREATE INDEX messages_by_parent ON messages (parent_id);
 CREATE INDEX messages_by_user ON messages (user_id) WHERE user_id IS NOT NULL;
 -- Instructions are looked up apart, so that a long history never trims them away.
-CREATE INDEX messages_of_system ON messages (chat_id, seq) WHERE role = 'system';
+CREATE INDEX messages_of_system ON messages (chat_number, seq) WHERE role = 'system';

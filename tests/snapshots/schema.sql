@@ -121,7 +121,7 @@ CREATE INDEX chats_by_workspace ON chats (workspace_id, updated_at, id);
 CREATE TABLE messages (
     number              INTEGER PRIMARY KEY,       -- public in dialects with integer ids
     id                  TEXT NOT NULL UNIQUE,
-    chat_id             TEXT NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    chat_number         BIGINT NOT NULL REFERENCES chats (number) ON DELETE CASCADE, -- a number, because the index below is most of what a message costs
     seq                 BIGINT NOT NULL,           -- order inside the chat
     parent_id           TEXT REFERENCES messages (id) ON DELETE SET NULL,
     on_branch           BIGINT NOT NULL DEFAULT 1, -- whether it lies between a root and the active leaf
@@ -140,10 +140,10 @@ CREATE TABLE messages (
     created_at          BIGINT NOT NULL,
     updated_at          BIGINT NOT NULL
 );
-CREATE INDEX messages_by_chat ON messages (chat_id, on_branch, seq);
+CREATE INDEX messages_by_chat ON messages (chat_number, on_branch, seq);
 CREATE INDEX messages_by_parent ON messages (parent_id);
 CREATE INDEX messages_by_user ON messages (user_id) WHERE user_id IS NOT NULL;
-CREATE INDEX messages_of_system ON messages (chat_id, seq) WHERE role = 'system';
+CREATE INDEX messages_of_system ON messages (chat_number, seq) WHERE role = 'system';
 CREATE TABLE nodes (
     number              INTEGER PRIMARY KEY,
     id                  TEXT NOT NULL UNIQUE,

@@ -17,10 +17,10 @@ use crate::{
     storage::{Conn, Row, Tx, sql::statements},
 };
 
-const COLUMNS: &str = "m.number, m.id, m.chat_id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
+const COLUMNS: &str = "m.number, m.id, c.id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
      m.model, m.status, m.token_count, m.created_at, m.updated_at, ";
 const FROM: &str =
-    " FROM chats c JOIN messages m ON m.chat_id = c.id LEFT JOIN responses r ON r.message_id = m.id ";
+    " FROM chats c JOIN messages m ON m.chat_number = c.number LEFT JOIN responses r ON r.message_id = m.id ";
 
 fn read(row: &mut Row<'_>) -> Result<Message> {
     let mut message = Message {
@@ -44,24 +44,27 @@ fn read(row: &mut Row<'_>) -> Result<Message> {
     Ok(message)
 }
 
+/// Messages name their chat by its number; callers know it by its id, `$2`.
+const NUMBER_OF_CHAT: &str = "(SELECT n.number FROM chats n WHERE n.id = $2)";
 const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
 
 statements! {
-    INSERT = ["INSERT INTO messages (id, chat_id, seq, parent_id, user_id, role, type, content, parts, model, status, \
-        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) RETURNING number"];
+    INSERT = ["INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, model, status, \
+        created_at, updated_at) VALUES ($1, ", NUMBER_OF_CHAT, ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) RETURNING number"];
     GET = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_WRITE];
     BRANCH_BEFORE = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
         " AND m.seq < $4 ORDER BY m.seq DESC LIMIT $5"];
     BRANCH_AFTER = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
         " AND m.seq > $4 ORDER BY m.seq LIMIT $5"];
-    BRANCH_COUNT = ["SELECT COUNT(*) FROM chats c JOIN messages m ON m.chat_id = c.id", BRANCH, scope::CHAT_READ];
+    BRANCH_COUNT = ["SELECT COUNT(*) FROM chats c JOIN messages m ON m.chat_number = c.number", BRANCH, scope::CHAT_READ];
     BRANCH_NUMBERED = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
         " ORDER BY m.seq LIMIT $4 OFFSET $5"];
-    LAST_OF_USER = ["SELECT m.id FROM chats c JOIN messages m ON m.chat_id = c.id", BRANCH, scope::CHAT_WRITE,
+    LAST_OF_USER = ["SELECT m.id FROM chats c JOIN messages m ON m.chat_number = c.number", BRANCH, scope::CHAT_WRITE,
         " AND m.role = 'user' ORDER BY m.seq DESC LIMIT 1"];
-    PLACE = ["SELECT m.seq, m.parent_id, m.on_branch FROM messages m WHERE m.id = $1 AND m.chat_id = $2"];
-    LEAVE_BRANCH = ["UPDATE messages SET on_branch = 0 WHERE chat_id = $1 AND on_branch = 1 AND seq > $2"];
+    PLACE = ["SELECT m.seq, m.parent_id, m.on_branch FROM messages m WHERE m.id = $1 \
+        AND m.chat_number = ", NUMBER_OF_CHAT];
+    LEAVE_BRANCH = ["UPDATE messages SET on_branch = 0 WHERE chat_number = ", NUMBER_OF_CHAT, " AND on_branch = 1 AND seq > $1"];
     JOIN_BRANCH = ["UPDATE messages SET on_branch = 1 WHERE id = $1"];
     /// The ancestors of a message, nearest first, itself included. It walks parents, not the active
     /// branch, because an answer may have waited while another branch became active.
@@ -73,11 +76,11 @@ statements! {
     /// However far up they stand: instructions are never trimmed away. It walks parents only until it
     /// meets the active branch, which is none of the question's own path from there down.
     SYSTEM_LINES = ["WITH RECURSIVE line (id, parent_id, seq, on_branch) AS ( \
-        SELECT m.id, m.parent_id, m.seq, m.on_branch FROM messages m WHERE m.id = $2 UNION ALL \
+        SELECT m.id, m.parent_id, m.seq, m.on_branch FROM messages m WHERE m.id = $1 UNION ALL \
         SELECT m.id, m.parent_id, m.seq, m.on_branch FROM line JOIN messages m ON m.id = line.parent_id \
         WHERE line.on_branch = 0) \
         SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM messages m \
-        WHERE m.chat_id = $1 AND m.role = 'system' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
+        WHERE m.chat_number = ", NUMBER_OF_CHAT, " AND m.role = 'system' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
         AND m.seq < (SELECT line.seq FROM line WHERE line.on_branch = 1))) ORDER BY m.seq LIMIT 100"];
     UPDATE_CONTENT = ["UPDATE messages SET content = $2, updated_at = $3 WHERE id = $1"];
     FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
@@ -211,7 +214,7 @@ pub(crate) fn activate(tx: &Tx<'_>, chat: ChatId, leaf: Option<MessageId>) -> Re
         joining.push(id);
         next = position.parent_id;
     }
-    tx.execute(&LEAVE_BRANCH, params![chat, fork_seq])?;
+    tx.execute(&LEAVE_BRANCH, params![fork_seq, chat])?;
     for id in joining {
         tx.execute(&JOIN_BRANCH, params![id])?;
     }
@@ -246,7 +249,7 @@ pub(crate) fn ancestors(conn: &Conn<'_>, id: MessageId, limit: u32) -> Result<Ve
 
 /// The instructions among a message's ancestors, oldest first.
 pub(crate) fn system_lines(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Result<Vec<Line>> {
-    conn.all(&SYSTEM_LINES, params![chat, id], read_line)
+    conn.all(&SYSTEM_LINES, params![id, chat], read_line)
 }
 
 pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Timestamp) -> Result<()> {

@@ -527,11 +527,11 @@ mod tests {
         ),
         (
             4,
-            "INSERT INTO messages (id, chat_id, seq, user_id, role, content, created_at, updated_at) VALUES ('m1', 'c', 1, 'u', 'user', 'x', 1, 2)",
+            "INSERT INTO messages (id, chat_number, seq, user_id, role, content, created_at, updated_at) VALUES ('m1', 1, 1, 'u', 'user', 'x', 1, 2)",
         ),
         (
             4,
-            "INSERT INTO messages (id, chat_id, seq, parent_id, role, content, created_at, updated_at) VALUES ('m2', 'c', 2, 'm1', 'assistant', 'y', 1, 2)",
+            "INSERT INTO messages (id, chat_number, seq, parent_id, role, content, created_at, updated_at) VALUES ('m2', 1, 2, 'm1', 'assistant', 'y', 1, 2)",
         ),
         (
             5,
@@ -888,7 +888,7 @@ mod tests {
         ("files", "uploaded_by", "users", "SET NULL"),
         ("files", "workspace_id", "workspaces", "CASCADE"),
         ("idempotency_keys", "response_id", "responses", "CASCADE"),
-        ("messages", "chat_id", "chats", "CASCADE"),
+        ("messages", "chat_number", "chats", "CASCADE"),
         ("messages", "parent_id", "messages", "SET NULL"),
         ("messages", "user_id", "users", "SET NULL"),
         ("models", "user_id", "users", "CASCADE"),
