@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -26,7 +27,8 @@ impl CancelToken {
         CancelToken::default()
     }
 
-    /// Raises the flag and runs the hooks on this thread. Raising it again does nothing.
+    /// Raises the flag and runs the hooks on this thread; a hook that panics stops none of the others.
+    /// Raising it again does nothing.
     pub fn cancel(&self) {
         let hooks = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,7 +36,8 @@ impl CancelToken {
             std::mem::take(&mut state.hooks)
         };
         for (_, hook) in hooks {
-            hook();
+            // Providers bring hooks, and this thread may be one that every answer needs.
+            let _ = catch_unwind(AssertUnwindSafe(hook));
         }
     }
 
@@ -78,5 +81,22 @@ impl Drop for CancelGuard {
     fn drop(&mut self) {
         let mut state = self.token.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.hooks.retain(|(id, _)| *id != self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_hook_that_panics_keeps_nobody_from_being_stopped() {
+        let (token, reached) = (CancelToken::new(), Arc::new(AtomicBool::new(false)));
+        let _panicking = token.on_cancel(|| panic!("wanted"));
+        let seen = reached.clone();
+        let _other = token.on_cancel(move || seen.store(true, Ordering::Relaxed));
+        token.cancel();
+        assert!(token.is_cancelled() && reached.load(Ordering::Relaxed));
     }
 }
