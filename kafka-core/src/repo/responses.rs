@@ -61,11 +61,17 @@ statements! {
     GET_FOR_WRITING = ["SELECT ", COLUMNS, FROM, scope::CHAT_WRITE];
     RUNNING = ["SELECT ", COLUMNS, " FROM responses r WHERE r.id = $1 AND r.status = 'streaming'"];
     RUNNING_ON = ["SELECT 1 FROM responses r WHERE r.id = $1 AND r.status = 'streaming' AND r.node_id = $2"];
-    RUNNING_OF_NODE = ["SELECT r.id FROM responses r WHERE r.status = 'streaming' AND r.node_id = $1 ORDER BY r.number"];
-    RUNNING_OF_NOBODY = ["SELECT r.id FROM responses r WHERE r.status = 'streaming' AND r.node_id IS NULL \
+    /// COALESCE keeps the planner from the indexes of node and chat, which hold all that ever ran, where few
+    /// run at a time; so in the two below.
+    RUNNING_OF_NODE = ["SELECT r.id FROM responses r WHERE r.status = 'streaming' AND COALESCE(r.node_id, '') = $1 \
         ORDER BY r.number"];
-    RUNNING_IN_CHAT = ["SELECT r.id FROM responses r WHERE r.chat_id = $1 AND r.status = 'streaming' ORDER BY r.number"];
-    FINISH = ["UPDATE responses SET status = $2, model_used = $3, finish_reason = $4, tokens_prompt = $5, \
+    RUNNING_OF_NOBODY = ["SELECT r.id FROM responses r WHERE r.status = 'streaming' AND COALESCE(r.node_id, '') = '' \
+        ORDER BY r.number"];
+    RUNNING_IN_CHAT = ["SELECT r.id FROM responses r WHERE r.status = 'streaming' AND COALESCE(r.chat_id, '') = $1 \
+        ORDER BY r.number"];
+    /// Nobody runs it any more: a node that leaves would otherwise take its time to be forgotten by every
+    /// answer that it gave.
+    FINISH = ["UPDATE responses SET node_id = NULL, status = $2, model_used = $3, finish_reason = $4, tokens_prompt = $5, \
         tokens_completion = $6, tokens_total = $7, usage_estimated = $8, first_token_ms = $9, completion_time_ms = $10, \
         error_code = $11, error_detail = $12, updated_at = $13 WHERE id = $1 AND status = 'streaming'"];
 }

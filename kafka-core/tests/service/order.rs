@@ -145,3 +145,24 @@ fn a_process_runs_only_so_many_answers() {
     assert!(stage.kafka.wait_until_idle(std::time::Duration::from_secs(20)));
     assert_eq!(stage.ask(&chat, AnswerRequest::text("Hi")).message.content, "x");
 }
+
+/// A node or chat may have given any number of answers; what runs is few.
+#[test]
+fn what_runs_is_found_without_reading_what_has_ended() {
+    let stage = Stage::new(In::File);
+    stage.ask(&stage.chat(), AnswerRequest::text("Hi"));
+    let rows = stage.rows();
+    let plan = |sql: &str| -> String {
+        let bound = rusqlite::params_from_iter(sql.contains("$1").then_some("x"));
+        rows.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), bound, |row| row.get(3)).unwrap()
+    };
+    for list in ["RUNNING_OF_NODE", "RUNNING_OF_NOBODY", "RUNNING_IN_CHAT"] {
+        let is_it = |(name, _): &(&str, &str)| name.ends_with(&format!("responses::{list}"));
+        let (_, sql) = kafka_core::testing::statements().find(is_it).unwrap();
+        assert!(plan(sql).ends_with("USING INDEX responses_running"), "{list}: {}", plan(sql));
+    }
+    let left: u32 = rows
+        .query_row("SELECT count(*) FROM responses WHERE node_id IS NOT NULL", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0, "a node that leaves has to be taken out of what it still runs only");
+}
