@@ -2,7 +2,11 @@
 
 use super::params;
 use crate::{
-    base::{error::Result, id::ResponseId, time::Timestamp},
+    base::{
+        error::Result,
+        id::{ResponseId, UserId},
+        time::Timestamp,
+    },
     storage::{Conn, Tx, sql::statements},
 };
 
@@ -13,6 +17,7 @@ statements! {
         WHERE caller = $1 AND method = $2 AND path = $3 AND idempotency_key = $4 AND expires_at <= $5"];
     INSERT = ["INSERT INTO idempotency_keys (caller, method, path, idempotency_key, body_hash, answer, response_id, \
         expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"];
+    DELETE_OF_CALLER = ["DELETE FROM idempotency_keys WHERE caller = $1"];
     ANY_EXPIRED = ["SELECT 1 FROM idempotency_keys WHERE expires_at <= $1 LIMIT 1"];
     PURGE = ["DELETE FROM idempotency_keys WHERE expires_at <= $1"];
 }
@@ -61,6 +66,12 @@ pub(crate) fn insert(
             expires_at
         ],
     )?;
+    Ok(())
+}
+
+/// Deletes what an account was answered.
+pub(crate) fn delete_of_user(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    tx.execute(&DELETE_OF_CALLER, params![user])?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::{
         secret::Secret,
     },
     entity::user::{NewUser, User, UserPatch},
-    repo::users,
+    repo::{idempotency_keys, users},
     service::installation::Installation,
     storage::{Conn, Tx},
 };
@@ -153,7 +153,14 @@ impl<'k> Users<'k> {
     /// `NotFound`.
     pub fn delete(&self, id: UserId) -> Result<()> {
         let scope = self.actor.scope();
-        let deleted = self.installation.storage().write(move |tx| users::delete(tx, scope, id))?;
+        let deleted = self.installation.storage().write(move |tx| {
+            let deleted = users::delete(tx, scope, id)?;
+            if deleted {
+                // No key holds these rows to the account, because the operator has some, too.
+                idempotency_keys::delete_of_user(tx, id)?;
+            }
+            Ok(deleted)
+        })?;
         if deleted { Ok(()) } else { Err(not_found(id)) }
     }
 }

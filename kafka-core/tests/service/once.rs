@@ -186,3 +186,22 @@ fn keys_have_a_length() {
     assert_eq!(new(&"ä".repeat(255)), Ok(()));
     assert_eq!([new(""), new(&"a".repeat(256)), new("a\0")], [refused; 3]);
 }
+
+/// A remembered answer holds what the request said, so it goes with the account.
+#[test]
+fn keys_are_deleted_with_the_account() {
+    let stage = Stage::new(In::File);
+    let [deleted, kept] = ["deleted", "kept"].map(|name| stage.user(name));
+    for user in [&deleted, &kept] {
+        stage.kafka.chats(user).idempotent(key("/chats", "k", "b")).create(NewChat::titled("Mine")).unwrap();
+    }
+    stage.kafka.users(&kept).delete(deleted.user_id().unwrap()).unwrap_err();
+    let callers = || -> Vec<String> {
+        let rows = stage.rows();
+        let mut prepared = rows.prepare("SELECT caller FROM idempotency_keys ORDER BY caller").unwrap();
+        prepared.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(callers().len(), 2);
+    stage.kafka.users(&deleted).delete(deleted.user_id().unwrap()).unwrap();
+    assert_eq!(callers(), [kept.user_id().unwrap().to_string()]);
+}
