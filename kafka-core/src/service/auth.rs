@@ -82,26 +82,37 @@ pub(crate) fn register(
 
 /// See [`Kafka::login`](crate::Kafka::login).
 pub(crate) fn login(installation: &Installation, name: &str, password: &Secret<String>) -> Result<Login> {
-    let account = installation.storage().read(|conn| match name.contains('@') {
-        true => users::find_by_email(conn, name),
-        false => users::find_by_username(conn, name),
-    })?;
-    let hash = account.as_ref().and_then(|account| account.hashed_password.as_ref());
-    let correct = password::verify(password, hash, installation.password_cost());
-    let Some(account) = account.filter(|account| correct && account.user.is_active) else {
-        return Err(Error::new(
+    let refused = || {
+        Error::new(
             ErrorKind::Unauthenticated,
             "login_failed",
             "The name or the password is wrong, or the account is disabled.",
-        ));
+        )
     };
-    let session = Session::new(installation, account.user.id);
-    let now = installation.now();
+    let account = installation.storage().read(|conn| account_named(conn, name))?;
+    let verified = account.as_ref().and_then(|account| account.hashed_password.clone());
+    let correct = password::verify(password, verified.as_ref(), installation.password_cost());
+    let id = account.filter(|_| correct).ok_or_else(refused)?.user.id;
+    let session = Session::new(installation, id);
+    let (name, now) = (name.to_owned(), installation.now());
     installation.storage().write(move |tx| {
+        // Looking at a password takes long; it may have been changed, or the account deleted, since.
+        let account = account_named(tx, &name)?
+            .filter(|account| account.user.id == id && account.user.is_active)
+            .filter(|account| account.hashed_password == verified)
+            .ok_or_else(refused)?;
         access_tokens::insert(tx, &session.row())?;
-        users::set_last_login(tx, account.user.id, now)?;
+        users::set_last_login(tx, id, now)?;
         Ok(session.login(&account.user))
     })
+}
+
+/// The account with this address or username.
+fn account_named(conn: &Conn<'_>, name: &str) -> Result<Option<users::Account>> {
+    match name.contains('@') {
+        true => users::find_by_email(conn, name),
+        false => users::find_by_username(conn, name),
+    }
 }
 
 /// See [`Kafka::logout`](crate::Kafka::logout).

@@ -1,8 +1,11 @@
 //! Making, reading, changing and deleting each noun, and what is refused.
 
+use std::sync::{Arc, Mutex};
+
 use kafka_core::{
     ChatPatch, ErrorKind, Limits, MessagePatch, MessageStatus, ModelPatch, NewChat, NewMessage, NewModel,
-    NewUser, NewWorkspace, Params, Registration, Role, Secret, TimeoutSeconds, UserPatch, WorkspacePatch,
+    NewUser, NewWorkspace, Params, Random, Registration, Role, Secret, TimeoutSeconds, UserPatch,
+    WorkspacePatch, testing::SequentialRandom,
 };
 use serde_json::json;
 
@@ -247,6 +250,49 @@ fn logging_in_and_out_and_changing_the_password() {
     assert_eq!(kafka.authenticate(&session.token).unwrap_err().code(), "token_invalid", "it has expired");
     let refused = kafka.change_password(&stage.operator, secret("a"), secret("b")).unwrap_err();
     assert_eq!(refused.code(), "account_required");
+}
+
+/// Between the look at a password and the session that it earns, something else may happen: here when
+/// the session's token is drawn.
+#[test]
+fn a_login_with_a_password_that_is_changed_meanwhile_is_refused() {
+    let random = Arc::new(Interrupted::default());
+    let stage = Stage::with(In::File, |_| Default::default(), |config| config.random = random.clone());
+    let secret = |text: &str| Secret::new(text.to_owned());
+    let actor = stage.user("klamm");
+    let kafka = stage.kafka.clone();
+    random.once(move || kafka.change_password(&actor, secret(PASSWORD), secret("new horse")).unwrap());
+    assert_eq!(stage.kafka.login("klamm", secret(PASSWORD)).unwrap_err().code(), "login_failed");
+    let kafka = stage.kafka.clone();
+    random.once(move || kafka.users(&actor).delete(actor.user_id().unwrap()).unwrap());
+    assert_eq!(stage.kafka.login("klamm", secret("new horse")).unwrap_err().code(), "login_failed");
+}
+
+/// Randomness that does something else first, once.
+#[derive(Default)]
+struct Interrupted {
+    bytes: SequentialRandom,
+    first: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Interrupted {
+    fn once(&self, first: impl FnOnce() + Send + 'static) {
+        *self.first.lock().unwrap() = Some(Box::new(first));
+    }
+}
+
+impl std::fmt::Debug for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupted")
+    }
+}
+
+impl Random for Interrupted {
+    fn fill(&self, buffer: &mut [u8]) {
+        let first = self.first.lock().unwrap().take();
+        first.into_iter().for_each(|first| first());
+        self.bytes.fill(buffer);
+    }
 }
 
 #[test]
