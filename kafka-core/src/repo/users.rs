@@ -2,7 +2,13 @@
 
 use super::{params, scope, scoped};
 use crate::{
-    base::{actor::Scope, error::Result, id::UserId, secret::Secret, time::Timestamp},
+    base::{
+        actor::Scope,
+        error::Result,
+        id::{ChatId, UserId},
+        secret::Secret,
+        time::Timestamp,
+    },
     entity::user::User,
     storage::{Conn, Row, Tx, sql::statements},
 };
@@ -47,6 +53,8 @@ statements! {
         WHERE u.id = $3 AND ", scope::USER];
     SET_PASSWORD = ["UPDATE users AS u SET hashed_password = $4, updated_at = $5 WHERE u.id = $3 AND ", scope::USER];
     SET_LAST_LOGIN = ["UPDATE users SET last_login_at = $2 WHERE id = $1"];
+    SPEND = ["UPDATE users SET total_tokens_used = total_tokens_used + $2 \
+        WHERE id = (SELECT c.user_id FROM chats c WHERE c.id = $1)"];
     DELETE = ["DELETE FROM users AS u WHERE u.id = $3 AND ", scope::USER];
 }
 
@@ -133,6 +141,12 @@ pub(crate) fn set_password(
 
 pub(crate) fn set_last_login(tx: &Tx<'_>, id: UserId, now: Timestamp) -> Result<()> {
     tx.execute(&SET_LAST_LOGIN, params![id, now])?;
+    Ok(())
+}
+
+/// Counts the tokens of an answer for the chat's owner, if it has one.
+pub(crate) fn spend(tx: &Tx<'_>, chat: ChatId, tokens: i64) -> Result<()> {
+    tx.execute(&SPEND, params![chat, tokens])?;
     Ok(())
 }
 

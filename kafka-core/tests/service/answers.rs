@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_core::{
     AnswerRequest, Config, Delta, ErrorKind, Kafka, MessageStatus, NewChat, NewMessage, NewModel, Params,
-    ProviderError, ResponseStatus, Role, TimeoutSeconds, TurnEvent,
+    ProviderError, ResponseStatus, Role, TimeoutSeconds, TokenUsage, TurnEvent,
     testing::{Script, ScriptedAnswer, ScriptedEndpoint},
 };
 use serde_json::json;
@@ -279,4 +279,33 @@ fn where_a_question_is_put_and_what_cannot_be_answered() {
     let root = stage.ask(&chat, AnswerRequest { parent_id: Some(None), ..text("Anew?") });
     assert_eq!(root.user_message.parent_id, None);
     assert_eq!(stage.branch(&chat), ["Anew?", "Well, yes."]);
+}
+
+/// An endpoint may say of its usage what it likes: the chat stays readable, and its sum one of numbers.
+#[test]
+fn counts_that_cannot_be_are_not_believed() {
+    for said in [u64::MAX, i64::MAX as u64] {
+        let stage = Stage::scripted(move |_| {
+            let usage = TokenUsage { prompt: said, completion: said, total: said };
+            ScriptedAnswer::new().text("Much.").say(Delta::Usage(usage)).finish()
+        });
+        let chat = stage.chat();
+        let first = stage.ask(&chat, text("How much?")).response.tokens_total.unwrap();
+        let second = stage.ask(&chat, text("And now?")).response.tokens_total.unwrap();
+        assert_eq!(stage.kafka.chats(&stage.operator).get(chat.id).unwrap().total_tokens, first + second);
+    }
+}
+
+#[test]
+fn tokens_are_counted_for_the_owner_of_the_chat() {
+    let stage = Stage::new(In::Memory);
+    let owner = stage.user("owner");
+    let id = owner.user_id().unwrap();
+    let chat = stage.chat_of(&owner);
+    let spent = |_| stage.ask(&chat, text("Hi")).response.tokens_total.unwrap();
+    let spent: u64 = (0..2).map(spent).sum();
+    assert!(spent > 0);
+    assert_eq!(stage.kafka.users(&owner).get(id).unwrap().total_tokens_used, spent);
+    stage.ask(&stage.chat(), text("For nobody's account"));
+    assert_eq!(stage.kafka.users(&owner).get(id).unwrap().total_tokens_used, spent);
 }

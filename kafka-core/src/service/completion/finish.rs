@@ -1,4 +1,4 @@
-//! Storing how an answer ended: one transaction for the text, the record, the log and the chat.
+//! Storing how an answer ended: one transaction for the text, the record, the log, the chat and its owner.
 
 use serde_json::{Value as Json, json};
 
@@ -14,6 +14,10 @@ use crate::{
     repo,
     storage::Tx,
 };
+
+/// More than any answer can cost. Endpoints may state what they like, and a chat's sum must stay a number
+/// that the database holds.
+const MOST_TOKENS: u64 = 1 << 40;
 
 /// How an answer ended, as far as its thread knows.
 #[derive(Clone, Debug)]
@@ -73,6 +77,7 @@ pub(super) fn store(
     };
     repo::messages::finish(tx, response.message_id, &finished, now)?;
     repo::chats::touch(tx, response.chat_id, tokens.unwrap_or(0), now)?;
+    repo::users::spend(tx, response.chat_id, tokens.unwrap_or(0))?;
     if response.tokens_total.is_some() {
         events.push(Event::with_usage(events.len() as u64 + 1, &response)?);
     }
@@ -144,9 +149,9 @@ fn ended(accepted: &Response, ending: &Ending, said: &Said) -> Response {
         }
         None => return response,
     };
-    response.tokens_prompt = Some(usage.prompt);
-    response.tokens_completion = Some(usage.completion);
-    response.tokens_total = Some(usage.total);
+    response.tokens_prompt = Some(usage.prompt.min(MOST_TOKENS));
+    response.tokens_completion = Some(usage.completion.min(MOST_TOKENS));
+    response.tokens_total = Some(usage.total.min(MOST_TOKENS));
     response
 }
 
