@@ -45,7 +45,8 @@ pub struct Config {
     /// The work factor of password hashes (bcrypt), 4 to 31; one more doubles the time. Default 12, about
     /// 0.4 s on a core of 2026; tests use 4.
     pub password_cost: u32,
-    /// Which addresses model endpoints may have. Default: private ones are allowed.
+    /// Which addresses model endpoints may have. Default: private ones are allowed. Outside open mode
+    /// models of users other than administrators may have public ones only, whatever this says.
     pub addresses: AddressPolicy,
     /// Providers besides the built-in `openai` and `echo`.
     pub providers: Vec<Arc<dyn Provider>>,

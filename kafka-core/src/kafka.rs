@@ -35,8 +35,7 @@ impl Kafka {
     /// `Conflict` when two providers have one name.
     pub fn open(config: Config) -> Result<Kafka> {
         let storage = open_storage(&config)?;
-        let openai =
-            OpenAiProvider::new(config.addresses, Arc::clone(&config.clock), Arc::clone(&config.random));
+        let openai = OpenAiProvider::new(Arc::clone(&config.clock), Arc::clone(&config.random));
         let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
         let parts = Parts {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
@@ -202,7 +201,8 @@ impl Kafka {
     }
 
     /// Stops running answers, keeping what came as interrupted, stores everything and closes the
-    /// database. Later calls on any clone fail as `Busy`. Dropping the last clone does the same.
+    /// database. Later calls on any clone fail as `Busy`. Dropping the last clone closes it too, once the
+    /// answers that run have ended.
     pub fn close(&self) {
         self.0.close();
     }

@@ -15,7 +15,7 @@ pub struct Limits {
     pub notebooks: usize,
     /// Longest text of one message, in bytes. Default 1 MiB.
     pub message_bytes: usize,
-    /// Longest answer kept of a model, in bytes; beyond it the answer ends as interrupted. Default 8 MiB.
+    /// Longest answer kept of a model, in bytes, with 64 for each piece it came in; beyond it the answer ends as interrupted. Default 8 MiB.
     pub answer_bytes: usize,
     /// Entries of a page when none is asked for. Default 50.
     pub page_default: u32,

@@ -15,6 +15,8 @@ use crate::{
     entity::params::{Params, Timeouts},
 };
 
+use super::address::AddressPolicy;
+
 /// Speaks to one kind of model endpoint. Implement it to add another; see `examples/custom_provider.rs`.
 pub trait Provider: Send + Sync + fmt::Debug {
     /// The word that a model's `provider` field holds to choose this one, for example `openai`.
@@ -99,6 +101,8 @@ pub struct CallOptions {
     pub api_key: Option<Secret<String>>,
     /// Sampling parameters.
     pub params: Params,
+    /// Which addresses the endpoint may have; checked when it is connected to.
+    pub addresses: AddressPolicy,
     /// How long to wait for what.
     pub timeouts: Timeouts,
     /// Raised when the answer is no longer wanted.

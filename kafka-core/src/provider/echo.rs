@@ -51,7 +51,7 @@ mod tests {
     use crate::base::cancel::CancelToken;
     use crate::{
         entity::params::{Params, Timeouts},
-        provider::api::PromptMessage,
+        provider::{address::AddressPolicy, api::PromptMessage},
     };
 
     fn options(cancel: &CancelToken) -> CallOptions {
@@ -60,6 +60,7 @@ mod tests {
             base_url: String::new(),
             api_key: None,
             params: Params::default(),
+            addresses: AddressPolicy::default(),
             timeouts: Timeouts::default(),
             cancel: cancel.clone(),
         }

@@ -81,8 +81,10 @@ statements! {
         WHERE line.on_branch = 0) \
         SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM messages m \
         WHERE m.chat_number = ", NUMBER_OF_CHAT, " AND m.role = 'system' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
-        AND m.seq < (SELECT line.seq FROM line WHERE line.on_branch = 1))) ORDER BY m.seq LIMIT 100"];
-    UPDATE_CONTENT = ["UPDATE messages SET content = $2, updated_at = $3 WHERE id = $1"];
+        AND m.seq < (SELECT line.seq FROM line WHERE line.on_branch = 1))) ORDER BY m.seq DESC LIMIT 100"];
+    /// What told more about the old text goes with it.
+    UPDATE_CONTENT = ["UPDATE messages SET content = $2, parts = NULL, provider_data = NULL, token_count = NULL, updated_at = $3 \
+        WHERE id = $1"];
     FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
         token_count = $7, updated_at = $8 WHERE id = $1"];
     ADOPT_CHILDREN = ["UPDATE messages SET parent_id = $2 WHERE parent_id = $1"];
@@ -247,9 +249,11 @@ pub(crate) fn ancestors(conn: &Conn<'_>, id: MessageId, limit: u32) -> Result<Ve
     conn.all(&ANCESTORS, params![id, limit], read_line)
 }
 
-/// The instructions among a message's ancestors, oldest first.
+/// The instructions among a message's ancestors, oldest first; of more than 100 the last.
 pub(crate) fn system_lines(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Result<Vec<Line>> {
-    conn.all(&SYSTEM_LINES, params![id, chat], read_line)
+    let mut lines = conn.all(&SYSTEM_LINES, params![id, chat], read_line)?;
+    lines.reverse();
+    Ok(lines)
 }
 
 pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Timestamp) -> Result<()> {

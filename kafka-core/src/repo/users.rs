@@ -41,7 +41,7 @@ statements! {
     FIND_BY_USERNAME = ["SELECT ", COLUMNS, ", u.hashed_password FROM users u JOIN plans p ON p.id = u.plan_id \
         WHERE lower(u.username) = lower($1)"];
     PASSWORD = ["SELECT u.hashed_password FROM users u WHERE u.id = $3 AND ", scope::USER];
-    ANY = ["SELECT 1 FROM users LIMIT 1"];
+    ANY_ADMIN = ["SELECT 1 FROM users WHERE is_admin = 1 LIMIT 1"];
     LIST = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id \
         WHERE (u.created_at, u.id) > ($3, $4) AND ", scope::USER, " ORDER BY u.created_at, u.id LIMIT $5"];
     LIST_BACK = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id \
@@ -102,9 +102,9 @@ pub(crate) fn password(conn: &Conn<'_>, scope: Scope, id: UserId) -> Result<Opti
     Ok(hash.flatten().map(Secret::new))
 }
 
-/// Whether there is any account at all.
-pub(crate) fn any(conn: &Conn<'_>) -> Result<bool> {
-    Ok(conn.first(&ANY, params![], |row| row.next::<i64>())?.is_some())
+/// Whether anyone administers the installation.
+pub(crate) fn any_admin(conn: &Conn<'_>) -> Result<bool> {
+    Ok(conn.first(&ANY_ADMIN, params![], |row| row.next::<i64>())?.is_some())
 }
 
 /// Those made after the key, oldest first.

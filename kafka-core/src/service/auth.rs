@@ -26,7 +26,7 @@ pub enum Registration {
     /// Everyone.
     #[default]
     Open,
-    /// Everyone until there is an account, then nobody.
+    /// Everyone until there is an administrator, then nobody.
     First,
     /// Nobody.
     Closed,
@@ -38,7 +38,7 @@ impl Registration {
     /// # Errors
     /// `Forbidden` (`registration_closed`) when there may be no next one.
     fn admit(self, conn: &Conn<'_>, is_open: bool) -> Result<bool> {
-        let is_first = !users::any(conn)?;
+        let is_first = !users::any_admin(conn)?;
         let is_admin = is_first && !is_open;
         let is_allowed = match self {
             Registration::Open => true,
@@ -164,18 +164,22 @@ pub(crate) fn change_password(
     let scope = actor.scope();
     let stored = installation.storage().read(|conn| users::password(conn, scope, id))?;
     if !password::verify(current, stored.as_ref(), installation.password_cost()) {
-        return Err(Error::new(
-            ErrorKind::Forbidden,
-            "password_wrong",
-            "The current password is wrong; nothing was changed.",
-        ));
+        return Err(wrong_password());
     }
     let hash = password::hash(new, installation.password_cost())?;
     let now = installation.now();
     installation.storage().write(move |tx| {
+        // Of two calls with the old password the second comes too late.
+        if users::password(tx, scope, id)? != stored {
+            return Err(wrong_password());
+        }
         users::set_password(tx, scope, id, &hash, now)?;
         access_tokens::delete_of_user(tx, id)
     })
+}
+
+fn wrong_password() -> Error {
+    Error::new(ErrorKind::Forbidden, "password_wrong", "The current password is wrong; nothing was changed.")
 }
 
 /// See [`Kafka::account_of`](crate::Kafka::account_of).

@@ -32,6 +32,17 @@ pub(crate) fn email(limits: &Limits, text: &str) -> Result<()> {
     }
 }
 
+/// A name to log in with: no `@`, by which addresses are known.
+pub(crate) fn username(limits: &Limits, text: Option<&String>) -> Result<()> {
+    optional_name(limits, "username", text)?;
+    match text {
+        Some(text) if text.contains('@') => {
+            Err(Error::invalid("username_invalid", "username", "leave out the @; an address is the e-mail"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The text of a message: not empty, at most `message_bytes` bytes.
 pub(crate) fn message(limits: &Limits, text: &str) -> Result<()> {
     if text.is_empty() {

@@ -123,7 +123,7 @@ impl Installation {
 
     /// Whether the database answers.
     pub(crate) fn check(&self) -> Result<()> {
-        self.storage().read(|conn| users::any(conn).map(|_| ()))
+        self.storage().read(|conn| users::any_admin(conn).map(|_| ()))
     }
 
     pub(crate) fn close(&self) {
@@ -150,7 +150,7 @@ impl Installation {
         &self.0.parts.providers
     }
 
-    pub(crate) fn address_policy(&self) -> AddressPolicy {
+    pub(crate) fn addresses(&self) -> AddressPolicy {
         self.0.parts.addresses
     }
 

@@ -160,6 +160,7 @@ impl<'k> Messages<'k> {
             messages::update_content(tx, id, content, now)?;
             repo::chats::touch(tx, message.chat_id, 0, now)?;
             message.content.clone_from(content);
+            (message.parts, message.token_count) = (None, None);
             message.updated_at = now;
             Ok(message)
         })

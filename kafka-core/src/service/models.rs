@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{
-        actor::Actor,
+        actor::{Actor, Scope},
         cancel::CancelToken,
         error::{Error, ErrorKind, Result},
         id::{ModelId, UserId},
@@ -22,13 +22,20 @@ use crate::{
         params::{Params, Timeouts},
     },
     provider::{
+        address::AddressPolicy,
         api::{CallOptions, ModelHealth, Provider},
         endpoint::Endpoint,
     },
-    repo::models::{self, ModelRow},
+    repo::{
+        models::{self, ModelRow},
+        users as accounts,
+    },
     service::installation::Installation,
     storage::Conn,
 };
+
+/// Largest context of a model, in tokens: history up to it is held in memory.
+const CONTEXT_TOKENS_MAX: u32 = 4_000_000;
 
 /// The built-in model's name, which no row may have.
 pub(crate) const ECHO: &str = "echo";
@@ -68,11 +75,11 @@ impl<'k> Models<'k> {
         let limits = self.installation.limits();
         check_name(self.installation, &new.name)?;
         input::optional_name(limits, "upstream_model", new.upstream_model.as_ref())?;
-        let endpoint = self.check_base_url(&new.base_url)?;
         let provider = new.provider.unwrap_or_else(|| "openai".to_owned());
         self.installation.providers().get(&provider)?;
         check_params(&new.params)?;
         let user_id = users::owner(&self.actor, "user_id", new.user_id)?;
+        let endpoint = self.check_base_url(&new.base_url, user_id)?;
         let api_key = new.api_key.filter(|key| !key.expose().is_empty());
         let ak_sealed = api_key.map(|key| self.seal(&key, user_id, &endpoint)).transpose()?;
         let row = ModelRow {
@@ -163,7 +170,10 @@ impl<'k> Models<'k> {
             apply(&mut row.model, &patch);
             row.ak_sealed.clone_from(&ak_sealed);
             row.model.has_api_key = ak_sealed.is_some();
-            must_be_free(tx, &row.model)?;
+            // Dialects may have made two of one name; each can still be changed otherwise.
+            if patch.name.is_some() {
+                must_be_free(tx, &row.model)?;
+            }
             models::update(tx, scope, &row, now)?;
             Ok(row.model)
         })
@@ -173,7 +183,7 @@ impl<'k> Models<'k> {
     fn key_after(&self, before: &ModelRow, patch: &ModelPatch) -> Result<Option<String>> {
         let old = Endpoint::parse(&before.model.base_url)?;
         let new = match &patch.base_url {
-            Some(base_url) => self.check_base_url(base_url)?,
+            Some(base_url) => self.check_base_url(base_url, before.model.user_id)?,
             None => old.clone(),
         };
         match &patch.api_key {
@@ -218,10 +228,10 @@ impl<'k> Models<'k> {
         Ok(callable.provider.probe(&callable.options)?)
     }
 
-    fn check_base_url(&self, base_url: &str) -> Result<Endpoint> {
+    fn check_base_url(&self, base_url: &str, owner: Option<UserId>) -> Result<Endpoint> {
         input::bytes("base_url", base_url, 2048)?;
         let endpoint = Endpoint::parse(base_url)?;
-        endpoint.check_address(self.installation.address_policy())?;
+        endpoint.check_address(addresses(self.installation, owner)?)?;
         Ok(endpoint)
     }
 
@@ -233,6 +243,19 @@ impl<'k> Models<'k> {
             self.installation.random(),
         )
     }
+}
+
+/// Which addresses a model of this owner may have. Private ones are for those who run the installation:
+/// others would reach through it what they cannot reach themselves.
+fn addresses(installation: &Installation, owner: Option<UserId>) -> Result<AddressPolicy> {
+    let trusted = match owner {
+        Some(id) if !installation.is_open() => {
+            let found = installation.storage().read(|conn| accounts::find(conn, Scope::Operator, id))?;
+            found.is_some_and(|user| user.is_admin)
+        }
+        _ => true,
+    };
+    Ok(if trusted { installation.addresses() } else { AddressPolicy::PublicOnly })
 }
 
 fn owner_text(owner: Option<UserId>) -> String {
@@ -267,8 +290,9 @@ pub(crate) fn check_params(params: &Params) -> Result<()> {
     if params.max_tokens == Some(0) {
         return Err(out_of("params.max_tokens", "a number from 1"));
     }
-    if params.context_tokens.is_some_and(|tokens| tokens < 16) {
-        return Err(out_of("params.context_tokens", "a number from 16"));
+    if params.context_tokens.is_some_and(|tokens| !(16..=CONTEXT_TOKENS_MAX).contains(&tokens)) {
+        let range = format!("a number from 16 to {CONTEXT_TOKENS_MAX}");
+        return Err(out_of("params.context_tokens", &range));
     }
     let seconds = params.timeouts.unwrap_or_default();
     let given = [seconds.connect, seconds.first_token, seconds.between_tokens, seconds.total];
@@ -325,6 +349,7 @@ impl Callable {
             base_url: String::new(),
             api_key: None,
             params: params.cloned().unwrap_or_default(),
+            addresses: installation.addresses(),
             timeouts: Timeouts::default(),
             cancel: CancelToken::new(),
         };
@@ -354,6 +379,7 @@ impl Callable {
             model: passed_through.or(model.upstream_model).unwrap_or(model.name),
             base_url: model.base_url,
             api_key,
+            addresses: addresses(installation, model.user_id)?,
             timeouts: params.timeouts.unwrap_or_default().over(Timeouts::default()),
             params,
             cancel: CancelToken::new(),

@@ -140,6 +140,13 @@ impl EventStream {
         }
     }
 
+    /// The events of an answer that was accepted just now: it need not be known to others yet.
+    pub(crate) fn of_running(installation: &Installation, running: Arc<Running>) -> EventStream {
+        let mut stream = EventStream::new(installation, running.id, 0);
+        stream.running = Some(running);
+        stream
+    }
+
     /// The next event, waiting at most `patience` for it.
     ///
     /// # Errors

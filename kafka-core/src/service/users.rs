@@ -126,7 +126,7 @@ impl<'k> Users<'k> {
     pub fn update(&self, id: UserId, patch: UserPatch) -> Result<User> {
         let limits = self.installation.limits();
         patch.email.as_ref().map_or(Ok(()), |email| input::email(limits, email))?;
-        input::optional_name(limits, "username", patch.username.as_ref().and_then(Option::as_ref))?;
+        input::username(limits, patch.username.as_ref().and_then(Option::as_ref))?;
         input::optional_name(limits, "full_name", patch.full_name.as_ref().and_then(Option::as_ref))?;
         let (scope, now) = (self.actor.scope(), self.installation.now());
         self.installation.storage().write(move |tx| {
@@ -169,7 +169,7 @@ impl<'k> Users<'k> {
 pub(crate) fn new_user(installation: &Installation, new: NewUser) -> Result<User> {
     let limits = installation.limits();
     input::email(limits, &new.email)?;
-    input::optional_name(limits, "username", new.username.as_ref())?;
+    input::username(limits, new.username.as_ref())?;
     input::optional_name(limits, "full_name", new.full_name.as_ref())?;
     let now = installation.now();
     Ok(User {

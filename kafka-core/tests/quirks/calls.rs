@@ -1,11 +1,10 @@
 //! What is sent, where to, and what a probe finds.
 
 use kafka_core::{
-    AddressPolicy, Delta, ErrorKind, ModelHealth, OpenAiProvider, Provider, SystemClock, SystemRandom,
+    AddressPolicy, Delta, ErrorKind, ModelHealth, Provider,
     testing::{Script, ScriptedEndpoint},
 };
 use serde_json::json;
-use std::sync::Arc;
 
 use crate::{assert_heard, listen, options, prompt, provider};
 
@@ -41,13 +40,12 @@ fn a_regular_stream_is_told_in_order() {
 fn addresses_that_models_may_not_have_are_never_called() {
     let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["hi"]));
     let port = endpoint.host().rsplit(':').next().unwrap().to_owned();
-    let strict =
-        OpenAiProvider::new(AddressPolicy::PublicOnly, Arc::new(SystemClock), Arc::new(SystemRandom));
     let spellings = ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "127.1"];
     for host in spellings {
         let mut options = options(&endpoint);
         options.base_url = format!("http://{host}:{port}/v1");
-        let error = strict.complete(&prompt(), &options).err().unwrap();
+        options.addresses = AddressPolicy::PublicOnly;
+        let error = provider().complete(&prompt(), &options).err().unwrap();
         assert_eq!((error.kind, error.code), (ErrorKind::Provider, "base_url_refused"), "{host}: {error}");
     }
     for host in ["169.254.169.254", "[::ffff:169.254.169.254]", "0.0.0.0", "[::]", "2852039166", "[fe80::1]"]

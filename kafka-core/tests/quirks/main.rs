@@ -28,7 +28,7 @@ impl Random for NoLuck {
 }
 
 fn provider() -> OpenAiProvider {
-    OpenAiProvider::new(AddressPolicy::PrivateAllowed, Arc::new(SystemClock), Arc::new(NoLuck))
+    OpenAiProvider::new(Arc::new(SystemClock), Arc::new(NoLuck))
 }
 
 /// Far longer than any test takes; tests of a limit replace it.
@@ -49,6 +49,7 @@ fn options_without_endpoint() -> CallOptions {
         base_url: String::new(),
         api_key: Some(Secret::new("sk-secret".into())),
         params: Params::default(),
+        addresses: AddressPolicy::PrivateAllowed,
         timeouts: PATIENT,
         cancel: CancelToken::new(),
     }

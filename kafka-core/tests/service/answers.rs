@@ -183,7 +183,7 @@ fn failure(kind: ErrorKind, code: &'static str) -> ProviderError {
 #[test]
 fn an_answer_longer_than_the_limit_is_cut_off() {
     let script = |_: &_| ScriptedAnswer::of(&["1234", "5678", "9"]);
-    let stage = Stage::with(In::Memory, script, |config| config.limits.answer_bytes = 6);
+    let stage = Stage::with(In::Memory, script, |config| config.limits.answer_bytes = 100);
     let answer = stage.ask(&stage.chat(), text("Hi"));
     assert_eq!(answer.response.status, ResponseStatus::Interrupted);
     assert_eq!(answer.message.content, "12345678");

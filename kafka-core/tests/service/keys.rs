@@ -9,7 +9,8 @@ use crate::stage::{In, PASSWORD, SECRET, Stage, new_model, new_user};
 const KEY: &str = "sk-very-secret-0123456789";
 
 fn with_key(name: &str) -> NewModel {
-    NewModel { api_key: Some(Secret::new(KEY.into())), ..new_model(name) }
+    let base_url = "http://127.0.0.1:9/v1".to_owned();
+    NewModel { api_key: Some(Secret::new(KEY.into())), base_url, ..new_model(name) }
 }
 
 /// Whether these bytes stand in any file of the installation.
@@ -130,4 +131,28 @@ fn passwords_are_in_no_debug_text() {
     let stage = Stage::new(In::Memory);
     let refused = stage.kafka.register(NewUser::default(), secret).unwrap_err();
     assert!(!format!("{refused:?}").contains("hunter2"));
+}
+
+#[test]
+fn private_endpoints_are_for_those_who_run_the_installation() {
+    let private = ["http://127.0.0.1:11434/v1", "http://10.0.0.7/v1", "http://[::1]:8080/v1"];
+    for open in [true, false] {
+        let stage = Stage::with(In::Memory, |_| Default::default(), |config| config.open = open);
+        let (admin, user) = (stage.user("ada"), stage.user("bob"));
+        for (number, url) in private.iter().enumerate() {
+            for (who, actor, allowed) in
+                [("operator", stage.operator, true), ("admin", admin, true), ("user", user, open)]
+            {
+                let made = stage.kafka.models(&actor).create(NewModel::new(format!("m{number}"), *url));
+                let refused = made.err().map(|error| error.code());
+                assert_eq!(refused, (!allowed).then_some("base_url_refused"), "{who}, open: {open}, {url}");
+            }
+        }
+        // A name may lead anywhere, so it is checked again when it is called.
+        let named =
+            stage.kafka.models(&user).create(NewModel::new("named", "http://localhost:9/v1")).unwrap();
+        let health = stage.kafka.models(&user).probe(named.id).unwrap();
+        let detail = health.detail.unwrap();
+        assert_eq!(detail.contains("may not"), !open, "{detail}");
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use kafka_core::{
     ChatPatch, ErrorKind, Limits, MessagePatch, MessageStatus, ModelPatch, NewChat, NewMessage, NewModel,
     NewUser, NewWorkspace, Params, Random, Registration, Role, Secret, TimeoutSeconds, UserPatch,
-    WorkspacePatch, testing::SequentialRandom,
+    WorkspacePatch,
+    testing::{ScriptedAnswer, SequentialRandom},
 };
 use serde_json::json;
 
@@ -461,7 +462,7 @@ fn who_may_register_is_configured_and_the_first_account_administers() {
     let closed = None;
     let table = [
         (true, Registration::Open, [Some(false), Some(false), Some(false)]),
-        (true, Registration::First, [Some(false), closed, closed]),
+        (true, Registration::First, [Some(false), Some(false), Some(false)]),
         (true, Registration::Closed, [closed, closed, closed]),
         (false, Registration::Open, [Some(true), Some(false), Some(false)]),
         (false, Registration::First, [Some(true), closed, closed]),
@@ -488,4 +489,32 @@ fn who_may_register_is_configured_and_the_first_account_administers() {
         });
         assert_eq!(made, expected, "open: {open}, {registration:?}");
     }
+}
+
+#[test]
+fn a_changed_text_takes_with_it_what_was_said_about_the_old_one() {
+    let stage = Stage::with(
+        In::Memory,
+        |_| {
+            let thought = kafka_core::Delta::Reasoning("hm".into());
+            ScriptedAnswer::new().say(thought).text("Well.").usage(3, 2).finish()
+        },
+        |_| {},
+    );
+    let chat = stage.chat();
+    let answer = stage.ask(&chat, kafka_core::AnswerRequest::text("And?")).message;
+    assert!(answer.parts.is_some() && answer.token_count == Some(2));
+    let messages = stage.kafka.messages(&stage.operator);
+    let patch = MessagePatch { content: Some("Better.".into()) };
+    let changed = messages.update(answer.id, patch).unwrap();
+    assert_eq!((changed.content.as_str(), &changed.parts, changed.token_count), ("Better.", &None, None));
+    assert_eq!(messages.get(answer.id).unwrap(), changed);
+}
+
+#[test]
+fn a_username_is_not_an_address() {
+    let stage = Stage::new(In::Memory);
+    let named = kafka_core::NewUser { username: Some("ada@home".into()), ..new_user("ada") };
+    let refused = stage.kafka.users(&stage.operator).create(named).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "username_invalid"));
 }

@@ -151,7 +151,7 @@ pub(crate) fn new_user(name: &str) -> NewUser {
 
 /// A model of the scripted provider.
 pub(crate) fn new_model(name: &str) -> NewModel {
-    NewModel { provider: Some(MODEL.to_owned()), ..NewModel::new(name, "http://127.0.0.1:9/v1") }
+    NewModel { provider: Some(MODEL.to_owned()), ..NewModel::new(name, "https://models.example/v1") }
 }
 
 /// An id that nothing has. Those of another stage will not do: they are made by the same count.

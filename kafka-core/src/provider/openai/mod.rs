@@ -16,7 +16,6 @@ use self::{
     failure::{Again, Failure, Reporter},
 };
 use super::{
-    address::AddressPolicy,
     api::{CallOptions, DeltaStream, ModelHealth, Prompt, Provider, ProviderError},
     endpoint::Endpoint,
     http::{self, Ask, Broken, Reply},
@@ -39,7 +38,6 @@ const LIST_BYTES: usize = 4 << 20;
 /// taken from the environment.
 #[derive(Clone, Debug)]
 pub struct OpenAiProvider {
-    policy: AddressPolicy,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -47,23 +45,23 @@ pub struct OpenAiProvider {
 impl Default for OpenAiProvider {
     /// Private addresses allowed, the operating system's clock and randomness.
     fn default() -> OpenAiProvider {
-        OpenAiProvider::new(AddressPolicy::default(), Arc::new(SystemClock), Arc::new(SystemRandom))
+        OpenAiProvider::new(Arc::new(SystemClock), Arc::new(SystemRandom))
     }
 }
 
 impl OpenAiProvider {
-    /// A provider that connects to what `policy` allows. The clock reads the dates in `Retry-After`,
-    /// randomness spreads repeated calls.
+    /// The clock reads the dates in `Retry-After`, randomness spreads repeated calls.
     #[must_use]
-    pub fn new(policy: AddressPolicy, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> OpenAiProvider {
-        OpenAiProvider { policy, clock, random }
+    pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> OpenAiProvider {
+        OpenAiProvider { clock, random }
     }
 
     fn attempt(&self, call: &Call<'_>, body: &[u8]) -> Result<Answer, Failure> {
         let key = call.options.api_key.as_ref();
         let ask = Ask::PostJson(body);
-        let mut reply = http::send(&call.endpoint, "chat/completions", &ask, key, self.policy, &call.line)
-            .map_err(|broken| call.reporter.broken(&broken))?;
+        let mut reply =
+            http::send(&call.endpoint, "chat/completions", &ask, key, call.options.addresses, &call.line)
+                .map_err(|broken| call.reporter.broken(&broken))?;
         if !(200..300).contains(&reply.status) {
             return Err(call.reporter.status(&mut reply, &*self.clock));
         }
@@ -109,7 +107,7 @@ impl Provider for OpenAiProvider {
         let call = Call::new(options)?;
         let begun = Instant::now();
         let key = options.api_key.as_ref();
-        let reply = http::send(&call.endpoint, "models", &Ask::Get, key, self.policy, &call.line);
+        let reply = http::send(&call.endpoint, "models", &Ask::Get, key, options.addresses, &call.line);
         let latency_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut reply = match reply {
             Ok(reply) => reply,

@@ -205,7 +205,7 @@ impl Recorder {
         Some(queue.pending.drain().map(|(_, pending)| pending).collect())
     }
 
-    /// Stores and shows a batch, and returns what could not be stored.
+    /// Stores and shows a batch, and returns what could not be stored and may be tried again.
     fn record(&self, mut batch: Vec<Pending>) -> Vec<Pending> {
         match self.store(&batch) {
             Ok(stored) => {
@@ -218,7 +218,20 @@ impl Recorder {
             Err(_) if batch.len() > 1 => {
                 batch.drain(..).flat_map(|pending| self.record(vec![pending])).collect()
             }
-            Err(_) => batch,
+            Err(error) => match error.kind() {
+                // Another process has the lock, or the queue is full: it passes.
+                ErrorKind::Busy => batch,
+                // The disk is full or fails: the models are stopped, so that what waits does not grow.
+                ErrorKind::Storage => {
+                    batch.iter().for_each(|pending| pending.running.cut_off());
+                    batch
+                }
+                // No time mends it; watchers are told by the end of their streams.
+                _ => {
+                    batch.drain(..).for_each(|pending| self.show(pending, Stored::Gone));
+                    Vec::new()
+                }
+            },
         }
     }
 
@@ -243,12 +256,10 @@ impl Recorder {
         }
     }
 
-    /// Keeps what the disk would not take and tries again later; the models behind it are stopped, so
-    /// that it does not grow. False when the log was closed meanwhile: recovery will then mend it.
+    /// Keeps what could not be stored and tries again later. False when the log was closed meanwhile: recovery will then mend it.
     fn put_back(&self, failed: Vec<Pending>) -> bool {
         let mut queue = self.log.queue();
         for pending in failed {
-            pending.running.cut_off();
             queue.put_back(pending);
         }
         let retry_at = Instant::now() + RETRY;

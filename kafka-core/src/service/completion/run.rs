@@ -26,6 +26,8 @@ use crate::{
 
 /// How often a waiting answer looks whether another process has let it go first.
 const LOOK: Duration = Duration::from_millis(100);
+/// What an event costs besides its text, so that tiny pieces cannot fill the memory.
+const EVENT_BYTES: usize = 64;
 /// The thread runs parsers and TLS, whose frames are small.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -168,7 +170,7 @@ impl Answering {
         if self.ending.first_token_ms.is_none() {
             self.ending.first_token_ms = Some(self.elapsed_ms());
         }
-        self.bytes += text.len();
+        self.bytes += text.len() + EVENT_BYTES;
         self.installation.log().say(&self.running, kind, storable(text));
     }
 

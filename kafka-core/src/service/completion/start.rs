@@ -82,7 +82,7 @@ impl Completions<'_> {
         match accepted {
             Accepted::Now(running) => {
                 run::spawn(installation, &running, callable, slot);
-                Ok(Turn::of_accepted(installation, &self.actor, &running))
+                Ok(Turn::of_accepted(installation, &self.actor, running))
             }
             Accepted::Before(id) => Turn::of_stored(installation, &self.actor, id),
         }

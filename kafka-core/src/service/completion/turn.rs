@@ -1,5 +1,7 @@
 //! One watcher of one answer.
 
+use std::sync::Arc;
+
 use crate::{
     base::{
         actor::Actor,
@@ -33,13 +35,13 @@ pub struct Turn {
 }
 
 impl Turn {
-    pub(super) fn of_accepted(installation: &Installation, actor: &Actor, running: &Running) -> Turn {
+    pub(super) fn of_accepted(installation: &Installation, actor: &Actor, running: Arc<Running>) -> Turn {
         Turn {
             installation: installation.clone(),
             actor: *actor,
             response: running.accepted.clone(),
             user_message_id: running.user_message.id,
-            events: EventStream::new(installation, running.id, 0),
+            events: EventStream::of_running(installation, running),
         }
     }
 
