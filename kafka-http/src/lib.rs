@@ -10,6 +10,7 @@ mod cors;
 pub mod error;
 mod guard;
 mod log;
+mod page;
 mod reply;
 mod request;
 pub mod router;

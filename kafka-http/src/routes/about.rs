@@ -4,13 +4,19 @@ use serde_json::{Value, json};
 
 use crate::{
     error::{Failure, Problem},
-    reply,
+    page, reply,
     request::Call,
     router::ROUTES,
     server::Reply,
 };
 
-pub(super) fn index(_call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+/// For a browser the page, for everyone else the list of routes.
+pub(super) fn index(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let reply = if page::is_wanted(call.request.header("accept")) { page::reply() } else { routes()? };
+    Ok(reply.with_header("Vary", "Accept"))
+}
+
+fn routes() -> Result<Reply, Failure> {
     let routes: Vec<Value> = ROUTES
         .iter()
         .map(|route| json!({"method": route.method, "path": route.path, "summary": route.summary}))

@@ -20,7 +20,7 @@ macro_rules! routes {
 
 /// The routes, by noun.
 pub(crate) static ALL: &[Route] = routes! {
-    GET "/" about::index, "What this is, and the routes there are";
+    GET "/" about::index, "The chat page for browsers; else what this is, and the routes there are";
     GET "/health" about::health, "Whether the process serves";
     GET "/ready" about::ready, "Whether the database answers";
 

@@ -1,0 +1,119 @@
+//! The chat page: one document that asks nothing of anyone but the API beside it.
+
+use std::sync::LazyLock;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
+
+use crate::server::Reply;
+
+const FRAME: &str = include_str!("assets/page.html");
+const STYLE: &str = include_str!("assets/page.css");
+/// One script of parts that build on each other.
+const SCRIPT: &str = concat!(
+    include_str!("assets/api.js"),
+    include_str!("assets/markdown.js"),
+    include_str!("assets/page.js"),
+);
+
+/// The document as it is sent, and what a browser may do with it.
+struct Page {
+    html: String,
+    policy: String,
+}
+
+static PAGE: LazyLock<Page> = LazyLock::new(|| Page {
+    html: FRAME.replacen("<style></style>", &format!("<style>{STYLE}</style>"), 1).replacen(
+        "<script type=\"module\"></script>",
+        &format!("<script type=\"module\">{SCRIPT}</script>"),
+        1,
+    ),
+    policy: policy(),
+});
+
+/// Exactly this style and this script run, whatever a chat may hold; the script makes no HTML, and
+/// talks to nobody but this server.
+fn policy() -> String {
+    format!(
+        "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'",
+        hash_source(STYLE),
+        hash_source(SCRIPT)
+    )
+}
+
+fn hash_source(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
+}
+
+/// Whether the client would rather see a page than JSON, which only browsers say.
+pub(crate) fn is_wanted(accept: Option<&str>) -> bool {
+    accept.is_some_and(|accept| {
+        accept.split(',').any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let is_html = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
+            let is_refused = parts.any(|parameter| {
+                let weight = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="));
+                weight.is_some_and(|weight| weight.parse() == Ok(0.0))
+            });
+            is_html && !is_refused
+        })
+    })
+}
+
+/// The page.
+pub(crate) fn reply() -> Reply {
+    Reply::bytes(200, "text/html; charset=utf-8", PAGE.html.as_bytes())
+        .with_header("Content-Security-Policy", PAGE.policy.as_str())
+        .with_header("Cache-Control", "no-cache")
+        .with_header("Cross-Origin-Opener-Policy", "same-origin")
+        .with_header("Referrer-Policy", "no-referrer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_small() {
+        let bytes = PAGE.html.len();
+        assert!(bytes < 60_000, "{bytes} bytes");
+    }
+
+    #[test]
+    fn the_parts_stand_in_the_page_once_and_whole() {
+        // A closing tag inside a part would end it early, and leave the rest to be shown as text.
+        for (part, tag) in [(STYLE, "style"), (SCRIPT, "script")] {
+            assert!(!part.to_ascii_lowercase().contains(&format!("</{tag}")), "{tag}");
+            assert!(!part.contains('\r'), "{tag}: browsers hash line feeds, whatever stands in the file");
+            assert_eq!(PAGE.html.matches(&format!("<{tag}")).count(), 1, "{tag}");
+            assert!(PAGE.html.contains(&format!(">{part}</{tag}>")), "{tag}");
+        }
+        for inline in [" style=", " onclick=", " onload=", "javascript:"] {
+            assert!(!FRAME.contains(inline), "{inline} would be refused");
+        }
+        for maker in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            assert!(!SCRIPT.contains(maker), "{maker} makes more than text");
+        }
+    }
+
+    #[test]
+    fn who_names_html_wants_the_page() {
+        let table = [
+            (None, false),
+            (Some("*/*"), false),
+            (Some("application/json"), false),
+            (Some("text/*"), false),
+            (Some("text/html"), true),
+            (Some("Text/HTML;q=0.8"), true),
+            (Some("text/html;q=0"), false),
+            (Some("text/html; q=0.000, application/json"), false),
+            (Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"), true),
+            (Some("text/html-not"), false),
+        ];
+        for (accept, expected) in table {
+            assert_eq!(is_wanted(accept), expected, "{accept:?}");
+        }
+    }
+}
