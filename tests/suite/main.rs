@@ -22,6 +22,7 @@ mod log;
 mod messages;
 mod models;
 mod open_mode;
+mod page;
 mod postgres_statements;
 mod readme;
 #[cfg(feature = "real-model")]

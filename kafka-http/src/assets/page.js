@@ -227,7 +227,7 @@ async function openChat(id) {
     showHead();
     showModels();
     messages.append(...page.items.map((message) => showMessage(message).node));
-    conversation.scrollTop = conversation.scrollHeight;
+    showEnd();
     offerRetry();
   } catch (error) {
     if (!signal.aborted) complain(error, "Try again", () => openChat(id));
@@ -250,11 +250,17 @@ async function showEarlier() {
   }
 }
 
-/** Follows the end of the conversation while one is near it. */
+// Whoever reads the end goes on reading it, whatever grows above or below.
+let isAtEnd = true;
+
+function showEnd() {
+  conversation.scrollTop = conversation.scrollHeight;
+  isAtEnd = true;
+}
+
 function keepAtEnd(change) {
-  const isAtEnd = conversation.scrollHeight - conversation.scrollTop - conversation.clientHeight < 80;
   change();
-  if (isAtEnd) conversation.scrollTop = conversation.scrollHeight;
+  if (isAtEnd) showEnd();
 }
 
 // ── Messages ────────────────────────────────────────────────────────────────────────────────────
@@ -450,7 +456,7 @@ async function ask(question, said) {
   showCurl("POST", path, body);
   messages.append(...said.map(({ node }) => node), answer.node);
   at("welcome").hidden = true;
-  conversation.scrollTop = conversation.scrollHeight;
+  showEnd();
   view.last = answer;
   // The key makes asking again, after a connection that broke too early, the same question.
   const isTaken = await follow(answer, (signal) => request("POST", path, { body, key, signal }));
@@ -658,6 +664,10 @@ onkeydown = (event) => {
   if (document.body.classList.contains("drawer")) setDrawer(false);
   else if (view.running.size) stop();
 };
+conversation.onscroll = () => {
+  isAtEnd = conversation.scrollHeight - conversation.scrollTop - conversation.clientHeight < 80;
+};
+new ResizeObserver(() => keepAtEnd(() => {})).observe(conversation);
 onhashchange = openFromAddress;
 onpagehide = () => finishDeleting(true);
 isNarrow.onchange = () => setDrawer(false);

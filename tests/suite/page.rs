@@ -1,0 +1,150 @@
+//! The chat page in a browser: what it shows, what it asks for, and that it outlives its server.
+
+use crate::support::{
+    api::{Api, Scenario},
+    process::{Binary, RunningServer},
+};
+use tempfile::TempDir;
+
+#[test]
+fn browsers_get_the_page_and_everyone_else_json() {
+    for binary in Binary::both() {
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&binary, data.path(), &[]);
+        let api = Api::of(&server);
+        let policy = "content-security-policy: default-src 'none'; ";
+        let html = [("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")];
+        api.run(&[
+            Scenario {
+                headers: &html,
+                contains: &[
+                    "content-type: text/html; charset=utf-8",
+                    "vary: Accept",
+                    policy,
+                    "<!doctype html>",
+                ],
+                lacks: &["unsafe-", "'self' ", "https: ", "src=", "http://127"],
+                ..Scenario::default()
+            },
+            Scenario {
+                headers: &[("Accept", "*/*")],
+                contains: &["content-type: application/json", "vary: Accept", "\"routes\""],
+                lacks: &[policy],
+                ..Scenario::default()
+            },
+            Scenario { contains: &["content-type: application/json"], ..Scenario::default() },
+        ]);
+        let got = api.send("GET", "/", &html, None);
+        assert!(got.body.len() < 60_000, "{} bytes", got.body.len());
+        let head = api.send("HEAD", "/", &html, None);
+        assert_eq!(head.header("content-length"), Some(got.body.len().to_string().as_str()));
+    }
+}
+
+mod slow {
+    use std::{
+        collections::VecDeque,
+        env,
+        io::{BufRead, BufReader, Write},
+        path::{Path, PathBuf},
+        process::{Command, Stdio},
+        sync::{Arc, Mutex},
+    };
+
+    use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Where `tests/run` puts what it installs.
+    fn tools() -> PathBuf {
+        let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cache")));
+        cache.unwrap().join("kafka-tests/tools")
+    }
+
+    /// Model text that would do harm if it were anything but text.
+    const HOSTILE: &str = concat!(
+        "<img src=x onerror=\"hacked=1\"> <script>hacked=1</script>\n\n",
+        "# <iframe src=\"javascript:hacked=1\"></iframe>\n\n",
+        "- <svg onload=hacked=1>\n- [click](javascript:hacked=1)\n- [data](data:text/html,<script>hacked=1</script>)\n\n",
+        "![picture](https://example.org/track.png)\n\n",
+        "**<b onclick=hacked=1>bold</b>** [quoted](https://example.org/\"onmouseover=\"hacked=1) ",
+        "[good](https://example.org/good) [vb](vbscript:hacked) [upper](JaVaScRiPt:hacked=1)\n\n",
+        "```html\n<script>hacked=1</script>\n```\n",
+    );
+
+    /// Models: `slow` says a word whenever a gate is opened, the others answer at once.
+    fn endpoint(gates: Arc<Mutex<VecDeque<Gate>>>) -> ScriptedEndpoint {
+        let huge =
+            format!("{HOSTILE}\n\n{}\n\n{}", "*a _b `c [d](".repeat(15_000), "    - x\n".repeat(5_000));
+        ScriptedEndpoint::start(move |request| match request.json()["model"].as_str() {
+            Some("slow") => {
+                let words = [" two", " three"].map(|word| (word, Gate::new()));
+                *gates.lock().unwrap() = words.iter().map(|(_, gate)| gate.clone()).collect();
+                let script = words.iter().fold(Script::events().token("one"), |script, (word, gate)| {
+                    script.wait_for(gate).token(word)
+                });
+                script.finish("stop").done()
+            }
+            Some("hostile") => Script::stream(&[HOSTILE]),
+            Some("huge") => Script::stream(&[&huge]),
+            Some("broken") => Script::json(401, &json!({"error": {"message": "no such key"}})),
+            _ => Script::stream(&["Quick", " answer"]),
+        })
+    }
+
+    /// The browser's script does what a person does; what happens to server and model meanwhile it has
+    /// done here, by a line each.
+    #[test]
+    fn the_page_does_what_a_person_expects_of_it() {
+        let gates = Arc::new(Mutex::new(VecDeque::<Gate>::new()));
+        let endpoint = endpoint(gates.clone());
+        let binary = Binary::kafka();
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&binary, data.path(), &[]);
+        let url = server.url().to_owned();
+        let address = server.address();
+        for name in ["slow", "hostile", "huge", "broken", "quick"] {
+            let model = json!({"name": name, "base_url": endpoint.base_url()});
+            Api::of(&server).post("/api/v1/models", &model);
+        }
+        let mut server = Some(server);
+
+        let closed_data = TempDir::new().unwrap();
+        let closed = RunningServer::start(&binary, closed_data.path(), &["--auth=password"]);
+        let account = json!({"email": "k@example.org", "username": "k", "password": "the castle"});
+        Api::of(&closed).post("/api/v1/auth/register", &account);
+
+        let mut browser = Command::new("node")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page.mjs"))
+            .args([&url, closed.url()])
+            .arg(tools().join("page/node_modules/playwright-core"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("node is installed; `tests/run` installs it");
+        let mut answers = browser.stdin.take().unwrap();
+        let mut journeys = 0;
+        for line in BufReader::new(browser.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            match line.as_str() {
+                "kill" => drop(server.take().expect("a server is running").kill9()),
+                "start" => {
+                    let listen = ["--listen", &address.to_string(), "--data-dir"];
+                    let mut command = binary.serve(data.path(), &listen);
+                    command.arg(data.path());
+                    server = Some(RunningServer::spawn(command));
+                }
+                "next word" => gates.lock().unwrap().pop_front().expect("a word is left").open(),
+                told => {
+                    eprintln!("{told}");
+                    journeys += usize::from(told.starts_with("ok "));
+                    continue;
+                }
+            }
+            writeln!(answers, "done").unwrap();
+        }
+        assert!(browser.wait().unwrap().success(), "the browser's script says above what is wrong");
+        assert_eq!(journeys, 12, "every journey was made");
+    }
+}
