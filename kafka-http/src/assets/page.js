@@ -154,7 +154,8 @@ const shortened = (text) => text.length > TITLE_CHARS ? `${text.slice(0, TITLE_C
 // ── Models ──────────────────────────────────────────────────────────────────────────────────────
 
 const ECHO = "echo";
-let models = [];
+/** `null` until they are known. */
+let models = null;
 
 async function loadModels() {
   models = (await patiently(() => call("GET", "models?limit=200"))).items;
@@ -162,9 +163,10 @@ async function loadModels() {
 }
 
 /** The model that answers in the open chat. */
-const modelOf = (chat) => chat?.default_model || models.find((model) => model.is_default)?.name || ECHO;
+const modelOf = (chat) => chat?.default_model || models?.find((model) => model.is_default)?.name || ECHO;
 
 function showModels() {
+  if (!models) return;
   const chosen = view.model ?? modelOf(view.chat);
   const names = [...new Set([...models.map((model) => model.name), ECHO, chosen])];
   at("model").replaceChildren(...names.map((name) => new Option(name === ECHO ? "echo (repeats you)" : name, name, false, name === chosen)));
@@ -191,7 +193,7 @@ async function chooseModel(name) {
 let view = newView();
 
 function newView(chat = null) {
-  return { chat, model: null, left: new AbortController(), running: new Set(), earlier: null, last: null };
+  return { chat, model: null, loaded: null, left: new AbortController(), running: new Set(), earlier: null, last: null };
 }
 
 function show(next) {
@@ -215,9 +217,13 @@ function showHead() {
   showChats();
 }
 
-async function openChat(id) {
+function openChat(id) {
   const here = newView(chats.find((chat) => chat.id === id));
   show(here);
+  here.loaded = loadChat(here, id);
+}
+
+async function loadChat(here, id) {
   const { signal } = here.left;
   try {
     const [chat, page] = await patiently(
@@ -372,12 +378,12 @@ class Answer {
   figures() {
     const { response } = this;
     if (!response) return [];
-    const seconds = (ms) => `${(ms / 1000).toLocaleString([], { maximumFractionDigits: ms < 10_000 ? 2 : 0 })} s`;
+    const time = (ms) => ms < 1000 ? `${ms} ms` : `${(ms / 1000).toLocaleString([], { maximumFractionDigits: 1 })} s`;
     const { tokens_prompt: sent, tokens_completion: answered, first_token_ms: first, completion_time_ms: all } = response;
     return [
-      answered != null && `${sent ?? 0} + ${answered} tokens${response.usage_estimated ? " (estimated)" : ""}`,
-      first != null && `first word after ${seconds(first)}`,
-      all != null && `${seconds(all)} in all`,
+      answered != null && `${sent ?? 0} tokens in, ${answered} out${response.usage_estimated ? " (estimated)" : ""}`,
+      first != null && `first word after ${time(first)}`,
+      all != null && `${time(all)} in all`,
       dayOf(response.created_at),
     ].filter(Boolean);
   }
@@ -401,6 +407,9 @@ async function send() {
   prompt.value = "";
   fitPrompt();
   let here = view;
+  // A question stands under what was said before, so that has to be there.
+  await here.loaded;
+  if (view !== here) return;
   try {
     if (!view.chat) {
       const body = { title: shortened(content.trim().split("\n")[0]) };
@@ -603,9 +612,10 @@ function openFromAddress() {
 
 async function start() {
   at("logout").hidden = !session.token;
+  // First, so that nothing that someone does while the lists are on their way is undone.
+  openFromAddress();
   try {
     await Promise.all([loadModels(), loadChats()]);
-    openFromAddress();
   } catch (error) {
     complain(error, "Try again", start);
   }
