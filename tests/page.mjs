@@ -161,7 +161,7 @@ const journeys = {
     assert.match(await text(page, "article.assistant .facts"), /3 tokens in, 2 out/);
     await page.reload();
     await reads(answer(page), "Quick answer");
-    assert.equal(await page.inputValue("#model"), "quick", "the chat remembers its model");
+    await until("the chat remembers its model", async () => await page.inputValue("#model") === "quick");
   },
 
   async "the server is killed in the middle of an answer and the page goes on"(page) {

@@ -174,14 +174,16 @@ function showModels() {
 }
 
 async function chooseModel(name) {
-  const { chat } = view;
-  view.model = name;
+  const here = view;
+  here.model = name;
   showModels();
-  if (!chat) return;
+  if (!here.chat) return;
+  const change = act("PATCH", `chats/${here.chat.id}`, { body: { default_model: name } });
+  here.ready = change.catch(() => {});
   try {
-    putFirst(await act("PATCH", `chats/${chat.id}`, { body: { default_model: name } }));
+    putFirst(await change);
   } catch (error) {
-    view.model = null;
+    here.model = null;
     showModels();
     complain(error);
   }
@@ -193,7 +195,7 @@ async function chooseModel(name) {
 let view = newView();
 
 function newView(chat = null) {
-  return { chat, model: null, loaded: null, left: new AbortController(), running: new Set(), earlier: null, last: null };
+  return { chat, model: null, ready: null, left: new AbortController(), running: new Set(), earlier: null, last: null };
 }
 
 function show(next) {
@@ -220,7 +222,7 @@ function showHead() {
 function openChat(id) {
   const here = newView(chats.find((chat) => chat.id === id));
   show(here);
-  here.loaded = loadChat(here, id);
+  here.ready = loadChat(here, id);
 }
 
 async function loadChat(here, id) {
@@ -407,8 +409,8 @@ async function send() {
   prompt.value = "";
   fitPrompt();
   let here = view;
-  // A question stands under what was said before, so that has to be there.
-  await here.loaded;
+  // A question stands under what was said before, and is for the model chosen last.
+  await here.ready;
   if (view !== here) return;
   try {
     if (!view.chat) {
@@ -438,8 +440,10 @@ async function send() {
 }
 
 async function retry() {
-  const old = view.last;
   const here = view;
+  await here.ready;
+  if (view !== here || here.running.size) return;
+  const old = here.last;
   const hides = old.role === "assistant";
   if (hides) old.node.hidden = true;
   prompt.focus();
