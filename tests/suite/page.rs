@@ -116,10 +116,13 @@ mod slow {
         let account = json!({"email": "k@example.org", "username": "k", "password": "the castle"});
         Api::of(&closed).post("/api/v1/auth/register", &account);
 
+        // What the browser writes besides its profile goes with the test.
+        let home = TempDir::new().unwrap();
         let mut browser = Command::new("node")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page.mjs"))
             .args([&url, closed.url()])
             .arg(tools().join("page/node_modules/playwright-core"))
+            .env("HOME", home.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
