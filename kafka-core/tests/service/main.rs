@@ -7,6 +7,8 @@ mod branches;
 mod crash;
 #[cfg(unix)]
 mod disk;
+#[cfg(target_os = "linux")]
+mod durable;
 mod events;
 mod handle;
 mod history;
