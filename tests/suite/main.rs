@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod beside;
 mod chats;
 mod cors;
 mod drain;
@@ -32,5 +33,6 @@ mod routes;
 mod schema;
 mod sse;
 mod start;
+mod torture;
 mod users;
 mod workspaces;

@@ -77,10 +77,15 @@ impl Connection {
     }
 
     /// Reads an answer whose body is a stream of server-sent events, up to where the events begin.
-    pub(crate) fn events(mut self) -> (Reply, Events<Body<BufReader<TcpStream>>>) {
-        let head = self.head();
+    pub(crate) fn events(self) -> (Reply, Events<Body<BufReader<TcpStream>>>) {
+        self.try_events().expect("the server answers")
+    }
+
+    /// The same, from a server that may be gone.
+    pub(crate) fn try_events(mut self) -> io::Result<(Reply, Events<Body<BufReader<TcpStream>>>)> {
+        let head = Reply::read_head(&mut self.stream)?;
         let body = Body { framing: Framing::of(&head), stream: self.stream };
-        (head, Events::new(body))
+        Ok((head, Events::new(body)))
     }
 
     /// Waits until the server has ended the connection, and says whether it sent anything before.
