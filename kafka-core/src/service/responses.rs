@@ -22,7 +22,6 @@ use crate::{
     },
     repo,
     service::installation::Installation,
-    storage::Conn,
 };
 
 /// How often an answer that another process runs is looked at.
@@ -66,10 +65,7 @@ impl<'k> Responses<'k> {
         let stream = EventStream::new(self.installation, id, after);
         let last = match &stream.running {
             Some(running) => running.last_seq(),
-            None => {
-                let stored = |conn: &Conn<'_>| repo::response_events::list(conn, id, 0);
-                self.installation.storage().read(stored)?.len() as u64
-            }
+            None => self.installation.storage().read(|conn| repo::response_events::last_seq(conn, id))?,
         };
         if after > last {
             let message = format!("the last event so far has the number {last}");
@@ -110,7 +106,8 @@ impl<'k> Responses<'k> {
 pub struct EventStream {
     installation: Installation,
     id: ResponseId,
-    /// While this process runs the answer; afterwards, and for others, storage is read.
+    /// While this process runs the answer. Afterwards, for others, and for what is long gone by, storage
+    /// is read.
     running: Option<Arc<Running>>,
     after: u64,
     read: VecDeque<Event>,
@@ -155,9 +152,7 @@ impl EventStream {
         // Real time, whatever the clock says: this is about waiting, not about what is stored.
         let until = Instant::now() + patience;
         loop {
-            if let Some(event) = self.read.pop_front() {
-                self.after = event.seq;
-                self.over = event.kind.is_last();
+            if let Some(event) = self.at_hand() {
                 return Ok(Next::Event(event));
             }
             if self.over {
@@ -167,7 +162,8 @@ impl EventStream {
             match &self.running {
                 Some(running) => match running.watch(self.after, left) {
                     Seen::Events(events) => self.read.extend(events),
-                    Seen::Nothing => return Ok(Next::Nothing),
+                    Seen::Behind if self.read_stored()? => {}
+                    Seen::Behind | Seen::Nothing => return Ok(Next::Nothing),
                     Seen::Over => self.running = None,
                 },
                 None => {
@@ -183,17 +179,27 @@ impl EventStream {
         }
     }
 
-    /// Reads what is new in storage. False when nothing is, but more may come.
+    /// The next event, if it is at hand: this neither waits nor reads. For those who send several in one
+    /// piece.
+    pub fn at_hand(&mut self) -> Option<Event> {
+        let event = self.read.pop_front()?;
+        self.after = event.seq;
+        self.over = event.kind.is_last();
+        Some(event)
+    }
+
+    /// Reads some of what is new in storage. False when nothing is, but more may come.
     fn read_stored(&mut self) -> Result<bool> {
         let (id, after) = (self.id, self.after);
-        let (events, runs) = self.installation.storage().read(|conn| {
-            let events = repo::response_events::list(conn, id, after)?;
-            Ok((events, repo::responses::find_running(conn, id)?.is_some()))
+        let (events, may_grow) = self.installation.storage().read(|conn| {
+            let events = repo::response_events::following(conn, id, after)?;
+            let may_grow = !events.is_empty() || repo::responses::find_running(conn, id)?.is_some();
+            Ok((events, may_grow))
         })?;
         let found = !events.is_empty();
         self.read.extend(events);
         // Ended and read to its end, or deleted.
-        self.over = !found && !runs;
+        self.over = !may_grow;
         Ok(found || self.over)
     }
 }

@@ -102,6 +102,56 @@ fn another_handle_follows_an_answer_that_runs() {
     assert_eq!(follower.join().unwrap(), live);
 }
 
+/// Memory keeps the last events only, and stored ones are read piece by piece.
+#[test]
+fn who_comes_late_to_a_long_answer_misses_nothing() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let stage = Stage::with(
+        In::File,
+        move |_| {
+            let long = (0..3000).fold(ScriptedAnswer::new(), |answer, n| answer.text(&format!(" {n}")));
+            long.text("held").wait_for(&script).text(" end").finish()
+        },
+        |_| {},
+    );
+    let turn = stage.kafka.completions(&stage.operator).start(stage.chat().id, text("Hi")).unwrap();
+    let id = turn.id();
+    let watch = |after| stage.kafka.responses(&stage.operator).events(id, after).unwrap();
+    let seen = until(&stage.kafka, &stage.operator, id, "held");
+    assert_eq!(seen.len(), 3002);
+    let slow = turn.into_events();
+    let late = [1, 1500, 2999, 3002].map(|after| (after, watch(after)));
+    gate.open();
+    let all = stage.events(id);
+    assert!(stage.kafka.wait_until_idle(PATIENCE));
+    assert!(all.iter().map(|event| event.seq).eq(1..=3000 + 5));
+    assert_eq!(all[..3002], seen);
+    assert_eq!(slow.map(Result::unwrap).collect::<Vec<_>>(), all);
+    for (after, events) in late.into_iter().chain([1, 1500, 2999, 3004, 3005].map(|at| (at, watch(at)))) {
+        assert_eq!(events.map(Result::unwrap).collect::<Vec<_>>(), all[after as usize..], "after {after}");
+    }
+    let refused = stage.kafka.responses(&stage.operator).events(id, 3006).unwrap_err();
+    assert_eq!(refused.code(), "after_out_of_range");
+}
+
+#[test]
+fn what_is_at_hand_neither_waits_nor_reads() {
+    let (stage, gate) = held(In::Memory);
+    let turn = stage.kafka.completions(&stage.operator).start(stage.chat().id, text("Hi")).unwrap();
+    let (id, mut events) = (turn.id(), turn.into_events());
+    assert_eq!(events.at_hand(), None, "nothing was waited for yet");
+    gate.open();
+    assert!(stage.kafka.wait_until_idle(PATIENCE));
+    let all = stage.events(id);
+    let mut seen = Vec::new();
+    while let Next::Event(event) = events.next_within(PATIENCE).unwrap() {
+        seen.push(event);
+        seen.extend(std::iter::from_fn(|| events.at_hand()));
+    }
+    assert_eq!(seen, all);
+}
+
 #[test]
 fn numbers_that_are_not_there_yet_are_refused() {
     let (stage, gate) = held(In::Memory);

@@ -1,7 +1,7 @@
 //! The answers that this process runs now.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -19,6 +19,12 @@ use crate::{
     entity::{event::Event, message::Message, response::Response},
 };
 
+/// How many events of an answer are kept in memory, for all that watch it. Who is further behind reads
+/// what is stored.
+const RECENT: usize = 1024;
+/// Most events that a watcher takes at once, which bounds what a slow one holds.
+const TAKEN: usize = 256;
+
 /// One answer that runs or waits, shared by its thread, the log and everyone who watches.
 pub(crate) struct Running {
     pub(crate) id: ResponseId,
@@ -34,9 +40,11 @@ pub(crate) struct Running {
 }
 
 /// What is on disk and may therefore be seen.
-#[derive(Default)]
 struct Shown {
-    events: Vec<Event>,
+    /// The last ones.
+    recent: VecDeque<Event>,
+    /// How many there are in all; they are numbered 1 to this.
+    last_seq: u64,
     over: bool,
 }
 
@@ -44,6 +52,8 @@ struct Shown {
 pub(crate) enum Seen {
     /// Events that are new to the watcher.
     Events(Vec<Event>),
+    /// There are new ones, but the next is in storage only.
+    Behind,
     /// Nothing new within the time.
     Nothing,
     /// Nothing new, and nothing will come from this process.
@@ -64,7 +74,7 @@ impl Running {
             user_message,
             cancel,
             cut_off: AtomicBool::new(false),
-            shown: Mutex::new(Shown { events: vec![first], over: false }),
+            shown: Mutex::new(Shown { last_seq: first.seq, recent: VecDeque::from([first]), over: false }),
             grown: Condvar::new(),
         })
     }
@@ -88,32 +98,33 @@ impl Running {
 
     /// How many events are shown; they are numbered 1 to this.
     pub(crate) fn last_seq(&self) -> u64 {
-        self.shown().events.len() as u64
-    }
-
-    /// All that is shown.
-    pub(super) fn events(&self) -> Vec<Event> {
-        self.shown().events.clone()
+        self.shown().last_seq
     }
 
     /// Waits at most `patience` for events after number `after`.
     pub(crate) fn watch(&self, after: u64, patience: Duration) -> Seen {
         let shown = self.shown();
-        let news = |shown: &mut Shown| (shown.events.len() as u64) <= after && !shown.over;
-        let (shown, _) =
-            self.grown.wait_timeout_while(shown, patience, news).unwrap_or_else(PoisonError::into_inner);
-        let known = usize::try_from(after).unwrap_or(usize::MAX);
-        match shown.events.get(known..) {
-            Some(events) if !events.is_empty() => Seen::Events(events.to_vec()),
-            _ if shown.over => Seen::Over,
-            _ => Seen::Nothing,
+        let nothing_new = |shown: &mut Shown| shown.last_seq <= after && !shown.over;
+        let (shown, _) = self
+            .grown
+            .wait_timeout_while(shown, patience, nothing_new)
+            .unwrap_or_else(PoisonError::into_inner);
+        let unseen = usize::try_from(shown.last_seq.saturating_sub(after)).unwrap_or(usize::MAX);
+        match shown.recent.len().checked_sub(unseen) {
+            _ if unseen == 0 && shown.over => Seen::Over,
+            _ if unseen == 0 => Seen::Nothing,
+            Some(known) => Seen::Events(shown.recent.iter().skip(known).take(TAKEN).cloned().collect()),
+            None => Seen::Behind,
         }
     }
 
     /// Shows events that a commit holds.
     pub(super) fn show(&self, events: &[Event], over: bool) {
         let mut shown = self.shown();
-        shown.events.extend_from_slice(events);
+        shown.last_seq += events.len() as u64;
+        shown.recent.extend(events.iter().cloned());
+        let old = shown.recent.len().saturating_sub(RECENT);
+        shown.recent.drain(..old);
         shown.over |= over;
         drop(shown);
         self.grown.notify_all();

@@ -294,7 +294,7 @@ impl Entry {
             repo::response_events::append(tx, running.id, &self.events)?;
             return Ok(Stored::News(self.events.clone()));
         };
-        let mut events = running.events();
+        let mut events = repo::response_events::list(tx, running.id)?;
         let shown = events.len();
         events.extend_from_slice(&self.events);
         let all = finish::store(tx, &running.accepted, ending, events, now)?;

@@ -42,7 +42,7 @@ pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseS
     let now = installation.now();
     installation.storage().write(move |tx| {
         let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
-        let events = response_events::list(tx, id, 0)?;
+        let events = response_events::list(tx, id)?;
         finish::store(tx, &response, &Ending::of(status), events, now)?;
         Ok(())
     })
