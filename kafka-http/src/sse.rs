@@ -1,6 +1,7 @@
 //! Answers as server-sent events.
 
 use std::{
+    fmt::Write as _,
     io,
     time::{Duration, Instant},
 };
@@ -12,6 +13,8 @@ use crate::{
     server::{BodyWriter, Reply},
 };
 
+/// Events that are ready leave in one write, up to about so many bytes.
+const WRITE_BYTES: usize = 16 << 10;
 /// How soon a client that left is noticed.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
@@ -40,7 +43,14 @@ fn pump(
         })?;
         match next {
             Next::Event(event) => {
-                body.send(encoded(&event).as_bytes())?;
+                let mut piece = String::new();
+                encode(&event, &mut piece);
+                while piece.len() < WRITE_BYTES
+                    && let Some(event) = events.at_hand()
+                {
+                    encode(&event, &mut piece);
+                }
+                body.send(piece.as_bytes())?;
                 last_sent = Instant::now();
             }
             Next::Over => return Ok(()),
@@ -54,6 +64,7 @@ fn pump(
     }
 }
 
-fn encoded(event: &Event) -> String {
-    format!("id: {}\nevent: {}\ndata: {}\n\n", event.seq, event.kind, event.data)
+fn encode(event: &Event, piece: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = write!(piece, "id: {}\nevent: {}\ndata: {}\n\n", event.seq, event.kind, event.data);
 }
