@@ -188,4 +188,73 @@ mod slow {
         gate.open();
         assert_eq!(text(&follower.collect::<Vec<_>>()), "Once upon");
     }
+
+    /// It is cut off once the system holds no more for it; nothing is queued for it here.
+    #[test]
+    fn a_client_that_never_reads_is_cut_off_and_disturbs_nobody() {
+        let gate = Gate::new();
+        let held = gate.clone();
+        // More than a system takes for a client that does not read.
+        let token = "x".repeat(64 << 10);
+        let tokens = 110;
+        let script = token.clone();
+        let endpoint = ScriptedEndpoint::start(move |_| {
+            let begun = Script::events().wait_for(&held);
+            (0..tokens).fold(begun, |answer, _| answer.token(&script)).finish("stop").done()
+        });
+        let data = TempDir::new().unwrap();
+        let mut config = Config::file(data.path().join("kafka.db"));
+        config.open = true;
+        let kafka = Kafka::open(config).unwrap();
+        let operator = kafka.operator();
+        kafka.models(&operator).create(kafka_core::NewModel::new("m", endpoint.base_url())).unwrap();
+        let chat = kafka.chats(&operator).create(kafka_core::NewChat::default()).unwrap();
+        let settings = resolve(&Flags::default(), &Environment::default()).unwrap().settings;
+        let limits = ServerLimits { write_timeout_ms: 300, drain_ms: 10 * 60_000, ..ServerLimits::default() };
+        let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
+        let (address, shutdown) = (server.local_addr(), server.shutdown());
+        let router = Router::new(kafka.clone(), &settings, address);
+        let serving = thread::spawn(move || server.run(Arc::new(router)));
+
+        let request = kafka_core::AnswerRequest {
+            model: Some("m".to_owned()),
+            ..kafka_core::AnswerRequest::text("Go on.")
+        };
+        let turn = kafka.completions(&operator).start(chat.id, request).unwrap();
+        let head = format!("GET /api/v1/responses/{}/events HTTP/1.0\r\nHost: localhost\r\n\r\n", turn.id());
+        let watch = || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 64 << 10).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        };
+        let mut silent = watch();
+        let readers: Vec<_> = (0..8)
+            .map(|_| {
+                let mut stream = watch();
+                thread::spawn(move || {
+                    let mut seen = Vec::new();
+                    stream.read_to_end(&mut seen).unwrap();
+                    String::from_utf8(seen).unwrap()
+                })
+            })
+            .collect();
+        gate.open();
+        let bodies: Vec<String> = readers
+            .into_iter()
+            .map(|reader| reader.join().unwrap().split_once("\r\n\r\n").unwrap().1.to_owned())
+            .collect();
+        assert!(bodies[0].contains("event: response.completed"));
+        assert_eq!(bodies[0].matches(&token).count(), tokens);
+        assert!(bodies.iter().all(|body| *body == bodies[0]));
+        // It ends when every connection has.
+        let ending = std::time::Instant::now();
+        shutdown.start();
+        serving.join().unwrap().unwrap();
+        assert!(ending.elapsed() < Duration::from_secs(60));
+        let mut seen = Vec::new();
+        // The cut may be told as a reset.
+        let _ = silent.read_to_end(&mut seen);
+        assert!(!String::from_utf8_lossy(&seen).contains("event: response.completed"));
+    }
 }
