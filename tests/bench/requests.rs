@@ -17,9 +17,10 @@ mod bare;
 mod comparison;
 mod figures;
 mod load;
+mod processor;
 mod server;
 
-use std::{fs, process};
+use std::process;
 
 use comparison::{RUNS, compare};
 use load::{RUN, Target};
@@ -46,7 +47,7 @@ fn main() {
         let body = ours.call("GET", path, "");
         let baseline = Target { address: bare::start(&body), path };
         for connections in [1, 16, 64] {
-            let processors = || [processor_ticks(process::id()), processor_ticks(ours.pid())];
+            let processors = || [processor::ticks(process::id()), processor::ticks(ours.pid())];
             let before = processors();
             let outcome = compare(baseline, Target { address: ours.address, path }, connections);
             let after = processors();
@@ -69,12 +70,4 @@ fn main() {
     }
     println!("load of the machine over the last minute: {}", figures::machine_load());
     ours.end();
-}
-
-/// Processor time of a process so far, with all its threads.
-fn processor_ticks(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The name may hold blanks; after it stand the state and ten fields before these two.
-    let (_, fields) = text.rsplit_once(") ").unwrap();
-    fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }
