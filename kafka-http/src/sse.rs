@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Events that are ready leave in one write, up to about so many bytes.
-const WRITE_BYTES: usize = 16 << 10;
+const WRITE_BYTES: usize = 8 << 10;
 /// How soon a client that left is noticed.
 const LOOK_UP: Duration = Duration::from_secs(1);
 

@@ -17,7 +17,7 @@ use crate::{
 
 const PACKED: &str = "packed";
 /// Events are packed into rows of at most about so many bytes.
-const ROW_BYTES: usize = 16 << 10;
+const ROW_BYTES: usize = 8 << 10;
 
 statements! {
     INSERT = ["INSERT INTO response_events (response_id, seq, kind, data) VALUES ($1, $2, $3, $4)"];

@@ -23,7 +23,7 @@ use crate::{
 /// what is stored.
 const RECENT: usize = 1024;
 /// Most events that a watcher takes at once, which bounds what a slow one holds.
-const TAKEN: usize = 256;
+const TAKEN: usize = 64;
 
 /// One answer that runs or waits, shared by its thread, the log and everyone who watches.
 pub(crate) struct Running {
