@@ -183,14 +183,14 @@ fn torture(binary: &Binary, dice: &mut Dice, tally: &mut Tally) {
 fn rounds(count: usize) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     let seed = env::var("KAFKA_TORTURE_SEED").map_or(now, |seed| seed.parse().unwrap());
-    println!("KAFKA_TORTURE_SEED={seed} chooses the same moments again");
+    eprintln!("KAFKA_TORTURE_SEED={seed} chooses the same moments again");
     let mut dice = Dice(seed);
     let mut tally = Tally::default();
     for round in 0..count {
         torture(&Binary::both()[round % 2], &mut dice, &mut tally);
     }
     let Tally { kills, answers, interrupted, deltas } = tally;
-    println!(
+    eprintln!(
         "{kills} kills, {answers} answers, {interrupted} interrupted, {deltas} deltas checked, 0 losses"
     );
     assert!(deltas >= 20 * kills, "too little was seen for this to prove anything");

@@ -107,7 +107,7 @@ mod slow {
                 }
             }
         }
-        println!("{cuts} cuts in {frames} frames of {page} bytes");
+        assert_eq!(cuts, 2 * (5 * frames + 1), "every cut was tried");
         // The product itself opens what it left.
         for count in 1..=written.acknowledged.len() {
             let cut = written.acknowledged[count - 1] + frame / 2;
@@ -165,10 +165,6 @@ mod slow {
         assert!(alone.iter().all(|syncs| *syncs >= 1), "{full:?}");
         let shared: usize = together.iter().sum();
         assert!((1..together.len()).contains(&shared), "commits are shared: {full:?}");
-        println!(
-            "syncs for each of {WRITES} writes: {alone:?}; for {} of {WRITERS} writers: {shared}",
-            together.len()
-        );
 
         let normal = syncs_before_acknowledgements("normal");
         let acknowledged = &normal[2..=WRITES];
