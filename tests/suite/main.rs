@@ -32,5 +32,7 @@ mod routes;
 mod schema;
 mod sse;
 mod start;
+mod tickets;
 mod users;
+mod websocket;
 mod workspaces;
