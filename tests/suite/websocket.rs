@@ -1,6 +1,8 @@
 //! Chats over WebSocket: frames as they should be, and as they should not.
 
 use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Child, Command, Stdio},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -456,4 +458,58 @@ fn a_client_that_never_reads_is_sent_away_and_disturbs_nobody() {
     neighbour.text("hello");
     assert_eq!(neighbour.next_text(), "Echo: hello");
     assert_eq!(greedy.closed(), 1013);
+}
+
+/// Clients that nobody here wrote.
+mod slow {
+    use super::*;
+
+    /// A scenario of the script that runs the Python package `websockets`.
+    fn python(server: &RunningServer, chat: &str, scenario: &[&str]) -> Child {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/websocket_client.py");
+        let mut command = Command::new("python3");
+        command.arg(script).args([server.url(), chat]).args(scenario);
+        command.stdout(Stdio::piped()).spawn().expect("python3 runs")
+    }
+
+    fn succeeds(mut child: Child) {
+        let mut said = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(child.wait().unwrap().success() && said.ends_with("done\n"), "{said}");
+    }
+
+    #[test]
+    fn the_python_package_talks_and_cancels() {
+        let room = Room::open();
+        succeeds(python(&room.server, &room.chat, &["talk"]));
+        let endpoint = ScriptedEndpoint::start(|_| Script::events().token("On and on").until_hung_up());
+        let chat = room.api.chat();
+        room.api.post(
+            "/api/v1/models",
+            &json!({"name": "m", "base_url": endpoint.base_url(), "is_default": true}),
+        );
+        succeeds(python(&room.server, &chat, &["cancel"]));
+        endpoint.wait_for_hang_ups(1);
+    }
+
+    #[test]
+    fn the_python_package_finds_what_it_saw_after_a_kill() {
+        let endpoint = ScriptedEndpoint::start(|_| Script::events().token("On and on").until_hung_up());
+        let data = TempDir::new().unwrap();
+        let binary = Binary::kafka_http();
+        let server = RunningServer::start(&binary, data.path(), &[]);
+        let api = Api::of(&server);
+        let model = json!({"name": "m", "base_url": endpoint.base_url(), "is_default": true});
+        api.post("/api/v1/models", &model);
+        let chat = api.chat();
+        let mut child = python(&server, &chat, &["before"]);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let seen = lines.next().expect("it sees something").unwrap();
+        server.kill9();
+        assert_eq!(lines.next().expect("it sees the end").unwrap(), "done");
+        assert!(child.wait().unwrap().success());
+
+        let server = RunningServer::start(&binary, data.path(), &[]);
+        succeeds(python(&server, &chat, &["again", &seen]));
+    }
 }
