@@ -8,6 +8,7 @@
 use std::{
     collections::VecDeque,
     fmt,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -17,7 +18,6 @@ use crate::{
         actor::Actor,
         error::Result,
         id::{ChatId, MessageId, UserId, WorkspaceId},
-        time::Timestamp,
     },
     entity::{change::Change, chat::Chat, message::MessageStatus},
     repo,
@@ -205,7 +205,7 @@ pub struct Changes {
     feed: Feed,
     subscriber: Arc<Subscriber>,
     /// The message told last, as it was: the newest state may be announced once more.
-    told: Option<(MessageId, MessageStatus, Timestamp)>,
+    told: Option<(MessageId, MessageStatus, u64)>,
 }
 
 impl Changes {
@@ -262,7 +262,7 @@ impl Changes {
                 Notice::Message(_, id) => {
                     let message = repo::messages::find(conn, scope, id)?;
                     let message = message.filter(|message| {
-                        let state = Some((message.id, message.status, message.updated_at));
+                        let state = Some((message.id, message.status, digest(&message.content)));
                         std::mem::replace(&mut self.told, state) != state
                     });
                     message.map(|message| Change::Message(Box::new(message)))
@@ -288,6 +288,13 @@ impl Changes {
         let queue = self.subscriber.queue();
         queue.is_closed && queue.notices.is_empty() && queue.lost == 0
     }
+}
+
+/// What tells one text from the next without keeping it.
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Iterator for Changes {
