@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Talks to a server over WebSocket by a client that this project did not write: `websockets`.
 
-    tests/websocket_client.py URL CHAT SCENARIO [ANSWER]
-
 Prints one line for each step that a test waits for, and fails where the server does not keep its
 word. The package comes from the Python package registry into a virtual environment of its own that
 the next run finds again.
 """
 
+import argparse
 import asyncio
 import fcntl
 import json
@@ -122,15 +121,23 @@ async def again(client, url: str, answer: str) -> None:
     await socket.close()
 
 
+SCENARIOS = {"talk": talk, "cancel": cancel, "before": before, "again": again}
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url", help="of the server, as its ready line tells it")
+    parser.add_argument("chat", help="the id of a chat")
+    parser.add_argument("scenario", choices=SCENARIOS)
+    parser.add_argument("answer", nargs="?", default="", help="what was seen before the kill")
+    args = parser.parse_args()
     python = installed_python()
     if Path(sys.executable) != python:
         os.execv(python, [str(python), *sys.argv])
     import websockets  # only the environment of `installed_python` has it
 
-    url, chat, scenario, answer = (sys.argv[1:] + [""])[:4]
-    scenarios = {"talk": talk, "cancel": cancel, "before": before, "again": again}
-    asyncio.run(scenarios[scenario](websockets, f"{url.replace('http', 'ws', 1)}/ws/{chat}", answer))
+    url = f"{args.url.replace('http', 'ws', 1)}/ws/{args.chat}"
+    asyncio.run(SCENARIOS[args.scenario](websockets, url, args.answer))
     print("done", flush=True)
 
 
