@@ -3,7 +3,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    base::{actor::Actor, error::Result, id::UserId, limits::Limits, secret::Secret},
+    base::{
+        actor::Actor,
+        error::Result,
+        id::{ResponseId, UserId},
+        limits::Limits,
+        secret::Secret,
+    },
     config::{Config, Database},
     entity::{token::Login, user::NewUser},
     provider::{api::Provider, echo::EchoProvider, openai::OpenAiProvider, registry::Registry},
@@ -11,10 +17,12 @@ use crate::{
         auth,
         chats::Chats,
         completion::Completions,
+        events::Events,
         installation::{Installation, Parts},
         messages::Messages,
         models::Models,
-        responses::Responses,
+        responses::{EventStream, Responses},
+        tickets,
         users::Users,
         workspaces::Workspaces,
     },
@@ -86,6 +94,22 @@ impl Kafka {
     /// account is disabled.
     pub fn authenticate(&self, token: &Secret<String>) -> Result<Actor> {
         auth::authenticate(&self.0, token)
+    }
+
+    /// The events of a response for the bearer of its [ticket](Responses::ticket), from the one after
+    /// number `after` (0 for all) on.
+    ///
+    /// # Errors
+    /// `Unauthenticated` (`ticket_invalid`) when the ticket is unknown, expired or another response's;
+    /// otherwise those of [`Responses::events`].
+    pub fn events_by_ticket(
+        &self,
+        id: ResponseId,
+        ticket: &Secret<String>,
+        after: u64,
+    ) -> Result<EventStream> {
+        let actor = tickets::redeem(&self.0, id, ticket)?;
+        self.responses(&actor).events(id, after)
     }
 
     /// Makes an account that can log in, and logs it in. Outside open mode the first account is an
@@ -172,6 +196,12 @@ impl Kafka {
     #[must_use]
     pub fn responses(&self, actor: &Actor) -> Responses<'_> {
         Responses::new(&self.0, actor)
+    }
+
+    /// What changes, as it changes.
+    #[must_use]
+    pub fn events(&self, actor: &Actor) -> Events<'_> {
+        Events::new(&self.0, actor)
     }
 
     /// The bounds in force.

@@ -28,13 +28,14 @@ pub use base::{
 };
 pub use config::{Config, Database};
 pub use entity::{
+    change::Change,
     chat::{Chat, ChatFilter, ChatPatch, NewChat},
     event::{Event, EventKind, TurnEvent},
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     model::{Model, ModelPatch, NewModel},
     params::{Params, TimeoutSeconds, Timeouts},
     response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
-    token::Login,
+    token::{Login, Ticket},
     user::{NewUser, User, UserPatch},
     workspace::{NewWorkspace, Workspace, WorkspacePatch},
 };
@@ -53,6 +54,7 @@ pub use service::{
     auth::Registration,
     chats::Chats,
     completion::{Completions, turn::Turn},
+    events::{Changes, Events},
     messages::Messages,
     models::Models,
     once::IdempotencyKey,

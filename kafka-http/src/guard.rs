@@ -103,6 +103,16 @@ impl Guard {
         ))
     }
 
+    /// Refuses pages that may not open a WebSocket, which no browser refuses by itself: those from
+    /// elsewhere that the configuration does not name.
+    pub(crate) fn check_page(&self, request: &Request<'_>) -> Result<(), Problem> {
+        let host = request.header("host").unwrap_or_default().to_ascii_lowercase();
+        match request.header("origin") {
+            Some(origin) if !is_local(origin) => self.check_origin(origin, &host),
+            _ => Ok(()),
+        }
+    }
+
     fn check_origin(&self, origin: &str, host: &str) -> Result<(), Problem> {
         let is_same = origin.split_once("://").is_some_and(|(_, authority)| {
             // The host was found good before, so its own pages are too.
@@ -124,13 +134,14 @@ impl Guard {
     /// Whether pages of this origin may read answers.
     pub(crate) fn allows_origin(&self, origin: &str) -> bool {
         let is_configured = || self.allow_origin.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin));
-        let is_local = || {
-            origin
-                .split_once("://")
-                .is_some_and(|(_, authority)| is_loopback(without_port(&authority.to_ascii_lowercase())))
-        };
-        is_configured() || (self.is_open && is_local())
+        is_configured() || (self.is_open && is_local(origin))
     }
+}
+
+/// Whether it is an origin of this machine.
+fn is_local(origin: &str) -> bool {
+    let authority = origin.split_once("://").map(|(_, authority)| authority.to_ascii_lowercase());
+    authority.is_some_and(|authority| is_loopback(without_port(&authority)))
 }
 
 /// The host in `host:port`.

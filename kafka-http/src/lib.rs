@@ -18,5 +18,6 @@ mod routes;
 mod serve;
 pub mod server;
 mod sse;
+mod ws;
 
 pub use serve::serve;

@@ -14,10 +14,13 @@ use crate::{
     request::{Call, percent_decoded},
     routes::ALL,
     server::{Handler, Notice, Reply, Request},
+    ws::Courier,
 };
 
 /// The longest silence of a stream of events.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The longest silence of a WebSocket's client until it is pinged.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// One thing that can be asked for.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub struct Router {
     pub(crate) guard: Guard,
     pub(crate) log: Logger,
     pub(crate) heartbeat: Duration,
+    pub(crate) silence: Duration,
+    pub(crate) courier: Courier,
 }
 
 impl Router {
@@ -56,13 +61,22 @@ impl Router {
     #[must_use]
     pub fn new(kafka: Kafka, settings: &Settings, listen: SocketAddr) -> Router {
         let guard = Guard::new(settings, listen);
-        Router { patterns: patterns(), kafka, guard, log: Logger(settings.log), heartbeat: HEARTBEAT }
+        let (log, courier) = (Logger(settings.log), Courier::start());
+        Router { patterns: patterns(), kafka, guard, log, heartbeat: HEARTBEAT, silence: SILENCE, courier }
     }
 
     /// Changes the longest silence of a stream of events, after which a comment is sent. Default 15 s.
     #[must_use]
     pub fn with_heartbeat(mut self, heartbeat: Duration) -> Router {
         self.heartbeat = heartbeat;
+        self
+    }
+
+    /// Changes how long a WebSocket's client may be silent until it is pinged; the second ping in a row
+    /// that stays unanswered ends the connection. Default 30 s.
+    #[must_use]
+    pub fn with_silence(mut self, silence: Duration) -> Router {
+        self.silence = silence;
         self
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 /// The one in the middle.
+#[allow(dead_code, reason = "not every benchmark runs more than once")]
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

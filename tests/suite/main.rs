@@ -33,6 +33,8 @@ mod routes;
 mod schema;
 mod sse;
 mod start;
+mod tickets;
 mod torture;
 mod users;
+mod websocket;
 mod workspaces;

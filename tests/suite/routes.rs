@@ -60,9 +60,11 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
             "responses" => &response,
             _ => &chat,
         };
-        let path = route.path.replace("{id}", id);
+        let path = route.path.replace("{id}", id).replace("{chat_id}", &chat);
         let expected = match route.path {
             "/api/v1/users/me" => 401,
+            // Only a WebSocket client opens it.
+            "/ws/{chat_id}" => 400,
             path if without_account.contains(&path) => 404,
             _ => 200,
         };
@@ -117,6 +119,8 @@ mod slow {
             walk.call("GET", "/api/v1/responses/{id}", &response, None, 200);
             walk.call("GET", "/api/v1/responses/{id}/events", &response, None, 200);
             walk.call("POST", "/api/v1/responses/{id}/cancel", &response, None, 200);
+            walk.call("POST", "/api/v1/responses/{id}/ticket", &response, None, 201);
+            walk.call("GET", "/ws/{chat_id}", &chat, None, 400);
 
             let new = json!({"name": "m", "base_url": endpoint.base_url()});
             let model = id(&walk.call("POST", "/api/v1/models", "", Some(new), 201));

@@ -4,3 +4,4 @@ pub(crate) mod api;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod sse;
+pub(crate) mod websocket;

@@ -29,6 +29,9 @@ pub struct Limits {
     pub idempotency_hours: u32,
     /// Tokens of history sent to a model whose row states no `context_tokens`. Default 8192.
     pub context_tokens: u32,
+    /// Changes that may wait to be read by one subscriber; what comes on top of them is lost, and the
+    /// loss told. Default 1024.
+    pub pending_changes: usize,
     /// Write jobs that may wait for the writer before a call fails as busy. Default 4096.
     pub queued_writes: usize,
     /// Write jobs that share one commit. Default 256.
@@ -50,6 +53,7 @@ impl Default for Limits {
             concurrent_answers: 512,
             idempotency_hours: 24,
             context_tokens: 8192,
+            pending_changes: 1024,
             queued_writes: 4096,
             writes_per_commit: 256,
         }

@@ -16,6 +16,26 @@ pub struct Login {
     pub expires_at: Timestamp,
 }
 
+/// A credential for the events of one response.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// The credential. Only its hash is kept, so it cannot be shown again.
+    pub ticket: Secret<String>,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}
+
+/// `{"ticket","expires_at"}`: the one place where the ticket is written out.
+impl Serialize for Ticket {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut shown = serializer.serialize_struct("Ticket", 2)?;
+        shown.serialize_field("ticket", self.ticket.expose())?;
+        shown.serialize_field("expires_at", &self.expires_at)?;
+        shown.end()
+    }
+}
+
 /// `{"user","token","expires_at"}`: the one place where the token is written out.
 impl Serialize for Login {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

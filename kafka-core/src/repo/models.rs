@@ -5,7 +5,7 @@ use crate::{
     base::{
         actor::Scope,
         error::{Error, ErrorKind, Result},
-        id::{ModelId, UserId},
+        id::{ChatId, ModelId, UserId},
         time::Timestamp,
     },
     entity::model::Model,
@@ -59,6 +59,9 @@ statements! {
     NAMED = ["SELECT ", COLUMNS, " FROM models m WHERE m.name = $2", NEAREST_FIRST];
     DEFAULT = ["SELECT ", COLUMNS, " FROM models m WHERE m.is_default = 1", NEAREST_FIRST];
     GATEWAY = ["SELECT ", COLUMNS, " FROM models m WHERE m.is_gateway = 1", NEAREST_FIRST];
+    NAMES_OF_OWNER = ["SELECT m.name FROM chats c JOIN models m ON m.user_id = c.user_id \
+        OR (m.user_id IS NULL AND c.user_id IS NULL) WHERE c.id = $3 AND ", scope::CHAT_READ,
+        " ORDER BY m.created_at, m.id"];
     TAKEN = ["SELECT 1 FROM models m WHERE m.name = $1 AND m.id <> $2 AND (m.user_id = $3 \
         OR (m.user_id IS NULL AND CAST($3 AS TEXT) IS NULL))"];
     UPDATE = ["UPDATE models AS m SET name = $4, upstream_model = $5, base_url = $6, ak_sealed = $7, is_gateway = $8, \
@@ -125,6 +128,11 @@ pub(crate) fn count(conn: &Conn<'_>, scope: Scope) -> Result<u64> {
 
 pub(crate) fn list_numbered(conn: &Conn<'_>, scope: Scope, limit: u32, offset: i64) -> Result<Vec<Model>> {
     conn.all(&LIST_NUMBERED, scoped![scope, limit, offset], |row| read(row).map(|row| row.model))
+}
+
+/// The names of the models of a chat's owner, oldest first.
+pub(crate) fn names_of_owner(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Result<Vec<String>> {
+    conn.all(&NAMES_OF_OWNER, scoped![scope, chat], |row| row.next())
 }
 
 /// The newest model of that name, the owner's before a shared one.

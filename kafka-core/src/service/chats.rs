@@ -79,7 +79,7 @@ impl<'k> Chats<'k> {
             created_at: now,
             updated_at: now,
         };
-        let key = self.once.clone();
+        let (key, feed) = (self.once.clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 users::must_exist(tx, chat.user_id)?;
@@ -89,6 +89,7 @@ impl<'k> Chats<'k> {
                     return Err(workspaces::not_found(workspace));
                 }
                 let number = chats::insert(tx, &chat)?;
+                feed.chat(tx, chat.id);
                 Ok(Chat { number, ..chat.clone() })
             })
         })
@@ -155,6 +156,7 @@ impl<'k> Chats<'k> {
         let default_model = patch.default_model.as_ref().and_then(Option::as_ref);
         check(self.installation.limits(), title, description, patch.notebooks.as_deref(), default_model)?;
         let (scope, now) = (self.actor.scope(), self.installation.now());
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let mut chat = chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(leaf) = patch.active_leaf_id {
@@ -170,6 +172,7 @@ impl<'k> Chats<'k> {
             }
             apply(&mut chat, &patch, now);
             chats::update(tx, scope, &chat)?;
+            feed.chat(tx, id);
             Ok(chat)
         })
     }
@@ -180,18 +183,15 @@ impl<'k> Chats<'k> {
     /// `NotFound`.
     pub fn delete(&self, id: ChatId) -> Result<()> {
         let scope = self.actor.scope();
-        let live = self.installation.live().clone();
-        let deleted = self.installation.storage().write(move |tx| {
-            let deleted = chats::delete(tx, scope, id)?;
+        let (live, feed) = (self.installation.live().clone(), self.installation.feed().clone());
+        self.installation.storage().write(move |tx| {
+            let chat = chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            chats::delete(tx, scope, id)?;
+            feed.chat_deleted(tx, &chat);
             let live = live.clone();
-            tx.after_commit(move || {
-                if deleted {
-                    live.abandon_chat(id);
-                }
-            });
-            Ok(deleted)
-        })?;
-        if deleted { Ok(()) } else { Err(not_found(id)) }
+            tx.after_commit(move || live.abandon_chat(id));
+            Ok(())
+        })
     }
 }
 

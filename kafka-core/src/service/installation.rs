@@ -9,6 +9,8 @@ use std::{
 use super::{
     auth::Registration,
     completion::{live::Live, log::EventLog, recover},
+    events::Feed,
+    tickets::Tickets,
     upkeep::Upkeep,
 };
 use crate::{
@@ -42,6 +44,8 @@ struct Inner {
     node_id: NodeId,
     live: Live,
     log: EventLog,
+    feed: Feed,
+    tickets: Tickets,
     upkeep: Upkeep,
     sealer: Option<Sealer>,
     parts: Parts,
@@ -69,13 +73,21 @@ impl Installation {
         parts: Parts,
     ) -> Result<Installation> {
         let node = storage.start(kind, migrate)?;
-        let live = Live::default();
-        let log = EventLog::start(storage.clone(), live.clone(), node.id(), Arc::clone(&parts.clock))?;
+        let (live, feed) = (Live::default(), Feed::default());
+        let log = EventLog::start(
+            storage.clone(),
+            live.clone(),
+            feed.clone(),
+            node.id(),
+            Arc::clone(&parts.clock),
+        )?;
         let installation = Installation(Arc::new(Inner {
             node_id: node.id(),
             node: Mutex::new(Some(node)),
             live,
             log,
+            feed,
+            tickets: Tickets::default(),
             upkeep: Upkeep::default(),
             sealer: secret.map(Sealer::new),
             storage,
@@ -140,6 +152,14 @@ impl Installation {
 
     pub(crate) fn log(&self) -> &EventLog {
         &self.0.log
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    pub(crate) fn tickets(&self) -> &Tickets {
+        &self.0.tickets
     }
 
     pub(crate) fn node_id(&self) -> NodeId {
@@ -208,6 +228,7 @@ impl Inner {
         self.upkeep.stop();
         self.live.close(CLOSE_PATIENCE);
         self.log.close();
+        self.feed.close();
         // The node's row goes before the storage does, or the next start would take it for a crash.
         drop(self.node.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.storage.close();

@@ -57,7 +57,7 @@ impl<'k> Messages<'k> {
         }
         let (actor, now) = (self.actor, self.installation.now());
         let id = self.installation.new_id(MessageId::generate);
-        let key = self.once.clone();
+        let (key, feed) = (self.once.clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 let head = repo::chats::head_for_writing(tx, actor.scope(), chat)?
@@ -77,6 +77,7 @@ impl<'k> Messages<'k> {
                     status: MessageStatus::Complete,
                     created_at: now,
                 };
+                feed.message(tx, chat, id);
                 store(tx, &row)
             })
         })
@@ -145,6 +146,7 @@ impl<'k> Messages<'k> {
             input::message(self.installation.limits(), content)?;
         }
         let (scope, now) = (self.actor.scope(), self.installation.now());
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let mut message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let Some(content) = &patch.content else { return Ok(message) };
@@ -159,6 +161,7 @@ impl<'k> Messages<'k> {
             }
             messages::update_content(tx, id, content, now)?;
             repo::chats::touch(tx, message.chat_id, 0, now)?;
+            feed.message(tx, message.chat_id, id);
             message.content.clone_from(content);
             (message.parts, message.token_count) = (None, None);
             message.updated_at = now;
@@ -173,7 +176,7 @@ impl<'k> Messages<'k> {
     /// `NotFound`.
     pub fn delete(&self, id: MessageId) -> Result<()> {
         let (scope, now) = (self.actor.scope(), self.installation.now());
-        let live = self.installation.live().clone();
+        let (live, feed) = (self.installation.live().clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             let message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let chat = message.chat_id;
@@ -182,6 +185,7 @@ impl<'k> Messages<'k> {
             let leaf = if head.active_leaf_id == Some(id) { message.parent_id } else { head.active_leaf_id };
             messages::delete(tx, id, message.parent_id)?;
             repo::chats::shrink(tx, chat, leaf, now)?;
+            feed.message_deleted(tx, chat, id);
             if let Some(response) = message.response {
                 let live = live.clone();
                 tx.after_commit(move || live.abandon(response.id));

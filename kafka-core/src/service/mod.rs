@@ -4,6 +4,7 @@
 pub(crate) mod auth;
 pub(crate) mod chats;
 pub(crate) mod completion;
+pub(crate) mod events;
 pub(crate) mod input;
 pub(crate) mod installation;
 pub(crate) mod listing;
@@ -11,6 +12,7 @@ pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod once;
 pub(crate) mod responses;
+pub(crate) mod tickets;
 mod upkeep;
 pub(crate) mod users;
 pub(crate) mod workspaces;

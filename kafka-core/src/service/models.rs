@@ -13,7 +13,7 @@ use crate::{
         actor::{Actor, Scope},
         cancel::CancelToken,
         error::{Error, ErrorKind, Result},
-        id::{ModelId, UserId},
+        id::{ChatId, ModelId, UserId},
         page::{Page, PageRequest},
         secret::Secret,
     },
@@ -140,6 +140,15 @@ impl<'k> Models<'k> {
             };
             list.page(self.installation.limits(), request)
         })
+    }
+
+    /// The names of the models that a chat's owner has added, oldest first; without the shared ones,
+    /// unless the chat belongs to nobody. Empty for a chat that the actor may not see.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn names_of_owner(&self, chat: ChatId) -> Result<Vec<String>> {
+        self.installation.storage().read(|conn| models::names_of_owner(conn, self.actor.scope(), chat))
     }
 
     /// Changes a model. When `base_url` moves to another origin the key must be given again: a key is

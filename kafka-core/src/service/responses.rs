@@ -14,14 +14,16 @@ use crate::{
     base::{
         actor::Actor,
         error::{Error, Result},
-        id::ResponseId,
+        id::{ChatId, ResponseId},
     },
     entity::{
         event::Event,
         response::{Response, ResponseStatus},
+        token::Ticket,
     },
     repo,
     service::installation::Installation,
+    service::tickets,
 };
 
 /// How often an answer that another process runs is looked at.
@@ -72,6 +74,30 @@ impl<'k> Responses<'k> {
             return Err(Error::invalid("after_out_of_range", "after", message));
         }
         Ok(stream)
+    }
+
+    /// The answers of a chat that run or wait, in the order in which they were asked for. Empty for a
+    /// chat that the actor may not see.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn running(&self, chat: ChatId) -> Result<Vec<ResponseId>> {
+        let scope = self.actor.scope();
+        self.installation.storage().read(|conn| match repo::chats::find(conn, scope, chat)? {
+            Some(_) => repo::responses::running_in_chat(conn, chat),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    /// A credential that opens the events of this response and nothing else, for 60 seconds and as often
+    /// as needed: for readers that can send no header, such as `EventSource`. It is forgotten when the
+    /// process ends.
+    ///
+    /// # Errors
+    /// `NotFound`; `Busy` (`tickets_at_capacity`) while 10,000 are in force.
+    pub fn ticket(&self, id: ResponseId) -> Result<Ticket> {
+        self.get(id)?;
+        tickets::issue(self.installation, &self.actor, id)
     }
 
     /// Stops a running answer, also before its first token and while it waits for its turn. What came is

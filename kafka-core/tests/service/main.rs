@@ -4,6 +4,7 @@
 
 mod answers;
 mod branches;
+mod changes;
 mod crash;
 #[cfg(unix)]
 mod disk;

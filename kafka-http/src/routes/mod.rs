@@ -54,6 +54,9 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/api/v1/responses/{id}" responses::get, "The record of an answer";
     GET "/api/v1/responses/{id}/events" responses::events, "The events of an answer, past and to come";
     POST "/api/v1/responses/{id}/cancel" responses::cancel, "Stop an answer and keep what came";
+    POST "/api/v1/responses/{id}/ticket" responses::ticket, "A 60 s credential for the events of an answer";
+
+    GET "/ws/{chat_id}" crate::ws::open, "A chat over WebSocket";
 
     GET "/api/v1/models" models::list, "Models, oldest first";
     POST "/api/v1/models" models::create, "Add a model";

@@ -62,9 +62,17 @@ pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 }
 
 pub(super) fn events(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let (id, after) = (call.id()?, call.last_event()?);
+    let events = match call.query("ticket") {
+        Some(ticket) => call.kafka().events_by_ticket(id, &ticket.into(), after)?,
+        None => call.kafka().responses(&call.authenticate()?).events(id, after)?,
+    };
+    Ok(call.stream(events))
+}
+
+pub(super) fn ticket(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
-    let after = call.last_event()?;
-    Ok(call.stream(call.kafka().responses(&actor).events(call.id()?, after)?))
+    reply::created(&call.kafka().responses(&actor).ticket(call.id()?)?)
 }
 
 pub(super) fn cancel(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {

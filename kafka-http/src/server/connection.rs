@@ -148,7 +148,7 @@ impl Service {
             && leftover != Leftover::Endless
             && !reply.ends_by_closing(&request.head.version)
             && !admission.is_draining();
-        let delivery = self.deliver(reply, door, &mut request, keep_alive);
+        let delivery = self.deliver(reply, door, &mut request, keep_alive, admission);
         self.handler.notice(&Notice::Answered(Answered {
             client: request.client,
             request_id: &request.id,
@@ -198,6 +198,7 @@ impl Service {
         door: &mut Door,
         request: &mut Request<'_>,
         keep_alive: bool,
+        admission: &Admission,
     ) -> Delivery {
         let exchange = Exchange {
             request_id: &request.id,
@@ -219,7 +220,11 @@ impl Service {
                 let early = request.body.take_early();
                 let end = catch_unwind(AssertUnwindSafe(|| {
                     stream.set_read_timeout(None)?;
-                    take_over(Upgraded { stream: Arc::clone(&stream), early });
+                    take_over(Upgraded {
+                        stream: Arc::clone(&stream),
+                        early,
+                        drain: admission.drain_signal(),
+                    });
                     stream.shutdown(net::Shutdown::Both)
                 }));
                 let end = end.map_err(|panic| self.report_panic(&request.id, panic.as_ref()));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     net::{IpAddr, Shutdown, SocketAddr, TcpStream},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -32,10 +33,45 @@ struct Open {
 }
 
 /// One open connection, as the floor sees it from outside its thread.
-#[derive(Debug)]
 struct Link {
     stream: Arc<TcpStream>,
     idle: AtomicBool,
+    /// What a connection that left HTTP does when the server begins to end.
+    farewell: Mutex<Option<Farewell>>,
+}
+
+type Farewell = Box<dyn FnOnce() + Send>;
+
+impl Link {
+    fn take_farewell(&self) -> Option<Farewell> {
+        self.farewell.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+/// Tells a connection that left HTTP when the server begins to end.
+#[derive(Debug)]
+pub(super) struct DrainSignal {
+    connections: Arc<Connections>,
+    link: Arc<Link>,
+}
+
+impl DrainSignal {
+    /// Has `farewell` called once, at once if the end has begun.
+    pub(super) fn call(&self, farewell: Farewell) {
+        *self.link.farewell.lock().unwrap_or_else(PoisonError::into_inner) = Some(farewell);
+        // The drain sets its flag before it looks for farewells, so that one of both finds it.
+        if self.connections.is_draining()
+            && let Some(farewell) = self.link.take_farewell()
+        {
+            farewell();
+        }
+    }
 }
 
 /// The right to be open; dropping it gives the place to another connection.
@@ -73,7 +109,11 @@ impl Connections {
         open.by_address.insert(address, of_address + 1);
         open.last_key += 1;
         let key = open.last_key;
-        let link = Arc::new(Link { stream: Arc::clone(stream), idle: AtomicBool::new(false) });
+        let link = Arc::new(Link {
+            stream: Arc::clone(stream),
+            idle: AtomicBool::new(false),
+            farewell: Mutex::new(None),
+        });
         open.links.insert(key, Arc::clone(&link));
         Some(Admission { peer, connections: Arc::clone(self), key, link })
     }
@@ -95,6 +135,7 @@ impl Connections {
             // The thread that waits for a request sees the end of input and leaves.
             let _ = link.stream.shutdown(Shutdown::Read);
         }
+        open.links.values().filter_map(|link| link.take_farewell()).for_each(|farewell| farewell());
         let open = self.wait_until_empty(open, grace);
         for link in open.links.values() {
             let _ = link.stream.shutdown(Shutdown::Both);
@@ -121,6 +162,10 @@ impl Admission {
 
     pub(super) fn is_draining(&self) -> bool {
         self.connections.is_draining()
+    }
+
+    pub(super) fn drain_signal(&self) -> DrainSignal {
+        DrainSignal { connections: Arc::clone(&self.connections), link: Arc::clone(&self.link) }
     }
 
     /// Runs `wait`, during which a beginning drain closes the connection. Not run at all when the

@@ -71,10 +71,12 @@ impl Input {
         Ok(count)
     }
 
-    /// Gives up what is buffered, for whoever takes the connection over.
+    /// Gives up what is buffered, and the buffer, for whoever takes the connection over.
     pub(super) fn take_buffered(&mut self) -> Vec<u8> {
-        let taken = self.buffered().to_vec();
-        self.consume(taken.len());
+        let mut taken = std::mem::take(&mut self.buffer);
+        taken.truncate(self.end);
+        taken.drain(..self.start);
+        (self.start, self.end) = (0, 0);
         taken
     }
 

@@ -8,6 +8,8 @@ use std::{
 
 use rustix::net::{RecvFlags, recv};
 
+use super::connections::DrainSignal;
+
 /// Writes the pieces of a streamed body. Each piece leaves at once, in one write.
 #[derive(Debug)]
 pub struct BodyWriter<'c> {
@@ -84,4 +86,14 @@ pub struct Upgraded {
     pub stream: Arc<TcpStream>,
     /// What the client sent right behind its request, to be read before anything else.
     pub early: Vec<u8>,
+    pub(super) drain: DrainSignal,
+}
+
+impl Upgraded {
+    /// Has `leave` called once when the server begins to end, at once if it has begun. It runs on the
+    /// thread that ends the server and must not wait. A connection that is still there when the time of
+    /// [`ServerLimits::drain_ms`](super::ServerLimits::drain_ms) is over is cut.
+    pub fn on_drain(&self, leave: impl FnOnce() + Send + 'static) {
+        self.drain.call(Box::new(leave));
+    }
 }

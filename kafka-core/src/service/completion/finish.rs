@@ -12,6 +12,7 @@ use crate::{
     },
     provider::api::TokenUsage,
     repo,
+    service::events::Feed,
     storage::Tx,
 };
 
@@ -55,6 +56,7 @@ impl Ending {
 /// closing ones. None when it no longer ran.
 pub(super) fn store(
     tx: &Tx<'_>,
+    feed: &Feed,
     accepted: &Response,
     ending: &Ending,
     mut events: Vec<Event>,
@@ -76,6 +78,7 @@ pub(super) fn store(
         token_count: response.tokens_completion.and_then(|tokens| i64::try_from(tokens).ok()),
     };
     repo::messages::finish(tx, response.message_id, &finished, now)?;
+    feed.message(tx, response.chat_id, response.message_id);
     repo::chats::touch(tx, response.chat_id, tokens.unwrap_or(0), now)?;
     repo::users::spend(tx, response.chat_id, tokens.unwrap_or(0))?;
     if response.tokens_total.is_some() {

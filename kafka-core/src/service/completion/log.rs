@@ -23,6 +23,7 @@ use crate::{
     },
     entity::event::{Event, EventKind},
     repo,
+    service::events::Feed,
     storage::{Storage, Tx},
 };
 
@@ -66,6 +67,7 @@ impl EventLog {
     pub(crate) fn start(
         storage: Storage,
         live: Live,
+        feed: Feed,
         node: NodeId,
         clock: Arc<dyn Clock>,
     ) -> Result<EventLog> {
@@ -74,7 +76,7 @@ impl EventLog {
             filled: Condvar::new(),
             thread: Mutex::new(None),
         }));
-        let recorder = Recorder { log: log.clone(), storage, live, node, clock };
+        let recorder = Recorder { log: log.clone(), storage, live, feed, node, clock };
         let thread = thread::Builder::new().name("kafka-log".to_owned()).spawn(move || recorder.run());
         let thread = thread.map_err(|error| {
             Error::new(
@@ -150,6 +152,7 @@ struct Recorder {
     log: EventLog,
     storage: Storage,
     live: Live,
+    feed: Feed,
     node: NodeId,
     clock: Arc<dyn Clock>,
 }
@@ -237,8 +240,8 @@ impl Recorder {
 
     fn store(&self, batch: &[Pending]) -> Result<Vec<Stored>> {
         let entries = batch.iter().map(Entry::of).collect::<Result<Vec<_>>>()?;
-        let (node, now) = (self.node, self.clock.now());
-        self.storage.write(move |tx| entries.iter().map(|entry| entry.store(tx, node, now)).collect())
+        let (feed, node, now) = (self.feed.clone(), self.node, self.clock.now());
+        self.storage.write(move |tx| entries.iter().map(|entry| entry.store(tx, &feed, node, now)).collect())
     }
 
     fn show(&self, pending: Pending, stored: Stored) {
@@ -285,7 +288,7 @@ impl Entry {
         })
     }
 
-    fn store(&self, tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<Stored> {
+    fn store(&self, tx: &Tx<'_>, feed: &Feed, node: NodeId, now: Timestamp) -> Result<Stored> {
         let running = &self.running;
         if !repo::responses::is_running_on(tx, running.id, node)? {
             return Ok(Stored::Gone);
@@ -297,7 +300,7 @@ impl Entry {
         let mut events = repo::response_events::list(tx, running.id)?;
         let shown = events.len();
         events.extend_from_slice(&self.events);
-        let all = finish::store(tx, &running.accepted, ending, events, now)?;
+        let all = finish::store(tx, feed, &running.accepted, ending, events, now)?;
         Ok(all.map_or(Stored::Gone, |mut all| Stored::News(all.split_off(shown))))
     }
 }

@@ -39,11 +39,11 @@ pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> R
 
 /// Stores the end of an answer that no thread of this process runs, with what its log holds.
 pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseStatus) -> Result<()> {
-    let now = installation.now();
+    let (feed, now) = (installation.feed().clone(), installation.now());
     installation.storage().write(move |tx| {
         let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
         let events = response_events::list(tx, id)?;
-        finish::store(tx, &response, &Ending::of(status), events, now)?;
+        finish::store(tx, &feed, &response, &Ending::of(status), events, now)?;
         Ok(())
     })
 }

@@ -65,7 +65,8 @@ impl Completions<'_> {
             most_waiting: installation.limits().waiting_answers_per_chat,
         };
         let (scope, node, once) = (self.actor.scope(), installation.node_id(), self.once.clone());
-        let (live, cancel) = (installation.live().clone(), callable.options.cancel.clone());
+        let (live, feed) = (installation.live().clone(), installation.feed().clone());
+        let cancel = callable.options.cancel.clone();
         let accepted = installation.storage().write(move |tx| {
             if let Some(id) = once.as_ref().map(|once| once.find_response(tx)).transpose()?.flatten() {
                 return Ok(Accepted::Before(id));
@@ -74,6 +75,8 @@ impl Completions<'_> {
                 repo::chats::head_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
             let (user_message, message) = accepting.store_messages(tx, scope, &head)?;
             let (response, event) = accepting.store_response(tx, &message, node, once.as_ref())?;
+            feed.message(tx, chat, user_message.id);
+            feed.message(tx, chat, message.id);
             let running = Running::new(&response, user_message, event, cancel.clone());
             let (live, registered) = (live.clone(), running.clone());
             tx.after_commit(move || live.add(registered));

@@ -1,0 +1,322 @@
+//! The change feed: what was committed, to whom it concerns.
+//!
+//! A service announces a change inside the transaction that makes it; after the commit it goes to the
+//! queues of those who subscribed. A queue holds ids. What stands behind them is read when the change
+//! is, under the reader's scope: nobody is told what they may not see, and announcing costs next to
+//! nothing. Only what this process changes is announced.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    base::{
+        actor::Actor,
+        error::Result,
+        id::{ChatId, MessageId, UserId, WorkspaceId},
+    },
+    entity::{change::Change, chat::Chat, message::MessageStatus},
+    repo,
+    service::{chats, installation::Installation},
+    storage::{Conn, Tx},
+};
+
+/// What a queue holds of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notice {
+    Chat(ChatId),
+    /// With whom it concerned, since the row cannot be asked any more.
+    ChatDeleted(ChatId, Option<UserId>, Option<WorkspaceId>),
+    Message(ChatId, MessageId),
+    MessageDeleted(ChatId, MessageId),
+}
+
+impl Notice {
+    fn chat(&self) -> ChatId {
+        match self {
+            Notice::Chat(chat)
+            | Notice::ChatDeleted(chat, ..)
+            | Notice::Message(chat, _)
+            | Notice::MessageDeleted(chat, _) => *chat,
+        }
+    }
+}
+
+/// Where changes are announced. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Feed(Arc<Mutex<Vec<Weak<Subscriber>>>>);
+
+impl Feed {
+    /// Announces that a chat was made or changed.
+    pub(crate) fn chat(&self, tx: &Tx<'_>, id: ChatId) {
+        self.announce(tx, Notice::Chat(id));
+    }
+
+    /// Announces that a chat was deleted.
+    pub(crate) fn chat_deleted(&self, tx: &Tx<'_>, chat: &Chat) {
+        self.announce(tx, Notice::ChatDeleted(chat.id, chat.user_id, chat.workspace_id));
+    }
+
+    /// Announces that a message was stored or changed.
+    pub(crate) fn message(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
+        self.announce(tx, Notice::Message(chat, id));
+    }
+
+    /// Announces that a message was deleted.
+    pub(crate) fn message_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
+        self.announce(tx, Notice::MessageDeleted(chat, id));
+    }
+
+    fn announce(&self, tx: &Tx<'_>, notice: Notice) {
+        let feed = self.clone();
+        // Who is to be told is asked after the commit: whoever subscribes later finds it stored.
+        tx.after_commit(move || {
+            for subscriber in feed.subscribers().iter().filter_map(Weak::upgrade) {
+                subscriber.tell(notice);
+            }
+        });
+    }
+
+    /// Ends every subscription.
+    pub(crate) fn close(&self) {
+        for subscriber in self.subscribers().drain(..).filter_map(|subscriber| subscriber.upgrade()) {
+            subscriber.queue().is_closed = true;
+            subscriber.wake();
+        }
+    }
+
+    fn subscribers(&self) -> MutexGuard<'_, Vec<Weak<Subscriber>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// One subscription, as the feed sees it.
+struct Subscriber {
+    /// The chat whose changes are wanted, or none for all.
+    chat: Option<ChatId>,
+    most: usize,
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    wake: Mutex<Option<Wake>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    notices: VecDeque<Notice>,
+    lost: u64,
+    is_closed: bool,
+}
+
+impl Subscriber {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, notice: Notice) {
+        if self.chat.is_some_and(|chat| chat != notice.chat()) {
+            return;
+        }
+        let mut queue = self.queue();
+        let was_empty = queue.notices.is_empty() && queue.lost == 0;
+        // The last one, unread, will show the newest state anyhow.
+        if queue.notices.back() == Some(&notice) {
+            return;
+        }
+        match queue.lost == 0 && queue.notices.len() < self.most {
+            true => queue.notices.push_back(notice),
+            false => queue.lost += 1,
+        }
+        drop(queue);
+        if was_empty {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        self.filled.notify_all();
+        if let Some(wake) = &*self.wake.lock().unwrap_or_else(PoisonError::into_inner) {
+            wake();
+        }
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber").field("chat", &self.chat).finish_non_exhaustive()
+    }
+}
+
+/// Subscribing to changes, as one actor may. Made by [`Kafka::events`](crate::Kafka::events).
+#[derive(Debug)]
+pub struct Events<'k> {
+    installation: &'k Installation,
+    actor: Actor,
+}
+
+impl<'k> Events<'k> {
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Events<'k> {
+        Events { installation, actor: *actor }
+    }
+
+    /// The changes from now on: of one chat, or (`None`) of everything that the actor may see. Each is
+    /// told after its commit. At most [`Limits::pending_changes`](crate::Limits) wait to be read; what
+    /// comes on top of them is lost, and the loss told.
+    ///
+    /// Only what this process changes is told.
+    ///
+    /// # Errors
+    /// `NotFound` for a chat that the actor may not see.
+    pub fn subscribe(&self, chat: impl Into<Option<ChatId>>) -> Result<Changes> {
+        let chat = chat.into();
+        if let Some(chat) = chat {
+            chats::Chats::new(self.installation, &self.actor).get(chat)?;
+        }
+        let subscriber = Arc::new(Subscriber {
+            chat,
+            most: self.installation.limits().pending_changes,
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            wake: Mutex::new(None),
+        });
+        let feed = self.installation.feed().clone();
+        feed.subscribers().push(Arc::downgrade(&subscriber));
+        Ok(Changes {
+            installation: self.installation.clone(),
+            actor: self.actor,
+            feed,
+            subscriber,
+            told: None,
+        })
+    }
+}
+
+/// A subscription to changes; dropping it ends it. As an iterator it blocks until the next change, and
+/// ends when the installation is closed.
+#[derive(Debug)]
+pub struct Changes {
+    installation: Installation,
+    actor: Actor,
+    feed: Feed,
+    subscriber: Arc<Subscriber>,
+    /// The message told last, as it was: the newest state may be announced once more.
+    told: Option<(MessageId, MessageStatus, u64)>,
+}
+
+impl Changes {
+    /// The next change, waiting at most `patience` for it. `None` when none came.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn next_within(&mut self, patience: Duration) -> Result<Option<Change>> {
+        let until = Instant::now() + patience;
+        while let Some(next) = self.wait(until.saturating_duration_since(Instant::now())) {
+            let found = match next {
+                Ok(notice) => self.resolve(notice)?,
+                Err(lost) => Some(Change::Lost(lost)),
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Calls `wake` whenever there is something to read after there was nothing, for readers that do not
+    /// block here. It runs on the thread that committed and holds up the next commit: it must be quick,
+    /// and not call the library.
+    pub fn on_news(&self, wake: impl Fn() + Send + Sync + 'static) {
+        *self.subscriber.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(wake));
+    }
+
+    /// The next notice, or the number of those lost. None when neither came.
+    fn wait(&self, patience: Duration) -> Option<Result<Notice, u64>> {
+        let nothing = |queue: &mut Queue| queue.notices.is_empty() && queue.lost == 0 && !queue.is_closed;
+        let waited = self.subscriber.filled.wait_timeout_while(self.subscriber.queue(), patience, nothing);
+        let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if let Some(notice) = queue.notices.pop_front() {
+            return Some(Ok(notice));
+        }
+        match std::mem::take(&mut queue.lost) {
+            0 => None,
+            lost => Some(Err(lost)),
+        }
+    }
+
+    /// What stands behind a notice. None when the actor may not see it, or it is gone again.
+    fn resolve(&mut self, notice: Notice) -> Result<Option<Change>> {
+        let scope = self.actor.scope();
+        let is_of_chat = self.subscriber.chat.is_some();
+        self.installation.storage().read(|conn| {
+            let sees_chat =
+                |conn: &Conn<'_>, id| repo::chats::find(conn, scope, id).map(|chat| chat.is_some());
+            Ok(match notice {
+                Notice::Chat(id) => {
+                    repo::chats::find(conn, scope, id)?.map(|chat| Change::Chat(Box::new(chat)))
+                }
+                Notice::Message(_, id) => {
+                    let message = repo::messages::find(conn, scope, id)?;
+                    let message = message.filter(|message| {
+                        let state = Some((message.id, message.status, digest(&message.content)));
+                        std::mem::replace(&mut self.told, state) != state
+                    });
+                    message.map(|message| Change::Message(Box::new(message)))
+                }
+                Notice::MessageDeleted(chat_id, id) => {
+                    sees_chat(conn, chat_id)?.then_some(Change::MessageDeleted { chat_id, id })
+                }
+                Notice::ChatDeleted(id, owner, workspace) => {
+                    let saw = is_of_chat
+                        || self.actor.is_operator()
+                        || (owner.is_some() && owner == self.actor.user_id())
+                        || match workspace {
+                            Some(workspace) => repo::workspaces::find(conn, scope, workspace)?.is_some(),
+                            None => false,
+                        };
+                    saw.then_some(Change::ChatDeleted(id))
+                }
+            })
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        let queue = self.subscriber.queue();
+        queue.is_closed && queue.notices.is_empty() && queue.lost == 0
+    }
+}
+
+/// What tells one text from the next without keeping it.
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Iterator for Changes {
+    type Item = Result<Change>;
+
+    fn next(&mut self) -> Option<Result<Change>> {
+        loop {
+            match self.next_within(Duration::from_secs(60)) {
+                Ok(Some(change)) => return Some(Ok(change)),
+                Ok(None) if self.is_over() => return None,
+                Ok(None) => {}
+                // What cannot be read after the close is no failure.
+                Err(_) if self.subscriber.queue().is_closed => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        let me = Arc::as_ptr(&self.subscriber);
+        self.feed.subscribers().retain(|subscriber| subscriber.as_ptr() != me);
+    }
+}

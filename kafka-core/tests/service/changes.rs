@@ -1,0 +1,160 @@
+//! The change feed: who is told what, when, and what happens to those who do not listen.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use kafka_core::{
+    Actor, AnswerRequest, Change, Changes, Chat, ChatId, ChatPatch, ErrorKind, MessagePatch, MessageStatus,
+    NewChat, NewMessage, Role,
+    testing::{Gate, ScriptedAnswer},
+};
+
+use crate::stage::{In, Stage, unheard_of};
+
+/// Longer than any step of a test takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn next(changes: &mut Changes) -> Change {
+    changes.next_within(PATIENCE).unwrap().expect("something changed")
+}
+
+/// What there is to be told now, in few words.
+fn told(changes: &mut Changes) -> Vec<String> {
+    let mut words = Vec::new();
+    while let Some(change) = changes.next_within(Duration::ZERO).unwrap() {
+        words.push(match change {
+            Change::Chat(chat) => format!("chat {}", chat.title.unwrap_or_default()),
+            Change::ChatDeleted(_) => "chat deleted".to_owned(),
+            Change::Message(message) => format!("{} {}", message.role.as_str(), message.content),
+            Change::MessageDeleted { .. } => "message deleted".to_owned(),
+            Change::Lost(count) => format!("lost {count}"),
+            _ => "something new".to_owned(),
+        });
+    }
+    words
+}
+
+fn chat(stage: &Stage, actor: &Actor, title: &str) -> Chat {
+    stage.kafka.chats(actor).create(NewChat::titled(title)).unwrap()
+}
+
+#[test]
+fn everyone_is_told_of_what_they_may_see_and_of_nothing_else() {
+    let stage = Stage::new(In::File);
+    let kafka = &stage.kafka;
+    let (owner, stranger) = (stage.user("owner"), stage.user("stranger"));
+    let before = chat(&stage, &owner, "before");
+    let refused = kafka.events(&stranger).subscribe(before.id).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::NotFound, "chat_not_found"));
+    assert_eq!(kafka.events(&owner).subscribe(unheard_of::<ChatId>()).unwrap_err().code(), "chat_not_found");
+
+    let mut all =
+        [owner, stage.operator, stranger].map(|actor| kafka.events(&actor).subscribe(None).unwrap());
+    let mut of_one = kafka.events(&owner).subscribe(before.id).unwrap();
+    let made = chat(&stage, &owner, "made");
+    let mut seen = vec![told(&mut all[0])];
+    let message = kafka.messages(&owner).create(made.id, NewMessage::text(Role::User, "one")).unwrap();
+    seen.push(told(&mut all[0]));
+    kafka.messages(&owner).update(message.id, MessagePatch { content: Some("two".into()) }).unwrap();
+    seen.push(told(&mut all[0]));
+    kafka.messages(&owner).delete(message.id).unwrap();
+    let patch = ChatPatch { title: Some(Some("renamed".into())), ..ChatPatch::default() };
+    kafka.chats(&owner).update(made.id, patch).unwrap();
+    seen.push(told(&mut all[0]));
+    kafka.chats(&owner).delete(made.id).unwrap();
+    seen.push(told(&mut all[0]));
+    assert_eq!(
+        seen,
+        [
+            vec!["chat made"],
+            vec!["user one"],
+            vec!["user two"],
+            vec!["message deleted", "chat renamed"],
+            vec!["chat deleted"]
+        ]
+    );
+    // Who reads late finds what is left of it.
+    assert_eq!(told(&mut all[1]), ["chat deleted"]);
+    assert_eq!(told(&mut all[2]), [""; 0]);
+    assert_eq!(told(&mut of_one), [""; 0]);
+    kafka.messages(&owner).create(before.id, NewMessage::text(Role::User, "here")).unwrap();
+    assert_eq!(told(&mut of_one), ["user here"]);
+    kafka.chats(&owner).delete(before.id).unwrap();
+    assert_eq!(told(&mut of_one), ["chat deleted"]);
+}
+
+#[test]
+fn an_answer_is_told_when_it_begins_and_when_it_ends() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let script = move |_: &_| ScriptedAnswer::new().text("Because").wait_for(&held).finish();
+    let stage = Stage::with(In::File, move |call| script(call), |_| {});
+    let kafka = &stage.kafka;
+    let chat = chat(&stage, &stage.operator, "Trial");
+    let mut changes = kafka.events(&stage.operator).subscribe(chat.id).unwrap();
+    let turn = kafka.completions(&stage.operator).start(chat.id, AnswerRequest::text("Why?")).unwrap();
+    let message = |change| match change {
+        Change::Message(message) => *message,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(message(next(&mut changes)).content, "Why?");
+    let begun = message(next(&mut changes));
+    assert_eq!((begun.id, begun.status), (turn.message_id(), MessageStatus::Streaming));
+    assert_eq!(begun.response.unwrap().id, turn.id());
+    gate.open();
+    let ended = message(next(&mut changes));
+    assert_eq!((ended.status, ended.content.as_str()), (MessageStatus::Complete, "Because"));
+    // What is told is stored.
+    assert_eq!(kafka.messages(&stage.operator).get(ended.id).unwrap(), ended);
+}
+
+#[test]
+fn what_is_not_read_is_bounded_and_its_loss_told() {
+    let stage = Stage::with(
+        In::Memory,
+        |_| ScriptedAnswer::new().finish(),
+        |config| {
+            config.limits.pending_changes = 2;
+        },
+    );
+    let mut changes = stage.kafka.events(&stage.operator).subscribe(None).unwrap();
+    for title in ["a", "b", "c", "d", "e"] {
+        chat(&stage, &stage.operator, title);
+    }
+    assert_eq!(told(&mut changes), ["chat a", "chat b", "lost 3"]);
+    chat(&stage, &stage.operator, "f");
+    assert_eq!(told(&mut changes), ["chat f"]);
+}
+
+#[test]
+fn a_reader_is_woken_once_for_what_comes_together() {
+    let stage = Stage::new(In::Memory);
+    let mut changes = stage.kafka.events(&stage.operator).subscribe(None).unwrap();
+    let woken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&woken);
+    changes.on_news(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    chat(&stage, &stage.operator, "a");
+    chat(&stage, &stage.operator, "b");
+    assert_eq!((woken.load(Ordering::SeqCst), told(&mut changes).len()), (1, 2));
+    chat(&stage, &stage.operator, "c");
+    assert_eq!(woken.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn the_feed_ends_with_the_installation_and_a_refused_write_tells_nothing() {
+    let stage = Stage::new(In::Memory);
+    let changes = stage.kafka.events(&stage.operator).subscribe(None).unwrap();
+    let reading = thread::spawn(move || changes.map(Result::unwrap).collect::<Vec<_>>());
+    let nobody = NewChat { user_id: Some(unheard_of()), ..NewChat::titled("refused") };
+    stage.kafka.chats(&stage.operator).create(nobody).unwrap_err();
+    stage.kafka.close();
+    assert_eq!(reading.join().unwrap(), []);
+}

@@ -1,0 +1,78 @@
+//! The first frame: the chat as it stands.
+
+use std::collections::HashSet;
+
+use kafka_core::{
+    Actor, ChatId, Kafka, Message, MessageId, MessageStatus, PageRequest, Place, Result, Role, WorkspaceId,
+};
+use serde::Serialize;
+
+/// The initial payload.
+#[derive(Serialize)]
+struct Opening {
+    chat_id: ChatId,
+    chat_name: String,
+    conversation: Vec<Entry>,
+    chat_files_based: [(); 0],
+    chat_files: [(); 0],
+    chat_files_text: [(); 0],
+    workspace_files: [(); 0],
+    workspace_id: Option<WorkspaceId>,
+    models: Vec<String>,
+    initial: bool,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    role: Role,
+    r#type: String,
+    content: String,
+}
+
+/// The frame, and the messages that stand in it.
+pub(super) fn read(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<(String, HashSet<MessageId>)> {
+    let found = kafka.chats(actor).get(chat)?;
+    let messages = conversation(kafka, actor, chat)?;
+    let told = messages.iter().map(|message| message.id).collect();
+    let opening = Opening {
+        chat_id: chat,
+        chat_name: found.title.unwrap_or_default(),
+        conversation: messages.into_iter().map(Entry::of).collect(),
+        chat_files_based: [],
+        chat_files: [],
+        chat_files_text: [],
+        workspace_files: [],
+        workspace_id: found.workspace_id,
+        models: kafka.models(actor).names_of_owner(chat)?,
+        initial: true,
+    };
+    // Text and numbers always serialize.
+    Ok((serde_json::to_string(&opening).unwrap_or_default(), told))
+}
+
+impl Entry {
+    fn of(message: Message) -> Entry {
+        Entry { role: message.role, r#type: message.kind, content: message.content }
+    }
+}
+
+/// The active branch but for what a model is still writing, which is told when it is all there.
+fn conversation(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<Vec<Message>> {
+    let mut newest_first = Vec::new();
+    let mut place = Place::Start;
+    loop {
+        let request = PageRequest::Cursor { limit: Some(kafka.limits().page_max), place };
+        let page = kafka.messages(actor).list(chat, &request)?;
+        newest_first.extend(page.items.into_iter().rev().filter(is_shown));
+        match page.prev_cursor {
+            Some(before) => place = Place::Before(before),
+            None => break,
+        }
+    }
+    newest_first.reverse();
+    Ok(newest_first)
+}
+
+fn is_shown(message: &Message) -> bool {
+    message.role != Role::Tool && message.status != MessageStatus::Streaming
+}

@@ -1,0 +1,198 @@
+//! What waits to be sent over a socket.
+//!
+//! A frame leaves at once as far as the socket takes it, on the thread that sends it and without ever
+//! waiting. What the socket does not take is left to a thread that lives until the rest is written.
+//! So nobody but that thread is held up by a slow reader, and an idle socket costs one thread.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write as _},
+    net::{Shutdown, TcpStream},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send},
+};
+use tungstenite::protocol::{
+    CloseFrame,
+    frame::{
+        Frame,
+        coding::{CloseCode, Data, OpCode},
+    },
+};
+
+/// No more is queued while this many bytes wait. One frame may be longer.
+const MOST_WAITING_BYTES: usize = 1 << 20;
+/// What a frame costs besides its bytes.
+const FRAME_BYTES: usize = 64;
+/// How long a reader may take nothing before its connection is cut.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+const STACK_BYTES: usize = 128 << 10;
+
+/// The writing side of a socket.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    stream: Arc<TcpStream>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<Vec<u8>>,
+    /// How much of the first frame is sent.
+    sent: usize,
+    bytes: usize,
+    /// Whether a thread writes the rest.
+    is_left_to_thread: bool,
+    /// Nothing more is taken: the last frame closes, or the socket is broken.
+    is_closed: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(stream: Arc<TcpStream>) -> io::Result<Arc<Outbox>> {
+        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        Ok(Arc::new(Outbox { stream, queue: Mutex::default() }))
+    }
+
+    /// Sends a text. A reader that is too slow for it is sent away.
+    pub(super) fn text(self: &Arc<Outbox>, text: String) {
+        self.frame(Frame::message(text, OpCode::Data(Data::Text), true));
+    }
+
+    /// Asks whether the other end is still there.
+    pub(super) fn ping(self: &Arc<Outbox>) {
+        self.frame(Frame::ping(&b""[..]));
+    }
+
+    /// Sends the last frame.
+    pub(super) fn close(self: &Arc<Outbox>, code: CloseCode, reason: &'static str) {
+        let mut queue = self.queue();
+        if !queue.is_closed {
+            queue.close(code, reason);
+            self.write(queue);
+        }
+    }
+
+    /// Sends a frame that is encoded already.
+    pub(super) fn encoded(self: &Arc<Outbox>, frame: Vec<u8>) {
+        let mut queue = self.queue();
+        if queue.is_closed {
+            return;
+        }
+        if queue.bytes >= MOST_WAITING_BYTES {
+            // What waits and was not begun would only keep the close from the reader.
+            let begun = usize::from(queue.sent > 0 || queue.is_left_to_thread);
+            queue.frames.truncate(begun);
+            queue.close(CloseCode::Again, "The reader is too slow.");
+        } else {
+            queue.push(frame);
+        }
+        self.write(queue);
+    }
+
+    /// Whether nothing can be sent any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue().is_closed
+    }
+
+    fn frame(self: &Arc<Outbox>, frame: Frame) {
+        self.encoded(encoded(frame));
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what the socket takes now.
+    fn write(self: &Arc<Outbox>, mut queue: MutexGuard<'_, Queue>) {
+        while !queue.is_left_to_thread
+            && let Some(frame) = queue.frames.front()
+        {
+            match send(&*self.stream, &frame[queue.sent..], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => queue.advance(count),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.leave_to_thread(&mut queue),
+                Err(_) => self.give_up(&mut queue),
+            }
+        }
+    }
+
+    fn leave_to_thread(self: &Arc<Outbox>, queue: &mut Queue) {
+        let outbox = Arc::clone(self);
+        let thread = thread::Builder::new().name("ws-write".to_owned()).stack_size(STACK_BYTES);
+        queue.is_left_to_thread = true;
+        if thread.spawn(move || outbox.write_rest()).is_err() {
+            self.give_up(queue);
+        }
+    }
+
+    fn write_rest(&self) {
+        loop {
+            let mut queue = self.queue();
+            let sent = queue.sent;
+            // The frame's place stays taken, so that nobody else begins another.
+            let Some(frame) = queue.frames.front_mut().map(std::mem::take) else {
+                queue.is_left_to_thread = false;
+                return;
+            };
+            drop(queue);
+            let written = (&*self.stream).write_all(&frame[sent..]);
+            let mut queue = self.queue();
+            if written.is_err() {
+                self.give_up(&mut queue);
+            } else if !queue.frames.is_empty() {
+                queue.remove_first(frame.len());
+            }
+        }
+    }
+
+    /// The reader is gone, or reads nothing.
+    fn give_up(&self, queue: &mut Queue) {
+        queue.is_closed = true;
+        queue.frames.clear();
+        queue.bytes = 0;
+        // Wakes the thread that reads; it fails only when that has left already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+impl Queue {
+    fn push(&mut self, frame: Vec<u8>) {
+        self.bytes += frame.len() + FRAME_BYTES;
+        self.frames.push_back(frame);
+    }
+
+    fn close(&mut self, code: CloseCode, reason: &'static str) {
+        self.push(encoded(Frame::close(Some(CloseFrame { code, reason: reason.into() }))));
+        self.is_closed = true;
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.sent += count;
+        let length = self.frames.front().map_or(0, Vec::len);
+        if self.sent >= length {
+            self.remove_first(length);
+        }
+    }
+
+    fn remove_first(&mut self, length: usize) {
+        self.frames.pop_front();
+        self.sent = 0;
+        self.bytes = self.bytes.saturating_sub(length + FRAME_BYTES);
+        if self.frames.is_empty() {
+            // An idle socket keeps no room for what it once had to say.
+            self.frames = VecDeque::new();
+        }
+    }
+}
+
+fn encoded(frame: Frame) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(frame.len());
+    // Memory takes everything.
+    let _ = frame.format(&mut bytes);
+    bytes
+}

@@ -1,0 +1,269 @@
+//! One connection's part in its chat: what it asked for, and what it is told.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use kafka_core::{
+    Actor, AnswerRequest, Change, Changes, ChatId, Error, ErrorKind, Kafka, Message, MessageId,
+    MessageStatus, NewMessage, ResponseId, Result, Role,
+};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use super::{
+    Courier, answer,
+    frame::{self, Said},
+    opening,
+    outbox::Outbox,
+};
+use crate::{error::Problem, log::Logger};
+
+/// Who talks, and where.
+#[derive(Debug)]
+pub(super) struct Speaker {
+    pub(super) kafka: Kafka,
+    pub(super) actor: Actor,
+    pub(super) courier: Courier,
+    pub(super) log: Logger,
+    pub(super) request_id: String,
+}
+
+/// An open connection to a chat. Its threads share it.
+#[derive(Debug)]
+pub(super) struct Session {
+    speaker: Speaker,
+    chat: ChatId,
+    pub(super) outbox: Arc<Outbox>,
+    inbox: Mutex<Inbox>,
+    answers: Mutex<Answers>,
+}
+
+/// What others do, on its way to this connection.
+#[derive(Debug)]
+struct Inbox {
+    changes: Changes,
+    /// What this connection stored itself and therefore is not told.
+    own: HashSet<MessageId>,
+}
+
+/// The answers that this connection watches.
+#[derive(Debug, Default)]
+struct Answers {
+    watched: HashMap<ResponseId, Watch>,
+    follows: bool,
+    /// The server ends: the connection closes when nothing that it asked for runs any more.
+    is_leaving: bool,
+}
+
+/// Why an answer is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// It was asked for here; `with_deltas`: not only its end is wanted.
+    Asked { with_deltas: bool },
+    /// Someone else asked for it.
+    Followed,
+}
+
+impl Session {
+    /// Joins a chat, and tells how it stands. None when there is no such chat.
+    pub(super) fn join(speaker: Speaker, chat: ChatId, outbox: &Arc<Outbox>) -> Result<Arc<Session>> {
+        let mut changes = speaker.kafka.events(&speaker.actor).subscribe(chat)?;
+        let (opening, told) = opening::read(&speaker.kafka, &speaker.actor, chat)?;
+        outbox.text(opening);
+        let mut between = Vec::new();
+        while let Some(change) = changes.next_within(Duration::ZERO)? {
+            between.push(change);
+        }
+        let inbox = Mutex::new(Inbox { changes, own: HashSet::new() });
+        let answers = Mutex::default();
+        let outbox = Arc::clone(outbox);
+        let session = Arc::new(Session { speaker, chat, outbox, inbox, answers });
+        // What was stored after the subscription and before the reading stands in the payload already.
+        let is_news =
+            |change: &Change| !matches!(change, Change::Message(message) if told.contains(&message.id));
+        for change in between.into_iter().filter(is_news) {
+            session.tell(&session.inbox().own, change);
+        }
+        let (courier, me) = (session.speaker.courier.clone(), Arc::downgrade(&session));
+        session.inbox().changes.on_news(move || courier.call(Weak::clone(&me)));
+        session.call_courier();
+        Ok(session)
+    }
+
+    /// Does what a client says.
+    pub(super) fn hear(self: &Arc<Session>, text: &str) {
+        match frame::understand(text) {
+            Said::Prompt(prompt) => self.ask(prompt, None, false),
+            Said::NewMessage(new) => self.ask(new.prompt, new.model, new.stream == Some(true)),
+            Said::Cancel(Some(id)) => self.cancel(id),
+            Said::Cancel(None) => self.asked().into_iter().for_each(|id| self.cancel(id)),
+            Said::Follow => self.follow(),
+            Said::Refused(sentence) => self.refuse(&sentence),
+        }
+    }
+
+    /// Says that something was not done.
+    pub(super) fn refuse(&self, sentence: &str) {
+        self.outbox.text(frame::error(sentence));
+    }
+
+    /// Closes the connection as soon as nothing that it asked for runs any more.
+    pub(super) fn leave(&self) {
+        let mut answers = self.answers();
+        answers.is_leaving = true;
+        self.close_if_done(&answers);
+    }
+
+    /// Tells what others changed since it was last told. Runs on the courier's thread.
+    pub(super) fn deliver(self: &Arc<Session>) {
+        // Whoever is storing something here calls the courier again when it knows what is its own.
+        let Ok(mut inbox) = self.inbox.try_lock() else { return };
+        loop {
+            match inbox.changes.next_within(Duration::ZERO) {
+                Ok(Some(change)) => self.tell(&inbox.own, change),
+                Ok(None) => return,
+                Err(error) => return self.explain(&error),
+            }
+        }
+    }
+
+    fn tell(self: &Arc<Session>, own: &HashSet<MessageId>, change: Change) {
+        match change {
+            Change::Message(message) if !own.contains(&message.id) => {
+                self.outbox.text(frame::message(&message));
+                if let Some(response) =
+                    message.response.filter(|_| message.status == MessageStatus::Streaming)
+                    && self.answers().follows
+                {
+                    self.watch(response.id, Watch::Followed);
+                }
+            }
+            Change::ChatDeleted(_) => {
+                self.refuse(NO_CHAT);
+                self.outbox.close(CloseCode::Normal, "");
+            }
+            // It has missed what it should have been told; the next opening tells everything.
+            Change::Lost(_) => {
+                self.outbox.close(CloseCode::Again, "Too much has changed at once; connect again.")
+            }
+            _ => {}
+        }
+    }
+
+    fn ask(self: &Arc<Session>, prompt: String, model: Option<String>, with_deltas: bool) {
+        let Speaker { kafka, actor, .. } = &self.speaker;
+        let request = AnswerRequest { model, ..AnswerRequest::text(prompt.as_str()) };
+        let mut inbox = self.inbox();
+        let asked = kafka.completions(actor).start(self.chat, request);
+        match &asked {
+            Ok(turn) => inbox.own.extend([turn.user_message_id(), turn.message_id()]),
+            Err(error) if keeps_prompt(error) => {
+                let new = NewMessage::text(Role::User, prompt);
+                let kept = kafka.messages(actor).create(self.chat, new);
+                inbox.own.extend(kept.map(|message: Message| message.id));
+            }
+            Err(_) => {}
+        }
+        drop(inbox);
+        self.call_courier();
+        match asked {
+            Ok(turn) => self.watch(turn.id(), Watch::Asked { with_deltas }),
+            Err(error) => self.explain(&error),
+        }
+    }
+
+    fn cancel(&self, id: ResponseId) {
+        let responses = self.speaker.kafka.responses(&self.speaker.actor);
+        let found = responses.get(id).and_then(|response| match response.chat_id == self.chat {
+            true => responses.cancel(id),
+            false => Err(Error::not_found("response_not_found", "response", id)),
+        });
+        if let Err(error) = found {
+            self.explain(&error);
+        }
+    }
+
+    fn follow(self: &Arc<Session>) {
+        self.answers().follows = true;
+        let responses = self.speaker.kafka.responses(&self.speaker.actor);
+        match responses.running(self.chat) {
+            Ok(running) => running.into_iter().for_each(|id| self.watch(id, Watch::Followed)),
+            Err(error) => self.explain(&error),
+        }
+    }
+
+    /// Watches an answer, unless it is watched already.
+    fn watch(self: &Arc<Session>, id: ResponseId, watch: Watch) {
+        let mut answers = self.answers();
+        if answers.watched.contains_key(&id) {
+            return;
+        }
+        answers.watched.insert(id, watch);
+        drop(answers);
+        let events = self.speaker.kafka.responses(&self.speaker.actor).events(id, 0);
+        match events.and_then(|events| answer::watch(self, id, watch, events)) {
+            Ok(()) => {}
+            Err(error) => {
+                self.explain(&error);
+                self.forget(id);
+            }
+        }
+    }
+
+    /// An answer is watched no more.
+    pub(super) fn forget(&self, id: ResponseId) {
+        let mut answers = self.answers();
+        answers.watched.remove(&id);
+        self.close_if_done(&answers);
+    }
+
+    fn close_if_done(&self, answers: &Answers) {
+        if answers.is_leaving && asked_of(answers).next().is_none() {
+            self.outbox.close(CloseCode::Away, "The server ends.");
+        }
+    }
+
+    fn asked(&self) -> Vec<ResponseId> {
+        asked_of(&self.answers()).collect()
+    }
+
+    /// Says why something failed.
+    pub(super) fn explain(&self, error: &Error) {
+        let problem = Problem::from(error);
+        if problem.status == 500 {
+            self.speaker.log.failure(&self.speaker.request_id, error);
+        }
+        match error.code() {
+            "model_not_found" => self.refuse("Model not found."),
+            "chat_not_found" => self.refuse(NO_CHAT),
+            _ => self.refuse(&problem.detail),
+        }
+    }
+
+    fn call_courier(self: &Arc<Session>) {
+        self.speaker.courier.call(Arc::downgrade(self));
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is said when there is no such chat.
+pub(super) const NO_CHAT: &str = "Chat not found.";
+
+/// What was said is kept although nobody can answer it now, unless it cannot be stored at all.
+fn keeps_prompt(error: &Error) -> bool {
+    !matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge) && error.code() != "chat_not_found"
+}
+
+fn asked_of(answers: &Answers) -> impl Iterator<Item = ResponseId> {
+    let asked = answers.watched.iter().filter(|(_, watch)| matches!(watch, Watch::Asked { .. }));
+    asked.map(|(id, _)| *id)
+}

@@ -1,0 +1,96 @@
+//! What an idle WebSocket costs the server: resident memory and threads.
+//!
+//! `cargo bench -p kafka --bench idle_sockets [-- COUNT…]`, by default 1,000 and 5,000 sockets, over a
+//! hundred chats. A kilobyte is 1,000 bytes.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise"
+)]
+
+mod figures;
+mod server;
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::Server;
+
+const CHATS: usize = 100;
+const GOAL_KB: f64 = 30.0;
+
+fn main() {
+    let asked: Vec<usize> = env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let counts = if asked.is_empty() { vec![1_000, 5_000] } else { asked };
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+    let binary = server::binary();
+    for count in counts {
+        measure(&binary, count);
+    }
+    println!("load of the machine over the last minute: {}", figures::machine_load());
+}
+
+fn measure(binary: &std::path::Path, count: usize) {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(server::serve(binary, data.path()));
+    let chats: Vec<String> =
+        (0..CHATS).map(|_| server.new_chat().replace("/api/v1/chats/", "/ws/")).collect();
+    // What serving takes once is not a socket's.
+    drop((0..50).map(|at| open(&server, &chats[at % CHATS])).collect::<Vec<_>>());
+    thread::sleep(Duration::from_secs(2));
+    let (bytes, threads) = (resident(&server), status(&server, "Threads:"));
+    let began = Instant::now();
+    let sockets: Vec<TcpStream> = (0..count).map(|at| open(&server, &chats[at % CHATS])).collect();
+    let opened = began.elapsed();
+    thread::sleep(Duration::from_secs(2));
+    let each = (resident(&server) - bytes) / sockets.len() as f64 / 1e3;
+    let more = (status(&server, "Threads:") - threads) / sockets.len() as f64;
+    let verdict = if each <= GOAL_KB { "" } else { "  misses the goal" };
+    println!(
+        "{count:5} idle sockets, opened in {:.1} s: {each:5.1} kB resident each, {:4.2} of the goal {GOAL_KB} kB, \\
+         {more:.2} threads each{verdict}",
+        opened.as_secs_f64(),
+        each / GOAL_KB
+    );
+    drop(sockets);
+    server.end();
+}
+
+/// A socket whose initial payload was read.
+fn open(server: &Server, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        server.address
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    while !answer.ends_with(b"\"initial\":true}") {
+        let count = stream.read(&mut piece).unwrap();
+        assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&piece[..count]);
+    }
+    stream
+}
+
+fn resident(server: &Server) -> f64 {
+    status(server, "VmRSS:") * 1024.0
+}
+
+/// A line of what the system knows of the process.
+fn status(server: &Server, name: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
