@@ -1,13 +1,15 @@
 //! Reading one connection, from the handshake to the close.
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, Read, Write},
     net::TcpStream,
+    panic::resume_unwind,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
-use kafka_core::ChatId;
+use kafka_core::{ChatId, ErrorKind};
 use tungstenite::{
     Error, Message,
     error::ProtocolError,
@@ -26,6 +28,8 @@ const MOST_BYTES: usize = 16 << 20;
 const BUFFER_BYTES: usize = 4 << 10;
 /// How long a client may take to answer the server's close.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+/// For reading a chat.
+const STACK_BYTES: usize = 512 << 10;
 /// Pings in a row that a living client may leave unanswered.
 const PINGS_UNANSWERED: u32 = 2;
 
@@ -34,8 +38,7 @@ const PINGS_UNANSWERED: u32 = 2;
 pub(super) fn serve(upgraded: Upgraded, speaker: Speaker, chat: Option<ChatId>, silence: Duration) {
     let stream = Arc::clone(&upgraded.stream);
     let Ok(outbox) = Outbox::new(Arc::clone(&stream)) else { return };
-    let joined = chat.map(|chat| Session::join(speaker, chat, &outbox));
-    let session = match joined {
+    let session = match chat.map(|chat| join(speaker, chat, &outbox)) {
         Some(Ok(session)) => session,
         None => return turn_away(&stream, &outbox, CloseCode::Normal, NO_CHAT),
         Some(Err(error)) if error.code() == "chat_not_found" => {
@@ -65,6 +68,19 @@ pub(super) fn serve(upgraded: Upgraded, speaker: Speaker, chat: Option<ChatId>, 
         outbox.close(code, reason);
         linger(&stream);
     }
+}
+
+/// Joins the chat on a thread of its own: what reading it leaves on a stack and in the allocator's
+/// cache, the thread that waits for the client would keep.
+fn join(speaker: Speaker, chat: ChatId, outbox: &Arc<Outbox>) -> Result<Arc<Session>, kafka_core::Error> {
+    let outbox = Arc::clone(outbox);
+    let thread = thread::Builder::new().name("ws-join".to_owned()).stack_size(STACK_BYTES);
+    let joining = thread.spawn(move || Session::join(speaker, chat, &outbox));
+    let joined = joining.map_err(|error| {
+        let sentence = "The system gives no more threads; try again later.";
+        kafka_core::Error::new(ErrorKind::Busy, "thread_unavailable", sentence).with_source(error)
+    })?;
+    joined.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Hears what the client says until the connection ends. What it gives is to be told to the client.
@@ -102,7 +118,7 @@ fn reason(error: &Error) -> Option<(CloseCode, &'static str)> {
 }
 
 fn is_silence(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// Ends a connection that cannot be served.
@@ -139,7 +155,7 @@ impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match (&*self.stream).read(buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
         }
