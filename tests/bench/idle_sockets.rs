@@ -17,6 +17,7 @@ use std::{
     env, fs,
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -24,7 +25,10 @@ use std::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Server;
 
+const RUNS: usize = 3;
 const CHATS: usize = 100;
+/// What a process gets to come to rest.
+const REST: Duration = Duration::from_secs(2);
 const GOAL_KB: f64 = 30.0;
 
 fn main() {
@@ -34,35 +38,49 @@ fn main() {
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
     let binary = server::binary();
     for count in counts {
-        measure(&binary, count);
+        let runs: Vec<Cost> = (0..RUNS).map(|_| cost(&binary, count)).collect();
+        let kilobytes = figures::median(runs.iter().map(|run| run.kilobytes));
+        let threads = figures::median(runs.iter().map(|run| run.threads));
+        let seconds = figures::median(runs.iter().map(|run| run.seconds));
+        let verdict = if kilobytes <= GOAL_KB { "" } else { "  misses the goal" };
+        println!(
+            "{count:5} idle sockets: {kilobytes:5.1} kB resident each, {:4.2} of the goal {GOAL_KB} kB, \
+             {threads:.2} threads each, all open after {seconds:.1} s{verdict}",
+            kilobytes / GOAL_KB
+        );
     }
-    println!("load of the machine over the last minute: {}", figures::machine_load());
+    println!("medians of {RUNS} runs; load of the machine over the last minute: {}", figures::machine_load());
 }
 
-fn measure(binary: &std::path::Path, count: usize) {
+/// What a number of sockets cost: each in memory and threads, all in time.
+struct Cost {
+    kilobytes: f64,
+    threads: f64,
+    seconds: f64,
+}
+
+fn cost(binary: &Path, count: usize) -> Cost {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(server::serve(binary, data.path()));
     let chats: Vec<String> =
         (0..CHATS).map(|_| server.new_chat().replace("/api/v1/chats/", "/ws/")).collect();
     // What serving takes once is not a socket's.
     drop((0..50).map(|at| open(&server, &chats[at % CHATS])).collect::<Vec<_>>());
-    thread::sleep(Duration::from_secs(2));
+    thread::sleep(REST);
     let (bytes, threads) = (resident(&server), status(&server, "Threads:"));
     let began = Instant::now();
     let sockets: Vec<TcpStream> = (0..count).map(|at| open(&server, &chats[at % CHATS])).collect();
-    let opened = began.elapsed();
-    thread::sleep(Duration::from_secs(2));
-    let each = (resident(&server) - bytes) / sockets.len() as f64 / 1e3;
-    let more = (status(&server, "Threads:") - threads) / sockets.len() as f64;
-    let verdict = if each <= GOAL_KB { "" } else { "  misses the goal" };
-    println!(
-        "{count:5} idle sockets, opened in {:.1} s: {each:5.1} kB resident each, {:4.2} of the goal {GOAL_KB} kB, \\
-         {more:.2} threads each{verdict}",
-        opened.as_secs_f64(),
-        each / GOAL_KB
-    );
+    let seconds = began.elapsed().as_secs_f64();
+    thread::sleep(REST);
+    let each = |more: f64| more / sockets.len() as f64;
+    let cost = Cost {
+        kilobytes: each(resident(&server) - bytes) / 1e3,
+        threads: each(status(&server, "Threads:") - threads),
+        seconds,
+    };
     drop(sockets);
     server.end();
+    cost
 }
 
 /// A socket whose initial payload was read.

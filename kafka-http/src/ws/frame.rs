@@ -50,9 +50,8 @@ pub(super) fn understand(text: &str) -> Said {
         true => serde_json::from_str::<Value>(text).ok(),
         false => None,
     };
-    let Some((object, action)) =
-        object.and_then(|object| Some((object.clone(), object.get("action")?.clone())))
-    else {
+    let Some(mut object) = object else { return Said::Prompt(text.to_owned()) };
+    let Some(action) = object.get_mut("action").map(Value::take) else {
         return Said::Prompt(text.to_owned());
     };
     match action.as_str() {
