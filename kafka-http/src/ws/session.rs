@@ -52,6 +52,8 @@ struct Inbox {
 #[derive(Debug, Default)]
 struct Answers {
     watched: HashMap<ResponseId, Watch>,
+    /// Frames that tell the end of followed answers; they wait until the deltas before it are told.
+    ends: HashMap<ResponseId, String>,
     follows: bool,
     /// The server ends: the connection closes when nothing that it asked for runs any more.
     is_leaving: bool,
@@ -132,12 +134,21 @@ impl Session {
     fn tell(self: &Arc<Session>, own: &HashSet<MessageId>, change: Change) {
         match change {
             Change::Message(message) if !own.contains(&message.id) => {
-                self.outbox.text(frame::message(&message));
-                if let Some(response) =
-                    message.response.filter(|_| message.status == MessageStatus::Streaming)
-                    && self.answers().follows
-                {
-                    self.watch(response.id, Watch::Followed);
+                let shown = frame::message(&message);
+                let Some(response) = message.response else { return self.outbox.text(shown) };
+                let mut answers = self.answers();
+                if message.status == MessageStatus::Streaming {
+                    let follows = answers.follows;
+                    drop(answers);
+                    self.outbox.text(shown);
+                    if follows {
+                        self.watch(response.id, Watch::Followed);
+                    }
+                } else if answers.watched.contains_key(&response.id) {
+                    answers.ends.insert(response.id, shown);
+                } else {
+                    drop(answers);
+                    self.outbox.text(shown);
                 }
             }
             Change::ChatDeleted(_) => {
@@ -216,6 +227,9 @@ impl Session {
     pub(super) fn forget(&self, id: ResponseId) {
         let mut answers = self.answers();
         answers.watched.remove(&id);
+        if let Some(end) = answers.ends.remove(&id) {
+            self.outbox.text(end);
+        }
         self.close_if_done(&answers);
     }
 
@@ -225,8 +239,12 @@ impl Session {
         }
     }
 
+    /// What was asked for here and still runs, the latest first: who stops them all in this order lets
+    /// none that waits begin.
     fn asked(&self) -> Vec<ResponseId> {
-        asked_of(&self.answers()).collect()
+        let mut asked: Vec<_> = asked_of(&self.answers()).collect();
+        asked.sort_unstable_by(|a, b| b.cmp(a));
+        asked
     }
 
     /// Says why something failed.
