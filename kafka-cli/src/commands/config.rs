@@ -7,7 +7,10 @@ use std::{
 };
 
 use kafka_core::{Error, ErrorKind, Limits, Result};
-use kafka_http::config::{self, ServeArgs};
+use kafka_http::{
+    config::{self, ServeArgs},
+    server::ServerLimits,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -97,10 +100,14 @@ fn show(serve: &ServeArgs, context: &Context) -> Result<()> {
 /// The numbers that bound what callers may ask for. They are no settings, but who looks for the reason
 /// of a refusal looks here.
 fn limits() -> Map<String, Value> {
-    match serde_json::to_value(Limits::default()) {
-        Ok(Value::Object(limits)) => limits,
-        _ => Map::new(),
-    }
+    let both = [serde_json::to_value(Limits::default()), serde_json::to_value(ServerLimits::default())];
+    both.into_iter()
+        .filter_map(|limits| match limits {
+            Ok(Value::Object(limits)) => Some(limits),
+            _ => None,
+        })
+        .flatten()
+        .collect()
 }
 
 fn init(context: &Context) -> Result<()> {
