@@ -5,7 +5,8 @@
 use kafka_core::{AnswerRequest, Config, Kafka, NewChat, PageRequest, Result, TurnEvent};
 
 fn main() -> Result<()> {
-    let path = std::env::temp_dir().join("kafka-embed.db");
+    let directory = std::env::temp_dir().join(format!("kafka-embed-{}", std::process::id()));
+    let path = directory.join("kafka.db");
     let kafka = Kafka::open(Config::file(&path))?;
     let me = kafka.operator();
     let chat = kafka.chats(&me).create(NewChat::titled("A first chat"))?;
@@ -22,5 +23,8 @@ fn main() -> Result<()> {
     for message in kafka.messages(&me).list(chat.id, &PageRequest::default())?.items {
         println!("{}: {}", message.role, message.content);
     }
+    kafka.close();
+    // An application keeps its database; an example leaves nothing behind.
+    let _ = std::fs::remove_dir_all(directory);
     Ok(())
 }

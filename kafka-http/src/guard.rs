@@ -57,6 +57,7 @@ impl Guard {
     pub(crate) fn check(&self, request: &Request<'_>) -> Result<(), Problem> {
         let host = request.header("host").unwrap_or_default().to_ascii_lowercase();
         if self.is_open {
+            self.check_proxy(request)?;
             self.check_address(request.client())?;
         }
         if self.is_open || !self.allow_host.is_empty() {
@@ -66,6 +67,24 @@ impl Guard {
             Some(origin) if self.is_open => self.check_origin(origin, &host),
             _ => Ok(()),
         }
+    }
+
+    /// A proxy that nobody named makes everyone look like this machine.
+    fn check_proxy(&self, request: &Request<'_>) -> Result<(), Problem> {
+        let speaks_for_others =
+            ["x-forwarded-for", "forwarded"].iter().any(|name| request.header(name).is_some());
+        let peer = request.peer().ip();
+        if !speaks_for_others || self.trusted_proxy.iter().any(|block| block.contains(peer)) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            403,
+            "proxy_not_trusted",
+            format!(
+                "Open mode does not serve through the proxy at {peer}; start the server with \
+                 --trusted-proxy {peer} to believe whom it speaks for, or with --auth password."
+            ),
+        ))
     }
 
     fn check_address(&self, client: IpAddr) -> Result<(), Problem> {

@@ -20,4 +20,4 @@ pub mod server;
 mod sse;
 mod ws;
 
-pub use serve::serve;
+pub use serve::{serve, server_limits};

@@ -52,8 +52,8 @@ pub fn serve(settings: &Settings) -> Result<()> {
     settings.check_server()?;
     let (wake, woken) = mpsc::channel();
     listen_to_signals(&wake)?;
-    let limits = ServerLimits { drain_ms: 2 * GRACE.as_millis() as u64, ..ServerLimits::default() };
-    let server = Server::bind(settings.listen, limits).map_err(|error| refused(settings.listen, error))?;
+    let server =
+        Server::bind(settings.listen, server_limits()).map_err(|error| refused(settings.listen, error))?;
     let address = server.local_addr();
     let kafka = Kafka::open(settings.core_config(NodeKind::Server)?)?;
     let log = Logger(settings.log);
@@ -63,6 +63,13 @@ pub fn serve(settings: &Settings) -> Result<()> {
     let router = Arc::new(Router::new(kafka.clone(), settings, address));
     thread::spawn(move || wake.send(Wake::Ended(server.run(router))));
     supervise(&kafka, &woken, &shutdown, log)
+}
+
+/// The bounds of the server that [`serve`] runs.
+#[must_use]
+pub fn server_limits() -> ServerLimits {
+    // Connections may outlast the answers that they watch.
+    ServerLimits { drain_ms: 2 * GRACE.as_millis() as u64, ..ServerLimits::default() }
 }
 
 /// Waits for the end of the server, and brings it about in good order.
@@ -126,13 +133,12 @@ fn greet(settings: &Settings, address: SocketAddr, log: Logger) -> Result<()> {
         log.tell(format!("serving {url} ({who}), data in {data}"));
         return Ok(());
     }
-    let lines = format!(
-        "Kafka {} is up at {url} ({who}).\n\
-         Data: {data}\n\
-         Try it, in another terminal (the built-in model echo answers):\n\n  {}\n\n",
-        env!("CARGO_PKG_VERSION"),
-        first_call(&url),
-    );
+    let (what, call) = match settings.auth {
+        Auth::Open => ("Try it, in another terminal (the built-in model echo answers)", first_call(&url)),
+        Auth::Password => ("Make an account, in another terminal", first_account(&url)),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let lines = format!("Kafka {version} is up at {url} ({who}).\nData: {data}\n{what}:\n\n  {call}\n\n");
     // Whoever closed standard error does not want to read it.
     let _ = io::stderr().lock().write_all(lines.as_bytes());
     Ok(())
@@ -143,7 +149,15 @@ fn first_call(url: &str) -> String {
     let chats = format!("{url}/api/v1/chats");
     format!(
         "curl -sN {chats}/$(curl -sX POST {chats} | cut -d'\"' -f4)/responses \
-         --json '{{\"content\": \"Hello there!\", \"stream\": true}}'"
+         --json '{{\"content\": \"Hello there!\", \"model\": \"echo\", \"stream\": true}}'"
+    )
+}
+
+/// A line for a shell that makes an account; its answer holds the token for everything else.
+fn first_account(url: &str) -> String {
+    format!(
+        "curl -s {url}/api/v1/auth/register \
+         --json '{{\"email\": \"you@example.org\", \"password\": \"choose a long one\"}}'"
     )
 }
 

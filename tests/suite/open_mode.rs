@@ -56,11 +56,18 @@ fn only_local_callers_that_mean_this_server_are_served() {
 }
 
 #[test]
-fn a_proxy_that_is_not_trusted_is_not_believed() {
+fn a_proxy_that_is_not_trusted_is_neither_believed_nor_taken_for_this_machine() {
     let data = TempDir::new().unwrap();
     let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
-    let sent = [("X-Forwarded-For", "8.8.8.8")];
-    assert_eq!(Api::of(&server).send("GET", "/health", &sent, None).status, 200);
+    for sent in [("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=8.8.8.8"), ("x-forwarded-for", "")] {
+        let refused = Api::of(&server).send("GET", "/health", &[sent], None);
+        assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("proxy_not_trusted")));
+        let detail = refused.json()["detail"].to_string();
+        assert!(
+            detail.contains("--trusted-proxy 127.0.0.1") && detail.contains("--auth password"),
+            "{detail}"
+        );
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 use kafka_core::{Error, ErrorKind, Limits, Result};
 use kafka_http::{
     config::{self, ServeArgs},
-    server::ServerLimits,
+    server_limits,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -100,7 +100,7 @@ fn show(serve: &ServeArgs, context: &Context) -> Result<()> {
 /// The numbers that bound what callers may ask for. They are no settings, but who looks for the reason
 /// of a refusal looks here.
 fn limits() -> Map<String, Value> {
-    let both = [serde_json::to_value(Limits::default()), serde_json::to_value(ServerLimits::default())];
+    let both = [serde_json::to_value(Limits::default()), serde_json::to_value(server_limits())];
     both.into_iter()
         .filter_map(|limits| match limits {
             Ok(Value::Object(limits)) => Some(limits),

@@ -125,7 +125,7 @@ impl Catalog {
         Err(Error::invalid(
             "migration_unknown",
             "version",
-            format!("{version} is not a version of the schema; this program knows 1 to {}.", self.newest()),
+            format!("{version} is not a version of the schema; this program knows 1 to {}", self.newest()),
         ))
     }
 

@@ -165,7 +165,10 @@ impl<'s> Migrator<'s> {
         let _lock = self.storage.locks().migration()?;
         let from = self.checked_version()?;
         let to = match target {
-            DownTarget::Steps(steps) => from.saturating_sub(steps),
+            DownTarget::Steps(steps) => from.checked_sub(steps).ok_or_else(|| {
+                let message = format!("the schema has {from} steps only; `base` takes all of them back");
+                Error::invalid("migration_unknown", "steps", message)
+            })?,
             DownTarget::Version(version) => self.catalog.known(version)?,
             DownTarget::Base => 0,
         };
@@ -173,7 +176,7 @@ impl<'s> Migrator<'s> {
             return Err(Error::invalid(
                 "migration_ahead",
                 "version",
-                format!("the database has version {from} only; `kafka migrate up {to}` brings it there."),
+                format!("the database has version {from} only; `kafka migrate up {to}` brings it there"),
             ));
         }
         self.change(from, to, self.catalog.between(to, from).rev(), |connection, migration| {
@@ -598,6 +601,8 @@ mod tests {
                 assert!(!rows.is_empty(), "{table} has no row");
                 assert_eq!(after.get(table), Some(rows), "{table}");
             }
+            let too_far = migrator.down(DownTarget::Steps(99)).unwrap_err();
+            assert_eq!((too_far.kind(), too_far.code()), (ErrorKind::Invalid, "migration_unknown"));
             migrator.down(DownTarget::Steps(1)).unwrap();
             assert_eq!(rows(&storage), before, "taken back to {version}");
         }
