@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::support::process::RunningServer;
+use crate::support::process::{Binary, RunningServer};
 
 /// Commands of a shell, as the README's fences give them.
 fn fences() -> Vec<String> {
@@ -52,6 +52,49 @@ fn shell(directory: &Path, script: &str) -> Command {
     let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR"];
     command.envs(env::vars_os().filter(|(name, _)| kept.iter().any(|kept| name == kept)));
     command
+}
+
+/// The commands between backticks, in the order in which they stand there.
+fn commands_in_prose() -> Vec<String> {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let code = readme.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    code.filter(|code| code.starts_with("kafka ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_in_the_prose_works() {
+    let binary = Binary::kafka();
+    let directory = TempDir::new().unwrap();
+    let run = |script: &str| {
+        let mut shell = shell(directory.path(), script);
+        shell.env("PATH", format!("{}:{}", directory.path().display(), env::var("PATH").unwrap()));
+        shell.env("KAFKA_LISTEN", "127.0.0.1:0");
+        shell
+    };
+    std::os::unix::fs::symlink(binary.path(), directory.path().join("kafka")).unwrap();
+    let mut chat = String::new();
+    let commands = commands_in_prose();
+    for wanted in
+        ["kafka chat ", "kafka chats show", "kafka model add", "kafka migrate", "kafka serve --listen"]
+    {
+        assert!(commands.iter().any(|command| command.starts_with(wanted)), "{wanted}");
+    }
+    for command in commands {
+        if command.starts_with("kafka serve") {
+            // Port 8000 may be taken on the machine that tests.
+            let server = RunningServer::spawn(run(&format!("exec {}", command.replace(":8000", ":0"))));
+            assert_eq!(server.terminate().status.code(), Some(0), "{command}");
+            continue;
+        }
+        if chat.is_empty() && command.contains("ID") {
+            let listed = run("kafka chats list -q").output().unwrap();
+            chat = String::from_utf8(listed.stdout).unwrap().trim().to_owned();
+        }
+        // A key is given as one would give it from a file.
+        let done = run(&format!("echo sk-test | {}", command.replace("ID", &chat))).output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success(), "{command}\n{out}\n{err}");
+    }
 }
 
 #[test]

@@ -54,6 +54,11 @@ impl Binary {
         command
     }
 
+    /// Where the program lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A call of the program in `directory`. It sees no environment but the search path, so that no
     /// variable of the person who runs the tests decides how they end.
     pub(crate) fn command(&self, directory: &Path) -> Command {
