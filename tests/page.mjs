@@ -16,6 +16,12 @@ async function outside(wish) {
   assert.equal((await replies.next()).value, "done");
 }
 
+// The test shows what is printed, and not what goes to standard error.
+process.on("uncaughtException", (error) => {
+  console.log(error.stack);
+  process.exit(1);
+});
+
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: [
@@ -52,9 +58,18 @@ async function reads(locator, expected) {
   });
 }
 
+/** Asks, and waits until the question is shown: from then on the page is busy until the answer ends. */
 async function say(page, words) {
+  const questions = page.locator("article.user");
+  const before = await questions.count();
   await page.fill("#prompt", words);
   await page.press("#prompt", "Enter");
+  await until("the question is shown", async () => await questions.count() === before + 1);
+}
+
+async function newChat(page) {
+  await page.click("#new");
+  await until("the chat is new", async () => await page.locator("article").count() === 0);
 }
 
 async function chooseModel(page, name) {
@@ -200,8 +215,7 @@ const journeys = {
     await chooseModel(page, "slow");
     await say(page, "Count");
     await reads(answer(page), "one");
-    await page.click("#new");
-    assert.equal(await page.locator("article").count(), 0);
+    await newChat(page);
     await outside("next word");
     await page.goBack();
     await reads(answer(page), "one two");
@@ -260,7 +274,7 @@ const journeys = {
   async "chats are renamed, deleted and brought back"(page) {
     await say(page, "Kept");
     await idle(page);
-    await page.click("#new");
+    await newChat(page);
     await say(page, "Deleted");
     await reads(answer(page), "Echo: Deleted");
     await idle(page);
