@@ -5,7 +5,7 @@ use kafka_core::Result;
 use kafka_http::config::DatabaseArgs;
 
 use crate::{
-    commands::{chat, chats, completions, config, doctor, migrate, model, serve},
+    commands::{chat, chats, completions, config, doctor, migrate, model, secret, serve},
     context::Context,
     output::OutputArgs,
 };
@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Chat(chat::Args),
     Chats(chats::Args),
     Model(model::Args),
+    Secret(secret::Args),
     Migrate(migrate::Args),
     Doctor(doctor::Args),
     Config(config::Args),
@@ -53,6 +54,7 @@ impl Command {
             Command::Chat(args) => chat::run(args, context),
             Command::Chats(args) => chats::run(args, context),
             Command::Model(args) => model::run(args, context),
+            Command::Secret(args) => secret::run(&args, context),
             Command::Migrate(args) => migrate::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Config(args) => config::run(args, context),

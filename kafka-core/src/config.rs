@@ -6,11 +6,15 @@ use crate::{
     base::{
         limits::Limits,
         random::{Random, SystemRandom},
-        secret::Secret,
         time::{Clock, SystemClock},
     },
-    provider::{address::AddressPolicy, api::Provider},
-    service::auth::Registration,
+    provider::{
+        address::AddressPolicy,
+        api::Provider,
+        endpoint::ModelHost,
+        network::{Resolver, SystemResolver},
+    },
+    service::{auth::Registration, keyring::SecretSource},
     storage::{MigrateMode, NodeKind, Synchronous},
 };
 
@@ -40,14 +44,19 @@ pub struct Config {
     pub open: bool,
     /// Who may make an account with [`Kafka::register`](crate::Kafka::register). Default open.
     pub registration: Registration,
-    /// 32 bytes that seal model keys at rest. Without it models with keys cannot be added or used.
-    pub secret: Option<Secret<[u8; 32]>>,
+    /// Where the secret comes from that seals model keys at rest; a [`Secret`](crate::Secret) of 32 bytes
+    /// is such a source. Without one models with keys cannot be added or used. Default none.
+    pub secret: Option<Arc<dyn SecretSource>>,
     /// The work factor of password hashes (bcrypt), 4 to 31; one more doubles the time. Default 12, about
     /// 0.4 s on a core of 2026; tests use 4.
     pub password_cost: u32,
     /// Which addresses model endpoints may have. Default: private ones are allowed. Outside open mode
     /// models of users other than administrators may have public ones only, whatever this says.
     pub addresses: AddressPolicy,
+    /// Hosts that every user's models may have, private addresses included. Default none.
+    pub model_hosts: Vec<ModelHost>,
+    /// Who knows the addresses of model endpoints. Default the operating system.
+    pub resolver: Arc<dyn Resolver>,
     /// Providers besides the built-in `openai` and `echo`.
     pub providers: Vec<Arc<dyn Provider>>,
     /// Sizes, counts and times.
@@ -82,6 +91,8 @@ impl Config {
             secret: None,
             password_cost: 12,
             addresses: AddressPolicy::PrivateAllowed,
+            model_hosts: Vec::new(),
+            resolver: Arc::new(SystemResolver),
             providers: Vec::new(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),

@@ -12,13 +12,16 @@ use crate::{
     },
     config::{Config, Database},
     entity::{token::Login, user::NewUser},
-    provider::{api::Provider, echo::EchoProvider, openai::OpenAiProvider, registry::Registry},
+    provider::{
+        api::Provider, echo::EchoProvider, network::Network, openai::OpenAiProvider, registry::Registry,
+    },
     service::{
         auth,
         chats::Chats,
         completion::Completions,
         events::Events,
         installation::{Installation, Parts},
+        keyring::Secrets,
         messages::Messages,
         models::Models,
         responses::{EventStream, Responses},
@@ -47,7 +50,9 @@ impl Kafka {
         let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
         let parts = Parts {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
-            addresses: config.addresses,
+            network: Network { policy: config.addresses, resolver: config.resolver },
+            model_hosts: config.model_hosts,
+            secret: config.secret,
             password_cost: config.password_cost,
             open: config.open,
             registration: config.registration,
@@ -55,7 +60,7 @@ impl Kafka {
             clock: config.clock,
             random: config.random,
         };
-        Installation::start(storage, config.kind, config.migrate, config.secret.as_ref(), parts).map(Kafka)
+        Installation::start(storage, config.kind, config.migrate, parts).map(Kafka)
     }
 
     /// An empty installation in memory, in open mode, for trying things out and for tests.
@@ -66,7 +71,7 @@ impl Kafka {
         let mut config = Config::memory();
         let mut key = [0; 32];
         config.random.fill(&mut key);
-        config.secret = Some(key.into());
+        config.secret = Some(Arc::new(Secret::new(key)));
         config.open = true;
         Kafka::open(config)
     }
@@ -184,6 +189,12 @@ impl Kafka {
     #[must_use]
     pub fn models(&self, actor: &Actor) -> Models<'_> {
         Models::new(&self.0, actor)
+    }
+
+    /// The secret that seals the keys of models.
+    #[must_use]
+    pub fn secrets(&self, actor: &Actor) -> Secrets<'_> {
+        Secrets::new(&self.0, actor)
     }
 
     /// Asking models.

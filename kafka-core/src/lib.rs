@@ -47,6 +47,8 @@ pub use provider::{
         TokenUsage,
     },
     echo::EchoProvider,
+    endpoint::ModelHost,
+    network::{Network, Resolver, SystemResolver},
     openai::OpenAiProvider,
 };
 pub use schema::{Diagnosis, Schema};
@@ -55,6 +57,7 @@ pub use service::{
     chats::Chats,
     completion::{Completions, turn::Turn},
     events::{Changes, Events},
+    keyring::{KeyringReport, SecretSource, Secrets},
     messages::Messages,
     models::Models,
     once::IdempotencyKey,

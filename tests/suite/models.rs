@@ -92,3 +92,29 @@ fn a_probe_says_whether_the_endpoint_works() {
     assert_eq!((&away["reachable"], &away["status"]), (&json!(false), &Value::Null));
     assert!(away["detail"].as_str().unwrap().contains("127.0.0.1:9"), "{away}");
 }
+
+#[test]
+fn the_secret_is_replaced_under_a_running_server() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::answer("I know you."));
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka(), data.path(), &[]);
+    let api = Api::of(&server);
+    let keyed = |name: &str| json!({"name": name, "base_url": endpoint.base_url(), "api_key": KEY});
+    let chat = api.chat();
+    let asks = |name: &str| {
+        let asked = json!({"content": "Who am I?", "model": name});
+        let answer = api.post(&format!("/api/v1/chats/{chat}/responses"), &asked);
+        assert_eq!(answer["message"]["content"], "I know you.");
+    };
+    api.post("/api/v1/models", &keyed("m0"));
+    for round in 1..=3 {
+        let rotated = Binary::kafka().command(data.path()).args(["secret", "rotate"]).output().unwrap();
+        assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+        let name = format!("m{round}");
+        api.post("/api/v1/models", &keyed(&name));
+        asks("m0");
+        asks(&name);
+    }
+    let sent = endpoint.requests();
+    assert!(sent.iter().all(|request| request.header("authorization") == Some(&format!("Bearer {KEY}"))));
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kafka_core::{Config, Diagnosis, Error, ErrorKind, Kafka, Model, NodeKind, Result, Schema, SystemRandom};
-use kafka_http::config::{Database, Settings, load_secret};
+use kafka_http::config::{Database, Settings, secret_source};
 use serde::Serialize;
 use serde_json::json;
 
@@ -165,12 +165,12 @@ fn others_may_enter(directory: &Path) -> Option<bool> {
 
 /// Whether model keys can be sealed and opened. A missing file is not made here.
 fn secret(settings: &Settings) -> (Finding, bool) {
-    if settings.secret_key.is_none() && !settings.secret_file().exists() {
+    if settings.secret_key.is_empty() && !settings.secret_file().exists() {
         let detail =
             format!("{} does not exist yet; it is made when needed", settings.secret_file().display());
         return (Finding::ok("secret", detail), true);
     }
-    match load_secret(settings, &SystemRandom) {
+    match secret_source(settings, &SystemRandom) {
         Ok(_) => (Finding::ok("secret", "it is there and nobody else may read it"), true),
         Err(error) => (Finding::error("secret", &error), false),
     }

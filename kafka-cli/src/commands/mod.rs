@@ -8,4 +8,5 @@ pub(crate) mod doctor;
 mod ids;
 pub(crate) mod migrate;
 pub(crate) mod model;
+pub(crate) mod secret;
 pub(crate) mod serve;

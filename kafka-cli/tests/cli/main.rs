@@ -9,5 +9,6 @@ mod files;
 mod migrate;
 mod model;
 mod run;
+mod secret;
 mod serve;
 mod terminal;

@@ -51,6 +51,16 @@ impl Sealer {
         Ok(hex::encode(&[&self.header[..], &nonce, &sealed].concat()))
     }
 
+    /// Names the secret without telling it: 8 hex digits.
+    pub(crate) fn id(&self) -> String {
+        hex::encode(&self.header[1..])
+    }
+
+    /// Whether `sealed` says that this secret has sealed it.
+    pub(crate) fn has_sealed(&self, sealed: &str) -> bool {
+        sealed.starts_with(&hex::encode(&self.header))
+    }
+
     /// The text that was sealed.
     ///
     /// # Errors
@@ -89,7 +99,7 @@ impl Sealer {
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sealer(key {})", hex::encode(&self.header[1..]))
+        write!(f, "Sealer(key {})", self.id())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     entity::params::{Params, Timeouts},
 };
 
-use super::address::AddressPolicy;
+use super::network::Network;
 
 /// Speaks to one kind of model endpoint. Implement it to add another; see `examples/custom_provider.rs`.
 pub trait Provider: Send + Sync + fmt::Debug {
@@ -101,8 +101,8 @@ pub struct CallOptions {
     pub api_key: Option<Secret<String>>,
     /// Sampling parameters.
     pub params: Params,
-    /// Which addresses the endpoint may have; checked when it is connected to.
-    pub addresses: AddressPolicy,
+    /// How the endpoint is reached; its addresses are checked when it is connected to.
+    pub network: Network,
     /// How long to wait for what.
     pub timeouts: Timeouts,
     /// Raised when the answer is no longer wanted.

@@ -51,7 +51,7 @@ mod tests {
     use crate::base::cancel::CancelToken;
     use crate::{
         entity::params::{Params, Timeouts},
-        provider::{address::AddressPolicy, api::PromptMessage},
+        provider::{api::PromptMessage, network::Network},
     };
 
     fn options(cancel: &CancelToken) -> CallOptions {
@@ -60,7 +60,7 @@ mod tests {
             base_url: String::new(),
             api_key: None,
             params: Params::default(),
-            addresses: AddressPolicy::default(),
+            network: Network::default(),
             timeouts: Timeouts::default(),
             cancel: cancel.clone(),
         }

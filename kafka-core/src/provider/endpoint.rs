@@ -1,13 +1,9 @@
 //! The base URL of a model endpoint, parsed once.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use ureq::http::Uri;
 
-use super::address::AddressPolicy;
 use crate::base::error::{Error, Result};
 
 /// Where an endpoint is, for example `https://api.openai.com/v1`.
@@ -45,6 +41,8 @@ impl Endpoint {
             return Err(refused("leave user name and password out of the URL and give the key as the key"));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        // One spelling for each address, because hosts are compared.
+        let host = host.parse::<Ipv6Addr>().map_or(host, |address| address.to_string());
         let port = match authority.as_str().strip_prefix(authority.host()) {
             Some("") => usual_port,
             _ => authority.port_u16().ok_or_else(|| refused("write a port between 1 and 65535"))?,
@@ -79,24 +77,53 @@ impl Endpoint {
         self.port
     }
 
-    /// Refuses a host that is written as an address which `policy` does not allow. Names are checked
-    /// when they are connected to, by the addresses that they then have.
-    pub(crate) fn check_address(&self, policy: AddressPolicy) -> Result<()> {
-        match self.host.parse::<IpAddr>() {
-            Ok(address) if !policy.allows(address) => Err(Error::invalid(
-                "base_url_refused",
-                "base_url",
-                format!("the address {address} is one that models may not have here; use another host"),
-            )),
-            _ => Ok(()),
-        }
-    }
-
     fn bracketed(&self) -> String {
-        match self.host.parse::<Ipv6Addr>() {
-            Ok(address) => format!("[{address}]"),
-            Err(_) => self.host.clone(),
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+}
+
+/// A host that models of every user may have, whatever its addresses: `ollama.lan`, `10.0.0.7:11434`.
+/// Without a port all of its ports are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelHost {
+    host: String,
+    port: Option<u16>,
+}
+
+impl ModelHost {
+    pub(crate) fn is_of(&self, endpoint: &Endpoint) -> bool {
+        self.host == endpoint.host && self.port.is_none_or(|port| port == endpoint.port)
+    }
+}
+
+impl FromStr for ModelHost {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<ModelHost> {
+        let refused = || {
+            let message = "write a host, or a host and a port, such as ollama.lan or 10.0.0.7:11434";
+            Error::invalid("model_host_invalid", "allow_model_host", message)
+        };
+        let plain = |part: char| part.is_ascii_alphanumeric() || "-._:[]".contains(part);
+        if text.is_empty() || !text.chars().all(plain) {
+            return Err(refused());
         }
+        // An IPv6 address may come without the brackets that it has in a URL.
+        let bare = text.parse::<Ipv6Addr>().map(|address| format!("[{address}]"));
+        let text = bare.unwrap_or_else(|_| text.to_owned());
+        let endpoint = Endpoint::parse(&format!("http://{text}")).map_err(|_| refused())?;
+        let names_port = text.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+        Ok(ModelHost { host: endpoint.host.clone(), port: names_port.then_some(endpoint.port) })
+    }
+}
+
+impl fmt::Display for ModelHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]", self.host)?,
+            false => f.write_str(&self.host)?,
+        }
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
@@ -157,12 +184,27 @@ mod tests {
     }
 
     #[test]
-    fn an_address_in_the_url_is_checked_against_the_policy() {
-        let check = |url: &str, policy| Endpoint::parse(url).unwrap().check_address(policy).is_ok();
-        assert!(!check("http://169.254.169.254/v1", AddressPolicy::PrivateAllowed));
-        assert!(!check("http://[::ffff:a9fe:a9fe]/v1", AddressPolicy::PrivateAllowed));
-        assert!(check("http://127.0.0.1:8080/v1", AddressPolicy::PrivateAllowed));
-        assert!(!check("http://127.0.0.1:8080/v1", AddressPolicy::PublicOnly));
-        assert!(check("http://does-not-resolve.invalid/v1", AddressPolicy::PublicOnly));
+    fn hosts_are_named_with_or_without_a_port() {
+        let table = [
+            ("ollama.lan", "http://ollama.lan:11434/v1", true),
+            ("Ollama.LAN", "http://ollama.lan/v1", true),
+            ("ollama.lan:11434", "http://ollama.lan:11434/v1", true),
+            ("ollama.lan:11434", "http://ollama.lan:8080/v1", false),
+            ("ollama.lan:80", "http://ollama.lan/v1", true),
+            ("ollama.lan", "http://evil.ollama.lan/v1", false),
+            ("ollama.lan", "http://ollama.lan.evil/v1", false),
+            ("10.0.0.7", "http://10.0.0.7:11434/v1", true),
+            ("10.0.0.7", "http://10.0.0.70/v1", false),
+            ("[fd00::1]:80", "http://[fd00:0::1]/v1", true),
+            ("[fd00::1]", "http://[fd00::1]:8080/v1", true),
+            ("fd00::1", "http://[fd00::1]:8080/v1", true),
+        ];
+        for (host, url, expected) in table {
+            let host: ModelHost = host.parse().unwrap();
+            assert_eq!(host.is_of(&Endpoint::parse(url).unwrap()), expected, "{host:?} {url}");
+        }
+        for text in ["", "http://ollama.lan", "a b", "a/b", "a:0", "a:x", "a:99999", "user@a", "*"] {
+            assert!(text.parse::<ModelHost>().is_err(), "{text}");
+        }
     }
 }

@@ -7,9 +7,10 @@
 use std::{
     fmt,
     io::{self, Read, Write},
-    net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs},
+    net::{IpAddr, Shutdown, TcpStream},
     sync::{Arc, mpsc},
     thread,
+    time::Duration,
 };
 
 use ureq::{
@@ -25,9 +26,9 @@ use ureq::{
 };
 
 use super::{
-    address::AddressPolicy,
     endpoint::Endpoint,
     line::{Line, Stop, Wait},
+    network::{Network, NoAddress},
 };
 use crate::base::{cancel::CancelGuard, secret::Secret};
 
@@ -90,7 +91,7 @@ pub(crate) fn send(
     below: &str,
     ask: &Ask<'_>,
     key: Option<&Secret<String>>,
-    policy: AddressPolicy,
+    network: &Network,
     line: &Arc<Line>,
 ) -> Result<Reply, Broken> {
     line.arm(Wait::Connect);
@@ -110,7 +111,7 @@ pub(crate) fn send(
     let dialer = Dialer {
         host: endpoint.host().to_owned(),
         port: endpoint.port(),
-        policy,
+        network: network.clone(),
         line: line.clone(),
         tls: RustlsConnector::default(),
     };
@@ -202,7 +203,7 @@ impl Resolver for NoResolver {
 struct Dialer {
     host: String,
     port: u16,
-    policy: AddressPolicy,
+    network: Network,
     line: Arc<Line>,
     tls: RustlsConnector,
 }
@@ -248,12 +249,11 @@ impl Dialer {
         let (tell, news) = mpsc::channel();
         let cancelled = tell.clone();
         let _guard = self.line.on_cancel(move || drop(cancelled.send(News::Cancelled)));
-        let (host, port, policy) = (self.host.clone(), self.port, self.policy);
+        let (host, port, network) = (self.host.clone(), self.port, self.network.clone());
         let limit = self.line.timeouts().connect;
-        thread::Builder::new()
-            .name("kafka-dial".to_owned())
-            .stack_size(512 << 10)
-            .spawn(move || drop(tell.send(News::Dialled(resolve_and_connect(&host, port, policy, limit)))))?;
+        thread::Builder::new().name("kafka-dial".to_owned()).stack_size(512 << 10).spawn(move || {
+            drop(tell.send(News::Dialled(resolve_and_connect(&host, port, &network, limit))))
+        })?;
         match news.recv_timeout(left) {
             Ok(News::Dialled(result)) => result,
             Ok(News::Cancelled) | Err(_) => Err(timed_out()),
@@ -264,16 +264,15 @@ impl Dialer {
 fn resolve_and_connect(
     host: &str,
     port: u16,
-    policy: AddressPolicy,
-    limit: std::time::Duration,
+    network: &Network,
+    limit: Duration,
 ) -> Result<TcpStream, ureq::Error> {
-    let resolved = (host, port).to_socket_addrs();
-    let addresses: Vec<SocketAddr> =
-        resolved.map_err(|_| ureq::Error::Other(Box::new(DialError::NameUnknown)))?.collect();
-    // One forbidden address spoils the name: whoever answers for it may alternate.
-    if let Some(refused) = addresses.iter().find(|address| !policy.allows(address.ip())) {
-        return Err(ureq::Error::Other(Box::new(DialError::AddressRefused(refused.ip()))));
-    }
+    let addresses = network.addresses(host, port).map_err(|error| {
+        ureq::Error::Other(Box::new(match error {
+            NoAddress::Unknown => DialError::NameUnknown,
+            NoAddress::Refused(address) => DialError::AddressRefused(address),
+        }))
+    })?;
     let mut outcome = Err(ureq::Error::Other(Box::new(DialError::NameUnknown)));
     for address in addresses {
         outcome = TcpStream::connect_timeout(&address, limit).map_err(ureq::Error::from);

@@ -6,6 +6,7 @@ pub(crate) mod echo;
 pub(crate) mod endpoint;
 mod http;
 mod line;
+pub(crate) mod network;
 pub(crate) mod openai;
 pub(crate) mod registry;
 mod retry;

@@ -68,6 +68,9 @@ statements! {
         params = $9, is_default = $10, updated_at = $11 WHERE m.id = $3 AND ", scope::MODEL_WRITE];
     ONLY_DEFAULT = ["UPDATE models SET is_default = 0 WHERE id <> $1 AND is_default = 1 AND (user_id = $2 \
         OR (user_id IS NULL AND CAST($2 AS TEXT) IS NULL))"];
+    SEALED = ["SELECT number, id, user_id, name, base_url, ak_sealed FROM models WHERE ak_sealed IS NOT NULL \
+        AND number > $1 ORDER BY number LIMIT $2"];
+    RESEAL = ["UPDATE models SET ak_sealed = $3 WHERE id = $1 AND ak_sealed = $2"];
     DELETE = ["DELETE FROM models AS m WHERE m.id = $3 AND ", scope::MODEL_WRITE];
 }
 
@@ -179,6 +182,36 @@ pub(crate) fn update(tx: &Tx<'_>, scope: Scope, row: &ModelRow, now: Timestamp) 
 
 pub(crate) fn delete(tx: &Tx<'_>, scope: Scope, id: ModelId) -> Result<bool> {
     Ok(tx.execute(&DELETE, scoped![scope, id])? > 0)
+}
+
+/// A sealed key, and what it is sealed for.
+#[derive(Clone)]
+pub(crate) struct SealedKey {
+    pub(crate) number: i64,
+    pub(crate) id: ModelId,
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) name: String,
+    pub(crate) base_url: String,
+    pub(crate) ak_sealed: String,
+}
+
+/// The sealed keys of everyone, in the order of their numbers.
+pub(crate) fn sealed(conn: &Conn<'_>, after: i64, limit: u32) -> Result<Vec<SealedKey>> {
+    conn.all(&SEALED, params![after, limit], |row| {
+        Ok(SealedKey {
+            number: row.next()?,
+            id: row.next()?,
+            user_id: row.next()?,
+            name: row.next()?,
+            base_url: row.next()?,
+            ak_sealed: row.next()?,
+        })
+    })
+}
+
+/// Replaces a sealed key, unless it was changed meanwhile.
+pub(crate) fn reseal(tx: &Tx<'_>, row: &SealedKey, ak_sealed: &str) -> Result<()> {
+    tx.execute(&RESEAL, params![row.id, &row.ak_sealed, ak_sealed]).map(drop)
 }
 
 /// An owner has one default at most.

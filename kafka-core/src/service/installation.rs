@@ -10,20 +10,19 @@ use super::{
     auth::Registration,
     completion::{live::Live, log::EventLog, recover},
     events::Feed,
+    keyring::{self, Keyring, SecretSource},
     tickets::Tickets,
     upkeep::Upkeep,
 };
 use crate::{
     base::{
-        error::{Error, ErrorKind, Result},
+        error::Result,
         id::NodeId,
         limits::Limits,
         random::Random,
-        secret::Secret,
         time::{Clock, Timestamp},
     },
-    crypto::seal::Sealer,
-    provider::{address::AddressPolicy, registry::Registry},
+    provider::{endpoint::ModelHost, network::Network, registry::Registry},
     repo::{idempotency_keys, responses},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
 };
@@ -47,14 +46,16 @@ struct Inner {
     feed: Feed,
     tickets: Tickets,
     upkeep: Upkeep,
-    sealer: Option<Sealer>,
+    keyring: Option<Keyring>,
     parts: Parts,
 }
 
 /// What an installation is made of besides its database.
 pub(crate) struct Parts {
     pub(crate) providers: Registry,
-    pub(crate) addresses: AddressPolicy,
+    pub(crate) network: Network,
+    pub(crate) model_hosts: Vec<ModelHost>,
+    pub(crate) secret: Option<Arc<dyn SecretSource>>,
     pub(crate) password_cost: u32,
     pub(crate) open: bool,
     pub(crate) registration: Registration,
@@ -69,7 +70,6 @@ impl Installation {
         storage: Storage,
         kind: NodeKind,
         migrate: MigrateMode,
-        secret: Option<&Secret<[u8; 32]>>,
         parts: Parts,
     ) -> Result<Installation> {
         let node = storage.start(kind, migrate)?;
@@ -89,7 +89,7 @@ impl Installation {
             feed,
             tickets: Tickets::default(),
             upkeep: Upkeep::default(),
-            sealer: secret.map(Sealer::new),
+            keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
             parts,
         }));
@@ -172,8 +172,12 @@ impl Installation {
         &self.0.parts.providers
     }
 
-    pub(crate) fn addresses(&self) -> AddressPolicy {
-        self.0.parts.addresses
+    pub(crate) fn network(&self) -> &Network {
+        &self.0.parts.network
+    }
+
+    pub(crate) fn model_hosts(&self) -> &[ModelHost] {
+        &self.0.parts.model_hosts
     }
 
     pub(crate) fn password_cost(&self) -> u32 {
@@ -192,14 +196,8 @@ impl Installation {
         &self.0.parts.limits
     }
 
-    pub(crate) fn sealer(&self) -> Result<&Sealer> {
-        self.0.sealer.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Forbidden,
-                "secret_missing",
-                "This installation has no secret to seal keys with; open it with Config::secret set.",
-            )
-        })
+    pub(crate) fn keyring(&self) -> Result<&Keyring> {
+        self.0.keyring.as_ref().ok_or_else(keyring::missing)
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

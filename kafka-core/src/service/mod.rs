@@ -7,6 +7,7 @@ pub(crate) mod completion;
 pub(crate) mod events;
 pub(crate) mod input;
 pub(crate) mod installation;
+pub(crate) mod keyring;
 pub(crate) mod listing;
 pub(crate) mod messages;
 pub(crate) mod models;

@@ -25,6 +25,7 @@ use crate::{
         address::AddressPolicy,
         api::{CallOptions, ModelHealth, Provider},
         endpoint::Endpoint,
+        network::Network,
     },
     repo::{
         models::{self, ModelRow},
@@ -240,12 +241,12 @@ impl<'k> Models<'k> {
     fn check_base_url(&self, base_url: &str, owner: Option<UserId>) -> Result<Endpoint> {
         input::bytes("base_url", base_url, 2048)?;
         let endpoint = Endpoint::parse(base_url)?;
-        endpoint.check_address(addresses(self.installation, owner)?)?;
+        network(self.installation, owner, &endpoint)?.check(&endpoint)?;
         Ok(endpoint)
     }
 
     fn seal(&self, key: &Secret<String>, owner: Option<UserId>, endpoint: &Endpoint) -> Result<String> {
-        self.installation.sealer()?.seal(
+        self.installation.keyring()?.seal(
             key.expose(),
             &owner_text(owner),
             &endpoint.origin(),
@@ -254,21 +255,34 @@ impl<'k> Models<'k> {
     }
 }
 
-/// Which addresses a model of this owner may have. Private ones are for those who run the installation:
-/// others would reach through it what they cannot reach themselves.
-fn addresses(installation: &Installation, owner: Option<UserId>) -> Result<AddressPolicy> {
-    let trusted = match owner {
+/// How a model of this owner is reached. Private addresses are for those who run the installation, and
+/// for hosts that they allowed: others would reach through it what they cannot reach themselves.
+fn network(installation: &Installation, owner: Option<UserId>, endpoint: &Endpoint) -> Result<Network> {
+    let network = installation.network();
+    if installation.model_hosts().iter().any(|host| host.is_of(endpoint)) {
+        return Ok(Network { policy: AddressPolicy::PrivateAllowed, ..network.clone() });
+    }
+    let is_trusted = match owner {
         Some(id) if !installation.is_open() => {
             let found = installation.storage().read(|conn| accounts::find(conn, Scope::Operator, id))?;
             found.is_some_and(|user| user.is_admin)
         }
         _ => true,
     };
-    Ok(if trusted { installation.addresses() } else { AddressPolicy::PublicOnly })
+    Ok(match is_trusted {
+        true => network.clone(),
+        false => Network { policy: AddressPolicy::PublicOnly, ..network.clone() },
+    })
 }
 
-fn owner_text(owner: Option<UserId>) -> String {
+/// Who a key is sealed for.
+pub(crate) fn owner_text(owner: Option<UserId>) -> String {
     owner.map_or_else(|| "operator".to_owned(), |id| id.to_string())
+}
+
+/// Where a key is sealed to.
+pub(crate) fn origin_of(base_url: &str) -> Result<String> {
+    Endpoint::parse(base_url).map(|endpoint| endpoint.origin())
 }
 
 fn check_name(installation: &Installation, name: &str) -> Result<()> {
@@ -358,7 +372,7 @@ impl Callable {
             base_url: String::new(),
             api_key: None,
             params: params.cloned().unwrap_or_default(),
-            addresses: installation.addresses(),
+            network: installation.network().clone(),
             timeouts: Timeouts::default(),
             cancel: CancelToken::new(),
         };
@@ -373,10 +387,10 @@ impl Callable {
         params: Option<&Params>,
     ) -> Result<Callable> {
         let model = row.model;
+        let endpoint = Endpoint::parse(&model.base_url)?;
         let api_key = match &row.ak_sealed {
             Some(sealed) => {
-                let origin = Endpoint::parse(&model.base_url)?.origin();
-                Some(installation.sealer()?.open(sealed, &owner_text(model.user_id), &origin)?)
+                Some(installation.keyring()?.open(sealed, &owner_text(model.user_id), &endpoint.origin())?)
             }
             None => None,
         };
@@ -388,7 +402,7 @@ impl Callable {
             model: passed_through.or(model.upstream_model).unwrap_or(model.name),
             base_url: model.base_url,
             api_key,
-            addresses: addresses(installation, model.user_id)?,
+            network: network(installation, model.user_id, &endpoint)?,
             timeouts: params.timeouts.unwrap_or_default().over(Timeouts::default()),
             params,
             cancel: CancelToken::new(),

@@ -44,7 +44,7 @@ fn addresses_that_models_may_not_have_are_never_called() {
     for host in spellings {
         let mut options = options(&endpoint);
         options.base_url = format!("http://{host}:{port}/v1");
-        options.addresses = AddressPolicy::PublicOnly;
+        options.network.policy = AddressPolicy::PublicOnly;
         let error = provider().complete(&prompt(), &options).err().unwrap();
         assert_eq!((error.kind, error.code), (ErrorKind::Provider, "base_url_refused"), "{host}: {error}");
     }

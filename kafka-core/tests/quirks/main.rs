@@ -11,7 +11,7 @@ mod timers;
 use std::{sync::Arc, time::Duration};
 
 use kafka_core::{
-    AddressPolicy, CallOptions, CancelToken, Delta, ErrorKind, OpenAiProvider, Params, Prompt, PromptMessage,
+    CallOptions, CancelToken, Delta, ErrorKind, Network, OpenAiProvider, Params, Prompt, PromptMessage,
     Provider, ProviderError, Random, Secret, SystemClock, Timeouts, TokenUsage,
     testing::{Script, ScriptedEndpoint},
 };
@@ -49,7 +49,7 @@ fn options_without_endpoint() -> CallOptions {
         base_url: String::new(),
         api_key: Some(Secret::new("sk-secret".into())),
         params: Params::default(),
-        addresses: AddressPolicy::PrivateAllowed,
+        network: Network::default(),
         timeouts: PATIENT,
         cancel: CancelToken::new(),
     }

@@ -1,7 +1,9 @@
 //! What a model is sent.
 
+use std::sync::Arc;
+
 use kafka_core::{
-    AnswerRequest, Config, Kafka, MessagePatch, NewChat, NewMessage, NewModel, Params, Role,
+    AnswerRequest, Config, Kafka, MessagePatch, NewChat, NewMessage, NewModel, Params, Role, Secret,
     testing::{Gate, Script, ScriptedAnswer, ScriptedEndpoint},
 };
 use serde_json::{Value, json};
@@ -150,7 +152,7 @@ fn a_long_history_is_sent_whole_when_it_fits() {
 fn an_endpoint_reads_history_and_parameters_and_its_answer_is_stored() {
     let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["Some", " answer"]));
     let mut config = Config::memory();
-    config.secret = Some([1; 32].into());
+    config.secret = Some(Arc::new(Secret::new([1; 32])));
     let kafka = Kafka::open(config).unwrap();
     let me = kafka.operator();
     let params = Params { temperature: Some(0.25), ..Params::default() };

@@ -1,8 +1,14 @@
 //! Keys of model endpoints: they go in, and come out at the endpoint they were meant for.
 
-use std::fs;
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
 
-use kafka_core::{AnswerRequest, ErrorKind, ModelPatch, NewModel, NewUser, Secret};
+use kafka_core::{
+    AnswerRequest, Config, Error, ErrorKind, Kafka, KeyringReport, ModelPatch, NewModel, NewUser,
+    PageRequest, Secret, SecretSource,
+};
 
 use crate::stage::{In, PASSWORD, SECRET, Stage, new_model, new_user};
 
@@ -58,7 +64,7 @@ fn another_secret_cannot_read_a_key() {
     let chat = stage.chat();
     stage.kafka.close();
     let request = || AnswerRequest { model: Some("keyed".into()), ..AnswerRequest::text("Hi") };
-    let other = stage.reopened(|config| config.secret = Some(Secret::new([8; 32])));
+    let other = stage.reopened(|config| config.secret = Some(Arc::new(Secret::new([8; 32]))));
     let refused = other.completions(&stage.operator).start(chat.id, request()).unwrap_err();
     assert_eq!((refused.kind(), refused.code()), (ErrorKind::Busy, "key_unreadable"));
     assert_eq!(other.models(&stage.operator).probe(model.id).unwrap_err().code(), "key_unreadable");
@@ -74,7 +80,7 @@ fn another_secret_cannot_read_a_key() {
     none.models(&stage.operator).create(new_model("without a key")).unwrap();
     none.close();
 
-    let same = stage.reopened(|config| config.secret = Some(Secret::new(SECRET)));
+    let same = stage.reopened(|config| config.secret = Some(Arc::new(Secret::new(SECRET))));
     same.completions(&stage.operator).start(chat.id, request()).unwrap().wait().unwrap();
 }
 
@@ -133,26 +139,63 @@ fn passwords_are_in_no_debug_text() {
     assert!(!format!("{refused:?}").contains("hunter2"));
 }
 
-#[test]
-fn private_endpoints_are_for_those_who_run_the_installation() {
-    let private = ["http://127.0.0.1:11434/v1", "http://10.0.0.7/v1", "http://[::1]:8080/v1"];
-    for open in [true, false] {
-        let stage = Stage::with(In::Memory, |_| Default::default(), |config| config.open = open);
-        let (admin, user) = (stage.user("ada"), stage.user("bob"));
-        for (number, url) in private.iter().enumerate() {
-            for (who, actor, allowed) in
-                [("operator", stage.operator, true), ("admin", admin, true), ("user", user, open)]
-            {
-                let made = stage.kafka.models(&actor).create(NewModel::new(format!("m{number}"), *url));
-                let refused = made.err().map(|error| error.code());
-                assert_eq!(refused, (!allowed).then_some("base_url_refused"), "{who}, open: {open}, {url}");
-            }
-        }
-        // A name may lead anywhere, so it is checked again when it is called.
-        let named =
-            stage.kafka.models(&user).create(NewModel::new("named", "http://localhost:9/v1")).unwrap();
-        let health = stage.kafka.models(&user).probe(named.id).unwrap();
-        let detail = health.detail.unwrap();
-        assert_eq!(detail.contains("may not"), !open, "{detail}");
+/// A secret that changes, as a file does under running processes.
+#[derive(Clone, Debug, Default)]
+struct Changing(Arc<Mutex<Vec<[u8; 32]>>>);
+
+impl SecretSource for Changing {
+    fn secrets(&self) -> Result<Vec<Secret<[u8; 32]>>, Error> {
+        Ok(self.0.lock().unwrap().iter().copied().map(Secret::new).collect())
     }
+}
+
+#[test]
+fn a_secret_is_replaced_under_a_running_installation() {
+    let source = Changing::default();
+    *source.0.lock().unwrap() = vec![[1; 32]];
+    let with = |config: &mut Config| config.secret = Some(Arc::new(source.clone()));
+    let stage = Stage::with(In::File, |_| Default::default(), with);
+    let beside = stage.reopened(with);
+    let _admin = stage.user("ada");
+    let (ours, theirs) = (stage.kafka.secrets(&stage.operator), beside.secrets(&stage.operator));
+    stage.model(&stage.operator, with_key("first"));
+    let user = stage.user("bob");
+    stage.model(&user, NewModel { base_url: "http://1.1.1.1/v1".into(), ..with_key("of bob") });
+    let counts = |report: KeyringReport| (report.newest, report.older, report.unreadable.join(" "));
+    let before = ours.report().unwrap();
+    assert_eq!(counts(before.clone()), (2, 0, String::new()));
+
+    // Another process replaces it; this one has not looked yet.
+    *source.0.lock().unwrap() = vec![[2; 32], [1; 32]];
+    assert_eq!(counts(theirs.report().unwrap()), (0, 2, String::new()));
+    let readable = |kafka: &Kafka, name: &str| {
+        let models = kafka.models(&stage.operator);
+        let all = models.list(&PageRequest::default()).unwrap().items;
+        let model = all.into_iter().find(|model| model.name == name).unwrap();
+        models.check(model.id).is_ok()
+    };
+    assert!(readable(&stage.kafka, "first"));
+    stage.model(&stage.operator, with_key("second"));
+    assert_eq!(counts(ours.report().unwrap()), (1, 2, String::new()), "new keys take the newest secret");
+
+    let after = theirs.reseal().unwrap();
+    assert_eq!(counts(after.clone()), (3, 0, String::new()));
+    assert_ne!(after.secret_id, before.secret_id);
+    *source.0.lock().unwrap() = vec![[2; 32]];
+    for kafka in [&stage.kafka, &beside] {
+        assert!(["first", "of bob", "second"].iter().all(|name| readable(kafka, name)));
+    }
+
+    // A secret that is gone for good costs its keys, by name, and nothing else.
+    *source.0.lock().unwrap() = vec![[3; 32]];
+    let lost = theirs.reseal().unwrap();
+    assert_eq!(counts(lost), (0, 0, "first of bob second".to_owned()));
+    *source.0.lock().unwrap() = vec![[3; 32], [2; 32]];
+    assert_eq!(counts(theirs.reseal().unwrap()), (3, 0, String::new()));
+    assert!(readable(&stage.kafka, "first"), "who has not looked since looks when it cannot open");
+    let refused = stage.kafka.secrets(&user).report().unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "admin_required"));
+    *source.0.lock().unwrap() = Vec::new();
+    let refused = stage.kafka.models(&stage.operator).create(with_key("third")).unwrap_err();
+    assert_eq!(refused.code(), "secret_missing");
 }

@@ -10,6 +10,7 @@ mod crash;
 mod disk;
 #[cfg(target_os = "linux")]
 mod durable;
+mod endpoints;
 mod events;
 mod handle;
 mod history;

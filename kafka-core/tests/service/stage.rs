@@ -56,7 +56,7 @@ impl Stage {
         };
         config.clock = Arc::new(clock.clone());
         config.random = Arc::new(SequentialRandom::default());
-        config.secret = Some(Secret::new(SECRET));
+        config.secret = Some(Arc::new(Secret::new(SECRET)));
         config.password_cost = 4;
         config.providers.push(provider.clone());
         change(&mut config);
@@ -82,7 +82,7 @@ impl Stage {
     pub(crate) fn reopened(&self, change: impl FnOnce(&mut Config)) -> Kafka {
         let mut config = Config::file(self.database());
         config.clock = Arc::new(self.clock.clone());
-        config.secret = Some(Secret::new(SECRET));
+        config.secret = Some(Arc::new(Secret::new(SECRET)));
         config.providers.push(self.provider.clone());
         change(&mut config);
         Kafka::open(config).unwrap()

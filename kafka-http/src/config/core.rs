@@ -4,14 +4,14 @@ use std::path::Path;
 
 use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
 
-use super::{Auth, Database, Migrate, Registration, Settings, create_directory, load_secret};
+use super::{Auth, Database, Migrate, Registration, Settings, create_directory, secret_source};
 
 impl Settings {
     /// How the library is opened with these settings. Makes the directory of the database and the
     /// secret when they do not exist.
     ///
     /// # Errors
-    /// Those of [`load_secret`], and `Storage` (`directory_unusable`) when the database's directory
+    /// Those of [`secret_source`], and `Storage` (`directory_unusable`) when the database's directory
     /// cannot be made.
     pub fn core_config(&self, kind: NodeKind) -> Result<Config> {
         let mut config = match &self.database {
@@ -31,11 +31,12 @@ impl Settings {
             // There are no invitations yet, so nobody has one.
             Registration::Invite | Registration::Closed => kafka_core::Registration::Closed,
         };
+        config.model_hosts.clone_from(&self.allow_model_host);
         config.migrate = match self.migrate {
             Migrate::Auto => MigrateMode::Auto,
             Migrate::Require => MigrateMode::Require,
         };
-        config.secret = Some(load_secret(self, &SystemRandom)?);
+        config.secret = Some(secret_source(self, &SystemRandom)?);
         Ok(config)
     }
 }

@@ -45,7 +45,7 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 13] = [
+pub static KEYS: [&Key; 14] = [
     &LISTEN,
     &DATABASE,
     &DATA_DIR,
@@ -53,6 +53,7 @@ pub static KEYS: [&Key; 13] = [
     &OPEN_TO,
     &ALLOW_HOST,
     &ALLOW_ORIGIN,
+    &ALLOW_MODEL_HOST,
     &TRUSTED_PROXY,
     &REGISTRATION,
     &QUOTAS,
@@ -168,6 +169,22 @@ pub(super) static ALLOW_ORIGIN: Key = Key {
     redact: in_full,
 };
 
+pub(super) static ALLOW_MODEL_HOST: Key = Key {
+    name: "allow_model_host",
+    variable: "KAFKA_ALLOW_MODEL_HOST",
+    flag: Some("allow-model-host"),
+    default: "",
+    example: "ollama.lan:11434",
+    meaning: "Hosts at private addresses, perhaps with a port, where models of every user may be",
+    set: |settings, text| {
+        let accepted = "hosts, perhaps with a port, such as ollama.lan or 10.0.0.7:11434";
+        settings.allow_model_host = list(text, |part| part.parse().ok(), accepted)?;
+        Ok(())
+    },
+    show: |settings| joined(&settings.allow_model_host),
+    redact: in_full,
+};
+
 pub(super) static TRUSTED_PROXY: Key = Key {
     name: "trusted_proxy",
     variable: "KAFKA_TRUSTED_PROXY",
@@ -249,12 +266,13 @@ pub(super) static SECRET_KEY: Key = Key {
     flag: None,
     default: "the file <data-dir>/secret, made at the first start",
     example: "",
-    meaning: "Key that seals the keys of models: 32 bytes as 64 hex digits, as `openssl rand -hex 32` makes them",
+    meaning: "Key that seals the keys of models: 32 bytes as 64 hex digits, as `openssl rand -hex 32` makes them; \
+              while it is replaced the new key, a comma and the old one",
     set: |settings, text| {
-        settings.secret_key = Some(secret::parse_key(text)?);
+        settings.secret_key = secret::parse_keys(text.split(',').map(str::trim))?;
         Ok(())
     },
-    show: |settings| match &settings.secret_key {
+    show: |settings| match settings.secret_key.first() {
         Some(key) => Secret::to_string(key),
         None => format!("file {}", settings.secret_file().display()),
     },

@@ -24,13 +24,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kafka_core::{Error, ErrorKind, Result, Secret};
+use kafka_core::{Error, ErrorKind, ModelHost, Result, Secret};
 
 pub use self::{
     args::{DatabaseArgs, ServeArgs},
     database::{Database, DatabaseUrlError},
     keys::{KEYS, Key},
-    secret::load_secret,
+    secret::{SecretRotation, secret_source},
     sources::{Environment, Flags, Source},
     template::template,
     values::{Auth, Log, LogFormat, LogLevel, Migrate, Registration},
@@ -68,8 +68,10 @@ pub struct Settings {
     pub migrate: Migrate,
     /// How to log.
     pub log: Log,
-    /// The key that was configured; [`load_secret`] gives the one to use.
-    pub secret_key: Option<Secret<[u8; 32]>>,
+    /// The secrets that were configured, the one that seals first; [`secret_source`] gives those to use.
+    pub secret_key: Vec<Secret<[u8; 32]>>,
+    /// Hosts that models of every user may have, private addresses included.
+    pub allow_model_host: Vec<ModelHost>,
 }
 
 impl Settings {
@@ -87,7 +89,8 @@ impl Settings {
             quotas: false,
             migrate: Migrate::Auto,
             log: Log { format: LogFormat::Text, level: LogLevel::Info },
-            secret_key: None,
+            secret_key: Vec::new(),
+            allow_model_host: Vec::new(),
         }
     }
 

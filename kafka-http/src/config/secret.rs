@@ -1,12 +1,13 @@
 //! The key under which the keys of models are sealed at rest.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use kafka_core::{Error, ErrorKind, Random, Result, Secret};
+use kafka_core::{Error, ErrorKind, Random, Result, Secret, SecretSource};
 
 use super::Settings;
 
@@ -21,42 +22,121 @@ const PUBLISHED: [&str; 2] = [
 /// Fewest different bytes of a key. Of 32 random bytes about 30 differ; 16 or fewer never happens.
 const DIFFERENT_BYTES: usize = 17;
 
-/// The configured key or, without one, that of `<data-dir>/secret`. The file is made with 32 random
-/// bytes, readable by its owner only, when it does not exist; of several processes that start at once
-/// one makes it and all use it. A missing data directory is made too.
+/// Most secrets at a time: the one that seals, and those that it replaces.
+const SECRETS: usize = 4;
+
+/// The configured secrets or, without one, those of `<data-dir>/secret`, which is read again whenever a key
+/// is sealed or cannot be opened. The file is made with 32 random bytes, readable by its owner only, when
+/// it does not exist; of several processes that start at once one makes it and all use it. A missing data
+/// directory is made too.
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`] `secret_file_invalid`: the file holds no key, a known one, or others may
 /// read it. [`ErrorKind::Storage`] `secret_file_failed`: it cannot be read or made.
-pub fn load_secret(settings: &Settings, random: &dyn Random) -> Result<Secret<[u8; 32]>> {
-    if let Some(key) = &settings.secret_key {
-        return Ok(key.clone());
+pub fn secret_source(settings: &Settings, random: &dyn Random) -> Result<Arc<dyn SecretSource>> {
+    if !settings.secret_key.is_empty() {
+        return Ok(Arc::new(settings.secret_key.clone()));
     }
-    let file = settings.secret_file();
-    let failed = |error: io::Error| {
-        Error::new(
-            ErrorKind::Storage,
-            "secret_file_failed",
-            format!(
-                "The secret file {} cannot be read or made ({error}); make its directory writable, or set \
-                 KAFKA_SECRET_KEY.",
-                file.display()
-            ),
-        )
-    };
-    match read(&file).map_err(failed)? {
-        Some(text) => key_of_file(&file, &text),
-        None => {
-            create(&file, random).map_err(failed)?;
-            // Read back rather than returned, because another process may have been first.
-            let text = read(&file).map_err(failed)?.unwrap_or_default();
-            key_of_file(&file, &text)
+    let source = SecretFile(settings.secret_file());
+    if read(&source.0).map_err(|error| failed(&source.0, &error))?.is_none() {
+        create(&source.0, random).map_err(|error| failed(&source.0, &error))?;
+    }
+    // Read rather than remembered, because another process may have been first.
+    source.secrets()?;
+    Ok(Arc::new(source))
+}
+
+/// A file of secrets, a line each, the one that seals first.
+#[derive(Debug)]
+struct SecretFile(PathBuf);
+
+impl SecretSource for SecretFile {
+    fn secrets(&self) -> Result<Vec<Secret<[u8; 32]>>> {
+        let text = read(&self.0).map_err(|error| failed(&self.0, &error))?;
+        keys_of_file(&self.0, &text.unwrap_or_default())
+    }
+}
+
+fn failed(file: &Path, error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        "secret_file_failed",
+        format!(
+            "The secret file {} cannot be read or made ({error}); make its directory writable, or set \
+             KAFKA_SECRET_KEY.",
+            file.display()
+        ),
+    )
+}
+
+/// The right to replace the secret of a data directory, which one process has at a time.
+#[derive(Debug)]
+pub struct SecretRotation {
+    file: PathBuf,
+    _lock: File,
+}
+
+impl SecretRotation {
+    /// Keeps other rotations away until it is dropped.
+    ///
+    /// # Errors
+    /// `Invalid` (`secret_configured`) when the secret is not in a file; `Conflict` (`secret_in_rotation`)
+    /// while another process replaces it; `Storage` (`secret_file_failed`).
+    pub fn begin(settings: &Settings) -> Result<SecretRotation> {
+        if !settings.secret_key.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "secret_configured",
+                "The secret comes from KAFKA_SECRET_KEY or kafka.toml; put a new key, a comma and the old one \
+                 there for every server, restart them, and run `kafka secret reseal`.",
+            ));
+        }
+        let file = settings.secret_file();
+        let lock_file = file.with_extension("lock");
+        let lock = open_private(OpenOptions::new().create(true).truncate(false), &lock_file)
+            .map_err(|error| failed(&lock_file, &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(SecretRotation { file, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                ErrorKind::Conflict,
+                "secret_in_rotation",
+                "Another process replaces the secret at this moment; wait until it is done.",
+            )),
+            Err(TryLockError::Error(error)) => Err(failed(&lock_file, &error)),
+        }
+    }
+
+    /// Puts a new secret in front of the one that sealed so far, which goes on opening. Every stored key
+    /// must be sealed with that one: older secrets are dropped here. The file changes at once and whole.
+    ///
+    /// # Errors
+    /// `Storage` (`secret_file_failed`), and those of [`secret_source`]; then nothing has changed.
+    pub fn replace(&self, random: &dyn Random) -> Result<()> {
+        let text = read(&self.file).map_err(|error| failed(&self.file, &error))?.unwrap_or_default();
+        keys_of_file(&self.file, &text)?;
+        let newest = text.lines().next().unwrap_or_default();
+        let directory = self.file.parent().unwrap_or(Path::new("."));
+        let (draft, key) = draft(directory, random);
+        write_draft(&draft, &format!("{key}\n{newest}"))
+            .and_then(|()| fs::rename(&draft, &self.file))
+            .and_then(|()| sync_directory(directory))
+            .map_err(|error| failed(&self.file, &error))
+    }
+}
+
+/// Reads one key or more, the one that seals first.
+pub(super) fn parse_keys<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Vec<Secret<[u8; 32]>>, String> {
+    let keys: Vec<_> = texts.map(parse_key).collect::<Result<_, _>>()?;
+    match keys.len() {
+        1..=SECRETS => Ok(keys),
+        count => {
+            Err(format!("it takes one key, or up to {SECRETS} while it is replaced, and these are {count}"))
         }
     }
 }
 
 /// Reads 64 hex digits, or answers with a clause that says what is accepted.
-pub(super) fn parse_key(text: &str) -> Result<Secret<[u8; 32]>, String> {
+fn parse_key(text: &str) -> Result<Secret<[u8; 32]>, String> {
     let mut key = [0_u8; 32];
     let digits = text.as_bytes();
     if digits.len() != 64 {
@@ -93,7 +173,7 @@ fn is_guessable(key: &[u8; 32]) -> bool {
     different < DIFFERENT_BYTES || counts || spells
 }
 
-fn key_of_file(file: &Path, text: &str) -> Result<Secret<[u8; 32]>> {
+fn keys_of_file(file: &Path, text: &str) -> Result<Vec<Secret<[u8; 32]>>> {
     let invalid = |reason: &str| {
         Error::new(
             ErrorKind::Invalid,
@@ -112,7 +192,7 @@ fn key_of_file(file: &Path, text: &str) -> Result<Secret<[u8; 32]>> {
             format!("Other users may read the secret file {0}; run `chmod 600 {0}`.", file.display()),
         ));
     }
-    parse_key(text.trim_end()).map_err(|reason| invalid(&reason))
+    parse_keys(text.trim_end().split('\n').map(str::trim_end)).map_err(|reason| invalid(&reason))
 }
 
 #[cfg(unix)]
@@ -142,11 +222,8 @@ fn read(file: &Path) -> io::Result<Option<String>> {
 fn create(file: &Path, random: &dyn Random) -> io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
     super::create_directory(directory)?;
-    let mut bytes = [0_u8; 32 + 8];
-    random.fill(&mut bytes);
-    let (key, suffix) = bytes.split_at(32);
-    let draft = directory.join(format!("secret.{}", hex(suffix)));
-    let written = write_draft(&draft, &hex(key)).and_then(|()| match fs::hard_link(&draft, file) {
+    let (draft, key) = draft(directory, random);
+    let written = write_draft(&draft, &key).and_then(|()| match fs::hard_link(&draft, file) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         linked => linked,
     });
@@ -155,17 +232,28 @@ fn create(file: &Path, random: &dyn Random) -> io::Result<()> {
     sync_directory(directory)
 }
 
-fn write_draft(draft: &Path, key: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+/// A name of its own for a file that is about to become the secret, and a new key for it.
+fn draft(directory: &Path, random: &dyn Random) -> (PathBuf, String) {
+    let mut bytes = [0_u8; 32 + 8];
+    random.fill(&mut bytes);
+    let (key, suffix) = bytes.split_at(32);
+    (directory.join(format!("secret.{}", hex(suffix))), hex(key))
+}
+
+fn write_draft(draft: &Path, keys: &str) -> io::Result<()> {
+    let mut file = open_private(OpenOptions::new().create_new(true), draft)?;
+    writeln!(file, "{keys}")?;
+    file.sync_all()
+}
+
+/// Opens a file for writing that nobody but its owner may read.
+fn open_private(options: &mut OpenOptions, file: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    let mut file = options.open(draft)?;
-    writeln!(file, "{key}")?;
-    file.sync_all()
+    options.write(true).open(file)
 }
 
 /// Makes the new name survive a loss of power, before anything is sealed with the key.
@@ -191,6 +279,11 @@ mod tests {
 
     fn settings(data_dir: &Path) -> Settings {
         Settings { data_dir: data_dir.to_owned(), database: Database::Memory, ..Settings::defaults() }
+    }
+
+    /// The secret that seals.
+    fn load_secret(settings: &Settings, random: &dyn Random) -> Result<Secret<[u8; 32]>> {
+        Ok(secret_source(settings, random)?.secrets()?.remove(0))
     }
 
     fn write_private(file: &Path, text: &[u8]) {
@@ -245,9 +338,46 @@ mod tests {
     fn a_configured_key_leaves_the_file_alone() {
         let directory = TempDir::new().unwrap();
         let mut settings = settings(directory.path());
-        settings.secret_key = Some(parse_key(KEY).unwrap());
+        settings.secret_key = vec![parse_key(KEY).unwrap()];
         assert_eq!(load_secret(&settings, &SystemRandom).unwrap(), parse_key(KEY).unwrap());
         assert!(!settings.secret_file().exists());
+    }
+
+    #[test]
+    fn a_new_secret_goes_in_front_and_the_one_before_it_stays() {
+        let directory = TempDir::new().unwrap();
+        let settings = settings(directory.path());
+        let source = secret_source(&settings, &SystemRandom).unwrap();
+        let first = source.secrets().unwrap();
+        for _ in 0..3 {
+            let before = source.secrets().unwrap();
+            let rotation = SecretRotation::begin(&settings).unwrap();
+            rotation.replace(&SystemRandom).unwrap();
+            let refused = SecretRotation::begin(&settings).unwrap_err();
+            assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, "secret_in_rotation"));
+            let after = source.secrets().unwrap();
+            assert_eq!(after.len(), 2);
+            assert_ne!(after[0], before[0]);
+            assert_eq!(after[1], before[0]);
+            assert!(!others_may_read(&settings.secret_file()));
+        }
+        assert!(!source.secrets().unwrap().contains(&first[0]));
+        let names = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.filter(|name| name != "secret.lock").collect::<Vec<_>>(), ["secret"]);
+    }
+
+    #[test]
+    fn a_configured_secret_is_replaced_where_it_was_configured() {
+        let directory = TempDir::new().unwrap();
+        let mut settings = settings(directory.path());
+        let other = KEY.replace('9', "8");
+        settings.secret_key = parse_keys([KEY, other.as_str()].into_iter()).unwrap();
+        let secrets = secret_source(&settings, &SystemRandom).unwrap().secrets().unwrap();
+        assert_eq!(secrets, [parse_key(KEY).unwrap(), parse_key(&other).unwrap()]);
+        let refused = SecretRotation::begin(&settings).unwrap_err();
+        assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "secret_configured"));
+        assert!(parse_keys([KEY; 5].into_iter()).unwrap_err().contains("up to 4"));
+        assert!(parse_keys([KEY, ""].into_iter()).unwrap_err().contains("64 hex digits"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{values::joined, *};
 
 /// The settings as the documentation lists them: key, flag, environment variable, default.
-const DOCUMENTED: [(&str, &str, &str, &str); 13] = [
+const DOCUMENTED: [(&str, &str, &str, &str); 14] = [
     ("listen", "--listen", "KAFKA_LISTEN", "127.0.0.1:8000"),
     ("database", "--database", "DATABASE_URL", "sqlite://<data-dir>/kafka.db"),
     ("data_dir", "--data-dir", "KAFKA_DATA_DIR", "./kafka-data"),
@@ -15,6 +15,7 @@ const DOCUMENTED: [(&str, &str, &str, &str); 13] = [
     ("open_to", "--open-to", "KAFKA_OPEN_TO", ""),
     ("allow_host", "--allow-host", "KAFKA_ALLOW_HOST", ""),
     ("allow_origin", "--allow-origin", "KAFKA_ALLOW_ORIGIN", ""),
+    ("allow_model_host", "--allow-model-host", "KAFKA_ALLOW_MODEL_HOST", ""),
     ("trusted_proxy", "--trusted-proxy", "KAFKA_TRUSTED_PROXY", ""),
     ("registration", "--registration", "KAFKA_REGISTRATION", "open in open mode, first in password mode"),
     ("quotas", "--quotas", "KAFKA_QUOTAS", "off"),
@@ -110,6 +111,7 @@ fn two_values(key: &Key) -> [&'static str; 2] {
         "open_to" | "trusted_proxy" => ["10.0.0.0/8", "192.168.0.0/16,fd00::/8"],
         "allow_host" => ["one.example", "two.example,three.example"],
         "allow_origin" => ["https://one.example", "https://two.example"],
+        "allow_model_host" => ["ollama.lan", "10.0.0.7:11434,[fd00::1]:80"],
         "registration" => ["invite", "closed"],
         "quotas" => ["on", "off"],
         "migrate" => ["require", "auto"],

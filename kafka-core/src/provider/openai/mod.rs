@@ -60,7 +60,7 @@ impl OpenAiProvider {
         let key = call.options.api_key.as_ref();
         let ask = Ask::PostJson(body);
         let mut reply =
-            http::send(&call.endpoint, "chat/completions", &ask, key, call.options.addresses, &call.line)
+            http::send(&call.endpoint, "chat/completions", &ask, key, &call.options.network, &call.line)
                 .map_err(|broken| call.reporter.broken(&broken))?;
         if !(200..300).contains(&reply.status) {
             return Err(call.reporter.status(&mut reply, &*self.clock));
@@ -107,7 +107,7 @@ impl Provider for OpenAiProvider {
         let call = Call::new(options)?;
         let begun = Instant::now();
         let key = options.api_key.as_ref();
-        let reply = http::send(&call.endpoint, "models", &Ask::Get, key, options.addresses, &call.line);
+        let reply = http::send(&call.endpoint, "models", &Ask::Get, key, &options.network, &call.line);
         let latency_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut reply = match reply {
             Ok(reply) => reply,

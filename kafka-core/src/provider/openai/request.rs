@@ -53,7 +53,7 @@ mod tests {
             base_url: "http://localhost".into(),
             api_key: None,
             params,
-            addresses: crate::provider::address::AddressPolicy::default(),
+            network: crate::provider::network::Network::default(),
             timeouts: Timeouts::default(),
             cancel: CancelToken::new(),
         };

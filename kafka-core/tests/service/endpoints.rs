@@ -1,0 +1,147 @@
+//! Where models may be: which addresses, for whom.
+
+use std::{
+    collections::VecDeque,
+    io,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
+
+use kafka_core::{
+    Actor, AddressPolicy, AnswerRequest, Config, NewModel, Resolver, ResponseStatus,
+    testing::{Script, ScriptedEndpoint},
+};
+
+use crate::stage::{In, Stage};
+
+/// Names and what they lead to, each answer once, the last one for ever.
+#[derive(Clone, Debug, Default)]
+struct Names(Arc<Mutex<VecDeque<Vec<IpAddr>>>>);
+
+impl Names {
+    fn lead_to(&self, answers: &[&[&str]]) {
+        let parsed = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
+        *self.0.lock().unwrap() = answers.iter().map(parsed).collect();
+    }
+}
+
+impl Resolver for Names {
+    fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        let mut answers = self.0.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
+        answer.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// In password mode, with an administrator and a user.
+fn stage(change: impl FnOnce(&mut Config)) -> (Stage, Actor, Actor) {
+    let stage = Stage::with(In::Memory, |_| Default::default(), change);
+    let (admin, user) = (stage.user("ada"), stage.user("bob"));
+    (stage, admin, user)
+}
+
+fn refusal(stage: &Stage, actor: &Actor, url: &str) -> Option<String> {
+    let made = stage.kafka.models(actor).create(NewModel::new(url, url));
+    made.err().map(|error| format!("{} {error}", error.code()))
+}
+
+#[test]
+fn private_endpoints_are_for_those_who_run_the_installation() {
+    let urls = [
+        "http://127.0.0.1:11434/v1",
+        "http://10.0.0.7/v1",
+        "http://[::1]:8080/v1",
+        "http://localhost:9/v1",
+        "http://2130706433:9/v1",
+        "http://0x7f.1:9/v1",
+        "http://127.1:9/v1",
+        "http://[::ffff:127.0.0.1]:9/v1",
+    ];
+    for open in [true, false] {
+        let (stage, admin, user) = stage(|config| config.open = open);
+        for url in urls {
+            for (who, actor, is_allowed) in
+                [("operator", stage.operator, true), ("admin", admin, true), ("user", user, open)]
+            {
+                let refused = refusal(&stage, &actor, url);
+                assert_eq!(refused.is_none(), is_allowed, "{who}, open: {open}, {url}: {refused:?}");
+                assert!(refused.is_none_or(|why| why.starts_with("base_url_refused ")));
+            }
+        }
+    }
+}
+
+#[test]
+fn metadata_services_are_for_nobody() {
+    let (stage, admin, user) = stage(|config| config.model_hosts = vec!["169.254.169.254".parse().unwrap()]);
+    for url in [
+        "http://169.254.169.254/v1",
+        "http://2852039166/v1",
+        "http://[::ffff:a9fe:a9fe]/v1",
+        "http://0.0.0.0:9/v1",
+        "http://[fd00:ec2::254]/v1",
+    ] {
+        for actor in [stage.operator, admin, user] {
+            assert!(refusal(&stage, &actor, url).unwrap().starts_with("base_url_refused "), "{url}");
+        }
+    }
+}
+
+#[test]
+fn hosts_that_the_operator_allows_may_be_private() {
+    let names = Names::default();
+    let (stage, _, user) = stage(|config| {
+        config.model_hosts = vec!["ollama.lan:11434".parse().unwrap(), "10.0.0.7".parse().unwrap()];
+        config.resolver = Arc::new(names.clone());
+    });
+    names.lead_to(&[&["10.0.0.7"]]);
+    assert_eq!(refusal(&stage, &user, "http://ollama.lan:11434/v1"), None);
+    assert_eq!(refusal(&stage, &user, "http://10.0.0.7:8080/v1"), None);
+    assert!(refusal(&stage, &user, "http://ollama.lan:8080/v1").is_some(), "another port");
+    assert!(
+        refusal(&stage, &user, "http://other.lan:11434/v1").is_some(),
+        "another name of the same machine"
+    );
+}
+
+/// Whoever owns a name can let it lead elsewhere once it was looked at.
+#[test]
+fn a_name_is_looked_up_and_checked_again_by_whoever_connects() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["hello"]));
+    let port = endpoint.host().rsplit(':').next().unwrap().to_owned();
+    let url = format!("http://models.example:{port}/v1");
+    let table: &[(&[&[&str]], bool)] = &[
+        // Public when it is saved, private when it is called.
+        (&[&["1.1.1.1"], &["127.0.0.1"]], false),
+        // One of several addresses is enough to refuse all.
+        (&[&["1.1.1.1"], &["1.1.1.1", "127.0.0.1"]], false),
+        (&[&["1.1.1.1"], &["169.254.169.254"]], false),
+        // Not known when it is saved.
+        (&[&[], &["127.0.0.1"]], false),
+        (&[&["127.0.0.1"]], true),
+    ];
+    for (answers, is_allowed) in table {
+        let names = Names::default();
+        let (stage, admin, user) = stage(|config| config.resolver = Arc::new(names.clone()));
+        names.lead_to(answers);
+        let actor = if *is_allowed { admin } else { user };
+        stage.kafka.models(&actor).create(NewModel::new("named", &url)).unwrap();
+        let chat = stage.chat_of(&actor);
+        let request = AnswerRequest { model: Some("named".into()), ..AnswerRequest::text("Hi") };
+        let answer = stage.kafka.completions(&actor).start(chat.id, request).unwrap().wait().unwrap();
+        let error = answer.response.error.as_ref().map(|error| error.code.as_str());
+        match is_allowed {
+            true => assert_eq!((answer.response.status, error), (ResponseStatus::Completed, None)),
+            false => assert_eq!(error, Some("base_url_refused"), "{answers:?}"),
+        }
+        assert_eq!(endpoint.requests().len(), usize::from(*is_allowed), "{answers:?}");
+    }
+}
+
+#[test]
+fn an_embedding_application_may_keep_all_to_public_addresses() {
+    let (stage, admin, _) = stage(|config| config.addresses = AddressPolicy::PublicOnly);
+    for actor in [stage.operator, admin] {
+        assert!(refusal(&stage, &actor, "http://127.0.0.1:9/v1").is_some());
+    }
+}
