@@ -24,6 +24,14 @@ fn up_down_and_up_again_keep_what_was_said() {
     let down = json(&directory, &["migrate", "down", "--yes"]);
     assert_eq!((&down["from"], &down["to"]), (&json!(newest), &json!(newest - 1)));
     assert!(Path::new(down["backup"].as_str().unwrap()).is_file());
+    // What comes next would undo it, which is said, and can be prevented.
+    printed(&directory, &["migrate", "up"]);
+    let again = printed(&directory, &["migrate", "down", "--yes"]);
+    assert!(again.contains("--migrate require"), "{again}");
+    let required = kafka(&directory, &["migrate", "down", "--yes"]).env("KAFKA_MIGRATE", "require").output();
+    assert!(!succeeded(&required.unwrap()).contains("--migrate require"));
+    printed(&directory, &["migrate", "up"]);
+    printed(&directory, &["migrate", "down", "--yes"]);
     let said = printed(&directory, &["migrate", "status"]);
     assert!(said.contains("pending: ") && said.contains("kafka migrate up"), "{said}");
     let up = printed(&directory, &["migrate", "up"]);

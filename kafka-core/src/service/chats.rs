@@ -158,7 +158,8 @@ impl<'k> Chats<'k> {
         let (scope, now) = (self.actor.scope(), self.installation.now());
         let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
-            let mut chat = chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            let stored = chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            let mut chat = stored.clone();
             if let Some(leaf) = patch.active_leaf_id {
                 if !messages::is_in_chat(tx, id, leaf)? {
                     return Err(Error::invalid(
@@ -171,6 +172,11 @@ impl<'k> Chats<'k> {
                 chat.active_leaf_id = Some(leaf);
             }
             apply(&mut chat, &patch, now);
+            // Who changes nothing does not move the chat to the head of the list.
+            if chat == stored {
+                return Ok(chat);
+            }
+            chat.updated_at = now;
             chats::update(tx, scope, &chat)?;
             feed.chat(tx, id);
             Ok(chat)
@@ -234,5 +240,4 @@ fn apply(chat: &mut Chat, patch: &ChatPatch, now: Timestamp) {
     if let Some(pinned) = patch.pinned {
         chat.pinned_at = pinned.then(|| chat.pinned_at.unwrap_or(now));
     }
-    chat.updated_at = now;
 }

@@ -148,7 +148,10 @@ fn named(path: &Path, fault: rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseCorrupt) => Error::new(
             ErrorKind::Corrupt,
             "database_corrupt",
-            format!("The database file {shown} is damaged; run `kafka doctor`, or restore a backup."),
+            format!(
+                "The database file {shown} is damaged; stop what uses it and put a backup in its place. \
+                 Migrations leave theirs beside it, as {shown}.backup-*.db."
+            ),
         ),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
             ErrorKind::Busy,

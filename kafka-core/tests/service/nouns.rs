@@ -52,6 +52,12 @@ fn a_chat_is_made_read_changed_and_deleted() {
         let again = chats.update(made.id, again).unwrap();
         assert_eq!((again.archived_at, again.pinned_at), (Some(now), None), "archiving twice keeps the date");
 
+        stage.clock.advance(std::time::Duration::from_millis(5));
+        let same = ChatPatch { archived: Some(true), title: Some(None), ..ChatPatch::default() };
+        for patch in [same, ChatPatch::default()] {
+            assert_eq!(chats.update(made.id, patch).unwrap(), again, "nothing changed, so it does not move");
+        }
+
         let message = stage.say(&made, Role::User, "Hi");
         chats.delete(made.id).unwrap();
         assert_eq!(chats.get(made.id).unwrap_err().code(), "chat_not_found");

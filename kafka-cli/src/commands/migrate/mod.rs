@@ -8,6 +8,7 @@ use kafka_core::{
     AppliedMigration, DownTarget, Error, ErrorKind, MigrationName, MigrationReport, MigrationStatus,
     NodeKind, Result, Schema,
 };
+use kafka_http::config::Migrate;
 use serde_json::json;
 
 use crate::{age::minute, context::Context, output::Row};
@@ -170,7 +171,13 @@ fn down(target: &str, yes: bool, context: &Context) -> Result<()> {
     if !yes {
         confirm(schema.status()?.current, target)?;
     }
-    report(&schema.down(target)?, "Took back", context)
+    let report = schema.down(target)?;
+    let mut sentence = outcome(&report, "Took back");
+    if context.resolve(None)?.settings.migrate == Migrate::Auto {
+        sentence += "\nThe next command that opens the database brings it up to date again, unless it is started \
+                     with --migrate require or KAFKA_MIGRATE=require.";
+    }
+    done(&report, &sentence, context)
 }
 
 fn number(verb: &str, text: &str, accepted: &str) -> Result<u32> {
@@ -227,8 +234,16 @@ fn stamp(version: &str, context: &Context) -> Result<()> {
 }
 
 fn report(report: &MigrationReport, verb: &str, context: &Context) -> Result<()> {
+    done(report, &outcome(report, verb), context)
+}
+
+fn done(report: &MigrationReport, sentence: &str, context: &Context) -> Result<()> {
     let versions: Vec<String> = report.steps.iter().map(|step| step.version.to_string()).collect();
     let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
+    context.output.done(report, &versions, sentence)
+}
+
+fn outcome(report: &MigrationReport, verb: &str) -> String {
     let mut sentence = match report.steps.as_slice() {
         [] => format!("Nothing to do: the schema has version {}.", report.to),
         steps => format!("{verb} {}; the schema has version {} now.", listed(steps), report.to),
@@ -236,5 +251,5 @@ fn report(report: &MigrationReport, verb: &str, context: &Context) -> Result<()>
     if let Some(backup) = &report.backup {
         sentence += &format!(" The database as it was: {}", backup.display());
     }
-    context.output.done(report, &versions, &sentence)
+    sentence
 }
