@@ -188,11 +188,13 @@ fn rounds(count: usize) {
     let mut tally = Tally::default();
     for round in 0..count {
         torture(&Binary::both()[round % 2], &mut dice, &mut tally);
+        let Tally { kills, answers, interrupted, deltas } = tally;
+        // Whoever stops this early knows what was tried.
+        eprintln!(
+            "{kills} kills, {answers} answers, {interrupted} interrupted, {deltas} deltas checked, 0 losses"
+        );
     }
     let Tally { kills, answers, interrupted, deltas } = tally;
-    eprintln!(
-        "{kills} kills, {answers} answers, {interrupted} interrupted, {deltas} deltas checked, 0 losses"
-    );
     assert!(deltas >= 20 * kills, "too little was seen for this to prove anything");
     assert!(2 * interrupted >= answers, "too few answers were hit");
 }

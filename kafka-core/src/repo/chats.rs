@@ -5,7 +5,7 @@ use crate::{
     base::{
         actor::Scope,
         error::Result,
-        id::{ChatId, MessageId},
+        id::{ChatId, MessageId, UserId, WorkspaceId},
         time::Timestamp,
     },
     entity::chat::{Chat, ChatFilter},
@@ -53,6 +53,8 @@ const NEWER: &str = " AND (c.updated_at, c.id) > ($5, $6)";
 const NEWEST_FIRST: &str = " ORDER BY updated_at DESC, id DESC LIMIT $7 OFFSET $8";
 const OLDEST_FIRST: &str = " ORDER BY updated_at, id LIMIT $7 OFFSET $8";
 
+const BELONGING: &str = "SELECT c.id, c.user_id, c.workspace_id FROM chats c ";
+
 statements! {
     INSERT = ["INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING number"];
@@ -77,6 +79,11 @@ statements! {
     SHRINK = ["UPDATE chats SET active_leaf_id = $2, message_count = message_count - 1, updated_at = $3 WHERE id = $1"];
     TOUCH = ["UPDATE chats SET total_tokens = total_tokens + $2, updated_at = $3 WHERE id = $1"];
     DELETE = ["DELETE FROM chats AS c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
+    OF_WORKSPACE = [BELONGING, "JOIN workspaces w ON w.id = c.workspace_id WHERE w.id = $3 AND ",
+        scope::WORKSPACE_WRITE];
+    OF_ACCOUNT = [BELONGING, "JOIN users u ON u.id = c.user_id WHERE u.id = $3 AND ", scope::USER,
+        " UNION ", BELONGING, "JOIN workspaces w ON w.id = c.workspace_id JOIN users u ON u.id = w.owner_id \
+        WHERE u.id = $3 AND ", scope::USER];
 }
 
 /// Stores a chat and returns its number.
@@ -118,6 +125,29 @@ pub(crate) fn head_for_writing(conn: &Conn<'_>, scope: Scope, id: ChatId) -> Res
     conn.first(&HEAD, scoped![scope, id], |row| {
         Ok(Head { last_seq: row.next()?, active_leaf_id: row.next()? })
     })
+}
+
+/// A chat, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Belonging {
+    pub(crate) id: ChatId,
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) workspace_id: Option<WorkspaceId>,
+}
+
+fn read_belonging(row: &mut Row<'_>) -> Result<Belonging> {
+    Ok(Belonging { id: row.next()?, user_id: row.next()?, workspace_id: row.next()? })
+}
+
+/// The chats that go with a workspace, if the scope may delete that.
+pub(crate) fn of_workspace(conn: &Conn<'_>, scope: Scope, id: WorkspaceId) -> Result<Vec<Belonging>> {
+    conn.all(&OF_WORKSPACE, scoped![scope, id], read_belonging)
+}
+
+/// The chats that go with an account, if the scope may delete that: its own, and whatever stands in its
+/// workspaces.
+pub(crate) fn of_account(conn: &Conn<'_>, scope: Scope, id: UserId) -> Result<Vec<Belonging>> {
+    conn.all(&OF_ACCOUNT, scoped![scope, id], read_belonging)
 }
 
 /// Which part of a list is read.

@@ -2,7 +2,12 @@
 
 use super::{params, scope, scoped};
 use crate::{
-    base::{actor::Scope, error::Result, id::WorkspaceId, time::Timestamp},
+    base::{
+        actor::Scope,
+        error::Result,
+        id::{UserId, WorkspaceId},
+        time::Timestamp,
+    },
     entity::workspace::Workspace,
     storage::{Conn, Row, Tx, sql::statements},
 };
@@ -32,6 +37,8 @@ statements! {
         " ORDER BY w.created_at, w.id LIMIT $3 OFFSET $4"];
     UPDATE = ["UPDATE workspaces AS w SET name = $4, updated_at = $5 WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
     DELETE = ["DELETE FROM workspaces AS w WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
+    READERS = ["SELECT w.owner_id FROM workspaces w WHERE w.id = $1 AND w.owner_id IS NOT NULL \
+        UNION SELECT wm.user_id FROM workspace_members wm WHERE wm.workspace_id = $1"];
 }
 
 pub(crate) fn insert(tx: &Tx<'_>, workspace: &Workspace) -> Result<()> {
@@ -42,6 +49,11 @@ pub(crate) fn insert(tx: &Tx<'_>, workspace: &Workspace) -> Result<()> {
 
 pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: WorkspaceId) -> Result<Option<Workspace>> {
     conn.first(&GET, scoped![scope, id], read)
+}
+
+/// Who sees what is in it: the owner and the members.
+pub(crate) fn readers(conn: &Conn<'_>, id: WorkspaceId) -> Result<Vec<UserId>> {
+    conn.all(&READERS, params![id], |row| row.next())
 }
 
 /// Whether chats and files may be put into it.

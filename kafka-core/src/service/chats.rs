@@ -17,10 +17,11 @@ use crate::{
     },
     entity::chat::{Chat, ChatFilter, ChatPatch, NewChat},
     repo::{
-        chats::{self, Slice},
+        chats::{self, Belonging, Slice},
         messages,
     },
-    service::installation::Installation,
+    service::{completion::live::Live, events::Feed, installation::Installation},
+    storage::Tx,
 };
 
 /// Chats, as one actor may use them. Made by [`Kafka::chats`](crate::Kafka::chats).
@@ -188,16 +189,35 @@ impl<'k> Chats<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn delete(&self, id: ChatId) -> Result<()> {
-        let scope = self.actor.scope();
-        let (live, feed) = (self.installation.live().clone(), self.installation.feed().clone());
+        let (scope, parting) = (self.actor.scope(), Parting::new(self.installation));
         self.installation.storage().write(move |tx| {
-            let chat = chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            let Chat { user_id, workspace_id, .. } =
+                chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            parting.announce(tx, &[Belonging { id, user_id, workspace_id }])?;
             chats::delete(tx, scope, id)?;
-            feed.chat_deleted(tx, &chat);
-            let live = live.clone();
-            tx.after_commit(move || live.abandon_chat(id));
             Ok(())
         })
+    }
+}
+
+/// What comes with the deletion of chats, whatever they are deleted with.
+pub(crate) struct Parting {
+    live: Live,
+    feed: Feed,
+}
+
+impl Parting {
+    pub(crate) fn new(installation: &Installation) -> Parting {
+        Parting { live: installation.live().clone(), feed: installation.feed().clone() }
+    }
+
+    /// Has whoever can see the chats told, and their answers stopped, once they are deleted. Comes before
+    /// the deletion, after which nobody can say any more whose they were.
+    pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
+        self.feed.chats_deleted(tx, chats)?;
+        let (live, ids) = (self.live.clone(), chats.iter().map(|chat| chat.id).collect());
+        tx.after_commit(move || live.abandon_chats(&ids));
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@
 //! nothing. Only what this process changes is announced.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque, hash_map::Entry},
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
@@ -17,20 +17,20 @@ use crate::{
     base::{
         actor::Actor,
         error::Result,
-        id::{ChatId, MessageId, UserId, WorkspaceId},
+        id::{ChatId, MessageId, UserId},
     },
-    entity::{change::Change, chat::Chat, message::MessageStatus},
-    repo,
+    entity::{change::Change, message::MessageStatus},
+    repo::{self, chats::Belonging},
     service::{chats, installation::Installation},
     storage::{Conn, Tx},
 };
 
 /// What a queue holds of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Notice {
     Chat(ChatId),
-    /// With whom it concerned, since the row cannot be asked any more.
-    ChatDeleted(ChatId, Option<UserId>, Option<WorkspaceId>),
+    /// With its owner and the readers of its workspace, since the rows cannot be asked any more.
+    ChatDeleted(ChatId, Option<UserId>, Arc<[UserId]>),
     Message(ChatId, MessageId),
     MessageDeleted(ChatId, MessageId),
 }
@@ -53,30 +53,43 @@ pub(crate) struct Feed(Arc<Mutex<Vec<Weak<Subscriber>>>>);
 impl Feed {
     /// Announces that a chat was made or changed.
     pub(crate) fn chat(&self, tx: &Tx<'_>, id: ChatId) {
-        self.announce(tx, Notice::Chat(id));
+        self.announce(tx, vec![Notice::Chat(id)]);
     }
 
-    /// Announces that a chat was deleted.
-    pub(crate) fn chat_deleted(&self, tx: &Tx<'_>, chat: &Chat) {
-        self.announce(tx, Notice::ChatDeleted(chat.id, chat.user_id, chat.workspace_id));
+    /// Announces that chats are deleted. Whom that concerns is read here, so it comes before the deed.
+    pub(crate) fn chats_deleted(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
+        let nobody: Arc<[UserId]> = Arc::default();
+        let mut readers = HashMap::new();
+        for id in chats.iter().filter_map(|chat| chat.workspace_id) {
+            if let Entry::Vacant(unknown) = readers.entry(id) {
+                unknown.insert(Arc::from(repo::workspaces::readers(tx, id)?));
+            }
+        }
+        let readers = |workspace| readers.get(&workspace).cloned();
+        let notice = |chat: &Belonging| {
+            let readers = chat.workspace_id.and_then(readers).unwrap_or_else(|| Arc::clone(&nobody));
+            Notice::ChatDeleted(chat.id, chat.user_id, readers)
+        };
+        self.announce(tx, chats.iter().map(notice).collect());
+        Ok(())
     }
 
     /// Announces that a message was stored or changed.
     pub(crate) fn message(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
-        self.announce(tx, Notice::Message(chat, id));
+        self.announce(tx, vec![Notice::Message(chat, id)]);
     }
 
     /// Announces that a message was deleted.
     pub(crate) fn message_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
-        self.announce(tx, Notice::MessageDeleted(chat, id));
+        self.announce(tx, vec![Notice::MessageDeleted(chat, id)]);
     }
 
-    fn announce(&self, tx: &Tx<'_>, notice: Notice) {
+    fn announce(&self, tx: &Tx<'_>, notices: Vec<Notice>) {
         let feed = self.clone();
         // Who is to be told is asked after the commit: whoever subscribes later finds it stored.
         tx.after_commit(move || {
             for subscriber in feed.subscribers().iter().filter_map(Weak::upgrade) {
-                subscriber.tell(notice);
+                notices.iter().for_each(|notice| subscriber.tell(notice));
             }
         });
     }
@@ -118,18 +131,18 @@ impl Subscriber {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, notice: Notice) {
+    fn tell(&self, notice: &Notice) {
         if self.chat.is_some_and(|chat| chat != notice.chat()) {
             return;
         }
         let mut queue = self.queue();
         let was_empty = queue.notices.is_empty() && queue.lost == 0;
         // The last one, unread, will show the newest state anyhow.
-        if queue.notices.back() == Some(&notice) {
+        if queue.notices.back() == Some(notice) {
             return;
         }
         match queue.lost == 0 && queue.notices.len() < self.most {
-            true => queue.notices.push_back(notice),
+            true => queue.notices.push_back(notice.clone()),
             false => queue.lost += 1,
         }
         drop(queue);
@@ -270,14 +283,10 @@ impl Changes {
                 Notice::MessageDeleted(chat_id, id) => {
                     sees_chat(conn, chat_id)?.then_some(Change::MessageDeleted { chat_id, id })
                 }
-                Notice::ChatDeleted(id, owner, workspace) => {
-                    let saw = is_of_chat
-                        || self.actor.is_operator()
-                        || (owner.is_some() && owner == self.actor.user_id())
-                        || match workspace {
-                            Some(workspace) => repo::workspaces::find(conn, scope, workspace)?.is_some(),
-                            None => false,
-                        };
+                Notice::ChatDeleted(id, owner, readers) => {
+                    let could_see = |user: UserId| owner == Some(user) || readers.contains(&user);
+                    let saw =
+                        is_of_chat || self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
                     saw.then_some(Change::ChatDeleted(id))
                 }
             })

@@ -1,6 +1,7 @@
 //! What can be done with accounts.
 
 use super::{
+    chats::Parting,
     input,
     listing::{ByCreation, TimeKey},
 };
@@ -13,7 +14,7 @@ use crate::{
         secret::Secret,
     },
     entity::user::{NewUser, User, UserPatch},
-    repo::{idempotency_keys, users},
+    repo::{chats, idempotency_keys, users},
     service::installation::Installation,
     storage::{Conn, Tx},
 };
@@ -147,21 +148,20 @@ impl<'k> Users<'k> {
         })
     }
 
-    /// Deletes an account with all it owns.
+    /// Deletes an account with all it owns. Running answers in its chats and workspaces end.
     ///
     /// # Errors
     /// `NotFound`.
     pub fn delete(&self, id: UserId) -> Result<()> {
-        let scope = self.actor.scope();
-        let deleted = self.installation.storage().write(move |tx| {
-            let deleted = users::delete(tx, scope, id)?;
-            if deleted {
-                // No key holds these rows to the account, because the operator has some, too.
-                idempotency_keys::delete_of_user(tx, id)?;
+        let (scope, parting) = (self.actor.scope(), Parting::new(self.installation));
+        self.installation.storage().write(move |tx| {
+            parting.announce(tx, &chats::of_account(tx, scope, id)?)?;
+            if !users::delete(tx, scope, id)? {
+                return Err(not_found(id));
             }
-            Ok(deleted)
-        })?;
-        if deleted { Ok(()) } else { Err(not_found(id)) }
+            // No key holds these rows to the account, because the operator has some, too.
+            idempotency_keys::delete_of_user(tx, id)
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can be done with workspaces.
 
 use super::{
+    chats::Parting,
     input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
@@ -13,7 +14,7 @@ use crate::{
         page::{Page, PageRequest},
     },
     entity::workspace::{NewWorkspace, Workspace, WorkspacePatch},
-    repo::workspaces,
+    repo::{chats, workspaces},
     service::installation::Installation,
 };
 
@@ -112,13 +113,15 @@ impl<'k> Workspaces<'k> {
         })
     }
 
-    /// Deletes a workspace with its chats and files.
+    /// Deletes a workspace with its chats and files. Running answers in it end.
     ///
     /// # Errors
     /// `NotFound`, also for members, who may not delete it.
     pub fn delete(&self, id: WorkspaceId) -> Result<()> {
-        let scope = self.actor.scope();
-        let deleted = self.installation.storage().write(move |tx| workspaces::delete(tx, scope, id))?;
-        if deleted { Ok(()) } else { Err(not_found(id)) }
+        let (scope, parting) = (self.actor.scope(), Parting::new(self.installation));
+        self.installation.storage().write(move |tx| {
+            parting.announce(tx, &chats::of_workspace(tx, scope, id)?)?;
+            if workspaces::delete(tx, scope, id)? { Ok(()) } else { Err(not_found(id)) }
+        })
     }
 }

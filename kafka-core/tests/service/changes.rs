@@ -11,7 +11,7 @@ use std::{
 
 use kafka_core::{
     Actor, AnswerRequest, Change, Changes, Chat, ChatId, ChatPatch, ErrorKind, MessagePatch, MessageStatus,
-    NewChat, NewMessage, Role,
+    NewChat, NewMessage, NewWorkspace, Role,
     testing::{Gate, ScriptedAnswer},
 };
 
@@ -157,4 +157,60 @@ fn the_feed_ends_with_the_installation_and_a_refused_write_tells_nothing() {
     stage.kafka.chats(&stage.operator).create(nobody).unwrap_err();
     stage.kafka.close();
     assert_eq!(reading.join().unwrap(), []);
+}
+
+/// Who holds a chat takes it along: followers are told, and the model is stopped.
+#[test]
+fn chats_that_are_deleted_with_what_holds_them_are_told_and_their_answers_end() {
+    for account in [false, true] {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let script = move |_: &_| ScriptedAnswer::new().text("One").wait_for(&held).finish();
+        let stage = Stage::with(In::File, script, |_| {});
+        let kafka = &stage.kafka;
+        let [owner, member, stranger] = ["owner", "member", "stranger"].map(|name| stage.user(name));
+        let workspace =
+            kafka.workspaces(&owner).create(NewWorkspace { name: "Castle".into(), owner_id: None });
+        let workspace = workspace.unwrap().id;
+        stage
+            .rows()
+            .execute(
+                "INSERT INTO workspace_members (workspace_id, user_id, role, created_at, updated_at) VALUES (?1, ?2, 'editor', 0, 0)",
+                [workspace.to_string(), member.user_id().unwrap().to_string()],
+            )
+            .unwrap();
+        // A member's chat goes with the owner's workspace.
+        let new = NewChat { workspace_id: Some(workspace), ..NewChat::default() };
+        let inside = kafka.chats(&member).create(new).unwrap();
+        let apart = chat(&stage, &member, "apart");
+        let turn = kafka.completions(&member).start(inside.id, AnswerRequest::text("Go on.")).unwrap();
+        let mut of_one = kafka.events(&member).subscribe(inside.id).unwrap();
+        let mut all =
+            [owner, member, stage.operator].map(|actor| kafka.events(&actor).subscribe(None).unwrap());
+        let mut unconcerned = kafka.events(&stranger).subscribe(None).unwrap();
+        let mut of_another = kafka.events(&member).subscribe(apart.id).unwrap();
+
+        // Whoever may not delete it disturbs nothing by trying.
+        for actor in [member, stranger] {
+            match account {
+                true => kafka.users(&actor).delete(owner.user_id().unwrap()).unwrap_err(),
+                false => kafka.workspaces(&actor).delete(workspace).unwrap_err(),
+            };
+        }
+        assert_eq!(kafka.responses(&member).running(inside.id).unwrap(), [turn.id()]);
+        assert_eq!(all.each_mut().map(|changes| told(changes).len()), [0; 3]);
+
+        match account {
+            true => kafka.users(&owner).delete(owner.user_id().unwrap()).unwrap(),
+            false => kafka.workspaces(&owner).delete(workspace).unwrap(),
+        }
+        assert!(turn.wait().is_err());
+        assert!(kafka.wait_until_idle(PATIENCE), "the model is stopped");
+        assert_eq!(told(&mut of_one).last().unwrap(), "chat deleted");
+        for changes in &mut all {
+            assert_eq!(told(changes), ["chat deleted"]);
+        }
+        assert_eq!(told(&mut unconcerned), [""; 0]);
+        assert_eq!(told(&mut of_another), [""; 0]);
+    }
 }

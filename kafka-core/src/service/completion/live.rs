@@ -1,7 +1,7 @@
 //! The answers that this process runs now.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -237,9 +237,9 @@ impl Live {
         }
     }
 
-    /// Stops the answers of a chat that is gone.
-    pub(crate) fn abandon_chat(&self, chat: ChatId) {
-        for running in self.all().into_iter().filter(|running| running.chat == chat) {
+    /// Stops the answers of chats that are gone.
+    pub(crate) fn abandon_chats(&self, chats: &HashSet<ChatId>) {
+        for running in self.all().into_iter().filter(|running| chats.contains(&running.chat)) {
             running.cancel.cancel();
         }
     }
