@@ -88,6 +88,7 @@ fn each_mistake_has_its_status_and_its_code() {
             post(&responses, r#"{"content":"x","model":"nobody"}"#, 404, &["model_not_found"]),
             post(&responses, r#"{"content":"x","stream":"yes"}"#, 422, &[r#""field":"stream""#]),
             post(&responses, "{}", 422, &["nothing_to_answer"]),
+            post(&responses, r#"{"content":""}"#, 422, &["content_empty"]),
             Scenario {
                 headers: &[("Content-Type", "application/x-www-form-urlencoded")],
                 ..post("/api/v1/chats", "title=a", 415, &["unsupported_media_type", "application/json"])

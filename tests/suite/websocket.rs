@@ -113,7 +113,8 @@ fn a_chat_opens_with_how_it_stands() {
 fn whatever_is_no_action_is_answered_and_kept() {
     let room = Room::open();
     let mut socket = room.enter();
-    let texts = ["hello there", "{\"a\": 1}", "{}", "null", "[1, 2]", "5", "\"action\"", "{\"broken", "🙂"];
+    let texts =
+        ["hello there", "{\"a\": 1}", "{}", "null", "[1, 2]", "5", "\"action\"", "{\"broken", "🙂", ""];
     for text in texts {
         socket.text(text);
         assert_eq!(socket.next_text(), format!("Echo: {text}"));
@@ -130,7 +131,6 @@ fn whatever_is_no_action_is_answered_and_kept() {
         (json!({"action": "dance"}), "Unknown action: dance"),
         (json!({"action": null}), "Unknown action: null"),
         (json!({"action": "new_message", "prompt": null}), "not well formed"),
-        (json!({"action": "new_message", "prompt": ""}), "needs a text"),
         (json!({"action": "new_message", "prompt": "a\u{0}b"}), "content"),
         (json!({"action": "new_message", "prompt": "x".repeat((1 << 20) + 1)}), "at most 1048576"),
         (json!({"action": "new_message", "prompt": "a", "is_first_prompt": true}), "not possible"),
@@ -140,6 +140,14 @@ fn whatever_is_no_action_is_answered_and_kept() {
         socket.say(&action);
         let error = socket.json();
         assert!(error["error"].as_str().unwrap().contains(sentence), "{action}: {error}");
+        // Clients that show only the conversation find the sentence there.
+        let mut conversation = error["conversation"].as_array().unwrap().clone();
+        let explained = json!({"role": "assistant", "type": "text", "content": error["error"]});
+        assert_eq!(conversation.pop(), Some(explained), "{action}");
+        let stored = room.messages();
+        assert!(
+            conversation.iter().map(|entry| &entry["content"]).eq(stored.iter().map(|it| &it["content"]))
+        );
     }
     socket.frame(FIN | BINARY, b"\x00\x01");
     assert!(socket.json()["error"].as_str().unwrap().contains("Binary"));
@@ -165,7 +173,7 @@ fn an_answer_comes_as_deltas_and_then_whole_or_only_whole() {
 
     // The prompt is kept although nobody can answer it.
     socket.say(&json!({"action": "new_message", "prompt": "five", "model": "Model A", "stream": true}));
-    assert_eq!(socket.json(), json!({"error": "Model not found."}));
+    assert_eq!(socket.json()["error"], "Model not found.");
     assert_eq!(room.messages().last().unwrap()["content"], "five");
     socket.text("six");
     assert_eq!(socket.next_text(), "Echo: six");
@@ -235,6 +243,26 @@ fn others_see_what_is_stored_and_deltas_when_they_follow() {
 }
 
 #[test]
+fn a_chat_that_goes_with_its_workspace_ends_for_everyone_in_it() {
+    let room = Room::open();
+    let endpoint = ScriptedEndpoint::start(|_| Script::events().token("On and on").until_hung_up());
+    room.add_model("m", &endpoint);
+    let workspace = id(&room.api.post("/api/v1/workspaces", &json!({"name": "Castle"})));
+    let new = json!({"workspace_id": workspace, "default_model": "m"});
+    let chat = id(&room.api.post("/api/v1/chats", &new));
+    let enter = || Socket::open(room.server.address(), &chat).0;
+    let (mut asking, mut watching) = (enter(), enter());
+    asking.stream("Go on.");
+    assert_eq!(asking.json()["text"], "On and on");
+    room.api.delete(&format!("/api/v1/workspaces/{workspace}"));
+    endpoint.wait_for_hang_ups(1);
+    for socket in [&mut asking, &mut watching] {
+        while socket.json()["error"] != "Chat not found." {}
+        assert_eq!(socket.closed(), 1000);
+    }
+}
+
+#[test]
 fn news_arrive_within_a_tenth_of_a_second() {
     let room = Room::open();
     let mut watching = room.enter();
@@ -261,7 +289,7 @@ fn an_answer_is_cancelled_while_it_streams_and_while_it_waits() {
     socket.stream("And then?");
     // Full duplex: something else is answered meanwhile.
     socket.say(&json!({"action": "dance"}));
-    assert_eq!(socket.json(), json!({"error": "Unknown action: dance"}));
+    assert_eq!(socket.json()["error"], "Unknown action: dance");
     socket.say(&json!({"action": "cancel", "response_id": first["response_id"]}));
     assert_eq!(socket.next_text(), "On and on");
     endpoint.wait_for_hang_ups(1);
@@ -270,7 +298,11 @@ fn an_answer_is_cancelled_while_it_streams_and_while_it_waits() {
     socket.say(&json!({"action": "cancel"}));
     let mut ends = [socket.next_text(), socket.next_text()];
     ends.sort();
-    assert_eq!(ends, ["On and on", "{\"error\":\"The answer was cancelled before it began.\"}"]);
+    let never_begun: Value = serde_json::from_str(&ends[1]).unwrap();
+    assert_eq!(
+        (&*ends[0], &never_begun["error"]),
+        ("On and on", &json!("The answer was cancelled before it began."))
+    );
     let statuses: Vec<Value> = room.messages().iter().map(|message| message["status"].clone()).collect();
     assert_eq!(statuses, ["complete", "cancelled", "complete", "cancelled", "complete", "cancelled"]);
     // Nothing runs; there is nothing to say.

@@ -267,9 +267,13 @@ fn where_a_question_is_put_and_what_cannot_be_answered() {
     assert_eq!(codes(under(Some(Some(foreign.id)))), "parent_unknown");
     let under_foreign = AnswerRequest { parent_id: Some(Some(foreign.id)), ..text("Hi") };
     assert_eq!(codes(under_foreign), "parent_unknown");
-    assert_eq!(codes(text("")), "content_empty");
     assert_eq!(stage.branch(&chat), ["Be brief."], "nothing was stored");
     assert!(stage.provider.calls().is_empty());
+
+    // Nothing said is something said: the model hears that, and not what was said before it.
+    stage.say(&chat, Role::User, "Before");
+    let asked_nothing = AnswerRequest { model: Some("echo".into()), ..text("") };
+    assert_eq!(stage.ask(&chat, asked_nothing).message.content, "Echo: ");
 
     // A stored message of a user is answered where it stands.
     let question = NewMessage { parent_id: Some(Some(system.id)), ..NewMessage::text(Role::User, "Why?") };

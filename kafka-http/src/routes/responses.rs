@@ -1,6 +1,6 @@
 //! Answers of models.
 
-use kafka_core::{Answer, AnswerRequest, Message, Response, ResponseStatus};
+use kafka_core::{Answer, AnswerRequest, Error, Message, Response, ResponseStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -33,6 +33,9 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let chat = call.id()?;
     let body = call.body()?;
     let request: AnswerRequest = body.decode()?;
+    if request.content.as_deref() == Some("") {
+        return Err(Error::invalid("content_empty", "content", "a message needs a text").into());
+    }
     let Delivery { stream } = body.decode()?;
     let key = call.idempotency_key(&body)?;
     let turn = call.kafka().completions(&actor).idempotent(key).start(chat, request)?;

@@ -13,7 +13,8 @@ use super::{
 
 /// How soon it is noticed that the connection is closed.
 const LOOK_UP: Duration = Duration::from_secs(1);
-const STACK_BYTES: usize = 256 << 10;
+/// For reading a chat.
+const STACK_BYTES: usize = 512 << 10;
 
 /// Tells the connection what an answer says, on a thread of its own, until its end or the connection's.
 pub(super) fn watch(session: &Arc<Session>, id: ResponseId, watch: Watch, events: EventStream) -> Result<()> {
@@ -57,7 +58,10 @@ fn tell(session: &Session, id: ResponseId, watch: Watch, mut events: EventStream
                 }
             }
             TurnEvent::Finished(response) if watch != Watch::Followed => {
-                session.outbox.text(last_frame(&response, said));
+                match failure(&response, &said) {
+                    Some(sentence) => session.refuse(sentence),
+                    None => session.outbox.text(frame::answer(said)),
+                }
                 return Ok(());
             }
             _ => {}
@@ -66,17 +70,17 @@ fn tell(session: &Session, id: ResponseId, watch: Watch, mut events: EventStream
     Ok(())
 }
 
-/// The one frame with which every answer ends for whoever asked for it: its text, or why there is none.
-fn last_frame(response: &Response, said: String) -> String {
+/// Why an answer has no text to end with for whoever asked for it.
+fn failure<'a>(response: &'a Response, said: &str) -> Option<&'a str> {
     match (response.status, &response.error) {
-        (ResponseStatus::Failed, Some(error)) => frame::error(&error.detail),
-        (ResponseStatus::Failed, None) => frame::error("The model failed."),
+        (ResponseStatus::Failed, Some(error)) => Some(&error.detail),
+        (ResponseStatus::Failed, None) => Some("The model failed."),
         (ResponseStatus::Cancelled, _) if said.is_empty() => {
-            frame::error("The answer was cancelled before it began.")
+            Some("The answer was cancelled before it began.")
         }
         (ResponseStatus::Interrupted, _) if said.is_empty() => {
-            frame::error("The answer was cut off before it began.")
+            Some("The answer was cut off before it began.")
         }
-        _ => frame::answer(said),
+        _ => None,
     }
 }

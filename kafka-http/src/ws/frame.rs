@@ -4,6 +4,8 @@ use kafka_core::{Message, ResponseId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::opening::Entry;
+
 /// What a client says.
 #[derive(Debug, PartialEq)]
 pub(super) enum Said {
@@ -86,9 +88,16 @@ fn ill_formed(action: &str, error: &serde_json::Error) -> Said {
     Said::Refused(format!("The action {action} is not well formed: {error}."))
 }
 
-/// That something went wrong.
+/// That there is nothing to talk in.
 pub(super) fn error(sentence: &str) -> String {
     json!({"error": sentence}).to_string()
+}
+
+/// That something went wrong in a chat. Clients that show nothing but the conversation find the sentence
+/// at its end, although it is not stored.
+pub(super) fn error_in(mut conversation: Vec<Entry>, sentence: &str) -> String {
+    conversation.push(Entry::explaining(sentence));
+    json!({"error": sentence, "conversation": conversation}).to_string()
 }
 
 /// A piece of an answer.

@@ -1,4 +1,4 @@
-//! The first frame: the chat as it stands.
+//! The chat as it stands: the first frame, and what the frames that tell of an error repeat of it.
 
 use std::collections::HashSet;
 
@@ -22,8 +22,9 @@ struct Opening {
     initial: bool,
 }
 
+/// A message as the conversation has it.
 #[derive(Serialize)]
-struct Entry {
+pub(super) struct Entry {
     role: Role,
     r#type: String,
     content: String,
@@ -32,7 +33,7 @@ struct Entry {
 /// The frame, and the messages that stand in it.
 pub(super) fn read(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<(String, HashSet<MessageId>)> {
     let found = kafka.chats(actor).get(chat)?;
-    let messages = conversation(kafka, actor, chat)?;
+    let messages = messages(kafka, actor, chat)?;
     let told = messages.iter().map(|message| message.id).collect();
     let opening = Opening {
         chat_id: chat,
@@ -54,10 +55,20 @@ impl Entry {
     fn of(message: Message) -> Entry {
         Entry { role: message.role, r#type: message.kind, content: message.content }
     }
+
+    /// What the server says of itself.
+    pub(super) fn explaining(sentence: &str) -> Entry {
+        Entry { role: Role::Assistant, r#type: "text".to_owned(), content: sentence.to_owned() }
+    }
+}
+
+/// What has been said, as the initial payload tells it.
+pub(super) fn conversation(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<Vec<Entry>> {
+    Ok(messages(kafka, actor, chat)?.into_iter().map(Entry::of).collect())
 }
 
 /// The active branch but for what a model is still writing, which is told when it is all there.
-fn conversation(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<Vec<Message>> {
+fn messages(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<Vec<Message>> {
     let mut newest_first = Vec::new();
     let mut place = Place::Start;
     loop {

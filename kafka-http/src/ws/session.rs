@@ -108,7 +108,12 @@ impl Session {
 
     /// Says that something was not done.
     pub(super) fn refuse(&self, sentence: &str) {
-        self.outbox.text(frame::error(sentence));
+        let Speaker { kafka, actor, .. } = &self.speaker;
+        // Without its conversation only when the chat is gone, or cannot be read.
+        self.outbox.text(match opening::conversation(kafka, actor, self.chat) {
+            Ok(conversation) => frame::error_in(conversation, sentence),
+            Err(_) => frame::error(sentence),
+        });
     }
 
     /// Closes the connection as soon as nothing that it asked for runs any more.

@@ -41,7 +41,7 @@ pub(super) fn build(
             return Err(service::messages::not_found(question));
         }
         next = lines.last().and_then(|line| line.parent_id);
-        for line in lines.into_iter().filter(is_sent) {
+        for line in lines.into_iter().filter(|line| line.id == question || is_sent(line)) {
             let cost = tokens(&line.content);
             if line.id != question && cost > left {
                 break 'branch;

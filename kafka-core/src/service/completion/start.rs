@@ -29,7 +29,7 @@ impl Completions<'_> {
     /// order in which they were accepted.
     ///
     /// # Errors
-    /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for an empty text, a
+    /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for a
     /// parent that is not in the chat or no user's message, parameters out of range, or nothing to
     /// answer; `TooLarge` for the text; `RateLimited` (`chat_busy`) when 16 answers of the chat wait
     /// already; `Busy` when the process runs as many answers as it may. Failures of the model come
@@ -37,7 +37,7 @@ impl Completions<'_> {
     pub fn start(&self, chat: ChatId, request: AnswerRequest) -> Result<Turn> {
         let installation = self.installation;
         if let Some(content) = &request.content {
-            input::message(installation.limits(), content)?;
+            input::bytes("content", content, installation.limits().message_bytes)?;
         }
         input::optional_name(installation.limits(), "model", request.model.as_ref())?;
         request.params.as_ref().map_or(Ok(()), check_params)?;
