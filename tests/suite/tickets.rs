@@ -56,4 +56,11 @@ fn a_ticket_opens_the_events_of_one_answer_again_and_again_and_nothing_else() {
     api.expect(404, "POST", nowhere, Some(&json!({})));
     let log = server.terminate().stderr;
     assert!(log.contains("ticket=***") && !log.contains(ticket), "{log}");
+
+    // Whoever comes back after a restart need not ask for another.
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &["--auth=password"]);
+    let path = format!("/api/v1/responses/{first}/events?ticket={ticket}");
+    let (head, read) = Api::of(&server).open("GET", &path, &[], None).events();
+    assert_eq!(head.status, 200);
+    assert_eq!(read.map(Result::unwrap).collect::<Vec<Event>>(), events);
 }

@@ -1,7 +1,8 @@
-//! Seals the keys of model endpoints for storage (XChaCha20-Poly1305).
+//! Seals the keys of model endpoints for storage, and tickets (XChaCha20-Poly1305).
 //!
 //! The associated data is the owner of the row and the origin of the endpoint: a row that is given
-//! to someone else, or whose endpoint is pointed elsewhere, cannot open its key any more.
+//! to someone else, or whose endpoint is pointed elsewhere, cannot open its key any more. A ticket is
+//! bound to what it opens in the same way.
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ pub struct Login {
 /// A credential for the events of one response.
 #[derive(Clone, Debug)]
 pub struct Ticket {
-    /// The credential. Only its hash is kept, so it cannot be shown again.
+    /// The credential. It is not kept, so it cannot be shown again.
     pub ticket: Secret<String>,
     /// When it stops working.
     pub expires_at: Timestamp,

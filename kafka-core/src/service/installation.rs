@@ -87,7 +87,7 @@ impl Installation {
             live,
             log,
             feed,
-            tickets: Tickets::default(),
+            tickets: Tickets::new(&*parts.random),
             upkeep: Upkeep::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,

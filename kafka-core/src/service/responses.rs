@@ -90,11 +90,11 @@ impl<'k> Responses<'k> {
     }
 
     /// A credential that opens the events of this response and nothing else, for 60 seconds and as often
-    /// as needed: for readers that can send no header, such as `EventSource`. It is forgotten when the
-    /// process ends.
+    /// as needed: for readers that can send no header, such as `EventSource`. It outlives a restart of the
+    /// process if the installation has a secret ([`Config::secret`](crate::Config)).
     ///
     /// # Errors
-    /// `NotFound`; `Busy` (`tickets_at_capacity`) while 10,000 are in force.
+    /// `NotFound`.
     pub fn ticket(&self, id: ResponseId) -> Result<Ticket> {
         self.get(id)?;
         tickets::issue(self.installation, &self.actor, id)

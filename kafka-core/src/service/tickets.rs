@@ -1,20 +1,16 @@
-//! Tickets: short-lived credentials for the events of one response, kept in memory by their hash.
-
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+//! Tickets: short-lived credentials for the events of one response. A ticket says itself, sealed, what it
+//! is good for; so nothing is kept, and one outlives the process that gave it.
 
 use crate::{
     base::{
         actor::{Actor, Scope},
         error::{Error, ErrorKind, Result},
-        id::ResponseId,
+        id::{ResponseId, UserId},
+        random::Random,
         secret::Secret,
         time::Timestamp,
     },
-    crypto::{bearer, digest},
+    crypto::seal::Sealer,
     entity::token::Ticket,
     repo::users,
     service::installation::Installation,
@@ -22,39 +18,47 @@ use crate::{
 
 /// How long a ticket opens what it is for, in milliseconds.
 const LIFE_MS: i64 = 60_000;
-/// Most tickets in force at a time.
-const MOST: usize = 10_000;
+/// By this people and scanners recognise one.
+const PREFIX: &str = "kafka_ticket_";
+/// Stands where the owner of a model's key does: what was sealed for the one never opens as the other.
+const OWNER: &str = "ticket";
+/// Stands for the account where the operator reads.
+const OPERATOR: &str = "operator";
 
-/// The tickets in force, by their hash.
-#[derive(Debug, Default)]
-pub(crate) struct Tickets(Mutex<HashMap<String, Grant>>);
+/// Seals tickets where the installation has no secret; they end with the process then.
+#[derive(Debug)]
+pub(crate) struct Tickets(Sealer);
 
-/// What a ticket is good for.
-#[derive(Clone, Copy, Debug)]
-struct Grant {
-    response: ResponseId,
-    /// In whose name it is read.
-    actor: Actor,
-    expires_at: Timestamp,
+impl Tickets {
+    pub(crate) fn new(random: &dyn Random) -> Tickets {
+        let mut key = [0; 32];
+        random.fill(&mut key);
+        Tickets(Sealer::new(&Secret::new(key)))
+    }
+}
+
+fn seal(installation: &Installation, grant: &str, response: ResponseId) -> Result<String> {
+    let (response, random) = (response.to_string(), installation.random());
+    match installation.keyring() {
+        Ok(keyring) => keyring.seal(grant, OWNER, &response, random),
+        Err(_) => installation.tickets().0.seal(grant, OWNER, &response, random),
+    }
+}
+
+fn open(installation: &Installation, sealed: &str, response: ResponseId) -> Result<Secret<String>> {
+    match installation.keyring() {
+        Ok(keyring) => keyring.open(sealed, OWNER, &response.to_string()),
+        Err(_) => installation.tickets().0.open(sealed, OWNER, &response.to_string()),
+    }
 }
 
 /// See [`Responses::ticket`](super::responses::Responses::ticket).
 pub(super) fn issue(installation: &Installation, actor: &Actor, response: ResponseId) -> Result<Ticket> {
-    let now = installation.now();
-    let grant = Grant { response, actor: *actor, expires_at: now.plus_ms(LIFE_MS) };
-    let ticket = bearer::generate(installation.random());
-    let mut tickets = installation.tickets().0.lock().unwrap_or_else(PoisonError::into_inner);
-    tickets.retain(|_, grant| grant.expires_at > now);
-    if tickets.len() >= MOST {
-        return Err(Error::new(
-            ErrorKind::Busy,
-            "tickets_at_capacity",
-            format!("{MOST} tickets are in force, which is as many as may; try again in a minute."),
-        )
-        .with_retry_after(Duration::from_secs(60)));
-    }
-    tickets.insert(hash(&ticket), grant);
-    Ok(Ticket { ticket, expires_at: grant.expires_at })
+    let expires_at = installation.now().plus_ms(LIFE_MS);
+    let reader = actor.user_id().map_or_else(|| OPERATOR.to_owned(), |id| id.to_string());
+    let grant = format!("{reader} {}", expires_at.unix_ms());
+    let sealed = seal(installation, &grant, response)?;
+    Ok(Ticket { ticket: Secret::new(format!("{PREFIX}{sealed}")), expires_at })
 }
 
 /// In whose name the bearer of a ticket reads a response.
@@ -63,9 +67,6 @@ pub(crate) fn redeem(
     response: ResponseId,
     ticket: &Secret<String>,
 ) -> Result<Actor> {
-    let tickets = installation.tickets().0.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = tickets.get(&hash(ticket)).copied();
-    drop(tickets);
     let refused = || {
         Error::new(
             ErrorKind::Unauthenticated,
@@ -73,18 +74,24 @@ pub(crate) fn redeem(
             "The ticket is unknown, expired or for another response; ask for a new one.",
         )
     };
-    let now = installation.now();
-    let grant = found.filter(|grant| grant.response == response && grant.expires_at > now);
-    let actor = grant.ok_or_else(refused)?.actor;
-    if let Some(id) = actor.user_id() {
-        let user = installation.storage().read(|conn| users::find(conn, Scope::Operator, id))?;
-        if !user.is_some_and(|user| user.is_active) {
-            return Err(refused());
-        }
+    let sealed = ticket.expose().strip_prefix(PREFIX).ok_or_else(refused)?;
+    let grant = open(installation, sealed, response).map_err(|_| refused())?;
+    let (reader, expires_at) = read(grant.expose()).ok_or_else(refused)?;
+    if expires_at <= installation.now() {
+        return Err(refused());
     }
-    Ok(actor)
+    let Some(id) = reader else { return Ok(Actor::operator()) };
+    let user = installation.storage().read(|conn| users::find(conn, Scope::Operator, id))?;
+    let user = user.filter(|user| user.is_active).ok_or_else(refused)?;
+    Ok(Actor::user(id, user.is_admin))
 }
 
-fn hash(ticket: &Secret<String>) -> String {
-    digest::sha256_hex(ticket.expose().as_bytes())
+/// What a ticket grants: whose name it bears, if not the operator's, and until when.
+fn read(grant: &str) -> Option<(Option<UserId>, Timestamp)> {
+    let (reader, expires_at) = grant.split_once(' ')?;
+    let reader = match reader {
+        OPERATOR => None,
+        id => Some(id.parse().ok()?),
+    };
+    Some((reader, Timestamp::from_unix_ms(expires_at.parse().ok()?)))
 }
