@@ -1,55 +1,19 @@
 // Uses the chat page in a browser, by keyboard and pointer, as people do. `tests/suite/page.rs` starts
-// this with the URLs of a server, of a server with passwords, and the place of playwright-core, and does
-// what `outside` asks for. Prints `ok` and a name for each journey; the first failure ends it.
+// this with the URLs of a server and of a server with passwords. Prints `ok` and a name for each
+// journey; the first failure ends it.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import readline from "node:readline";
 
-const [url, closedUrl, playwright] = process.argv.slice(2);
-const { chromium } = createRequire(import.meta.url)(playwright);
-const PATIENCE = 20_000;
+import { PATIENCE, launch, outside, until } from "./support/browser.mjs";
 
-const replies = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-async function outside(wish) {
-  console.log(wish);
-  assert.equal((await replies.next()).value, "done");
-}
-
-// The test shows what is printed, and not what goes to standard error.
-process.on("uncaughtException", (error) => {
-  console.log(error.stack);
-  process.exit(1);
-});
-
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  args: [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const [url, closedUrl] = process.argv.slice(3);
+const browser = await launch();
 
 // ── What every journey shares ───────────────────────────────────────────────────────────────────
 
 const text = (page, selector) => page.locator(selector).innerText();
 const answer = (page) => page.locator("article.assistant:visible .text").last();
 const idle = (page) => page.locator("#send:visible").waitFor();
-
-async function until(what, check) {
-  const end = Date.now() + PATIENCE;
-  let seen;
-  do {
-    try {
-      seen = await check();
-      if (seen === true) return;
-    } catch (error) {
-      seen = error;
-    }
-    await new Promise((done) => setTimeout(done, 20));
-  } while (Date.now() < end);
-  assert.fail(`${what}: ${seen}`);
-}
 
 async function reads(locator, expected) {
   await until(`it reads ${JSON.stringify(expected)}`, async () => {

@@ -14,6 +14,7 @@
 mod support;
 
 mod beside;
+mod browser_clients;
 mod chats;
 mod cors;
 mod drain;

@@ -2,6 +2,7 @@
 
 use crate::support::{
     api::{Api, Scenario},
+    browser,
     process::{Binary, RunningServer},
 };
 use tempfile::TempDir;
@@ -44,10 +45,6 @@ fn browsers_get_the_page_and_everyone_else_json() {
 mod slow {
     use std::{
         collections::VecDeque,
-        env,
-        io::{BufRead, BufReader, Write},
-        path::{Path, PathBuf},
-        process::{Command, Stdio},
         sync::{Arc, Mutex},
     };
 
@@ -55,13 +52,6 @@ mod slow {
     use serde_json::json;
 
     use super::*;
-
-    /// Where `tests/run` puts what it installs.
-    fn tools() -> PathBuf {
-        let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cache")));
-        cache.unwrap().join("kafka-tests/tools")
-    }
 
     /// Model text that would do harm if it were anything but text.
     const HOSTILE: &str = concat!(
@@ -116,21 +106,8 @@ mod slow {
         let account = json!({"email": "k@example.org", "username": "k", "password": "the castle"});
         Api::of(&closed).post("/api/v1/auth/register", &account);
 
-        // What the browser writes besides its profile goes with the test.
-        let home = TempDir::new().unwrap();
-        let mut browser = Command::new("node")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page.mjs"))
-            .args([&url, closed.url()])
-            .arg(tools().join("page/node_modules/playwright-core"))
-            .env("HOME", home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node is installed; `tests/run` installs it");
-        let mut answers = browser.stdin.take().unwrap();
-        let mut journeys = 0;
-        for line in BufReader::new(browser.stdout.take().unwrap()).lines().map_while(Result::ok) {
-            match line.as_str() {
+        let journeys = browser::drive("page.mjs", &[&url, closed.url()], |wish| {
+            match wish {
                 "kill" => drop(server.take().expect("a server is running").kill9()),
                 "start" => {
                     let listen = ["--listen", &address.to_string(), "--data-dir"];
@@ -139,15 +116,10 @@ mod slow {
                     server = Some(RunningServer::spawn(command));
                 }
                 "next word" => gates.lock().unwrap().pop_front().expect("a word is left").open(),
-                told => {
-                    eprintln!("{told}");
-                    journeys += usize::from(told.starts_with("ok "));
-                    continue;
-                }
+                _ => return false,
             }
-            writeln!(answers, "done").unwrap();
-        }
-        assert!(browser.wait().unwrap().success(), "the browser's script says above what is wrong");
+            true
+        });
         assert_eq!(journeys, 12, "every journey was made");
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests of the whole product share: starting its binaries and talking to them.
 
 pub(crate) mod api;
+pub(crate) mod browser;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod sse;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
+    mem::take,
     net::TcpStream,
     panic::resume_unwind,
     sync::Arc,
@@ -35,16 +36,24 @@ const PINGS_UNANSWERED: u32 = 2;
 
 /// Serves a connection until it ends. `chat` is none where the path names no chat; `silence` is how
 /// long a client may say nothing until it is asked whether it is there.
-pub(super) fn serve(upgraded: Upgraded, speaker: Speaker, chat: Option<ChatId>, silence: Duration) {
+pub(super) fn serve(mut upgraded: Upgraded, speaker: Speaker, chat: Option<ChatId>, silence: Duration) {
     let stream = Arc::clone(&upgraded.stream);
     let Ok(outbox) = Outbox::new(Arc::clone(&stream)) else { return };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(MOST_BYTES))
+        .max_frame_size(Some(MOST_BYTES));
+    let wire = Wire { stream: Arc::clone(&stream), outbox: Arc::clone(&outbox) };
+    let early = take(&mut upgraded.early);
+    let mut socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config));
     let session = match chat.map(|chat| join(speaker, chat, &outbox)) {
         Some(Ok(session)) => session,
-        None => return turn_away(&stream, &outbox, CloseCode::Normal, NO_CHAT),
+        None => return turn_away(&mut socket, CloseCode::Normal, NO_CHAT),
         Some(Err(error)) if error.code() == "chat_not_found" => {
-            return turn_away(&stream, &outbox, CloseCode::Normal, NO_CHAT);
+            return turn_away(&mut socket, CloseCode::Normal, NO_CHAT);
         }
-        Some(Err(_)) => return turn_away(&stream, &outbox, CloseCode::Error, "The chat could not be read."),
+        Some(Err(_)) => return turn_away(&mut socket, CloseCode::Error, "The chat could not be read."),
     };
     let leaving = Arc::downgrade(&session);
     upgraded.on_drain(move || {
@@ -52,13 +61,6 @@ pub(super) fn serve(upgraded: Upgraded, speaker: Speaker, chat: Option<ChatId>, 
             session.leave();
         }
     });
-    let config = WebSocketConfig::default()
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(Some(MOST_BYTES))
-        .max_frame_size(Some(MOST_BYTES));
-    let wire = Wire { stream: Arc::clone(&stream), outbox: Arc::clone(&outbox) };
-    let mut socket = WebSocket::from_partially_read(wire, upgraded.early, Role::Server, Some(config));
     if stream.set_read_timeout(Some(silence)).is_err() {
         return;
     }
@@ -121,14 +123,19 @@ fn is_silence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// Ends a connection that cannot be served.
-fn turn_away(stream: &TcpStream, outbox: &Arc<Outbox>, code: CloseCode, sentence: &'static str) {
+/// Ends a connection that cannot be served, as soon as the client has answered the close.
+fn turn_away(socket: &mut WebSocket<Wire>, code: CloseCode, sentence: &'static str) {
+    let Wire { stream, outbox } = socket.get_ref();
+    let stream = Arc::clone(stream);
     outbox.text(super::frame::error(sentence));
     outbox.close(code, "");
-    linger(stream);
+    let until = Instant::now() + CLOSE_PATIENCE;
+    while stream.set_read_timeout(Some(until.saturating_duration_since(Instant::now()))).is_ok()
+        && socket.read().is_ok()
+    {}
 }
 
-/// Lets the client read the close before the connection ends: closing while bytes of it are unread
+/// Lets a client that broke the rules read the close before the connection ends: closing while bytes of it are unread
 /// here would make the kernel throw away what it has not read yet.
 fn linger(mut stream: &TcpStream) {
     let until = Instant::now() + CLOSE_PATIENCE;
