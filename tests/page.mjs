@@ -175,6 +175,57 @@ const journeys = {
     assert.equal(await page.locator("article").count(), 4, "it was asked once");
   },
 
+  async "a question that went away with its connection is asked once"(page) {
+    await say(page, "First");
+    await reads(answer(page), "Echo: First");
+    await idle(page);
+    // The server has stored it, and of its answer not a word arrives.
+    const keys = [];
+    await page.route("**/responses", async (route) => {
+      const { "idempotency-key": key } = route.request().headers();
+      keys.push(key);
+      if (keys.length > 1) return route.continue();
+      const headers = { "content-type": "application/json", ...(key && { "idempotency-key": key }) };
+      const reply = await fetch(route.request().url(), { method: "POST", headers, body: route.request().postData() });
+      assert.equal(reply.status, 200);
+      await reply.body.cancel();
+      return route.abort("connectionreset");
+    });
+    await say(page, "Second");
+    await reads(answer(page), "Echo: Second");
+    await idle(page);
+    assert.ok(keys.length > 1 && keys.every((key) => key === keys[0]), `${keys}`);
+    const chat = new URL(page.url()).hash.replace("#chat=", "");
+    const { items } = await api("GET", `chats/${chat}/messages`);
+    assert.deepEqual(items.map(({ content }) => content), ["First", "Echo: First", "Second", "Echo: Second"]);
+  },
+
+  async "a question that waits for a setting is asked once, and the next one not before its end"(page) {
+    await say(page, "First");
+    await idle(page);
+    let release;
+    const held = new Promise((done) => { release = done; });
+    await page.route("**/chats/*", async (route) => {
+      if (route.request().method() === "PATCH") await held;
+      return route.continue();
+    });
+    await chooseModel(page, "quick");
+    await page.fill("#prompt", "Second");
+    await page.press("#prompt", "Enter");
+    await page.fill("#prompt", "Third");
+    assert.ok(await page.isDisabled("#send"));
+    await page.press("#prompt", "Enter");
+    assert.equal(await page.inputValue("#prompt"), "Third");
+    release();
+    await reads(answer(page), "Quick answer");
+    await until("one can ask", () => page.isEnabled("#send"));
+    const questions = () => page.locator("article.user .text").allInnerTexts();
+    assert.deepEqual(await questions(), ["First", "Second"]);
+    await page.press("#prompt", "Enter");
+    await until("the third is asked", async () => (await questions()).join() === "First,Second,Third");
+    await idle(page);
+  },
+
   async "leaving a chat and coming back finds the answer going on"(page) {
     await chooseModel(page, "slow");
     await say(page, "Count");

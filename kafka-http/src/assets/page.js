@@ -195,7 +195,7 @@ async function chooseModel(name) {
 let view = newView();
 
 function newView(chat = null) {
-  return { chat, model: null, ready: null, left: new AbortController(), running: new Set(), earlier: null, last: null };
+  return { chat, model: null, ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null };
 }
 
 function show(next) {
@@ -403,11 +403,20 @@ function offerRetry() {
 
 // ── Asking ──────────────────────────────────────────────────────────────────────────────────────
 
+/** Asks what is written, once: from the key press on, not only from when the question is shown. */
 async function send() {
+  const here = view;
   const content = prompt.value;
-  if (!content.trim() || view.running.size) return;
+  if (!content.trim() || here.asking || here.running.size) return;
   prompt.value = "";
+  here.asking = true;
   fitPrompt();
+  await put(content);
+  here.asking = false;
+  fitPrompt();
+}
+
+async function put(content) {
   let here = view;
   // A question stands under what was said before, and is for the model chosen last.
   await here.ready;
@@ -442,7 +451,7 @@ async function send() {
 async function retry() {
   const here = view;
   await here.ready;
-  if (view !== here || here.running.size) return;
+  if (view !== here || here.asking || here.running.size) return;
   const old = here.last;
   const hides = old.role === "assistant";
   if (hides) old.node.hidden = true;
@@ -528,7 +537,7 @@ function showRunning() {
   const hadFocus = document.activeElement === at("stop");
   at("stop").hidden = !isRunning;
   at("send").hidden = isRunning;
-  at("send").disabled = !prompt.value.trim();
+  allowSending();
   if (isRunning) {
     for (const button of messages.querySelectorAll(".retry")) button.remove();
     speak("The answer is being written.");
@@ -598,8 +607,12 @@ function setDrawer(isOpen) {
   else if (wasOpen && drawer.contains(document.activeElement)) at("open-drawer").focus();
 }
 
+function allowSending() {
+  at("send").disabled = view.asking || !prompt.value.trim();
+}
+
 function fitPrompt() {
-  at("send").disabled = !prompt.value.trim();
+  allowSending();
   // Browsers with field-sizing do this by themselves.
   if (CSS.supports("field-sizing", "content")) return;
   prompt.style.height = "auto";
