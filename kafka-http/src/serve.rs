@@ -84,11 +84,16 @@ fn supervise(kafka: &Kafka, woken: &Receiver<Wake>, shutdown: &Shutdown, log: Lo
     let until = Instant::now() + GRACE;
     let mut ended = match woken.recv_timeout(GRACE) {
         Ok(Wake::Ended(result)) => Some(result),
-        Ok(Wake::Signal) | Err(_) => None,
+        Ok(Wake::Signal) => {
+            log.tell("a second signal: ending at once");
+            None
+        }
+        Err(_) => None,
     };
     // Answers go on when nobody watches them, so they may outlive the last connection.
     while ended.is_some() && Instant::now() < until && !kafka.wait_until_idle(Duration::from_millis(50)) {
         if !matches!(woken.try_recv(), Err(mpsc::TryRecvError::Empty)) {
+            log.tell("a second signal: ending at once");
             break;
         }
     }

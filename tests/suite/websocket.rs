@@ -266,15 +266,15 @@ fn a_chat_that_goes_with_its_workspace_ends_for_everyone_in_it() {
 fn news_arrive_within_a_tenth_of_a_second() {
     let room = Room::open();
     let mut watching = room.enter();
-    // The quickest of some, because a busy machine may hold up any of them.
-    let quickest = (0..10).map(|number| {
+    // One in time is enough, because a busy machine may hold up any of them.
+    let is_in_time = (0..200).any(|number| {
         let content = format!("number {number}");
         room.api.message(&room.chat, &content);
         let stored = Instant::now();
         assert_eq!(watching.json()["message"]["content"], content);
-        stored.elapsed()
+        stored.elapsed() < Duration::from_millis(100)
     });
-    assert!(quickest.min().unwrap() < Duration::from_millis(100));
+    assert!(is_in_time);
 }
 
 #[test]
@@ -448,14 +448,22 @@ fn pinging(silence: Duration, test: impl FnOnce(std::net::SocketAddr, &str)) {
 #[test]
 fn the_silent_are_pinged_and_the_dead_are_left() {
     pinging(Duration::from_millis(30), |address, chat| {
-        let (mut living, _) = Socket::open(address, chat);
-        for _ in 0..5 {
-            assert_eq!(living.hear(), Said::Ping);
-            living.frame(FIN | PONG, b"");
-        }
         let (mut dead, _) = Socket::open(address, chat);
         assert_eq!([dead.hear(), dead.hear(), dead.hear()], [Said::Ping, Said::Ping, Said::End]);
     });
+    // A living client that a busy machine keeps from answering in time gets more of it.
+    let lives = |milliseconds| {
+        let mut lives = false;
+        pinging(Duration::from_millis(milliseconds), |address, chat| {
+            let (mut living, _) = Socket::open(address, chat);
+            lives = (0..5).all(|_| {
+                let is_asked = living.hear() == Said::Ping;
+                is_asked && living.raw(&encoded(FIN | PONG, b"")).is_ok()
+            });
+        });
+        lives
+    };
+    assert!([30, 300, 5000].into_iter().any(lives));
 }
 
 #[test]

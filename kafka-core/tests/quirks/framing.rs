@@ -8,18 +8,16 @@ use kafka_core::{
 };
 use serde_json::json;
 
-use crate::{PATIENT, assert_heard, chunk, delta, hear, hear_events, hear_in_turn, listen, options};
+use crate::{
+    PATIENT, assert_heard, at_some_pace, chunk, delta, hear, hear_events, hear_in_turn, listen, options,
+};
 
 const HI: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
 const STOP: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
 
-fn quick() -> Timeouts {
-    Timeouts {
-        first_token: Duration::from_millis(300),
-        between_tokens: Duration::from_millis(150),
-        ..PATIENT
-    }
+fn quick(unit: Duration) -> Timeouts {
+    Timeouts { first_token: 30 * unit, between_tokens: 15 * unit, ..PATIENT }
 }
 
 #[test]
@@ -36,19 +34,21 @@ fn quirk_02_bare_comments_are_skipped() {
 
 #[test]
 fn quirk_03_comments_do_not_keep_a_silent_endpoint_alive() {
-    let beat = Script::new().send(": keep-alive\n\n").pause(Duration::from_millis(20));
-    let beats = (0..500).fold(Script::new(), |script, _| script.then(beat.clone()));
-    for (begun, text, limit) in
-        [(Script::events(), "", "first_token"), (Script::events().token("hi"), "hi", "between_tokens")]
-    {
-        let script = begun.then(beats.clone());
-        let endpoint = ScriptedEndpoint::start(move |_| script.clone());
-        let mut options = options(&endpoint);
-        options.timeouts = quick();
-        let heard = listen(&options);
-        assert_heard(&heard, text, "failed provider_timeout");
-        assert!(heard.message().contains(limit), "{}", heard.message());
-    }
+    at_some_pace(|unit| {
+        let beat = Script::new().send(": keep-alive\n\n").pause(2 * unit);
+        let beats = (0..500).fold(Script::new(), |script, _| script.then(beat.clone()));
+        for (begun, text, limit) in
+            [(Script::events(), "", "first_token"), (Script::events().token("hi"), "hi", "between_tokens")]
+        {
+            let script = begun.then(beats.clone());
+            let endpoint = ScriptedEndpoint::start(move |_| script.clone());
+            let mut options = options(&endpoint);
+            options.timeouts = quick(unit);
+            let heard = listen(&options);
+            assert_heard(&heard, text, "failed provider_timeout");
+            assert!(heard.message().contains(limit), "{}", heard.message());
+        }
+    });
 }
 
 #[test]
@@ -58,13 +58,16 @@ fn quirk_04_blank_lines_before_a_body_are_trimmed_and_show_life() {
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len() + 20
     );
-    // Blank lines for longer than any single limit.
-    let blank = Script::new().send("\n").pause(Duration::from_millis(25));
-    let script = (0..20).fold(Script::new().send(head), |script, _| script.then(blank.clone())).send(body);
-    let endpoint = ScriptedEndpoint::start(move |_| script.clone());
-    let mut options = options(&endpoint);
-    options.timeouts = quick();
-    assert_heard(&listen(&options), "late", "completed stop");
+    at_some_pace(|unit| {
+        // Blank lines for longer than any single limit.
+        let blank = Script::new().send("\n").pause(5 * unit / 2);
+        let begun = Script::new().send(&head);
+        let script = (0..20).fold(begun, |script, _| script.then(blank.clone())).send(&body);
+        let endpoint = ScriptedEndpoint::start(move |_| script.clone());
+        let mut options = options(&endpoint);
+        options.timeouts = quick(unit);
+        assert_heard(&listen(&options), "late", "completed stop");
+    });
 }
 
 #[test]

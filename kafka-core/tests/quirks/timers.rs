@@ -14,8 +14,8 @@ use kafka_core::{
 use serde_json::json;
 
 use crate::{
-    Heard, PATIENT, assert_heard, delta, hear, hear_in_turn, listen, options, options_without_endpoint,
-    prompt, provider,
+    Heard, PATIENT, assert_heard, at_some_pace, delta, hear, hear_in_turn, listen, options,
+    options_without_endpoint, prompt, provider,
 };
 
 const SOON: Duration = Duration::from_millis(250);
@@ -36,10 +36,11 @@ fn assert_timed_out(heard: &Heard, text: &str, words: &str) {
 
 #[test]
 fn quirk_39_a_slow_first_token_has_its_own_limit() {
-    let slow =
-        Script::events().pause(Duration::from_millis(150)).then(Script::new().token("hi").finish("stop"));
-    let timeouts = Timeouts { between_tokens: Duration::from_millis(60), ..PATIENT };
-    assert_heard(&hear_within(slow, timeouts), "hi", "completed stop");
+    at_some_pace(|unit| {
+        let slow = Script::events().pause(15 * unit).then(Script::new().token("hi").finish("stop"));
+        let timeouts = Timeouts { between_tokens: 6 * unit, ..PATIENT };
+        assert_heard(&hear_within(slow, timeouts), "hi", "completed stop");
+    });
     // Nothing at all, not even a head; and a head only.
     let timeouts = Timeouts { first_token: Duration::from_millis(100), ..PATIENT };
     for silent in [Script::new().until_hung_up(), Script::events().until_hung_up()] {
@@ -51,11 +52,13 @@ fn quirk_39_a_slow_first_token_has_its_own_limit() {
 fn quirk_39_an_endpoint_that_stays_after_done_is_left() {
     let begun = Instant::now();
     assert_heard(&hear(Script::stream(&["hi"]).until_hung_up()), "hi", "completed stop");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < PATIENT.between_tokens / 2, "{:?}", begun.elapsed());
     // One that says neither [DONE] nor goodbye after the finish reason.
-    let timeouts = Timeouts { between_tokens: Duration::from_millis(100), ..PATIENT };
-    let stays = Script::events().token("hi").finish("stop").until_hung_up();
-    assert_heard(&hear_within(stays, timeouts), "hi", "completed stop");
+    at_some_pace(|unit| {
+        let timeouts = Timeouts { between_tokens: 10 * unit, ..PATIENT };
+        let stays = Script::events().token("hi").finish("stop").until_hung_up();
+        assert_heard(&hear_within(stays, timeouts), "hi", "completed stop");
+    });
 }
 
 #[test]
@@ -99,26 +102,32 @@ fn a_stall_between_tokens_keeps_the_text() {
 
 #[test]
 fn the_whole_answer_has_a_limit() {
-    let token = Script::new().token("x").pause(Duration::from_millis(20));
-    let endless = (0..500).fold(Script::events(), |script, _| script.then(token.clone()));
-    let heard = hear_within(endless, Timeouts { total: Duration::from_millis(200), ..PATIENT });
-    assert!(heard.text().starts_with("xx"), "{heard:?}");
-    assert_timed_out(&heard, &heard.text(), "did not finish within 0.2 s");
+    at_some_pace(|unit| {
+        let token = Script::new().token("x").pause(2 * unit);
+        let endless = (0..500).fold(Script::events(), |script, _| script.then(token.clone()));
+        let heard = hear_within(endless, Timeouts { total: 20 * unit, ..PATIENT });
+        assert!(heard.text().starts_with("xx"), "{heard:?}");
+        assert_timed_out(&heard, &heard.text(), "did not finish within ");
+    });
 }
 
 #[test]
 fn a_slow_reader_is_no_slow_endpoint() {
-    let gate = Gate::new();
-    let script = Script::events().token("a").wait_for(&gate).token("b").finish("stop");
-    let endpoint = ScriptedEndpoint::start(move |_| script.clone());
-    let mut options = options(&endpoint);
-    options.timeouts.between_tokens = Duration::from_millis(80);
-    let mut stream = provider().complete(&prompt(), &options).unwrap();
-    assert_eq!(stream.next(), Some(Ok(Delta::Text("a".into()))));
-    gate.open();
-    thread::sleep(Duration::from_millis(160));
-    let rest: Vec<Delta> = stream.map(Result::unwrap).collect();
-    assert_eq!(rest, [Delta::Text("b".into()), Delta::Finish("stop".into())]);
+    at_some_pace(|unit| {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let endpoint = ScriptedEndpoint::start(move |_| {
+            Script::events().token("a").wait_for(&held).token("b").finish("stop")
+        });
+        let mut options = options(&endpoint);
+        options.timeouts.between_tokens = 8 * unit;
+        let mut stream = provider().complete(&prompt(), &options).unwrap();
+        assert_eq!(stream.next(), Some(Ok(Delta::Text("a".into()))));
+        gate.open();
+        thread::sleep(16 * unit);
+        let rest: Vec<Delta> = stream.map(Result::unwrap).collect();
+        assert_eq!(rest, [Delta::Text("b".into()), Delta::Finish("stop".into())]);
+    });
 }
 
 #[test]
@@ -163,13 +172,15 @@ fn a_host_that_accepts_no_connection_has_the_limit_of_connecting_and_can_be_canc
     let dial = || TcpStream::connect_timeout(&address, Duration::from_millis(50));
     let _queue: Vec<TcpStream> = std::iter::from_fn(|| dial().ok()).collect();
 
-    let mut options = leading_to("http", &listener);
+    let options = leading_to("http", &listener);
     assert_timed_out(&listen(&options), "", "accepted no connection within 0.2 s");
 
-    options.timeouts = PATIENT;
-    let (heard, took) = cancel_later(&options.cancel, || {}, || listen(&options));
-    assert_eq!(heard.end(), "failed cancelled");
-    assert!(took < SOON, "{took:?}");
+    at_some_pace(|_| {
+        let options = CallOptions { timeouts: PATIENT, cancel: CancelToken::new(), ..options.clone() };
+        let (heard, took) = cancel_later(&options.cancel, || {}, || listen(&options));
+        assert_eq!(heard.end(), "failed cancelled");
+        assert!(took < SOON, "{took:?}");
+    });
 }
 
 #[test]
@@ -180,14 +191,16 @@ fn a_port_without_tls_is_told_from_one_that_is_silent() {
     assert_timed_out(&listen(&options), "", "accepted no connection within 0.2 s");
     let _silent = listener.accept().unwrap();
 
-    let options = CallOptions { timeouts: PATIENT, ..options };
-    let mut silent = None;
-    let (heard, took) =
-        cancel_later(&options.cancel, || silent = listener.accept().ok(), || listen(&options));
-    assert_eq!(heard.end(), "failed cancelled");
-    assert!(took < SOON, "{took:?}");
+    at_some_pace(|_| {
+        let options = CallOptions { timeouts: PATIENT, cancel: CancelToken::new(), ..options.clone() };
+        let mut silent = None;
+        let (heard, took) =
+            cancel_later(&options.cancel, || silent = listener.accept().ok(), || listen(&options));
+        assert_eq!(heard.end(), "failed cancelled");
+        assert!(took < SOON, "{took:?}");
+    });
 
-    let options = CallOptions { cancel: CancelToken::new(), ..options };
+    let options = CallOptions { timeouts: PATIENT, ..options };
     let heard = thread::scope(|scope| {
         scope.spawn(|| {
             let (mut stream, _) = listener.accept().unwrap();
@@ -218,24 +231,29 @@ fn cancelling_ends_every_phase_at_once() {
         ("after the finish", Script::events().token("hi").finish("stop").until_hung_up()),
     ];
     for (phase, script) in scripts {
-        let endpoint = ScriptedEndpoint::start(move |_| script.clone());
-        let options = options(&endpoint);
-        let (heard, took) = cancel_after(&endpoint, &options.cancel, || listen(&options));
-        assert_eq!(heard.end(), "failed cancelled", "{phase}: {heard:?}");
-        assert_eq!(heard.error.unwrap().kind, ErrorKind::Cancelled);
-        assert!(took < SOON, "{phase}: {took:?}");
-        endpoint.wait_for_hang_ups(1);
+        at_some_pace(|_| {
+            let script = script.clone();
+            let endpoint = ScriptedEndpoint::start(move |_| script.clone());
+            let options = options(&endpoint);
+            let (heard, took) = cancel_after(&endpoint, &options.cancel, || listen(&options));
+            assert_eq!(heard.end(), "failed cancelled", "{phase}: {heard:?}");
+            assert_eq!(heard.error.unwrap().kind, ErrorKind::Cancelled);
+            assert!(took < SOON, "{phase}: {took:?}");
+            endpoint.wait_for_hang_ups(1);
+        });
     }
 }
 
 #[test]
 fn cancelling_ends_the_wait_for_another_try() {
-    let endpoint = ScriptedEndpoint::start(|_| Script::reply(503, &[("retry-after", "20")], ""));
-    let options = options(&endpoint);
-    let (heard, took) = cancel_after(&endpoint, &options.cancel, || listen(&options));
-    assert_eq!(heard.end(), "failed cancelled");
-    assert!(took < SOON, "{took:?}");
-    assert_eq!(endpoint.requests().len(), 1);
+    at_some_pace(|_| {
+        let endpoint = ScriptedEndpoint::start(|_| Script::reply(503, &[("retry-after", "20")], ""));
+        let options = options(&endpoint);
+        let (heard, took) = cancel_after(&endpoint, &options.cancel, || listen(&options));
+        assert_eq!(heard.end(), "failed cancelled");
+        assert!(took < SOON, "{took:?}");
+        assert_eq!(endpoint.requests().len(), 1);
+    });
 }
 
 #[test]

@@ -191,17 +191,18 @@ fn an_answer_longer_than_the_limit_is_cut_off() {
 
 #[test]
 fn endpoints_that_break_off_refuse_or_stall_are_told_apart() {
-    let seconds = TimeoutSeconds { between_tokens: Some(0.2), ..TimeoutSeconds::default() };
-    for (script, status, code, kept) in [
-        (Script::events().token("Half"), ResponseStatus::Interrupted, None, "Half"),
-        (Script::reply(401, &[], "no"), ResponseStatus::Failed, Some("provider_key_refused"), ""),
+    for (script, between_tokens, status, code, kept) in [
+        (Script::events().token("Half"), 60.0, ResponseStatus::Interrupted, None, "Half"),
+        (Script::reply(401, &[], "no"), 60.0, ResponseStatus::Failed, Some("provider_key_refused"), ""),
         (
-            Script::events().token("Half").pause(Duration::from_secs(2)),
+            Script::events().token("Half").until_hung_up(),
+            0.2,
             ResponseStatus::Failed,
             Some("provider_timeout"),
             "Half",
         ),
     ] {
+        let seconds = TimeoutSeconds { between_tokens: Some(between_tokens), ..TimeoutSeconds::default() };
         let endpoint = ScriptedEndpoint::start(move |_| script.clone());
         let kafka = Kafka::open(Config::memory()).unwrap();
         let me = kafka.operator();

@@ -386,6 +386,6 @@ fn what_another_handle_deletes_ends_here_too() {
     let _hook = stage.provider.calls()[0].options.cancel.on_cancel(move || stopped.send(()).unwrap());
     let beside = stage.beside();
     beside.chats(&beside.operator()).delete(chat.id).unwrap();
-    was_stopped.recv_timeout(PATIENCE / 4).expect("the model is stopped");
+    was_stopped.recv_timeout(PATIENCE).expect("the model is stopped");
     assert_eq!(turn.wait().unwrap_err().code(), "message_not_found");
 }
