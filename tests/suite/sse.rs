@@ -210,12 +210,15 @@ mod slow {
         kafka.models(&operator).create(kafka_core::NewModel::new("m", endpoint.base_url())).unwrap();
         let chat = kafka.chats(&operator).create(kafka_core::NewChat::default()).unwrap();
         let settings = resolve(&Flags::default(), &Environment::default()).unwrap().settings;
-        let limits =
-            ServerLimits { write_timeout_ms: 20_000, drain_ms: 10 * 60_000, ..ServerLimits::default() };
-        let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
-        let (address, shutdown) = (server.local_addr(), server.shutdown());
-        let router = Router::new(kafka.clone(), &settings, address);
-        let serving = thread::spawn(move || server.run(Arc::new(router)));
+        let serve = |write_timeout_ms| {
+            let limits = ServerLimits { write_timeout_ms, drain_ms: 10 * 60_000, ..ServerLimits::default() };
+            let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
+            let (address, shutdown) = (server.local_addr(), server.shutdown());
+            let router = Router::new(kafka.clone(), &settings, address);
+            (address, shutdown, thread::spawn(move || server.run(Arc::new(router))))
+        };
+        // Those who read have a door of their own, with time for a busy machine.
+        let [impatient, patient] = [serve(300), serve(60_000)];
 
         let request = kafka_core::AnswerRequest {
             model: Some("m".to_owned()),
@@ -223,16 +226,16 @@ mod slow {
         };
         let turn = kafka.completions(&operator).start(chat.id, request).unwrap();
         let head = format!("GET /api/v1/responses/{}/events HTTP/1.0\r\nHost: localhost\r\n\r\n", turn.id());
-        let watch = || {
+        let watch = |address| {
             let mut stream = TcpStream::connect(address).unwrap();
             rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 64 << 10).unwrap();
             stream.write_all(head.as_bytes()).unwrap();
             stream
         };
-        let mut silent = watch();
+        let mut silent = watch(impatient.0);
         let readers: Vec<_> = (0..8)
             .map(|_| {
-                let mut stream = watch();
+                let mut stream = watch(patient.0);
                 thread::spawn(move || {
                     let mut seen = Vec::new();
                     stream.read_to_end(&mut seen).unwrap();
@@ -250,8 +253,10 @@ mod slow {
         assert!(bodies.iter().all(|body| *body == bodies[0]));
         // It ends when every connection has.
         let ending = std::time::Instant::now();
-        shutdown.start();
-        serving.join().unwrap().unwrap();
+        for (_, shutdown, serving) in [impatient, patient] {
+            shutdown.start();
+            serving.join().unwrap().unwrap();
+        }
         assert!(ending.elapsed() < Duration::from_secs(5 * 60), "the grace was waited for");
         let mut seen = Vec::new();
         // The cut may be told as a reset.
