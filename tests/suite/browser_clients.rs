@@ -92,7 +92,7 @@ mod slow {
                 "start" => {
                     let listen = ["--listen", &closed_address, "--data-dir"];
                     let mut command = binary.serve(closed_data.path(), &listen);
-                    command.arg(closed_data.path()).args(&flags);
+                    command.arg(closed_data.path()).args(flags);
                     closed = Some(RunningServer::spawn(command));
                 }
                 _ => return false,
