@@ -22,3 +22,4 @@ mod order;
 mod resolution;
 mod scopes;
 mod stage;
+mod tools;
