@@ -209,6 +209,8 @@ fn quirk_35_a_call_said_twice_and_an_end_that_never_comes() {
     let heard = hear(script(&pieces[..2]).finish("length").done());
     assert_heard(&heard, "", "completed length");
     assert_eq!(heard_calls(&heard), ["a f {\"y\":2,?"]);
+    let heard = hear(script(&pieces[..1]).finish("length").done());
+    assert_eq!(heard_calls(&heard), ["a f ?"], "arguments that never came are not none");
     let failing = script(&pieces[..2]).data(&json!({"error": {"message": "overloaded", "code": 503}}));
     let (heard, requests) = hear_in_turn(vec![failing]);
     assert_heard(&heard, "", "failed provider_failed");
