@@ -227,6 +227,15 @@ const RULES: &[Rule] = &[
         ]],
     },
     Rule {
+        name: "each quirk of an endpoint has a test",
+        check: quirks_are_tested,
+        bad: &[
+            &[("kafka-core/tests/quirks/framing.rs", "#[test]\nfn quirk_01_comments() {}")],
+            &[("kafka-core/src/lib.rs", "")],
+        ],
+        good: &[],
+    },
+    Rule {
         name: "the changelog has a place for what is not released",
         check: changelog_is_open,
         bad: &[&[("kafka-core/CHANGELOG.md", "# Changelog\n\n## 0.1.0\n")], &[("README.md", "")]],
@@ -253,6 +262,21 @@ fn every_rule_finds_what_is_bad_and_leaves_alone_what_is_good() {
         if rule.name.contains("500") {
             bad.push(tree_of(&[("kafka-core/src/x.rs", &long)]));
             good.push(tree_of(&[("kafka-core/src/x.rs", &long[1..]), ("tests/suite/x.rs", &long)]));
+        }
+        if rule.name.contains("quirk") {
+            let tests = |wanted: fn(&u32) -> bool| -> String {
+                let numbers = QUIRKS.filter(|number| !NOT_OF_CHAT.contains(number) && wanted(number));
+                numbers.map(|number| format!("#[test]\nfn quirk_{number:02}_x() {{}}\n")).collect()
+            };
+            let place = "kafka-core/tests/quirks/x.rs";
+            let without_33 = tests(|number| *number != 33);
+            let no_tests =
+                ["// #[test]\n// fn quirk_33_x() {}", "fn quirk_33_x() {}", "#[test]\nfn quirk_3_3() {}"];
+            for no_test in no_tests {
+                bad.push(tree_of(&[(place, &(without_33.clone() + no_test))]));
+            }
+            bad.push(tree_of(&[("kafka-core/tests/service/x.rs", &tests(|_| true))]));
+            good.push(tree_of(&[(place, &tests(|_| true))]));
         }
         assert!(!bad.is_empty() && !good.is_empty(), "{}: no examples", rule.name);
         for tree in bad {
@@ -639,6 +663,23 @@ fn limits_are_read(tree: &Tree) -> Vec<String> {
             .any(|code| words(code).any(|(start, word)| word == field && code[..start].ends_with('.')))
     };
     fields.filter(|(_, field)| !read(field)).map(|(_, field)| format!("{field} bounds nothing")).collect()
+}
+
+/// What model endpoints are known to do; each has a number, and a test of that number.
+const QUIRKS: std::ops::RangeInclusive<u32> = 1..=40;
+
+/// Quirks of other protocols than chat completions; of the first of them only a part is.
+const NOT_OF_CHAT: &[u32] = &[36, 37, 38];
+
+fn quirks_are_tested(tree: &Tree) -> Vec<String> {
+    let tests = tree.iter().filter(|(path, _)| path.starts_with("kafka-core/tests/quirks/"));
+    let code: String = tests.map(|(_, text)| code_of(text)).collect();
+    let is_tested = |number: &u32| {
+        let name = format!("fn quirk_{number:02}_");
+        code.match_indices(&name).any(|(at, _)| code[..at].trim_end().ends_with("#[test]"))
+    };
+    let missing = QUIRKS.filter(|number| !NOT_OF_CHAT.contains(number) && !is_tested(number));
+    missing.map(|number| format!("no test is called quirk_{number:02}_…")).collect()
 }
 
 fn changelog_is_open(tree: &Tree) -> Vec<String> {

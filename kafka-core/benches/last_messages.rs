@@ -117,6 +117,7 @@ struct Message {
     kind: String,
     content: String,
     parts: Option<String>,
+    tool_call_id: Option<String>,
     model: Option<String>,
     status: String,
     token_count: Option<i64>,
@@ -146,11 +147,12 @@ impl Raw {
                 kind: row.get(6)?,
                 content: row.get(7)?,
                 parts: row.get(8)?,
-                model: row.get(9)?,
-                status: row.get(10)?,
-                token_count: row.get(11)?,
-                times: [row.get(12)?, row.get(13)?],
-                response_id: row.get(14)?,
+                tool_call_id: row.get(9)?,
+                model: row.get(10)?,
+                status: row.get(11)?,
+                token_count: row.get(12)?,
+                times: [row.get(13)?, row.get(14)?],
+                response_id: row.get(15)?,
             })
         });
         let messages: Vec<Message> = rows.unwrap().map(Result::unwrap).collect();

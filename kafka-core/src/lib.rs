@@ -36,6 +36,7 @@ pub use entity::{
     params::{Params, TimeoutSeconds, Timeouts},
     response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
     token::{Login, Ticket},
+    tool_call::ToolCall,
     user::{NewUser, User, UserPatch},
     workspace::{NewWorkspace, Workspace, WorkspacePatch},
 };

@@ -60,8 +60,11 @@ pub struct Message {
     pub kind: String,
     /// Its plain text.
     pub content: String,
-    /// Text, reasoning, images, tool calls in order, where plain text is not all there is.
+    /// Text, reasoning, images, tool calls in order, where plain text is not all there is; see
+    /// [`ToolCall`](crate::ToolCall).
     pub parts: Option<Value>,
+    /// The call that a message of the role `tool` is the result of.
+    pub tool_call_id: Option<String>,
     /// On a user's message the model asked for; on an assistant's the one that answered.
     pub model: Option<String>,
     /// Whether it is all there.
@@ -81,7 +84,7 @@ pub struct Message {
 pub struct NewMessage {
     /// Who speaks.
     pub role: Role,
-    /// At most 1 MiB; not empty.
+    /// At most 1 MiB. Empty only for a tool's result, or where `parts` say it all.
     pub content: String,
     /// The message to put it under: absent is the end of the active branch, `null` a new root.
     #[serde(default, deserialize_with = "crate::base::patch::nullable")]
@@ -95,13 +98,25 @@ pub struct NewMessage {
     /// A JSON array, where plain text is not all there is.
     #[serde(default)]
     pub parts: Option<Value>,
+    /// For the role `tool` only: the call that this is the result of. The model is sent results that
+    /// directly follow the answer which made the call. At most 1 MiB.
+    #[serde(default)]
+    pub tool_call_id: Option<String>,
 }
 
 impl NewMessage {
     /// A text at the end of the active branch.
     #[must_use]
     pub fn text(role: Role, content: impl Into<String>) -> NewMessage {
-        NewMessage { role, content: content.into(), parent_id: None, kind: None, model: None, parts: None }
+        NewMessage {
+            role,
+            content: content.into(),
+            parent_id: None,
+            kind: None,
+            model: None,
+            parts: None,
+            tool_call_id: None,
+        }
     }
 }
 

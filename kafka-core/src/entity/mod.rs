@@ -8,6 +8,7 @@ pub(crate) mod model;
 pub(crate) mod params;
 pub(crate) mod response;
 pub(crate) mod token;
+pub(crate) mod tool_call;
 pub(crate) mod user;
 pub(crate) mod word;
 pub(crate) mod workspace;

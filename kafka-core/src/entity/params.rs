@@ -33,8 +33,8 @@ pub struct Params {
     /// Timeouts in seconds that replace the defaults. Not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<TimeoutSeconds>,
-    /// Further fields of the request body, passed on as they are.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// All further fields, for example `tools`: passed on in the request's body as they are.
+    #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
 }
 

@@ -87,7 +87,8 @@ pub struct AnswerRequest {
     #[serde(default)]
     pub model: Option<String>,
     /// With content: the message to put it under (absent is the end of the active branch, `null` a new
-    /// root). Without: the user message to answer (absent is the last one of the active branch).
+    /// root). Without: the message to answer, a user's (absent is the last one of the active branch) or a
+    /// tool's result, from which the model goes on.
     #[serde(default, deserialize_with = "crate::base::patch::nullable")]
     pub parent_id: Option<Option<MessageId>>,
     /// Sampling parameters that replace the model's one by one.

@@ -12,7 +12,10 @@ use crate::{
         error::{Error, ErrorKind},
         secret::Secret,
     },
-    entity::params::{Params, Timeouts},
+    entity::{
+        params::{Params, Timeouts},
+        tool_call::ToolCall,
+    },
 };
 
 use super::network::Network;
@@ -86,8 +89,28 @@ pub struct PromptMessage {
     pub role: String,
     /// Its text.
     pub content: String,
-    /// Opaque fields that this provider gave with the message and wants back, as a JSON object.
+    /// On an assistant's message the calls that it made, each complete and with its result among the
+    /// messages of the role `tool` that follow directly.
+    pub tool_calls: Vec<ToolCall>,
+    /// On a tool's message the call that it is the result of.
+    pub tool_call_id: Option<String>,
+    /// Opaque fields that this provider gave with the message and wants back, as a JSON object. What
+    /// another provider, endpoint or model gave is never among them.
     pub provider_data: Option<Value>,
+}
+
+impl PromptMessage {
+    /// A message that is nothing but its text.
+    #[must_use]
+    pub fn text(role: impl Into<String>, content: impl Into<String>) -> PromptMessage {
+        PromptMessage {
+            role: role.into(),
+            content: content.into(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            provider_data: None,
+        }
+    }
 }
 
 /// Where and how to ask.
@@ -118,9 +141,13 @@ pub enum Delta {
     Text(String),
     /// A piece of the model's reasoning; never empty.
     Reasoning(String),
+    /// A whole call of a tool, to be given once it is known to be whole: at the end of the answer, for
+    /// what has come so far may be the beginning of something else.
+    ToolCall(ToolCall),
     /// Tokens spent. The last one counts.
     Usage(TokenUsage),
-    /// Opaque fields to keep with the message and to send back to this provider, as a JSON object.
+    /// Opaque fields to keep with the message, as a JSON object. They come back in
+    /// [`PromptMessage::provider_data`] when the same model of the same endpoint is asked again.
     ProviderData(Value),
     /// The regular end; nothing but `Usage` and `ProviderData` may follow.
     Finish(String),

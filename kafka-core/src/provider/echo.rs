@@ -67,9 +67,7 @@ mod tests {
     }
 
     fn prompt(texts: &[&str]) -> Prompt {
-        let message =
-            |text: &&str| PromptMessage { role: "user".into(), content: (*text).into(), provider_data: None };
-        Prompt { messages: texts.iter().map(message).collect() }
+        Prompt { messages: texts.iter().map(|text| PromptMessage::text("user", *text)).collect() }
     }
 
     fn answer(texts: &[&str]) -> Vec<Delta> {

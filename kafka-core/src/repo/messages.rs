@@ -13,12 +13,15 @@ use crate::{
         id::{ChatId, MessageId, UserId},
         time::Timestamp,
     },
-    entity::message::{Message, MessageStatus, Role},
+    entity::{
+        message::{Message, MessageStatus, Role},
+        tool_call::ToolCall,
+    },
     storage::{Conn, Row, Tx, sql::statements},
 };
 
 const COLUMNS: &str = "m.number, m.id, c.id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
-     m.model, m.status, m.token_count, m.created_at, m.updated_at, ";
+     m.tool_call_id, m.model, m.status, m.token_count, m.created_at, m.updated_at, ";
 const FROM: &str =
     " FROM chats c JOIN messages m ON m.chat_number = c.number LEFT JOIN responses r ON r.message_id = m.id ";
 
@@ -33,6 +36,7 @@ fn read(row: &mut Row<'_>) -> Result<Message> {
         kind: row.next()?,
         content: row.next()?,
         parts: row.next_json()?,
+        tool_call_id: row.next()?,
         model: row.next()?,
         status: row.next()?,
         token_count: row.next()?,
@@ -46,11 +50,14 @@ fn read(row: &mut Row<'_>) -> Result<Message> {
 
 /// Messages name their chat by its number; callers know it by its id, `$2`.
 const NUMBER_OF_CHAT: &str = "(SELECT n.number FROM chats n WHERE n.id = $2)";
+const LINE_COLUMNS: &str =
+    "m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id";
 const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
 
 statements! {
-    INSERT = ["INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, model, status, \
-        created_at, updated_at) VALUES ($1, ", NUMBER_OF_CHAT, ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) RETURNING number"];
+    INSERT = ["INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
+        tool_call_id, model, status, created_at, updated_at) \
+        VALUES ($1, ", NUMBER_OF_CHAT, ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING number"];
     GET = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_WRITE];
     BRANCH_BEFORE = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
@@ -71,7 +78,7 @@ statements! {
     ANCESTORS = ["WITH RECURSIVE line (id, depth) AS (SELECT CAST($1 AS TEXT), CAST(0 AS BIGINT) UNION ALL \
         SELECT m.parent_id, line.depth + 1 FROM line JOIN messages m ON m.id = line.id \
         WHERE m.parent_id IS NOT NULL AND line.depth < $2) \
-        SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM line JOIN messages m \
+        SELECT ", LINE_COLUMNS, " FROM line JOIN messages m \
         ON m.id = line.id ORDER BY line.depth"];
     /// However far up they stand: instructions are never trimmed away. It walks parents only until it
     /// meets the active branch, which is none of the question's own path from there down.
@@ -79,7 +86,7 @@ statements! {
         SELECT m.id, m.parent_id, m.seq, m.on_branch FROM messages m WHERE m.id = $1 UNION ALL \
         SELECT m.id, m.parent_id, m.seq, m.on_branch FROM line JOIN messages m ON m.id = line.parent_id \
         WHERE line.on_branch = 0) \
-        SELECT m.id, m.role, m.content, m.provider_data, m.status, m.parent_id FROM messages m \
+        SELECT ", LINE_COLUMNS, " FROM messages m \
         WHERE m.chat_number = ", NUMBER_OF_CHAT, " AND m.role = 'system' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
         AND m.seq < (SELECT line.seq FROM line WHERE line.on_branch = 1))) ORDER BY m.seq DESC LIMIT 100"];
     /// What told more about the old text goes with it.
@@ -102,6 +109,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) kind: &'a str,
     pub(crate) content: &'a str,
     pub(crate) parts: Option<&'a Json>,
+    pub(crate) tool_call_id: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
     pub(crate) status: MessageStatus,
     pub(crate) created_at: Timestamp,
@@ -122,6 +130,7 @@ pub(crate) fn insert(tx: &Tx<'_>, row: &NewRow<'_>) -> Result<i64> {
             row.kind,
             row.content,
             &parts,
+            row.tool_call_id,
             row.model,
             row.status,
             row.created_at
@@ -225,9 +234,10 @@ pub(crate) fn activate(tx: &Tx<'_>, chat: ChatId, leaf: Option<MessageId>) -> Re
 
 /// A message as a model sees it.
 pub(crate) struct Line {
-    pub(crate) id: MessageId,
     pub(crate) role: Role,
     pub(crate) content: String,
+    pub(crate) tool_calls: Vec<ToolCall>,
+    pub(crate) tool_call_id: Option<String>,
     pub(crate) provider_data: Option<Json>,
     pub(crate) status: MessageStatus,
     pub(crate) parent_id: Option<MessageId>,
@@ -235,9 +245,10 @@ pub(crate) struct Line {
 
 fn read_line(row: &mut Row<'_>) -> Result<Line> {
     Ok(Line {
-        id: row.next()?,
         role: row.next()?,
         content: row.next()?,
+        tool_calls: row.next_json()?.map(|parts| ToolCall::of_parts(&parts)).unwrap_or_default(),
+        tool_call_id: row.next()?,
         provider_data: row.next_json()?,
         status: row.next()?,
         parent_id: row.next()?,

@@ -1,5 +1,7 @@
 //! What can be done with messages.
 
+use serde_json::Value as Json;
+
 use super::{
     chats, input, listing,
     once::{IdempotencyKey, Once, once},
@@ -9,10 +11,11 @@ use crate::{
         actor::Actor,
         error::{Error, ErrorKind, Result},
         id::{ChatId, MessageId},
+        limits::Limits,
         page::{Cursor, Page, PageRequest, Place},
         time::Timestamp,
     },
-    entity::message::{Message, MessagePatch, MessageStatus, NewMessage},
+    entity::message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     repo::{self, chats::Head, messages},
     service::installation::Installation,
     storage::Tx,
@@ -45,16 +48,13 @@ impl<'k> Messages<'k> {
     /// Stores a message without answering it. It becomes the end of the active branch.
     ///
     /// # Errors
-    /// `NotFound` for the chat; `Invalid` for an empty text or a parent that is not in the chat;
-    /// `TooLarge` for a text over [`Limits::message_bytes`](crate::Limits).
+    /// `NotFound` for the chat; `Invalid` for an empty text, a parent that is not in the chat, or a
+    /// `tool_call_id` of anything but a tool's result; `TooLarge` for a text over [`Limits::message_bytes`](crate::Limits).
     pub fn create(&self, chat: ChatId, new: NewMessage) -> Result<Message> {
         let limits = self.installation.limits();
-        input::message(limits, &new.content)?;
+        check_content(limits, &new)?;
         input::optional_name(limits, "model", new.model.as_ref())?;
         input::optional_name(limits, "type", new.kind.as_ref())?;
-        if new.parts.as_ref().is_some_and(|parts| !parts.is_array()) {
-            return Err(Error::invalid("parts_invalid", "parts", "give a JSON array or null"));
-        }
         let (actor, now) = (self.actor, self.installation.now());
         let id = self.installation.new_id(MessageId::generate);
         let (key, feed) = (self.once.clone(), self.installation.feed().clone());
@@ -73,6 +73,7 @@ impl<'k> Messages<'k> {
                     kind: new.kind.as_deref().unwrap_or("text"),
                     content: &new.content,
                     parts: new.parts.as_ref(),
+                    tool_call_id: new.tool_call_id.as_deref(),
                     model: new.model.as_deref(),
                     status: MessageStatus::Complete,
                     created_at: now,
@@ -195,6 +196,31 @@ impl<'k> Messages<'k> {
     }
 }
 
+/// A message says something: in its text, or in its parts, or as the result of a tool that says nothing.
+fn check_content(limits: &Limits, new: &NewMessage) -> Result<()> {
+    let has_parts = match &new.parts {
+        None => false,
+        Some(Json::Array(parts)) => !parts.is_empty(),
+        Some(_) => return Err(Error::invalid("parts_invalid", "parts", "give a JSON array or null")),
+    };
+    match &new.tool_call_id {
+        Some(_) if new.role != Role::Tool => {
+            return Err(Error::invalid(
+                "tool_call_id_misplaced",
+                "tool_call_id",
+                "only a message of the role tool is the result of a call; leave it out",
+            ));
+        }
+        Some(id) => input::bytes("tool_call_id", id, limits.message_bytes)?,
+        None => {}
+    }
+    if new.role == Role::Tool || has_parts {
+        input::bytes("content", &new.content, limits.message_bytes)
+    } else {
+        input::message(limits, &new.content)
+    }
+}
+
 /// The parent that a new message gets, whose branch is made the active one: what was asked for, or the
 /// end of the active branch.
 pub(crate) fn place_under(
@@ -234,6 +260,7 @@ fn as_stored(row: &messages::NewRow<'_>, number: i64, now: Timestamp) -> Message
         kind: row.kind.to_owned(),
         content: row.content.to_owned(),
         parts: row.parts.cloned(),
+        tool_call_id: row.tool_call_id.map(str::to_owned),
         model: row.model.map(str::to_owned),
         status: row.status,
         token_count: None,

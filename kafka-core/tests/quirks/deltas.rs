@@ -1,6 +1,6 @@
-//! What chunks may say: quirks 19 to 30.
+//! What chunks may say: quirks 19 to 29.
 
-use kafka_core::{Delta, testing::Script};
+use kafka_core::{Delta, ToolCall, testing::Script};
 use serde_json::{Value, json};
 
 use crate::{Heard, assert_heard, chunk, delta, hear};
@@ -225,7 +225,7 @@ fn quirk_28_finish_reasons_of_every_sort() {
 }
 
 #[test]
-fn quirk_29_and_30_tool_calls_break_nothing() {
+fn quirk_29_the_finish_reason_says_nothing_about_tool_calls() {
     let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":"}});
     let rest = json!({"function": {"arguments": "1}"}});
     for reason in ["stop", "tool_calls", "length"] {
@@ -235,6 +235,10 @@ fn quirk_29_and_30_tool_calls_break_nothing() {
             delta(json!({"tool_calls": [rest]})),
             chunk(json!({"delta": {"tool_calls": []}, "finish_reason": reason})),
         ];
-        assert_heard(&hear_chunks(&chunks), "let me see", &format!("completed {reason}"));
+        let heard = hear_chunks(&chunks);
+        assert_heard(&heard, "let me see", &format!("completed {reason}"));
+        let call =
+            ToolCall { id: "c".into(), name: "f".into(), arguments: "{\"a\":1}".into(), incomplete: false };
+        assert!(heard.deltas.contains(&Delta::ToolCall(call)), "{heard:?}");
     }
 }

@@ -7,6 +7,7 @@ mod deltas;
 mod framing;
 mod refusals;
 mod timers;
+mod tool_calls;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -72,9 +73,7 @@ fn options_without_endpoint() -> CallOptions {
 }
 
 fn prompt() -> Prompt {
-    Prompt {
-        messages: vec![PromptMessage { role: "user".into(), content: "Hi".into(), provider_data: None }],
-    }
+    Prompt { messages: vec![PromptMessage::text("user", "Hi")] }
 }
 
 /// Everything that an answer gave.

@@ -23,3 +23,4 @@ mod resolution;
 mod scopes;
 mod stage;
 mod tickets;
+mod tools;

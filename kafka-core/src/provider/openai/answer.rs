@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     line: Arc<Line>,
     reporter: Reporter,
     transcript: Transcript,
+    /// Bytes of the events since the first call of a tool, which is kept back until the end.
+    held_bytes: usize,
     parser: SseParser,
     buffer: Box<[u8]>,
     events: VecDeque<SseEvent>,
@@ -47,13 +49,19 @@ enum Form {
 }
 
 impl Answer {
-    /// Reads until the first token of the answer, so that everything before it can still be retried.
-    pub(crate) fn open(reply: Reply, line: Arc<Line>, reporter: Reporter) -> Result<Answer, Failure> {
+    /// Reads until the first token of the answer, or the beginning of a call, so that everything before it can still be retried.
+    pub(crate) fn open(
+        reply: Reply,
+        line: Arc<Line>,
+        reporter: Reporter,
+        transcript: Transcript,
+    ) -> Result<Answer, Failure> {
         let mut answer = Answer {
             reply,
             line,
             reporter,
-            transcript: Transcript::default(),
+            transcript,
+            held_bytes: 0,
             parser: SseParser::new(EVENT_BYTES),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             events: VecDeque::new(),
@@ -74,7 +82,8 @@ impl Answer {
         while !answer.is_over && !answer.has_token() {
             answer.advance();
         }
-        match answer.failure.take_if(|_| !has_token(&answer.deltas)) {
+        let has_token = answer.has_token();
+        match answer.failure.take_if(|_| !has_token) {
             Some(failure) => Err(failure),
             None => Ok(answer),
         }
@@ -211,7 +220,13 @@ impl Answer {
         self.has_payload = true;
         self.is_rested = true;
         if let Err(complaint) = self.transcript.chunk(&chunk, &mut self.deltas) {
-            self.fail(self.reporter.complaint(&complaint));
+            return self.fail(self.reporter.complaint(&complaint));
+        }
+        if self.transcript.has_calls() {
+            self.held_bytes += data.len();
+            if self.held_bytes > EVENT_BYTES {
+                self.fail(self.reporter.bad_answer("more than 8 MiB of tool calls", Again::No));
+            }
         }
     }
 
@@ -232,13 +247,12 @@ impl Answer {
         self.reporter.bad_answer("nothing", Again::Soon)
     }
 
+    /// Whether something came that must be kept. After that nothing is retried.
     fn has_token(&self) -> bool {
-        has_token(&self.deltas)
+        let is_token =
+            |delta: &Delta| matches!(delta, Delta::Text(_) | Delta::Reasoning(_) | Delta::ToolCall(_));
+        self.transcript.has_calls() || self.deltas.iter().any(is_token)
     }
-}
-
-fn has_token(deltas: &VecDeque<Delta>) -> bool {
-    deltas.iter().any(|delta| matches!(delta, Delta::Text(_) | Delta::Reasoning(_)))
 }
 
 impl Iterator for Answer {

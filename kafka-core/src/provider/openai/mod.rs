@@ -3,8 +3,10 @@
 mod answer;
 mod complaint;
 mod failure;
+mod opaque;
 mod request;
 mod think;
+mod tool_calls;
 mod transcript;
 
 use std::{sync::Arc, time::Instant};
@@ -14,6 +16,7 @@ use serde_json::Value;
 use self::{
     answer::Answer,
     failure::{Again, Failure, Reporter},
+    transcript::Transcript,
 };
 use super::{
     api::{CallOptions, DeltaStream, ModelHealth, Prompt, Provider, ProviderError},
@@ -50,13 +53,20 @@ impl Default for OpenAiProvider {
 }
 
 impl OpenAiProvider {
-    /// The clock reads the dates in `Retry-After`, randomness spreads repeated calls.
+    /// The clock reads the dates in `Retry-After`; randomness spreads repeated calls, and makes the ids of
+    /// tool calls that the endpoint gives none.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> OpenAiProvider {
         OpenAiProvider { clock, random }
     }
 
-    fn attempt(&self, call: &Call<'_>, body: &[u8]) -> Result<Answer, Failure> {
+    fn seed(&self) -> u64 {
+        let mut seed = [0; 8];
+        self.random.fill(&mut seed);
+        u64::from_be_bytes(seed)
+    }
+
+    fn attempt(&self, call: &Call<'_>, transcript: Transcript, body: &[u8]) -> Result<Answer, Failure> {
         let key = call.options.api_key.as_ref();
         let ask = Ask::PostJson(body);
         let mut reply =
@@ -65,7 +75,7 @@ impl OpenAiProvider {
         if !(200..300).contains(&reply.status) {
             return Err(call.reporter.status(&mut reply, &*self.clock));
         }
-        Answer::open(reply, call.line.clone(), call.reporter.clone())
+        Answer::open(reply, call.line.clone(), call.reporter.clone(), transcript)
     }
 }
 
@@ -78,8 +88,10 @@ impl Provider for OpenAiProvider {
         let call = Call::new(options)?;
         let mut with_usage = true;
         let mut retries = 0;
+        let follows_tool = prompt.messages.last().is_some_and(|message| message.role == "tool");
         loop {
-            let failure = match self.attempt(&call, &request::body(prompt, options, with_usage)) {
+            let transcript = Transcript::new(self.seed(), follows_tool);
+            let failure = match self.attempt(&call, transcript, &request::body(prompt, options, with_usage)) {
                 Ok(answer) => return Ok(Box::new(answer)),
                 Err(failure) => failure,
             };

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::provider::api::{CallOptions, Prompt, PromptMessage};
+use crate::{
+    entity::tool_call::ToolCall,
+    provider::api::{CallOptions, Prompt, PromptMessage},
+};
 
 /// The request body for a streamed answer, with or without asking for usage, which some endpoints refuse.
 pub(crate) fn body(prompt: &Prompt, options: &CallOptions, with_usage: bool) -> Vec<u8> {
@@ -30,13 +33,34 @@ pub(crate) fn body(prompt: &Prompt, options: &CallOptions, with_usage: bool) -> 
 }
 
 fn message(message: &PromptMessage) -> Value {
-    let mut fields = match &message.provider_data {
-        Some(Value::Object(fields)) => fields.clone(),
-        _ => Map::new(),
-    };
+    let mut fields = object(message.provider_data.as_ref());
+    let of_calls = fields.remove("tool_calls").unwrap_or_default();
     fields.insert("role".into(), message.role.clone().into());
     fields.insert("content".into(), message.content.clone().into());
+    if !message.tool_calls.is_empty() {
+        let calls = message.tool_calls.iter().map(|call| tool_call(call, &of_calls[&call.id]));
+        fields.insert("tool_calls".into(), calls.collect());
+        if message.content.is_empty() {
+            // Some endpoints refuse an empty text, even here.
+            fields.insert("content".into(), Value::Null);
+        }
+    }
+    if let Some(id) = &message.tool_call_id {
+        fields.insert("tool_call_id".into(), id.clone().into());
+    }
     Value::Object(fields)
+}
+
+fn tool_call(call: &ToolCall, opaque: &Value) -> Value {
+    let mut fields = object(Some(opaque));
+    fields.insert("id".into(), call.id.clone().into());
+    fields.insert("type".into(), "function".into());
+    fields.insert("function".into(), json!({"name": call.name, "arguments": call.arguments}));
+    Value::Object(fields)
+}
+
+fn object(value: Option<&Value>) -> Map<String, Value> {
+    value.and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -58,9 +82,8 @@ mod tests {
             cancel: CancelToken::new(),
         };
         let message = |role: &str, content: &str, provider_data| PromptMessage {
-            role: role.into(),
-            content: content.into(),
             provider_data,
+            ..PromptMessage::text(role, content)
         };
         let prompt = Prompt {
             messages: vec![

@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{
     complaint::Complaint,
+    opaque,
     think::{self, Piece, ThinkSplitter},
+    tool_calls::ToolCalls,
 };
 use crate::provider::api::{Delta, TokenUsage};
 
@@ -14,17 +16,38 @@ use crate::provider::api::{Delta, TokenUsage};
 const OPAQUE: [&str; 3] = ["reasoning_details", "extra_content", "thinking_blocks"];
 
 /// Turns the chunks of one answer into deltas.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Transcript {
+    /// What the ids of calls that have none are made from.
+    seed: u64,
+    /// Whether the answer goes on from the result of a tool.
+    follows_tool: bool,
     model: String,
     splitter: ThinkSplitter,
     has_content: bool,
     finish: Option<String>,
     usage: Option<TokenUsage>,
     opaque: Map<String, Value>,
+    reasoning: Option<String>,
+    calls: ToolCalls,
 }
 
 impl Transcript {
+    pub(crate) fn new(seed: u64, follows_tool: bool) -> Transcript {
+        Transcript {
+            seed,
+            follows_tool,
+            model: String::new(),
+            splitter: ThinkSplitter::default(),
+            has_content: false,
+            finish: None,
+            usage: None,
+            opaque: Map::new(),
+            reasoning: None,
+            calls: ToolCalls::default(),
+        }
+    }
+
     /// Takes one chunk of a stream, or a whole completion. What it says comes out even if it also
     /// carries an error.
     pub(crate) fn chunk(&mut self, chunk: &Value, out: &mut VecDeque<Delta>) -> Result<(), Complaint> {
@@ -42,12 +65,18 @@ impl Transcript {
         if choice["delta"].is_object() {
             self.message(&choice["delta"], out);
         } else if !self.has_content {
-            // A whole message; at the end of a stream it would only repeat what was said.
             self.message(&choice["message"], out);
         }
+        // A whole message at the end of a stream only repeats what was said, except for calls, which some
+        // endpoints say there only.
+        let calls = [&choice["delta"]["tool_calls"], &choice["message"]["tool_calls"]];
+        let taken = calls.into_iter().try_for_each(|calls| self.calls.take(calls));
         let reason = choice["finish_reason"].as_str().filter(|reason| !reason.is_empty());
         if let Some(reason) = reason {
             self.finish = Some(reason.to_owned());
+        }
+        if taken.is_err() {
+            return Err(Complaint::text("the answer calls more tools than can be told apart"));
         }
         match Complaint::of(chunk).or_else(|| Complaint::of(choice)) {
             Some(complaint) => Err(complaint),
@@ -61,9 +90,28 @@ impl Transcript {
         self.finish.is_some()
     }
 
+    /// Whether a call of a tool has begun, which is told at the end.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
     /// The answer is over, regularly if `done` or if the endpoint gave a reason before.
     pub(crate) fn end(&mut self, done: bool, out: &mut VecDeque<Delta>) {
         self.splitter.end(&mut |piece| out.push_back(delta(piece)));
+        let is_whole = match self.finish.as_deref() {
+            Some(reason) => !matches!(reason, "length" | "error"),
+            None => done,
+        };
+        let (calls, opaque_of_calls) = self.calls.end(self.seed, is_whole);
+        // Endpoints that give their reasoning under this name refuse a turn with tools that comes back
+        // without it, even if it is empty; elsewhere it would be a waste.
+        if let Some(reasoning) = self.reasoning.take().filter(|_| self.follows_tool || !calls.is_empty()) {
+            self.opaque.insert("reasoning_content".to_owned(), reasoning.into());
+        }
+        if !opaque_of_calls.is_empty() {
+            self.opaque.insert("tool_calls".to_owned(), opaque_of_calls.into());
+        }
+        out.extend(calls.into_iter().map(Delta::ToolCall));
         if !self.opaque.is_empty() {
             out.push_back(Delta::ProviderData(Value::Object(std::mem::take(&mut self.opaque))));
         }
@@ -84,11 +132,10 @@ impl Transcript {
         if let Some(refusal) = non_empty(&message["refusal"]) {
             self.text(refusal, out);
         }
-        for name in OPAQUE {
-            if !message[name].is_null() {
-                merge(self.opaque.entry(name).or_insert(Value::Null), &message[name]);
-            }
+        if let Some(reasoning) = message["reasoning_content"].as_str() {
+            self.reasoning.get_or_insert_default().push_str(reasoning);
         }
+        opaque::keep(&mut self.opaque, &OPAQUE, message);
     }
 
     /// A text, or an array of parts some of which are reasoning.
@@ -159,39 +206,6 @@ fn details_text(details: &Value) -> Option<String> {
     let text: String =
         texts.filter_map(|detail| non_empty(&detail["text"]).or(non_empty(&detail["summary"]))).collect();
     (!text.is_empty()).then_some(text)
-}
-
-/// Joins opaque fields that came in pieces: pieces of one block of a list have its type and index.
-fn merge(kept: &mut Value, piece: &Value) {
-    match (kept, piece) {
-        (Value::Array(kept), Value::Array(pieces)) => {
-            for piece in pieces {
-                match kept.last_mut().filter(|last| is_same_block(last, piece)) {
-                    Some(last) => join(last, piece),
-                    None => kept.push(piece.clone()),
-                }
-            }
-        }
-        (kept, piece) => *kept = piece.clone(),
-    }
-}
-
-fn is_same_block(one: &Value, other: &Value) -> bool {
-    one["index"].is_number() && one["index"] == other["index"] && one["type"] == other["type"]
-}
-
-fn join(block: &mut Value, piece: &Value) {
-    let (Value::Object(block), Value::Object(piece)) = (block, piece) else { return };
-    for (name, value) in piece {
-        let is_text = matches!(name.as_str(), "text" | "summary" | "data" | "thinking");
-        match (block.get_mut(name), value) {
-            (Some(Value::String(kept)), Value::String(more)) if is_text => kept.push_str(more),
-            (_, Value::Null) => {}
-            _ => {
-                block.insert(name.clone(), value.clone());
-            }
-        }
-    }
 }
 
 /// Counts in any of their spellings, or none when there is nothing like it.

@@ -9,6 +9,7 @@ use crate::{
         event::{Event, EventKind},
         message::MessageStatus,
         response::{Response, ResponseError, ResponseStatus},
+        tool_call::ToolCall,
     },
     provider::api::TokenUsage,
     repo,
@@ -32,6 +33,7 @@ pub(super) struct Ending {
     pub(super) first_token_ms: Option<u64>,
     pub(super) completion_time_ms: Option<u64>,
     pub(super) error: Option<ResponseError>,
+    pub(super) tool_calls: Vec<ToolCall>,
     pub(super) provider_data: Option<Json>,
 }
 
@@ -47,6 +49,7 @@ impl Ending {
             first_token_ms: None,
             completion_time_ms: None,
             error: None,
+            tool_calls: Vec::new(),
             provider_data: None,
         }
     }
@@ -68,7 +71,7 @@ pub(super) fn store(
         return Ok(None);
     }
     let tokens = response.tokens_total.and_then(|tokens| i64::try_from(tokens).ok());
-    let parts = said.parts();
+    let parts = said.parts(&ending.tool_calls);
     let finished = repo::messages::Finished {
         content: &said.text,
         parts: parts.as_ref(),
@@ -93,7 +96,8 @@ pub(super) fn store(
 #[derive(Default)]
 struct Said {
     text: String,
-    reasoning: String,
+    /// Runs of text or reasoning, in the order in which they came.
+    runs: Vec<(EventKind, String)>,
 }
 
 impl Said {
@@ -105,28 +109,31 @@ impl Said {
         }
         let mut said = Said::default();
         for event in events {
-            let into = match event.kind {
-                EventKind::Delta => &mut said.text,
-                EventKind::Reasoning => &mut said.reasoning,
-                _ => continue,
-            };
-            if let Ok(piece) = serde_json::from_str::<Piece<'_>>(&event.data) {
-                into.push_str(&piece.text);
+            if !matches!(event.kind, EventKind::Delta | EventKind::Reasoning) {
+                continue;
+            }
+            let Ok(piece) = serde_json::from_str::<Piece<'_>>(&event.data) else { continue };
+            if event.kind == EventKind::Delta {
+                said.text.push_str(&piece.text);
+            }
+            match said.runs.last_mut().filter(|(kind, _)| *kind == event.kind) {
+                Some((_, run)) => run.push_str(&piece.text),
+                None => said.runs.push((event.kind, piece.text.into_owned())),
             }
         }
         said
     }
 
     /// Only where plain text is not all there is.
-    fn parts(&self) -> Option<Json> {
-        if self.reasoning.is_empty() {
+    fn parts(&self, calls: &[ToolCall]) -> Option<Json> {
+        if calls.is_empty() && self.runs.iter().all(|(kind, _)| *kind == EventKind::Delta) {
             return None;
         }
-        let mut parts = vec![json!({"type": "reasoning", "text": self.reasoning})];
-        if !self.text.is_empty() {
-            parts.push(json!({"type": "text", "text": self.text}));
-        }
-        Some(parts.into())
+        let runs = self.runs.iter().map(|(kind, text)| {
+            let kind = if *kind == EventKind::Delta { "text" } else { "reasoning" };
+            json!({"type": kind, "text": text})
+        });
+        Some(runs.chain(calls.iter().map(|call| json!(call))).collect())
     }
 }
 
@@ -141,13 +148,14 @@ fn ended(accepted: &Response, ending: &Ending, said: &Said) -> Response {
         error: ending.error.clone(),
         ..accepted.clone()
     };
-    let was_answered = !said.text.is_empty() || !said.reasoning.is_empty();
+    let was_answered = !said.runs.is_empty() || !ending.tool_calls.is_empty();
     let usage = match ending.usage {
         Some(usage) => usage,
         None if was_answered => {
             response.usage_estimated = true;
             let prompt = ending.prompt_tokens_estimate;
-            let completion = prompt::tokens(&[said.reasoning.as_str(), &said.text].concat());
+            let all: String = said.runs.iter().map(|(_, text)| text.as_str()).collect();
+            let completion = prompt::tokens(&all, &ending.tool_calls);
             TokenUsage { prompt, completion, total: prompt + completion }
         }
         None => return response,

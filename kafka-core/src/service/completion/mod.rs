@@ -8,6 +8,7 @@
 pub(crate) mod finish;
 pub(crate) mod live;
 pub(crate) mod log;
+mod opaque;
 pub(crate) mod prompt;
 pub(crate) mod recover;
 pub(crate) mod resolve;

@@ -1,12 +1,18 @@
 //! What a model is sent: the branch that ends in the question, trimmed to the model's context.
 
+use std::iter;
+
+use super::opaque::Source;
 use crate::{
     base::{
         error::Result,
         id::{ChatId, MessageId},
     },
-    entity::message::{MessageStatus, Role},
-    entity::params::Params,
+    entity::{
+        message::{MessageStatus, Role},
+        params::Params,
+        tool_call::ToolCall,
+    },
     provider::api::{Prompt, PromptMessage},
     repo::messages::{self, Line},
     service,
@@ -18,21 +24,24 @@ const STRIDE: u32 = 64;
 /// What a message costs besides its text.
 const TOKENS_PER_MESSAGE: u64 = 4;
 
-/// Reads the branch upwards from the question until the model's context is full. Instructions and the
-/// question itself are always sent; the oldest of the rest are left out first.
+/// Reads the branch upwards from the question until the model's context is full. Instructions are always
+/// sent, and so is the question; if that is a tool's result, from the user's message on that led to it.
+/// The oldest of the rest are left out first.
 pub(super) fn build(
     conn: &Conn<'_>,
     chat: ChatId,
     question: MessageId,
     params: &Params,
     default_context: u32,
+    source: &Source,
 ) -> Result<Prompt> {
     let instructions = messages::system_lines(conn, chat, question)?;
     let mut left = budget(params, default_context);
     for line in &instructions {
-        left = left.saturating_sub(tokens(&line.content));
+        left = left.saturating_sub(tokens(&line.content, &[]));
     }
     let mut newest_first = Vec::new();
+    let mut is_asked = true;
     let mut next = Some(question);
     'branch: while let Some(id) = next {
         let lines = messages::ancestors(conn, id, STRIDE)?;
@@ -41,17 +50,24 @@ pub(super) fn build(
             return Err(service::messages::not_found(question));
         }
         next = lines.last().and_then(|line| line.parent_id);
+<<<<<<< HEAD
         for line in lines.into_iter().filter(|line| line.id == question || is_sent(line)) {
             let cost = tokens(&line.content);
             if line.id != question && cost > left {
+=======
+        for line in lines.into_iter().filter(is_sent) {
+            let cost = tokens(&line.content, &line.tool_calls);
+            if !is_asked && cost > left {
+>>>>>>> tools
                 break 'branch;
             }
+            is_asked &= line.role != Role::User;
             left = left.saturating_sub(cost);
             newest_first.push(line);
         }
     }
     let lines = instructions.into_iter().chain(newest_first.into_iter().rev());
-    Ok(Prompt { messages: lines.map(as_sent).collect() })
+    Ok(Prompt { messages: in_pairs(lines, source) })
 }
 
 /// Tokens for what is sent: the context less room for the answer.
@@ -62,22 +78,49 @@ fn budget(params: &Params, default_context: u32) -> u64 {
 }
 
 /// An estimate that errs on the high side for most languages: four bytes a token.
-pub(super) fn tokens(text: &str) -> u64 {
-    (text.len() as u64).div_ceil(4) + TOKENS_PER_MESSAGE
+pub(super) fn tokens(text: &str, calls: &[ToolCall]) -> u64 {
+    let of_calls: usize = calls.iter().map(|call| call.name.len() + call.arguments.len()).sum();
+    ((text.len() + of_calls) as u64).div_ceil(4) + TOKENS_PER_MESSAGE
 }
 
-/// Instructions are read apart. A tool's result means nothing without the call it belongs to. An answer
-/// that is still empty or failed has nothing to say.
+/// Instructions are read apart. An answer that is still empty or failed has nothing to say.
 fn is_sent(line: &Line) -> bool {
-    matches!(line.role, Role::User | Role::Assistant)
-        && !line.content.is_empty()
-        && line.status != MessageStatus::Streaming
+    let says_something = match line.role {
+        Role::System => false,
+        Role::User => !line.content.is_empty(),
+        Role::Assistant => !line.content.is_empty() || !line.tool_calls.is_empty(),
+        Role::Tool => true,
+    };
+    says_something && line.status != MessageStatus::Streaming
 }
 
-fn as_sent(line: Line) -> PromptMessage {
+/// Endpoints refuse a call without its result right behind it, and a result without its call, so only
+/// pairs are sent: the user may have gone on without an answer to a call.
+fn in_pairs(lines: impl Iterator<Item = Line>, source: &Source) -> Vec<PromptMessage> {
+    let mut messages = Vec::new();
+    let mut lines = lines.peekable();
+    while let Some(mut line) = lines.next() {
+        let mut results: Vec<Line> =
+            iter::from_fn(|| lines.next_if(|next| next.role == Role::Tool)).collect();
+        line.tool_calls.retain(|call| !call.incomplete && line.role == Role::Assistant);
+        let mut open: Vec<String> = line.tool_calls.iter().map(|call| call.id.clone()).collect();
+        results.retain(|result| {
+            let at = open.iter().position(|id| Some(id) == result.tool_call_id.as_ref());
+            at.map(|at| open.swap_remove(at)).is_some()
+        });
+        line.tool_calls.retain(|call| !open.contains(&call.id));
+        let is_left = line.role != Role::Tool && !(line.content.is_empty() && line.tool_calls.is_empty());
+        messages.extend(is_left.then_some(line).into_iter().chain(results).map(|line| as_sent(line, source)));
+    }
+    messages
+}
+
+fn as_sent(line: Line, source: &Source) -> PromptMessage {
     PromptMessage {
         role: line.role.as_str().to_owned(),
         content: line.content,
-        provider_data: line.provider_data,
+        tool_calls: line.tool_calls,
+        tool_call_id: line.tool_call_id,
+        provider_data: line.provider_data.and_then(|kept| source.take_back(kept)),
     }
 }

@@ -10,6 +10,7 @@ use std::{
 use super::{
     finish::Ending,
     live::{Running, Slot},
+    opaque::Source,
     prompt, recover,
 };
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     entity::{
         event::EventKind,
         response::{ResponseError, ResponseStatus},
+        tool_call::ToolCall,
     },
     provider::api::{Delta, Prompt, ProviderError},
     repo,
@@ -36,6 +38,7 @@ pub(super) fn spawn(installation: &Installation, running: &Arc<Running>, callabl
     let answering = Answering {
         installation: installation.clone(),
         running: Arc::clone(running),
+        source: Source::of(&callable),
         callable,
         ending: Ending::of(ResponseStatus::Interrupted),
         began: installation.clock().instant(),
@@ -62,6 +65,7 @@ struct Answering {
     installation: Installation,
     running: Arc<Running>,
     callable: Callable,
+    source: Source,
     ending: Ending,
     began: Instant,
     bytes: usize,
@@ -105,7 +109,7 @@ impl Answering {
         self.began = self.installation.clock().instant();
         let prompt = self.prompt()?;
         self.ending.prompt_tokens_estimate =
-            prompt.messages.iter().map(|message| prompt::tokens(&message.content)).sum();
+            prompt.messages.iter().map(|message| prompt::tokens(&message.content, &message.tool_calls)).sum();
         let stream = self.callable.provider.complete(&prompt, &self.callable.options)?;
         let most = self.installation.limits().answer_bytes;
         for delta in stream {
@@ -149,7 +153,7 @@ impl Answering {
         let context = self.installation.limits().context_tokens;
         self.installation
             .storage()
-            .read(|conn| prompt::build(conn, self.running.chat, question, params, context))
+            .read(|conn| prompt::build(conn, self.running.chat, question, params, context, &self.source))
     }
 
     fn take(&mut self, delta: Delta) {
@@ -158,7 +162,8 @@ impl Answering {
             Delta::Reasoning(text) => self.say(EventKind::Reasoning, text),
             Delta::Model(name) => self.ending.model_used = Some(storable(name)),
             Delta::Usage(usage) => self.ending.usage = Some(usage),
-            Delta::ProviderData(data) => self.ending.provider_data = Some(data),
+            Delta::ToolCall(call) => self.call(call),
+            Delta::ProviderData(data) => self.ending.provider_data = Some(self.source.keep(data)),
             Delta::Finish(reason) => self.ending.finish_reason = Some(storable(reason)),
         }
     }
@@ -172,6 +177,17 @@ impl Answering {
         }
         self.bytes += text.len() + EVENT_BYTES;
         self.installation.log().say(&self.running, kind, storable(text));
+    }
+
+    /// Calls are no event, so they are kept until the end.
+    fn call(&mut self, call: ToolCall) {
+        self.bytes += call.name.len() + call.arguments.len() + EVENT_BYTES;
+        self.ending.tool_calls.push(ToolCall {
+            id: storable(call.id),
+            name: storable(call.name),
+            arguments: storable(call.arguments),
+            ..call
+        });
     }
 
     fn elapsed_ms(&self) -> u64 {

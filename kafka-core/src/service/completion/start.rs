@@ -29,8 +29,13 @@ impl Completions<'_> {
     /// order in which they were accepted.
     ///
     /// # Errors
+<<<<<<< HEAD
     /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for a
     /// parent that is not in the chat or no user's message, parameters out of range, or nothing to
+=======
+    /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for an empty text, a
+    /// parent that is not in the chat or neither a user's nor a tool's message, parameters out of range, or nothing to
+>>>>>>> tools
     /// answer; `TooLarge` for the text; `RateLimited` (`chat_busy`) when 16 answers of the chat wait
     /// already; `Busy` when the process runs as many answers as it may. Failures of the model come
     /// later, as the end of the turn.
@@ -191,13 +196,14 @@ impl Accepting {
             kind: "text",
             content: "",
             parts: None,
+            tool_call_id: None,
             model: None,
             status: MessageStatus::Complete,
             created_at: self.now,
         }
     }
 
-    /// The stored message of a user that is to be answered again.
+    /// The stored message that is to be answered: a user's, again, or a tool's result.
     fn message_to_answer(&self, tx: &Tx<'_>, scope: crate::base::actor::Scope) -> Result<Message> {
         let asked = match self.parent_id {
             Some(id) => id,
@@ -212,11 +218,11 @@ impl Accepting {
         };
         let found = repo::messages::find_for_writing(tx, scope, id)?;
         match found.filter(|message| message.chat_id == self.chat) {
-            Some(message) if message.role == Role::User => Ok(message),
+            Some(message) if matches!(message.role, Role::User | Role::Tool) => Ok(message),
             Some(_) => Err(Error::invalid(
                 "parent_not_a_question",
                 "parent_id",
-                "without a text, name a message of the role user to answer it again",
+                "without a text, name a message of the role user to answer it again, or of the role tool to go on from it",
             )),
             None => Err(Error::invalid("parent_unknown", "parent_id", "name a message of this chat")),
         }
