@@ -51,7 +51,7 @@ fn read(row: &mut Row<'_>) -> Result<Message> {
 /// Messages name their chat by its number; callers know it by its id, `$2`.
 const NUMBER_OF_CHAT: &str = "(SELECT n.number FROM chats n WHERE n.id = $2)";
 const LINE_COLUMNS: &str =
-    "m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id";
+    "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id";
 const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
 
 statements! {
@@ -234,6 +234,7 @@ pub(crate) fn activate(tx: &Tx<'_>, chat: ChatId, leaf: Option<MessageId>) -> Re
 
 /// A message as a model sees it.
 pub(crate) struct Line {
+    pub(crate) id: MessageId,
     pub(crate) role: Role,
     pub(crate) content: String,
     pub(crate) tool_calls: Vec<ToolCall>,
@@ -245,6 +246,7 @@ pub(crate) struct Line {
 
 fn read_line(row: &mut Row<'_>) -> Result<Line> {
     Ok(Line {
+        id: row.next()?,
         role: row.next()?,
         content: row.next()?,
         tool_calls: row.next_json()?.map(|parts| ToolCall::of_parts(&parts)).unwrap_or_default(),

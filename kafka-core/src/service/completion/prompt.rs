@@ -50,15 +50,9 @@ pub(super) fn build(
             return Err(service::messages::not_found(question));
         }
         next = lines.last().and_then(|line| line.parent_id);
-<<<<<<< HEAD
         for line in lines.into_iter().filter(|line| line.id == question || is_sent(line)) {
-            let cost = tokens(&line.content);
-            if line.id != question && cost > left {
-=======
-        for line in lines.into_iter().filter(is_sent) {
             let cost = tokens(&line.content, &line.tool_calls);
             if !is_asked && cost > left {
->>>>>>> tools
                 break 'branch;
             }
             is_asked &= line.role != Role::User;
@@ -109,7 +103,11 @@ fn in_pairs(lines: impl Iterator<Item = Line>, source: &Source) -> Vec<PromptMes
             at.map(|at| open.swap_remove(at)).is_some()
         });
         line.tool_calls.retain(|call| !open.contains(&call.id));
-        let is_left = line.role != Role::Tool && !(line.content.is_empty() && line.tool_calls.is_empty());
+        let is_left = match line.role {
+            Role::Tool => false,
+            Role::Assistant => !(line.content.is_empty() && line.tool_calls.is_empty()),
+            Role::User | Role::System => true,
+        };
         messages.extend(is_left.then_some(line).into_iter().chain(results).map(|line| as_sent(line, source)));
     }
     messages

@@ -29,13 +29,8 @@ impl Completions<'_> {
     /// order in which they were accepted.
     ///
     /// # Errors
-<<<<<<< HEAD
-    /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for a
-    /// parent that is not in the chat or no user's message, parameters out of range, or nothing to
-=======
-    /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for an empty text, a
-    /// parent that is not in the chat or neither a user's nor a tool's message, parameters out of range, or nothing to
->>>>>>> tools
+    /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for a parent that is not
+    /// in the chat or neither a user's nor a tool's message, parameters out of range, or nothing to
     /// answer; `TooLarge` for the text; `RateLimited` (`chat_busy`) when 16 answers of the chat wait
     /// already; `Busy` when the process runs as many answers as it may. Failures of the model come
     /// later, as the end of the turn.
