@@ -14,7 +14,7 @@ use crate::{
         endpoint::ModelHost,
         network::{Resolver, SystemResolver},
     },
-    service::{auth::Registration, keyring::SecretSource},
+    service::{keyring::SecretSource, registration::Registration},
     storage::{MigrateMode, NodeKind, Synchronous},
 };
 
@@ -42,6 +42,9 @@ pub struct Config {
     /// Open mode: [`Kafka::local_actor`](crate::Kafka::local_actor) works without a credential.
     /// Default false.
     pub open: bool,
+    /// Outside open mode: [`Kafka::local_actor`](crate::Kafka::local_actor) gives an actor who may make chats
+    /// and use those whose id it knows. Default false.
+    pub anonymous: bool,
     /// Who may make an account with [`Kafka::register`](crate::Kafka::register). Default open.
     pub registration: Registration,
     /// Where the secret comes from that seals model keys at rest; a [`Secret`](crate::Secret) of 32 bytes
@@ -87,6 +90,7 @@ impl Config {
             migrate: MigrateMode::Auto,
             synchronous: Synchronous::Full,
             open: false,
+            anonymous: false,
             registration: Registration::Open,
             secret: None,
             password_cost: 12,

@@ -1,6 +1,6 @@
 //! The handle of an open installation.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     base::{
@@ -16,16 +16,20 @@ use crate::{
         api::Provider, echo::EchoProvider, network::Network, openai::OpenAiProvider, registry::Registry,
     },
     service::{
+        administration::Administration,
         auth,
         chats::Chats,
         completion::Completions,
         events::Events,
         installation::{Installation, Parts},
         keyring::Secrets,
+        login,
         messages::Messages,
         models::Models,
+        registration,
         responses::{EventStream, Responses},
         tickets,
+        tokens::Tokens,
         users::Users,
         workspaces::Workspaces,
     },
@@ -55,6 +59,7 @@ impl Kafka {
             secret: config.secret,
             password_cost: config.password_cost,
             open: config.open,
+            anonymous: config.anonymous,
             registration: config.registration,
             limits: config.limits,
             clock: config.clock,
@@ -83,15 +88,17 @@ impl Kafka {
         Actor::operator()
     }
 
-    /// The local operator, whom an installation in open mode serves without a credential.
+    /// Who calls without a credential: in open mode the local operator; else, where [`Config::anonymous`] is
+    /// set, someone who may make chats and use those whose id they know.
     ///
     /// # Errors
-    /// `Unauthenticated` (`credential_missing`) unless [`Config::open`] is set.
+    /// `Unauthenticated` (`credential_missing`) where neither is.
     pub fn local_actor(&self) -> Result<Actor> {
         auth::local_actor(&self.0)
     }
 
-    /// Who the bearer of a token is. With [`operator`](Kafka::operator) and
+    /// Who the bearer of a session's token or an API key is. What the scopes of a key leave out, every call
+    /// refuses to its actor as `Forbidden` (`scope_missing`). With [`operator`](Kafka::operator) and
     /// [`local_actor`](Kafka::local_actor) the only ways to an actor.
     ///
     /// # Errors
@@ -121,36 +128,65 @@ impl Kafka {
     /// administrator's.
     ///
     /// # Errors
-    /// `Forbidden` (`registration_closed`) unless [`Config::registration`] allows it; `Invalid` for an address or name of the wrong form, and for a password under 8 characters or over
-    /// 72 bytes; `Conflict` when the address (`email_taken`) or username (`username_taken`) is in use.
+    /// `Forbidden` (`registration_closed`, `invite_required`) unless [`Config::registration`] allows it;
+    /// `Invalid` for an address or name of the wrong form, and for a password under 8 characters or over 72
+    /// bytes; `Conflict` when the address (`email_taken`) or username (`username_taken`) is in use; `Busy`
+    /// while too many passwords wait to be hashed.
     pub fn register(&self, new: NewUser, password: Secret<String>) -> Result<Login> {
-        auth::register(&self.0, new, &password)
+        registration::register(&self.0, new, &password, None)
+    }
+
+    /// The same with the code of an [invitation](Administration::invite), which is used up if it was needed.
+    ///
+    /// # Errors
+    /// Those of [`register`](Kafka::register), and `Forbidden` (`invite_invalid`) when the code is unknown,
+    /// used, expired or for another address.
+    pub fn register_invited(
+        &self,
+        new: NewUser,
+        password: Secret<String>,
+        invite: &Secret<String>,
+    ) -> Result<Login> {
+        registration::register(&self.0, new, &password, Some(invite))
     }
 
     /// Logs in by e-mail address or username, for 30 days. A wrong name costs as long as a wrong password.
+    /// Failures are not counted; for callers from elsewhere see [`login_from`](Kafka::login_from).
     ///
     /// # Errors
     /// `Unauthenticated` (`login_failed`), whichever of the two is wrong, and for an account that is
-    /// disabled.
+    /// disabled; `Busy` while too many passwords wait to be checked.
     pub fn login(&self, name: &str, password: Secret<String>) -> Result<Login> {
-        auth::login(&self.0, name, &password)
+        login::login(&self.0, None, name, &password)
     }
 
-    /// Ends the session of this token. An unknown token is fine: it is not in force either way.
+    /// The same for a caller at this address, who is slowed down after too many failures: beyond
+    /// [`Limits::failed_logins_of_account`] for one account, and
+    /// [`Limits::failed_logins_of_address`] for all. Others can log in meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`login`](Kafka::login), and `RateLimited` (`login_throttled`) with the time to wait, whether
+    /// or not there is such an account.
+    pub fn login_from(&self, address: IpAddr, name: &str, password: Secret<String>) -> Result<Login> {
+        login::login(&self.0, Some(address), name, &password)
+    }
+
+    /// Revokes this token: ends the session, or deletes the API key. An unknown token is fine: it is not in force either way.
     ///
     /// # Errors
     /// Those of writing.
     pub fn logout(&self, token: &Secret<String>) -> Result<()> {
-        auth::logout(&self.0, token)
+        login::logout(&self.0, token)
     }
 
-    /// Changes the actor's password and ends all sessions of the account.
+    /// Changes the actor's password and revokes all sessions and API keys of the account.
     ///
     /// # Errors
     /// `Unauthenticated` without an account; `Forbidden` (`password_wrong`) when the current password is
-    /// wrong; `Invalid` for a new one under 8 characters or over 72 bytes.
+    /// wrong; `RateLimited` (`login_throttled`) after [`Limits::failed_logins_of_account`] wrong ones;
+    /// `Invalid` for a new one under 8 characters or over 72 bytes; `Busy` while too many passwords wait.
     pub fn change_password(&self, actor: &Actor, current: Secret<String>, new: Secret<String>) -> Result<()> {
-        auth::change_password(&self.0, actor, &current, &new)
+        login::change_password(&self.0, actor, &current, &new)
     }
 
     /// The account of an actor.
@@ -165,6 +201,18 @@ impl Kafka {
     #[must_use]
     pub fn users(&self, actor: &Actor) -> Users<'_> {
         Users::new(&self.0, actor)
+    }
+
+    /// API keys.
+    #[must_use]
+    pub fn tokens(&self, actor: &Actor) -> Tokens<'_> {
+        Tokens::new(&self.0, actor)
+    }
+
+    /// Other people's accounts, for those who administer.
+    #[must_use]
+    pub fn administration(&self, actor: &Actor) -> Administration<'_> {
+        Administration::new(&self.0, actor)
     }
 
     /// Groups of chats and files.

@@ -22,6 +22,7 @@ pub use base::{
     id::*,
     limits::Limits,
     page::{Cursor, Page, PageNumbers, PageRequest, Place},
+    permission::{Area, Permission, Permissions},
     random::{Random, SystemRandom},
     secret::Secret,
     time::{Clock, SystemClock, Timestamp},
@@ -35,9 +36,10 @@ pub use entity::{
     model::{Model, ModelPatch, NewModel},
     params::{Params, TimeoutSeconds, Timeouts},
     response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
-    token::{Login, Ticket},
+    stats::Stats,
+    token::{Invitation, IssuedToken, Login, NewToken, Ticket, Token},
     tool_call::ToolCall,
-    user::{NewUser, User, UserPatch},
+    user::{NewUser, StandingPatch, User, UserPatch},
     workspace::{NewWorkspace, Workspace, WorkspacePatch},
 };
 pub use kafka::Kafka;
@@ -54,7 +56,7 @@ pub use provider::{
 };
 pub use schema::{Diagnosis, Schema};
 pub use service::{
-    auth::Registration,
+    administration::Administration,
     chats::Chats,
     completion::{Completions, turn::Turn},
     events::{Changes, Events},
@@ -62,7 +64,9 @@ pub use service::{
     messages::Messages,
     models::Models,
     once::IdempotencyKey,
+    registration::Registration,
     responses::{EventStream, Next, Responses},
+    tokens::Tokens,
     users::Users,
     workspaces::Workspaces,
 };

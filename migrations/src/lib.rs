@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     4 "0004" "chats",
     5 "0005" "responses",
     6 "0006" "idempotency_keys",
+    7 "0007" "identity",
 ];
 
 #[cfg(test)]

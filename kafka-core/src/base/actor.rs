@@ -1,6 +1,11 @@
 //! Who acts, and which rows that lets them touch.
 
-use super::id::UserId;
+use super::{
+    error::{Error, ErrorKind, Result},
+    id::{TokenId, UserId},
+    permission::{Area, Permission, Permissions},
+    time::Timestamp,
+};
 
 /// Whoever makes a call. Only authentication makes one; services take it by reference and turn it
 /// into the scope that stands in every SQL statement on user data.
@@ -8,6 +13,16 @@ use super::id::UserId;
 pub struct Actor {
     scope: Scope,
     is_admin: bool,
+    permissions: Permissions,
+    /// What it was authenticated by, so that this can be asked again while something is followed.
+    credential: Option<Credential>,
+}
+
+/// The token behind an actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Credential {
+    pub(crate) id: TokenId,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// Which rows a statement may see.
@@ -17,23 +32,44 @@ pub(crate) enum Scope {
     Operator,
     /// What the user owns, and what the workspaces they are a member of hold.
     User(UserId),
+    /// The same, and what belongs to nobody.
+    Admin(UserId),
+    /// What callers without a credential made. They reach it by its id alone, which only whoever was told
+    /// it knows.
+    Anonymous,
 }
 
 impl Actor {
     pub(crate) fn operator() -> Actor {
-        Actor { scope: Scope::Operator, is_admin: true }
+        Actor { scope: Scope::Operator, is_admin: true, permissions: Permissions::ALL, credential: None }
     }
 
-    pub(crate) fn user(id: UserId, is_admin: bool) -> Actor {
-        Actor { scope: Scope::User(id), is_admin }
+    pub(crate) fn anonymous() -> Actor {
+        let permissions = [Permission::write(Area::Chats), Permission::read(Area::Models)];
+        Actor {
+            scope: Scope::Anonymous,
+            is_admin: false,
+            permissions: permissions.into_iter().collect(),
+            credential: None,
+        }
     }
 
-    /// The account that acts, or none for the operator of the installation.
+    pub(crate) fn bearer(
+        scope: Scope,
+        is_admin: bool,
+        permissions: Permissions,
+        credential: Credential,
+    ) -> Actor {
+        Actor { scope, is_admin, permissions, credential: Some(credential) }
+    }
+
+    /// The account that acts, or none for the operator of the installation and for callers without a
+    /// credential.
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
         match self.scope {
-            Scope::User(id) => Some(id),
-            Scope::Operator => None,
+            Scope::User(id) | Scope::Admin(id) => Some(id),
+            Scope::Operator | Scope::Anonymous => None,
         }
     }
 
@@ -43,13 +79,59 @@ impl Actor {
         self.scope == Scope::Operator
     }
 
-    /// Whether administrative calls are allowed.
+    /// Whether this is a caller without a credential, whom the installation lets chat.
     #[must_use]
-    pub fn is_admin(&self) -> bool {
-        self.is_admin
+    pub fn is_anonymous(&self) -> bool {
+        self.scope == Scope::Anonymous
     }
 
-    pub(crate) fn scope(&self) -> Scope {
-        self.scope
+    /// Whether administrative calls are allowed: an administrator, and no API key without the scope.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.is_admin && self.permissions.allow(Permission::read(Area::Admin))
     }
+
+    /// What the credential may be used for: everything, but for API keys with scopes.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        self.permissions
+    }
+
+    /// Refuses what the credential may not be used for. Every call of the library asks this itself.
+    ///
+    /// # Errors
+    /// `Forbidden` (`scope_missing`), naming the scope; `Unauthenticated` (`credential_missing`) for a
+    /// caller without a credential.
+    pub fn require(&self, permission: Permission) -> Result<()> {
+        if self.permissions.allow(permission) {
+            return Ok(());
+        }
+        if self.is_anonymous() {
+            return Err(credential_missing());
+        }
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            "scope_missing",
+            format!("This API key has not the scope {permission}; use one that has, or log in."),
+        ))
+    }
+
+    /// The rows that it may touch to read or change what is in an area. Every service gets its scope here.
+    pub(crate) fn scope(&self, permission: Permission) -> Result<Scope> {
+        self.require(permission)?;
+        Ok(self.scope)
+    }
+
+    pub(crate) fn credential(&self) -> Option<Credential> {
+        self.credential
+    }
+}
+
+/// The refusal of a call that nobody signed.
+pub(crate) fn credential_missing() -> Error {
+    Error::new(
+        ErrorKind::Unauthenticated,
+        "credential_missing",
+        "This needs a credential; log in and send its token as `Authorization: Bearer`.",
+    )
 }

@@ -47,6 +47,8 @@ ids! {
     UserId;
     /// Identifies an access token's row; it is not the secret.
     TokenId;
+    /// Identifies an invitation; it is not the code.
+    InvitationId;
     /// Identifies a workspace.
     WorkspaceId;
     /// Identifies a chat.

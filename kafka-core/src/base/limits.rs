@@ -32,6 +32,19 @@ pub struct Limits {
     /// Changes that may wait to be read by one subscriber; what comes on top of them is lost, and the
     /// loss told. Default 1024.
     pub pending_changes: usize,
+    /// API keys that one account may have. Default 100.
+    pub api_keys: usize,
+    /// Failed logins for one account from one address, within the minutes below, after which more are
+    /// refused. Default 10.
+    pub failed_logins_of_account: usize,
+    /// Failed logins from one address, for whatever account. Default 100.
+    pub failed_logins_of_address: usize,
+    /// How long a failed login counts, in minutes. Default 5.
+    pub failed_login_minutes: u32,
+    /// Passwords that are hashed or checked at the same time. Default 4.
+    pub password_hashes: usize,
+    /// Passwords that may wait to be hashed or checked before a call fails as busy. Default 64.
+    pub waiting_password_hashes: usize,
     /// Write jobs that may wait for the writer before a call fails as busy. Default 4096.
     pub queued_writes: usize,
     /// Write jobs that share one commit. Default 256.
@@ -54,6 +67,12 @@ impl Default for Limits {
             idempotency_hours: 24,
             context_tokens: 8192,
             pending_changes: 1024,
+            api_keys: 100,
+            failed_logins_of_account: 10,
+            failed_logins_of_address: 100,
+            failed_login_minutes: 5,
+            password_hashes: 4,
+            waiting_password_hashes: 64,
             queued_writes: 4096,
             writes_per_commit: 256,
         }

@@ -8,6 +8,7 @@ pub(crate) mod id;
 pub(crate) mod limits;
 pub(crate) mod page;
 pub(crate) mod patch;
+pub(crate) mod permission;
 pub(crate) mod random;
 pub(crate) mod secret;
 pub(crate) mod time;

@@ -13,11 +13,11 @@ const MOST_BYTES: usize = 72;
 /// password.
 const NOBODY: &str = "CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy";
 
-/// The hash to store.
+/// Whether a password may be chosen.
 ///
 /// # Errors
 /// `Invalid` for fewer than 8 characters or more than 72 bytes.
-pub(crate) fn hash(password: &Secret<String>, cost: u32) -> Result<Secret<String>> {
+pub(crate) fn check(password: &Secret<String>) -> Result<()> {
     let text = password.expose();
     if text.chars().count() < LEAST_CHARS {
         let message = format!("use at least {LEAST_CHARS} characters");
@@ -27,9 +27,18 @@ pub(crate) fn hash(password: &Secret<String>, cost: u32) -> Result<Secret<String
         let message = format!("it has {} bytes; bcrypt reads only {MOST_BYTES}, so use fewer", text.len());
         return Err(Error::invalid("password_too_long", "password", message));
     }
+    Ok(())
+}
+
+/// The hash to store.
+///
+/// # Errors
+/// Those of [`check`].
+pub(crate) fn hash(password: &Secret<String>, cost: u32) -> Result<Secret<String>> {
+    check(password)?;
     // Not `non_truncating_hash`: that counts a closing NUL, too, and would refuse the 72nd byte. What it
     // guards against has been refused above.
-    bcrypt::hash(text, cost).map(Secret::new).map_err(|error| {
+    bcrypt::hash(password.expose(), cost).map(Secret::new).map_err(|error| {
         Error::new(ErrorKind::Internal, "password_unhashable", "The password could not be hashed.")
             .with_source(error)
     })

@@ -7,6 +7,7 @@ pub(crate) mod message;
 pub(crate) mod model;
 pub(crate) mod params;
 pub(crate) mod response;
+pub(crate) mod stats;
 pub(crate) mod token;
 pub(crate) mod tool_call;
 pub(crate) mod user;

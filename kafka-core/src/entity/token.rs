@@ -1,9 +1,60 @@
 //! Credentials.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::user::User;
-use crate::base::{secret::Secret, time::Timestamp};
+use crate::base::{
+    id::{InvitationId, TokenId},
+    permission::Permissions,
+    secret::Secret,
+    time::Timestamp,
+};
+
+/// An API key of an account, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Token {
+    /// Its id, which is not the secret.
+    pub id: TokenId,
+    /// What it is for, as its maker called it.
+    pub name: String,
+    /// What it may be used for; none is everything that its account may do.
+    pub scopes: Option<Permissions>,
+    /// When it stops working; none is never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a new API key is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct NewToken {
+    /// What it is for: 1 to 255 characters.
+    pub name: String,
+    /// What it may be used for, no more than its maker may do; none is all that its maker may do.
+    #[serde(default)]
+    pub scopes: Option<Permissions>,
+    /// When it stops working, in the future; none is never.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An API key that was made just now.
+#[derive(Clone, Debug, Serialize)]
+pub struct IssuedToken {
+    /// The key as it is listed.
+    #[serde(flatten)]
+    pub key: Token,
+    /// The bearer token. Only its hash is stored, so it cannot be shown again.
+    #[serde(serialize_with = "written_out")]
+    pub token: Secret<String>,
+}
+
+/// The one place where a secret that was made just now is written out.
+fn written_out<S: serde::Serializer>(token: &Secret<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose())
+}
 
 /// The outcome of registering or logging in.
 #[derive(Clone, Debug)]
@@ -13,6 +64,20 @@ pub struct Login {
     /// The bearer token. Only its hash is stored, so it cannot be shown again.
     pub token: Secret<String>,
     /// When the token stops working.
+    pub expires_at: Timestamp,
+}
+
+/// An invitation to make an account.
+#[derive(Clone, Debug, Serialize)]
+pub struct Invitation {
+    /// Its id, which is not the code.
+    pub id: InvitationId,
+    /// The code to register with, once. Only its hash is stored, so it cannot be shown again.
+    #[serde(serialize_with = "written_out")]
+    pub code: Secret<String>,
+    /// The only address that may register with it; none is any.
+    pub email: Option<String>,
+    /// When it stops working.
     pub expires_at: Timestamp,
 }
 

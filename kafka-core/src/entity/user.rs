@@ -55,3 +55,17 @@ pub struct UserPatch {
     #[serde(default, deserialize_with = "nullable")]
     pub full_name: Option<Option<String>>,
 }
+
+/// What an administrator changes of an account. What is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct StandingPatch {
+    /// Whether the account may be used.
+    #[serde(default)]
+    pub is_active: Option<bool>,
+    /// Whether the account may administer the installation.
+    #[serde(default)]
+    pub is_admin: Option<bool>,
+    /// The name of its plan.
+    #[serde(default)]
+    pub plan: Option<String>,
+}

@@ -1,4 +1,4 @@
-//! The table `chats`.
+//! The tables `chats` and `anonymous_chats`.
 
 use super::{params, scope, scoped};
 use crate::{
@@ -44,10 +44,13 @@ const FILTER: &str = "(CAST($3 AS BIGINT) IS NULL OR (c.archived_at IS NOT NULL)
 /// Each list walks one index in its order: everything, one workspace, or what a user sees.
 const EVERYTHING: &str = " FROM chats c WHERE $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
 const IN_WORKSPACE: &str = " FROM chats c WHERE c.workspace_id = $9 AND ";
-const OWN: &str = " FROM chats c WHERE c.user_id = $1 AND $2 = 0 AND ";
+const OWN: &str = " FROM chats c WHERE c.user_id = $1 AND ";
 const SHARED: &str = " FROM chats c WHERE c.workspace_id IN (SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
      UNION SELECT wm.workspace_id FROM workspace_members wm WHERE wm.user_id = $1) \
      AND (c.user_id IS NULL OR c.user_id <> $1) AND ";
+const NOBODYS: &str = " FROM chats c WHERE c.user_id IS NULL AND $2 = 2 AND (c.workspace_id IS NULL \
+     OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL)) \
+     AND NOT EXISTS (SELECT 1 FROM workspace_members wm WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id) AND ";
 const OLDER: &str = " AND (c.updated_at, c.id) < ($5, $6)";
 const NEWER: &str = " AND (c.updated_at, c.id) > ($5, $6)";
 const NEWEST_FIRST: &str = " ORDER BY updated_at DESC, id DESC LIMIT $7 OFFSET $8";
@@ -58,6 +61,7 @@ const BELONGING: &str = "SELECT c.id, c.user_id, c.workspace_id FROM chats c ";
 statements! {
     INSERT = ["INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING number"];
+    INSERT_ANONYMOUS = ["INSERT INTO anonymous_chats (chat_id) VALUES ($1)"];
     GET = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
     HEAD = ["SELECT c.last_seq, c.active_leaf_id FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
@@ -66,9 +70,9 @@ statements! {
     LIST_IN_WORKSPACE = ["SELECT ", COLUMNS, IN_WORKSPACE, scope::CHAT_READ, " AND ", FILTER, OLDER, NEWEST_FIRST];
     LIST_IN_WORKSPACE_BACK = ["SELECT ", COLUMNS, IN_WORKSPACE, scope::CHAT_READ, " AND ", FILTER, NEWER, OLDEST_FIRST];
     LIST_VISIBLE = ["SELECT ", COLUMNS, OWN, FILTER, OLDER, " UNION ALL SELECT ", COLUMNS, SHARED, FILTER, OLDER,
-        NEWEST_FIRST];
+        " UNION ALL SELECT ", COLUMNS, NOBODYS, FILTER, OLDER, NEWEST_FIRST];
     LIST_VISIBLE_BACK = ["SELECT ", COLUMNS, OWN, FILTER, NEWER, " UNION ALL SELECT ", COLUMNS, SHARED, FILTER, NEWER,
-        OLDEST_FIRST];
+        " UNION ALL SELECT ", COLUMNS, NOBODYS, FILTER, NEWER, OLDEST_FIRST];
     COUNT = ["SELECT COUNT(*) FROM chats c WHERE ", scope::CHAT_READ, " AND ", FILTER,
         " AND (CAST($5 AS TEXT) IS NULL OR c.workspace_id = $5)"];
     UPDATE = ["UPDATE chats AS c SET title = $4, description = $5, notebooks = $6, default_model = $7, \
@@ -86,8 +90,8 @@ statements! {
         WHERE u.id = $3 AND ", scope::USER];
 }
 
-/// Stores a chat and returns its number.
-pub(crate) fn insert(tx: &Tx<'_>, chat: &Chat) -> Result<i64> {
+/// Stores a chat that someone of this scope makes, and returns its number.
+pub(crate) fn insert(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<i64> {
     let notebooks = to_json(&chat.notebooks);
     let number = tx.first(
         &INSERT,
@@ -103,6 +107,9 @@ pub(crate) fn insert(tx: &Tx<'_>, chat: &Chat) -> Result<i64> {
         ],
         |row| row.next(),
     )?;
+    if scope == Scope::Anonymous {
+        tx.execute(&INSERT_ANONYMOUS, params![chat.id])?;
+    }
     Ok(number.unwrap_or_default())
 }
 
@@ -184,8 +191,12 @@ pub(crate) fn list(
         }
         (None, Scope::Operator, false) => conn.all(&LIST_EVERYTHING, &narrowed, read),
         (None, Scope::Operator, true) => conn.all(&LIST_EVERYTHING_BACK, &narrowed, read),
-        (None, Scope::User(_), false) => conn.all(&LIST_VISIBLE, &narrowed, read),
-        (None, Scope::User(_), true) => conn.all(&LIST_VISIBLE_BACK, &narrowed, read),
+        (None, Scope::User(_) | Scope::Admin(_) | Scope::Anonymous, false) => {
+            conn.all(&LIST_VISIBLE, &narrowed, read)
+        }
+        (None, Scope::User(_) | Scope::Admin(_) | Scope::Anonymous, true) => {
+            conn.all(&LIST_VISIBLE_BACK, &narrowed, read)
+        }
     }
 }
 

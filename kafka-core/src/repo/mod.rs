@@ -4,11 +4,13 @@
 pub(crate) mod access_tokens;
 pub(crate) mod chats;
 pub(crate) mod idempotency_keys;
+pub(crate) mod invitations;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod response_events;
 pub(crate) mod responses;
 pub(crate) mod scope;
+pub(crate) mod stats;
 pub(crate) mod users;
 pub(crate) mod workspaces;
 
@@ -28,10 +30,12 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         access_tokens::ALL,
         chats::ALL,
         idempotency_keys::ALL,
+        invitations::ALL,
         messages::ALL,
         models::ALL,
         response_events::ALL,
         responses::ALL,
+        stats::ALL,
         users::ALL,
         workspaces::ALL,
     ]

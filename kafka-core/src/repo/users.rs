@@ -42,6 +42,8 @@ statements! {
         WHERE lower(u.username) = lower($1)"];
     PASSWORD = ["SELECT u.hashed_password FROM users u WHERE u.id = $3 AND ", scope::USER];
     ANY_ADMIN = ["SELECT 1 FROM users WHERE is_admin = 1 LIMIT 1"];
+    ANY_OTHER_ADMIN = ["SELECT 1 FROM users WHERE is_admin = 1 AND is_active = 1 AND id <> $1 LIMIT 1"];
+    ANY_PLAN = ["SELECT 1 FROM plans p WHERE p.name = $1"];
     LIST = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id \
         WHERE (u.created_at, u.id) > ($3, $4) AND ", scope::USER, " ORDER BY u.created_at, u.id LIMIT $5"];
     LIST_BACK = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id \
@@ -51,6 +53,8 @@ statements! {
         " ORDER BY u.created_at, u.id LIMIT $3 OFFSET $4"];
     UPDATE = ["UPDATE users AS u SET email = $4, username = $5, full_name = $6, updated_at = $7 \
         WHERE u.id = $3 AND ", scope::USER];
+    UPDATE_STANDING = ["UPDATE users AS u SET is_active = $4, is_admin = $5, \
+        plan_id = (SELECT p.id FROM plans p WHERE p.name = $6), updated_at = $7 WHERE u.id = $3 AND ", scope::USER];
     SET_PASSWORD = ["UPDATE users AS u SET hashed_password = $4, updated_at = $5 WHERE u.id = $3 AND ", scope::USER];
     SET_LAST_LOGIN = ["UPDATE users SET last_login_at = $2 WHERE id = $1"];
     SPEND = ["UPDATE users SET total_tokens_used = total_tokens_used + $2 \
@@ -107,6 +111,16 @@ pub(crate) fn any_admin(conn: &Conn<'_>) -> Result<bool> {
     Ok(conn.first(&ANY_ADMIN, params![], |row| row.next::<i64>())?.is_some())
 }
 
+/// Whether anyone else, who can log in, does.
+pub(crate) fn any_other_admin(conn: &Conn<'_>, than: UserId) -> Result<bool> {
+    Ok(conn.first(&ANY_OTHER_ADMIN, params![than], |row| row.next::<i64>())?.is_some())
+}
+
+/// Whether there is a plan of this name.
+pub(crate) fn any_plan(conn: &Conn<'_>, name: &str) -> Result<bool> {
+    Ok(conn.first(&ANY_PLAN, params![name], |row| row.next::<i64>())?.is_some())
+}
+
 /// Those made after the key, oldest first.
 pub(crate) fn list(conn: &Conn<'_>, scope: Scope, after: (Timestamp, &str), limit: u32) -> Result<Vec<User>> {
     conn.all(&LIST, scoped![scope, after.0, after.1, limit], read)
@@ -125,6 +139,13 @@ pub(crate) fn list_back(
 pub(crate) fn update(tx: &Tx<'_>, scope: Scope, user: &User) -> Result<()> {
     let values = scoped![scope, user.id, &user.email, &user.username, &user.full_name, user.updated_at];
     tx.execute(&UPDATE, values)?;
+    Ok(())
+}
+
+/// Stores what an administrator decides about an account.
+pub(crate) fn update_standing(tx: &Tx<'_>, scope: Scope, user: &User) -> Result<()> {
+    let values = scoped![scope, user.id, user.is_active, user.is_admin, &user.plan, user.updated_at];
+    tx.execute(&UPDATE_STANDING, values)?;
     Ok(())
 }
 

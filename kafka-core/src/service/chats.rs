@@ -1,7 +1,7 @@
 //! What can be done with chats.
 
 use super::{
-    input, listing,
+    auth, input, listing,
     listing::TimeKey,
     once::{IdempotencyKey, Once, once},
     users, workspaces,
@@ -13,6 +13,7 @@ use crate::{
         id::ChatId,
         limits::Limits,
         page::{Page, PageRequest, Place},
+        permission::{Area, Permission},
         time::Timestamp,
     },
     entity::chat::{Chat, ChatFilter, ChatPatch, NewChat},
@@ -20,9 +21,14 @@ use crate::{
         chats::{self, Belonging, Slice},
         messages,
     },
-    service::{completion::live::Live, events::Feed, installation::Installation},
+    service::{completion::live::Live, doorman::Doorman, events::Feed, installation::Installation},
     storage::Tx,
 };
+
+/// What a credential needs for reading here.
+const READ: Permission = Permission::read(Area::Chats);
+/// What it needs for changing something.
+const WRITE: Permission = Permission::write(Area::Chats);
 
 /// Chats, as one actor may use them. Made by [`Kafka::chats`](crate::Kafka::chats).
 #[derive(Debug)]
@@ -62,7 +68,7 @@ impl<'k> Chats<'k> {
             Some(&new.notebooks),
             new.default_model.as_ref(),
         )?;
-        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let chat = Chat {
             number: 0,
             id: self.installation.new_id(ChatId::generate),
@@ -89,7 +95,7 @@ impl<'k> Chats<'k> {
                 {
                     return Err(workspaces::not_found(workspace));
                 }
-                let number = chats::insert(tx, &chat)?;
+                let number = chats::insert(tx, scope, &chat)?;
                 feed.chat(tx, chat.id);
                 Ok(Chat { number, ..chat.clone() })
             })
@@ -101,17 +107,22 @@ impl<'k> Chats<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: ChatId) -> Result<Chat> {
-        let found = self.installation.storage().read(|conn| chats::find(conn, self.actor.scope(), id))?;
+        let found =
+            self.installation.storage().read(|conn| chats::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
     /// Chats that the actor may see, the one changed last first.
     ///
     /// # Errors
-    /// `Invalid` for a page out of range, a cursor that no page gave, or a text to find that no title can
+    /// `Unauthenticated` (`account_required`) for callers without a credential: what they made is reached by
+    /// its id alone. `Invalid` for a page out of range, a cursor that no page gave, or a text to find that no title can
     /// hold.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(READ)?;
+        if self.actor.is_anonymous() {
+            auth::account_of(&self.actor)?;
+        }
         input::optional_name(self.installation.limits(), "q", filter.title_contains.as_ref())?;
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
         self.installation.storage().read(|conn| {
@@ -156,7 +167,7 @@ impl<'k> Chats<'k> {
         let description = patch.description.as_ref().and_then(Option::as_ref);
         let default_model = patch.default_model.as_ref().and_then(Option::as_ref);
         check(self.installation.limits(), title, description, patch.notebooks.as_deref(), default_model)?;
-        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let stored = chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
@@ -189,7 +200,7 @@ impl<'k> Chats<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn delete(&self, id: ChatId) -> Result<()> {
-        let (scope, parting) = (self.actor.scope(), Parting::new(self.installation));
+        let (scope, parting) = (self.actor.scope(WRITE)?, Parting::new(self.installation));
         self.installation.storage().write(move |tx| {
             let Chat { user_id, workspace_id, .. } =
                 chats::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
@@ -204,17 +215,23 @@ impl<'k> Chats<'k> {
 pub(crate) struct Parting {
     live: Live,
     feed: Feed,
+    doorman: Doorman,
 }
 
 impl Parting {
     pub(crate) fn new(installation: &Installation) -> Parting {
-        Parting { live: installation.live().clone(), feed: installation.feed().clone() }
+        Parting {
+            live: installation.live().clone(),
+            feed: installation.feed().clone(),
+            doorman: installation.doorman().clone(),
+        }
     }
 
     /// Has whoever can see the chats told, and their answers stopped, once they are deleted. Comes before
     /// the deletion, after which nobody can say any more whose they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
         self.feed.chats_deleted(tx, chats)?;
+        self.doorman.announce(tx);
         let (live, ids) = (self.live.clone(), chats.iter().map(|chat| chat.id).collect());
         tx.after_commit(move || live.abandon_chats(&ids));
         Ok(())

@@ -13,15 +13,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::doorman::{Ending, Followed, Guest};
 use crate::{
     base::{
         actor::Actor,
         error::Result,
         id::{ChatId, MessageId, UserId},
+        permission::{Area, Permission},
     },
     entity::{change::Change, message::MessageStatus},
     repo::{self, chats::Belonging},
-    service::{chats, installation::Installation},
+    service::{auth, chats, installation::Installation},
     storage::{Conn, Tx},
 };
 
@@ -181,14 +183,18 @@ impl<'k> Events<'k> {
     /// told after its commit. At most [`Limits::pending_changes`](crate::Limits) wait to be read; what
     /// comes on top of them is lost, and the loss told.
     ///
-    /// Only what this process changes is told.
+    /// Only what this process changes is told; but that a chat is gone, whoever deleted it.
     ///
     /// # Errors
-    /// `NotFound` for a chat that the actor may not see.
+    /// `NotFound` for a chat that the actor may not see; `Unauthenticated` (`account_required`) for
+    /// everything without an account.
     pub fn subscribe(&self, chat: impl Into<Option<ChatId>>) -> Result<Changes> {
         let chat = chat.into();
-        if let Some(chat) = chat {
-            chats::Chats::new(self.installation, &self.actor).get(chat)?;
+        match chat {
+            Some(chat) => drop(chats::Chats::new(self.installation, &self.actor).get(chat)?),
+            // Callers without a credential have nothing but ids.
+            None if self.actor.is_anonymous() => drop(auth::account_of(&self.actor)?),
+            None => self.actor.require(Permission::read(Area::Chats))?,
         }
         let subscriber = Arc::new(Subscriber {
             chat,
@@ -199,7 +205,19 @@ impl<'k> Events<'k> {
         });
         let feed = self.installation.feed().clone();
         feed.subscribers().push(Arc::downgrade(&subscriber));
+        let followed = chat.map_or(Followed::Everything, Followed::Chat);
+        let reader = Arc::downgrade(&subscriber);
+        let guest = self.installation.doorman().admit(&self.actor, followed, move || {
+            if let Some(reader) = reader.upgrade() {
+                // Who looks and finds nothing waits before the lock is given back.
+                drop(reader.queue());
+                reader.wake();
+            }
+        });
         Ok(Changes {
+            guest,
+            is_gone: false,
+            is_refused: false,
             installation: self.installation.clone(),
             actor: self.actor,
             feed,
@@ -217,6 +235,11 @@ pub struct Changes {
     actor: Actor,
     feed: Feed,
     subscriber: Arc<Subscriber>,
+    guest: Arc<Guest>,
+    /// Whether it is told that the chat is gone.
+    is_gone: bool,
+    /// Whether it is told that the credential is not in force any more.
+    is_refused: bool,
     /// The message told last, as it was: the newest state may be announced once more.
     told: Option<(MessageId, MessageStatus, u64)>,
 }
@@ -225,19 +248,37 @@ impl Changes {
     /// The next change, waiting at most `patience` for it. `None` when none came.
     ///
     /// # Errors
-    /// Those of reading.
+    /// `Unauthenticated` (`credential_revoked`) once the actor's credential is no longer in force; those of
+    /// reading.
     pub fn next_within(&mut self, patience: Duration) -> Result<Option<Change>> {
         let until = Instant::now() + patience;
-        while let Some(next) = self.wait(until.saturating_duration_since(Instant::now())) {
+        loop {
+            let next = self.wait(until.saturating_duration_since(Instant::now()));
+            match (self.ending(), self.subscriber.chat) {
+                (Some(Ending::Followed), Some(chat)) => {
+                    self.is_gone = true;
+                    return Ok(Some(Change::ChatDeleted(chat)));
+                }
+                (Some(_), _) => return Err(Ending::revoked()),
+                (None, _) => {}
+            }
             let found = match next {
-                Ok(notice) => self.resolve(notice)?,
-                Err(lost) => Some(Change::Lost(lost)),
+                Some(Ok(notice)) => self.resolve(notice)?,
+                Some(Err(lost)) => Some(Change::Lost(lost)),
+                None => return Ok(None),
             };
+            if let Some(Change::ChatDeleted(_)) = found {
+                self.is_gone |= self.subscriber.chat.is_some();
+            }
             if found.is_some() {
                 return Ok(found);
             }
         }
-        Ok(None)
+    }
+
+    /// Why the reader must not go on, unless it knows.
+    fn ending(&self) -> Option<Ending> {
+        self.guest.ending().filter(|ending| *ending == Ending::Credential || !self.is_gone)
     }
 
     /// Calls `wake` whenever there is something to read after there was nothing, for readers that do not
@@ -249,7 +290,9 @@ impl Changes {
 
     /// The next notice, or the number of those lost. None when neither came.
     fn wait(&self, patience: Duration) -> Option<Result<Notice, u64>> {
-        let nothing = |queue: &mut Queue| queue.notices.is_empty() && queue.lost == 0 && !queue.is_closed;
+        let nothing = |queue: &mut Queue| {
+            queue.notices.is_empty() && queue.lost == 0 && !queue.is_closed && self.ending().is_none()
+        };
         let waited = self.subscriber.filled.wait_timeout_while(self.subscriber.queue(), patience, nothing);
         let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         if let Some(notice) = queue.notices.pop_front() {
@@ -263,7 +306,7 @@ impl Changes {
 
     /// What stands behind a notice. None when the actor may not see it, or it is gone again.
     fn resolve(&mut self, notice: Notice) -> Result<Option<Change>> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(Permission::read(Area::Chats))?;
         let is_of_chat = self.subscriber.chat.is_some();
         self.installation.storage().read(|conn| {
             let sees_chat =
@@ -315,9 +358,14 @@ impl Iterator for Changes {
                 Ok(Some(change)) => return Some(Ok(change)),
                 Ok(None) if self.is_over() => return None,
                 Ok(None) => {}
+                // Told once; there is nothing after it.
+                Err(_) if self.is_refused => return None,
                 // What cannot be read after the close is no failure.
                 Err(_) if self.subscriber.queue().is_closed => return None,
-                Err(error) => return Some(Err(error)),
+                Err(error) => {
+                    self.is_refused = self.guest.ending() == Some(Ending::Credential);
+                    return Some(Err(error));
+                }
             }
         }
     }

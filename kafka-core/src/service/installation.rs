@@ -2,16 +2,20 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use super::{
-    auth::Registration,
     completion::{live::Live, log::EventLog, recover},
+    doorman::Doorman,
     events::Feed,
     keyring::{self, Keyring, SecretSource},
+    passwords::Passwords,
+    registration::Registration,
+    throttle::Throttle,
     tickets::Tickets,
+    tokens::Uses,
     upkeep::Upkeep,
 };
 use crate::{
@@ -45,9 +49,22 @@ struct Inner {
     log: EventLog,
     feed: Feed,
     tickets: Tickets,
+    uses: Uses,
+    throttle: Throttle,
+    passwords: Passwords,
+    doorman: Doorman,
     upkeep: Upkeep,
     keyring: Option<Keyring>,
     parts: Parts,
+}
+
+/// A handle that does not keep an installation open.
+pub(crate) struct WeakInstallation(Weak<Inner>);
+
+impl WeakInstallation {
+    pub(crate) fn upgrade(&self) -> Option<Installation> {
+        self.0.upgrade().map(Installation)
+    }
 }
 
 /// What an installation is made of besides its database.
@@ -58,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) secret: Option<Arc<dyn SecretSource>>,
     pub(crate) password_cost: u32,
     pub(crate) open: bool,
+    pub(crate) anonymous: bool,
     pub(crate) registration: Registration,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
@@ -88,6 +106,10 @@ impl Installation {
             log,
             feed,
             tickets: Tickets::new(&*parts.random),
+            uses: Uses::default(),
+            throttle: Throttle::new(&parts.limits),
+            passwords: Passwords::new(parts.password_cost, &parts.limits),
+            doorman: Doorman::default(),
             upkeep: Upkeep::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
@@ -95,11 +117,13 @@ impl Installation {
         }));
         if kind != NodeKind::Cli {
             recover::run(&installation)?;
+            installation.doorman().start(&installation)?;
             // Weak, so that the thread does not keep an installation open that nobody uses any more.
-            let inner = Arc::downgrade(&installation.0);
-            installation.0.upkeep.start(move |look| {
-                let Some(installation) = inner.upgrade().map(Installation) else { return false };
+            let itself = installation.downgrade();
+            installation.0.upkeep.start("kafka-upkeep", move |look| {
+                let Some(installation) = itself.upgrade() else { return false };
                 installation.let_go();
+                installation.uses().store(installation.storage());
                 if look % LOOKS_PER_ROUND == 0 {
                     installation.keep_up();
                 }
@@ -164,6 +188,26 @@ impl Installation {
         &self.0.tickets
     }
 
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.0.uses
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn doorman(&self) -> &Doorman {
+        &self.0.doorman
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakInstallation {
+        WeakInstallation(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn node_id(&self) -> NodeId {
         self.0.node_id
     }
@@ -180,12 +224,12 @@ impl Installation {
         &self.0.parts.model_hosts
     }
 
-    pub(crate) fn password_cost(&self) -> u32 {
-        self.0.parts.password_cost
-    }
-
     pub(crate) fn is_open(&self) -> bool {
         self.0.parts.open
+    }
+
+    pub(crate) fn admits_anonymous(&self) -> bool {
+        self.0.parts.anonymous
     }
 
     pub(crate) fn registration(&self) -> Registration {
@@ -226,6 +270,8 @@ impl fmt::Debug for Installation {
 impl Inner {
     fn close(&self) {
         self.upkeep.stop();
+        self.doorman.stop();
+        self.uses.store(&self.storage);
         self.live.close(CLOSE_PATIENCE);
         self.log.close();
         self.feed.close();

@@ -13,6 +13,7 @@ use crate::{
         id::{ChatId, MessageId},
         limits::Limits,
         page::{Cursor, Page, PageRequest, Place},
+        permission::{Area, Permission},
         time::Timestamp,
     },
     entity::message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
@@ -20,6 +21,11 @@ use crate::{
     service::installation::Installation,
     storage::Tx,
 };
+
+/// What a credential needs for reading here.
+const READ: Permission = Permission::read(Area::Chats);
+/// What it needs for changing something.
+const WRITE: Permission = Permission::write(Area::Chats);
 
 /// Messages, as one actor may use them. Made by [`Kafka::messages`](crate::Kafka::messages).
 #[derive(Debug)]
@@ -60,7 +66,7 @@ impl<'k> Messages<'k> {
         let (key, feed) = (self.once.clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
-                let head = repo::chats::head_for_writing(tx, actor.scope(), chat)?
+                let head = repo::chats::head_for_writing(tx, actor.scope(WRITE)?, chat)?
                     .ok_or_else(|| chats::not_found(chat))?;
                 let parent_id = place_under(tx, chat, &head, new.parent_id)?;
                 let row = messages::NewRow {
@@ -89,7 +95,8 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: MessageId) -> Result<Message> {
-        let found = self.installation.storage().read(|conn| messages::find(conn, self.actor.scope(), id))?;
+        let found =
+            self.installation.storage().read(|conn| messages::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -98,7 +105,7 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound` for the chat; `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, chat: ChatId, request: &PageRequest) -> Result<Page<Message>> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(READ)?;
         let cursor = |message: &Message| Cursor::of(&[&message.seq]);
         let seq_of = |cursor: &Cursor| -> Result<i64> {
             let [seq] = cursor.keys()?;
@@ -146,7 +153,7 @@ impl<'k> Messages<'k> {
         if let Some(content) = &patch.content {
             input::message(self.installation.limits(), content)?;
         }
-        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let mut message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
@@ -176,7 +183,7 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn delete(&self, id: MessageId) -> Result<()> {
-        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let (live, feed) = (self.installation.live().clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             let message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;

@@ -1,19 +1,26 @@
 //! What can be done: the rules, one noun a file. Each service is borrowed from a
 //! [`Kafka`](crate::Kafka) for one actor.
 
+pub(crate) mod administration;
 pub(crate) mod auth;
 pub(crate) mod chats;
 pub(crate) mod completion;
+mod doorman;
 pub(crate) mod events;
 pub(crate) mod input;
 pub(crate) mod installation;
 pub(crate) mod keyring;
 pub(crate) mod listing;
+pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod once;
+mod passwords;
+pub(crate) mod registration;
 pub(crate) mod responses;
+mod throttle;
 pub(crate) mod tickets;
+pub(crate) mod tokens;
 mod upkeep;
 pub(crate) mod users;
 pub(crate) mod workspaces;

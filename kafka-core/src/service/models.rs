@@ -15,6 +15,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::{ChatId, ModelId, UserId},
         page::{Page, PageRequest},
+        permission::{Area, Permission},
         secret::Secret,
     },
     entity::{
@@ -40,6 +41,11 @@ const CONTEXT_TOKENS_MAX: u32 = 4_000_000;
 
 /// The built-in model's name, which no row may have.
 pub(crate) const ECHO: &str = "echo";
+
+/// What a credential needs for reading here.
+const READ: Permission = Permission::read(Area::Models);
+/// What it needs for changing something.
+const WRITE: Permission = Permission::write(Area::Models);
 
 /// Models, as one actor may use them. Made by [`Kafka::models`](crate::Kafka::models).
 #[derive(Debug)]
@@ -73,6 +79,7 @@ impl<'k> Models<'k> {
     /// this name (`model_exists`); `Forbidden` when a key is given and the installation has no secret to
     /// seal it with (`secret_missing`).
     pub fn create(&self, new: NewModel) -> Result<Model> {
+        self.actor.require(WRITE)?;
         let limits = self.installation.limits();
         check_name(self.installation, &new.name)?;
         input::optional_name(limits, "upstream_model", new.upstream_model.as_ref())?;
@@ -119,7 +126,8 @@ impl<'k> Models<'k> {
     }
 
     fn row(&self, id: ModelId) -> Result<ModelRow> {
-        let found = self.installation.storage().read(|conn| models::find(conn, self.actor.scope(), id))?;
+        let found =
+            self.installation.storage().read(|conn| models::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -128,7 +136,7 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Model>> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(READ)?;
         self.installation.storage().read(|conn| {
             let list = ByCreation {
                 after: &|key, limit| models::list(conn, scope, key, limit),
@@ -149,7 +157,9 @@ impl<'k> Models<'k> {
     /// # Errors
     /// Those of reading.
     pub fn names_of_owner(&self, chat: ChatId) -> Result<Vec<String>> {
-        self.installation.storage().read(|conn| models::names_of_owner(conn, self.actor.scope(), chat))
+        // Part of the chat, as it is shown when it is opened.
+        let scope = self.actor.scope(Permission::read(Area::Chats))?;
+        self.installation.storage().read(|conn| models::names_of_owner(conn, scope, chat))
     }
 
     /// Changes a model. When `base_url` moves to another origin the key must be given again: a key is
@@ -164,7 +174,7 @@ impl<'k> Models<'k> {
         let upstream = patch.upstream_model.as_ref().and_then(Option::as_ref);
         input::optional_name(limits, "upstream_model", upstream)?;
         patch.params.as_ref().map_or(Ok(()), check_params)?;
-        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let before = self.installation.storage().read(|conn| models::find_for_writing(conn, scope, id))?;
         let before = before.ok_or_else(|| not_found(id))?;
         let ak_sealed = self.key_after(&before, &patch)?;
@@ -214,7 +224,7 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `NotFound`, also for shared models of the operator.
     pub fn delete(&self, id: ModelId) -> Result<()> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(WRITE)?;
         let deleted = self.installation.storage().write(move |tx| models::delete(tx, scope, id))?;
         if deleted { Ok(()) } else { Err(not_found(id)) }
     }

@@ -54,6 +54,8 @@ impl IdempotencyKey {
 #[derive(Clone, Debug)]
 pub(crate) struct Once {
     row: KeyRow,
+    /// Callers without a credential are not told from each other, so one would get another's answer.
+    is_of_anyone: bool,
     body_hash: String,
     now: Timestamp,
     expires_at: Timestamp,
@@ -66,6 +68,7 @@ impl Once {
         let lifetime_ms = i64::from(installation.limits().idempotency_hours) * 3_600_000;
         Once {
             row: KeyRow { caller, method: key.method, path: key.path, key: key.key },
+            is_of_anyone: actor.is_anonymous(),
             body_hash: key.body_hash,
             now,
             expires_at: now.plus_ms(lifetime_ms),
@@ -73,6 +76,13 @@ impl Once {
     }
 
     fn find(&self, conn: &Conn<'_>) -> Result<Option<Stored>> {
+        if self.is_of_anyone {
+            return Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "account_required",
+                "An Idempotency-Key needs an account; log in, or leave it out.",
+            ));
+        }
         let Some(stored) = idempotency_keys::find(conn, &self.row, self.now)? else { return Ok(None) };
         if stored.body_hash != self.body_hash {
             return Err(Error::new(

@@ -2,19 +2,23 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
-use super::completion::{
-    live::{Running, Seen},
-    recover,
+use super::{
+    completion::{
+        live::{Running, Seen},
+        recover,
+    },
+    doorman::{Ending, Followed, Guest},
 };
 use crate::{
     base::{
         actor::Actor,
         error::{Error, Result},
         id::{ChatId, ResponseId},
+        permission::{Area, Permission},
     },
     entity::{
         event::Event,
@@ -30,6 +34,11 @@ use crate::{
 const POLL: Duration = Duration::from_millis(50);
 /// How long a cancelled answer may take to be stored before the call returns it as it is.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a credential needs for reading here.
+const READ: Permission = Permission::read(Area::Chats);
+/// What it needs for changing something.
+const WRITE: Permission = Permission::write(Area::Chats);
 
 /// Responses, as one actor may use them. Made by [`Kafka::responses`](crate::Kafka::responses).
 #[derive(Debug)]
@@ -52,7 +61,7 @@ impl<'k> Responses<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: ResponseId) -> Result<Response> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(READ)?;
         let found = self.installation.storage().read(|conn| repo::responses::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
@@ -64,7 +73,7 @@ impl<'k> Responses<'k> {
     /// `NotFound`; `Invalid` (`after_out_of_range`) when there is no event of that number yet.
     pub fn events(&self, id: ResponseId, after: u64) -> Result<EventStream> {
         self.get(id)?;
-        let stream = EventStream::new(self.installation, id, after);
+        let stream = EventStream::new(self.installation, id, after).followed_by(&self.actor);
         let last = match &stream.running {
             Some(running) => running.last_seq(),
             None => self.installation.storage().read(|conn| repo::response_events::last_seq(conn, id))?,
@@ -82,7 +91,7 @@ impl<'k> Responses<'k> {
     /// # Errors
     /// Those of reading.
     pub fn running(&self, chat: ChatId) -> Result<Vec<ResponseId>> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(READ)?;
         self.installation.storage().read(|conn| match repo::chats::find(conn, scope, chat)? {
             Some(_) => repo::responses::running_in_chat(conn, chat),
             None => Ok(Vec::new()),
@@ -106,7 +115,7 @@ impl<'k> Responses<'k> {
     /// # Errors
     /// `NotFound`, also for those who may only read.
     pub fn cancel(&self, id: ResponseId) -> Result<Response> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(WRITE)?;
         let found =
             self.installation.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
         let response = found.ok_or_else(|| not_found(id))?;
@@ -135,6 +144,8 @@ pub struct EventStream {
     /// While this process runs the answer. Afterwards, for others, and for what is long gone by, storage
     /// is read.
     running: Option<Arc<Running>>,
+    /// None for whoever needs no credential.
+    guest: Option<Arc<Guest>>,
     after: u64,
     read: VecDeque<Event>,
     over: bool,
@@ -157,6 +168,7 @@ impl EventStream {
             installation: installation.clone(),
             id,
             running: installation.live().get(id),
+            guest: None,
             after,
             read: VecDeque::new(),
             over: false,
@@ -170,14 +182,36 @@ impl EventStream {
         stream
     }
 
+    /// The same, for as long as this actor may follow it.
+    pub(crate) fn followed_by(mut self, actor: &Actor) -> EventStream {
+        if actor.credential().is_some() {
+            let running = self.running.as_ref().map(Arc::downgrade);
+            let wake = move || {
+                if let Some(running) = running.as_ref().and_then(Weak::upgrade) {
+                    running.nudge();
+                }
+            };
+            self.guest = Some(self.installation.doorman().admit(actor, Followed::Response(self.id), wake));
+        }
+        self
+    }
+
     /// The next event, waiting at most `patience` for it.
     ///
     /// # Errors
-    /// Those of reading.
+    /// `Unauthenticated` (`credential_revoked`) once the actor's credential is no longer in force; those of
+    /// reading.
     pub fn next_within(&mut self, patience: Duration) -> Result<Next> {
         // Real time, whatever the clock says: this is about waiting, not about what is stored.
         let until = Instant::now() + patience;
+        let guest = self.guest.clone();
+        let ending = || guest.as_ref().and_then(|guest| guest.ending());
         loop {
+            match ending() {
+                Some(Ending::Credential) => return Err(Ending::revoked()),
+                Some(Ending::Followed) => self.over = true,
+                None => {}
+            }
             if let Some(event) = self.at_hand() {
                 return Ok(Next::Event(event));
             }
@@ -186,9 +220,10 @@ impl EventStream {
             }
             let left = until.saturating_duration_since(Instant::now());
             match &self.running {
-                Some(running) => match running.watch(self.after, left) {
+                Some(running) => match running.watch(self.after, left, || ending().is_some()) {
                     Seen::Events(events) => self.read.extend(events),
                     Seen::Behind if self.read_stored()? => {}
+                    Seen::Nothing if ending().is_some() => {}
                     Seen::Behind | Seen::Nothing => return Ok(Next::Nothing),
                     Seen::Over => self.running = None,
                 },

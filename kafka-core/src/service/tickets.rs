@@ -3,17 +3,16 @@
 
 use crate::{
     base::{
-        actor::{Actor, Scope},
+        actor::Actor,
         error::{Error, ErrorKind, Result},
-        id::{ResponseId, UserId},
+        id::ResponseId,
         random::Random,
         secret::Secret,
         time::Timestamp,
     },
     crypto::seal::Sealer,
     entity::token::Ticket,
-    repo::users,
-    service::installation::Installation,
+    service::{auth, installation::Installation},
 };
 
 /// How long a ticket opens what it is for, in milliseconds.
@@ -22,8 +21,10 @@ const LIFE_MS: i64 = 60_000;
 const PREFIX: &str = "kafka_ticket_";
 /// Stands where the owner of a model's key does: what was sealed for the one never opens as the other.
 const OWNER: &str = "ticket";
-/// Stands for the account where the operator reads.
+/// Stands for the credential that asked for it where the operator reads.
 const OPERATOR: &str = "operator";
+/// The same for someone without one.
+const ANONYMOUS: &str = "anonymous";
 
 /// Seals tickets where the installation has no secret; they end with the process then.
 #[derive(Debug)]
@@ -55,7 +56,11 @@ fn open(installation: &Installation, sealed: &str, response: ResponseId) -> Resu
 /// See [`Responses::ticket`](super::responses::Responses::ticket).
 pub(super) fn issue(installation: &Installation, actor: &Actor, response: ResponseId) -> Result<Ticket> {
     let expires_at = installation.now().plus_ms(LIFE_MS);
-    let reader = actor.user_id().map_or_else(|| OPERATOR.to_owned(), |id| id.to_string());
+    let reader = match actor.credential() {
+        Some(credential) => credential.id.to_string(),
+        None if actor.is_anonymous() => ANONYMOUS.to_owned(),
+        None => OPERATOR.to_owned(),
+    };
     let grant = format!("{reader} {}", expires_at.unix_ms());
     let sealed = seal(installation, &grant, response)?;
     Ok(Ticket { ticket: Secret::new(format!("{PREFIX}{sealed}")), expires_at })
@@ -76,22 +81,18 @@ pub(crate) fn redeem(
     };
     let sealed = ticket.expose().strip_prefix(PREFIX).ok_or_else(refused)?;
     let grant = open(installation, sealed, response).map_err(|_| refused())?;
-    let (reader, expires_at) = read(grant.expose()).ok_or_else(refused)?;
-    if expires_at <= installation.now() {
+    let (reader, expires_at) = grant.expose().split_once(' ').ok_or_else(refused)?;
+    let now = installation.now();
+    if expires_at.parse().map_or(true, |at| Timestamp::from_unix_ms(at) <= now) {
         return Err(refused());
     }
-    let Some(id) = reader else { return Ok(Actor::operator()) };
-    let user = installation.storage().read(|conn| users::find(conn, Scope::Operator, id))?;
-    let user = user.filter(|user| user.is_active).ok_or_else(refused)?;
-    Ok(Actor::user(id, user.is_admin))
-}
-
-/// What a ticket grants: whose name it bears, if not the operator's, and until when.
-fn read(grant: &str) -> Option<(Option<UserId>, Timestamp)> {
-    let (reader, expires_at) = grant.split_once(' ')?;
-    let reader = match reader {
-        OPERATOR => None,
-        id => Some(id.parse().ok()?),
+    let actor = match reader {
+        OPERATOR => Some(Actor::operator()),
+        ANONYMOUS => Some(Actor::anonymous()),
+        token => {
+            let token = token.parse().map_err(|_| refused())?;
+            installation.storage().read(|conn| auth::bearer_of(installation, conn, token, now))?
+        }
     };
-    Some((reader, Timestamp::from_unix_ms(expires_at.parse().ok()?)))
+    actor.ok_or_else(refused)
 }

@@ -1,7 +1,7 @@
-//! The thread that does what must be done now and then.
+//! Threads that do what must be done now and then.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -20,14 +20,20 @@ pub(super) struct Upkeep {
 
 #[derive(Default)]
 struct Signal {
-    stopped: Mutex<bool>,
+    state: Mutex<State>,
     wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    is_stopped: bool,
+    is_nudged: bool,
 }
 
 impl Upkeep {
     /// Starts the thread. `look` gets the number of the look, from 1, and is false when there is nothing
     /// left to keep up.
-    pub(super) fn start(&self, look: impl Fn(u32) -> bool + Send + 'static) -> Result<()> {
+    pub(super) fn start(&self, name: &str, mut look: impl FnMut(u32) -> bool + Send + 'static) -> Result<()> {
         let signal = Arc::clone(&self.signal);
         let work = move || {
             let mut number = 1;
@@ -35,7 +41,7 @@ impl Upkeep {
                 number = number.wrapping_add(1);
             }
         };
-        let thread = thread::Builder::new().name("kafka-upkeep".to_owned()).spawn(work).map_err(|error| {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
             Error::new(
                 ErrorKind::Busy,
                 "thread_unavailable",
@@ -47,9 +53,15 @@ impl Upkeep {
         Ok(())
     }
 
+    /// Has the thread look now. Never waits for it.
+    pub(super) fn nudge(&self) {
+        self.signal.state().is_nudged = true;
+        self.signal.wake.notify_all();
+    }
+
     /// Ends the thread after the look it is at.
     pub(super) fn stop(&self) {
-        *self.signal.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.signal.state().is_stopped = true;
         self.signal.wake.notify_all();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A look may hold the last handle of what it keeps up; a thread cannot wait for its own end.
@@ -60,10 +72,16 @@ impl Upkeep {
 }
 
 impl Signal {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits for the next look. False when it will not come.
     fn wait(&self) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.wake.wait_timeout_while(stopped, INTERVAL, |stopped| !*stopped);
-        !*waited.unwrap_or_else(PoisonError::into_inner).0
+        let nothing = |state: &mut State| !state.is_stopped && !state.is_nudged;
+        let waited = self.wake.wait_timeout_while(self.state(), INTERVAL, nothing);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.is_nudged = false;
+        !state.is_stopped
     }
 }

@@ -1,6 +1,7 @@
 //! What can be done with accounts.
 
 use super::{
+    administration::Administration,
     chats::Parting,
     input,
     listing::{ByCreation, TimeKey},
@@ -11,6 +12,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::UserId,
         page::{Page, PageRequest},
+        permission::{Area, Permission},
         secret::Secret,
     },
     entity::user::{NewUser, User, UserPatch},
@@ -18,6 +20,11 @@ use crate::{
     service::installation::Installation,
     storage::{Conn, Tx},
 };
+
+/// What a credential needs for reading here.
+const READ: Permission = Permission::read(Area::Account);
+/// What it needs for changing something.
+const WRITE: Permission = Permission::write(Area::Account);
 
 /// Accounts, as one actor may use them. Made by [`Kafka::users`](crate::Kafka::users).
 #[derive(Debug)]
@@ -57,25 +64,15 @@ impl<'k> Users<'k> {
     }
 
     /// Makes an account without a password, with the plan `free`. To make one that can log in, see
-    /// [`Kafka::register`](crate::Kafka::register).
+    /// [`Kafka::register`](crate::Kafka::register) and
+    /// [`Administration::create`](crate::Administration::create).
     ///
     /// # Errors
-    /// `Forbidden` unless the actor administers the installation; `Invalid` for an address or name of
-    /// the wrong form; `Conflict` when the address (`email_taken`) or username (`username_taken`) is in
-    /// use.
+    /// `Forbidden` (`admin_required`) unless the actor administers the installation; `Invalid` for an
+    /// address or name of the wrong form; `Conflict` when the address (`email_taken`) or username
+    /// (`username_taken`) is in use.
     pub fn create(&self, new: NewUser) -> Result<User> {
-        if !self.actor.is_admin() {
-            return Err(Error::new(
-                ErrorKind::Forbidden,
-                "admin_required",
-                "Only an administrator may make accounts for others; register instead.",
-            ));
-        }
-        let user = new_user(self.installation, new)?;
-        self.installation.storage().write(move |tx| {
-            insert(tx, &user, None)?;
-            Ok(user.clone())
-        })
+        Administration::new(self.installation, &self.actor).create(new, None, false)
     }
 
     /// One account.
@@ -83,7 +80,8 @@ impl<'k> Users<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: UserId) -> Result<User> {
-        let found = self.installation.storage().read(|conn| users::find(conn, self.actor.scope(), id))?;
+        let scope = self.actor.scope(READ)?;
+        let found = self.installation.storage().read(|conn| users::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -92,6 +90,7 @@ impl<'k> Users<'k> {
     /// # Errors
     /// Those of reading.
     pub fn find_by_email(&self, email: &str) -> Result<Option<User>> {
+        self.actor.require(READ)?;
         let found = self.installation.storage().read(|conn| users::find_by_email(conn, email))?;
         Ok(found.map(|account| account.user).filter(|user| self.may_see(user.id)))
     }
@@ -105,19 +104,7 @@ impl<'k> Users<'k> {
     /// # Errors
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<User>> {
-        let scope = self.actor.scope();
-        self.installation.storage().read(|conn| {
-            let list = ByCreation {
-                after: &|key, limit| users::list(conn, scope, key, limit),
-                before: &|key, limit| users::list_back(conn, scope, key, limit),
-                numbered: &|limit, offset| {
-                    let items = users::list_numbered(conn, scope, limit, offset)?;
-                    Ok((items, users::count(conn, scope)?))
-                },
-                cursor: &|user: &User| TimeKey::cursor(user.created_at, user.id),
-            };
-            list.page(self.installation.limits(), request)
-        })
+        page(self.installation, self.actor.scope(READ)?, request)
     }
 
     /// Changes an account.
@@ -129,7 +116,7 @@ impl<'k> Users<'k> {
         patch.email.as_ref().map_or(Ok(()), |email| input::email(limits, email))?;
         input::username(limits, patch.username.as_ref().and_then(Option::as_ref))?;
         input::optional_name(limits, "full_name", patch.full_name.as_ref().and_then(Option::as_ref))?;
-        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         self.installation.storage().write(move |tx| {
             let mut user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(email) = &patch.email {
@@ -151,18 +138,52 @@ impl<'k> Users<'k> {
     /// Deletes an account with all it owns. Running answers in its chats and workspaces end.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; `Conflict` (`last_admin`) for the only administrator.
     pub fn delete(&self, id: UserId) -> Result<()> {
-        let (scope, parting) = (self.actor.scope(), Parting::new(self.installation));
-        self.installation.storage().write(move |tx| {
-            parting.announce(tx, &chats::of_account(tx, scope, id)?)?;
-            if !users::delete(tx, scope, id)? {
-                return Err(not_found(id));
-            }
-            // No key holds these rows to the account, because the operator has some, too.
-            idempotency_keys::delete_of_user(tx, id)
-        })
+        delete(self.installation, self.actor.scope(WRITE)?, id)
     }
+}
+
+/// A page of the accounts that a scope holds, oldest first.
+pub(crate) fn page(installation: &Installation, scope: Scope, request: &PageRequest) -> Result<Page<User>> {
+    installation.storage().read(|conn| {
+        let list = ByCreation {
+            after: &|key, limit| users::list(conn, scope, key, limit),
+            before: &|key, limit| users::list_back(conn, scope, key, limit),
+            numbered: &|limit, offset| {
+                let items = users::list_numbered(conn, scope, limit, offset)?;
+                Ok((items, users::count(conn, scope)?))
+            },
+            cursor: &|user: &User| TimeKey::cursor(user.created_at, user.id),
+        };
+        list.page(installation.limits(), request)
+    })
+}
+
+/// Deletes an account of a scope.
+pub(crate) fn delete(installation: &Installation, scope: Scope, id: UserId) -> Result<()> {
+    let parting = Parting::new(installation);
+    installation.storage().write(move |tx| {
+        let user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+        must_not_be_last_admin(tx, &user)?;
+        parting.announce(tx, &chats::of_account(tx, scope, id)?)?;
+        users::delete(tx, scope, id)?;
+        // No key holds these rows to the account, because the operator has some, too.
+        idempotency_keys::delete_of_user(tx, id)
+    })
+}
+
+/// Fails when nobody but this account administers. Whoever registered next would be let in as an
+/// administrator.
+pub(crate) fn must_not_be_last_admin(tx: &Tx<'_>, user: &User) -> Result<()> {
+    if !user.is_admin || !user.is_active || users::any_other_admin(tx, user.id)? {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Conflict,
+        "last_admin",
+        format!("{} is the only administrator; make someone else one first.", user.email),
+    ))
 }
 
 /// A new account's row, checked.

@@ -12,11 +12,17 @@ use crate::{
         error::{Error, Result},
         id::WorkspaceId,
         page::{Page, PageRequest},
+        permission::{Area, Permission},
     },
     entity::workspace::{NewWorkspace, Workspace, WorkspacePatch},
     repo::{chats, workspaces},
     service::installation::Installation,
 };
+
+/// What a credential needs for reading here.
+const READ: Permission = Permission::read(Area::Files);
+/// What it needs for changing something.
+const WRITE: Permission = Permission::write(Area::Files);
 
 /// Workspaces, as one actor may use them. Made by [`Kafka::workspaces`](crate::Kafka::workspaces).
 #[derive(Debug)]
@@ -47,6 +53,7 @@ impl<'k> Workspaces<'k> {
     /// # Errors
     /// `Invalid` for a name that is too long; `Forbidden` when someone else is named as its owner.
     pub fn create(&self, new: NewWorkspace) -> Result<Workspace> {
+        self.actor.require(WRITE)?;
         input::name(self.installation.limits(), "name", &new.name)?;
         let now = self.installation.now();
         let workspace = Workspace {
@@ -72,7 +79,7 @@ impl<'k> Workspaces<'k> {
     /// `NotFound`.
     pub fn get(&self, id: WorkspaceId) -> Result<Workspace> {
         let found =
-            self.installation.storage().read(|conn| workspaces::find(conn, self.actor.scope(), id))?;
+            self.installation.storage().read(|conn| workspaces::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -81,7 +88,7 @@ impl<'k> Workspaces<'k> {
     /// # Errors
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Workspace>> {
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(READ)?;
         self.installation.storage().read(|conn| {
             let list = ByCreation {
                 after: &|key, limit| workspaces::list(conn, scope, key, limit),
@@ -102,7 +109,7 @@ impl<'k> Workspaces<'k> {
     /// `NotFound`, also for members, who may not rename; `Invalid` for a name that is too long.
     pub fn update(&self, id: WorkspaceId, patch: WorkspacePatch) -> Result<Workspace> {
         input::optional_name(self.installation.limits(), "name", patch.name.as_ref())?;
-        let (scope, now) = (self.actor.scope(), self.installation.now());
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         self.installation.storage().write(move |tx| {
             let mut workspace = workspaces::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(name) = &patch.name {
@@ -118,7 +125,7 @@ impl<'k> Workspaces<'k> {
     /// # Errors
     /// `NotFound`, also for members, who may not delete it.
     pub fn delete(&self, id: WorkspaceId) -> Result<()> {
-        let (scope, parting) = (self.actor.scope(), Parting::new(self.installation));
+        let (scope, parting) = (self.actor.scope(WRITE)?, Parting::new(self.installation));
         self.installation.storage().write(move |tx| {
             parting.announce(tx, &chats::of_workspace(tx, scope, id)?)?;
             if workspaces::delete(tx, scope, id)? { Ok(()) } else { Err(not_found(id)) }

@@ -151,6 +151,15 @@ impl Storage {
         }
     }
 
+    /// A number that changes when another process has written. In memory there is none that could.
+    pub(crate) fn foreign_version(&self) -> Result<i64> {
+        match &self.0.file {
+            // Asked of the connection that writes, because it does not count what it wrote itself.
+            Some(_) => self.exclusive(sqlite::data_version),
+            None => Ok(0),
+        }
+    }
+
     /// Finishes the writes that wait and closes the file. Later calls fail as `Busy`.
     pub(crate) fn close(&self) {
         self.0.close();

@@ -549,6 +549,11 @@ mod tests {
             6,
             "INSERT INTO idempotency_keys (caller, method, path, idempotency_key, body_hash, response_id, expires_at) VALUES ('u', 'POST', 'p', 'k', 'h', 'r', 9)",
         ),
+        (
+            7,
+            "INSERT INTO invitations (id, code_hash, invited_by, expires_at, created_at) VALUES ('i', 'h', 'u', 9, 1)",
+        ),
+        (7, "INSERT INTO anonymous_chats (chat_id) VALUES ('c')"),
     ];
 
     fn fill(storage: &Storage, version: u32) {
@@ -888,11 +893,13 @@ mod tests {
     /// What happens to a row when the row that it names is deleted.
     const ON_DELETE: &[(&str, &str, &str, &str)] = &[
         ("access_tokens", "user_id", "users", "CASCADE"),
+        ("anonymous_chats", "chat_id", "chats", "CASCADE"),
         ("chats", "user_id", "users", "CASCADE"),
         ("chats", "workspace_id", "workspaces", "CASCADE"),
         ("files", "uploaded_by", "users", "SET NULL"),
         ("files", "workspace_id", "workspaces", "CASCADE"),
         ("idempotency_keys", "response_id", "responses", "CASCADE"),
+        ("invitations", "invited_by", "users", "CASCADE"),
         ("messages", "chat_number", "chats", "CASCADE"),
         ("messages", "parent_id", "messages", "SET NULL"),
         ("messages", "user_id", "users", "SET NULL"),

@@ -71,6 +71,14 @@ fn prepare_writer(connection: &Connection, synchronous: Synchronous) -> rusqlite
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
+/// A number that changes when another connection has written.
+pub(super) fn data_version(connection: &Connection) -> Result<i64> {
+    connection
+        .prepare_cached("PRAGMA data_version")
+        .and_then(|mut prepared| prepared.query_row([], |row| row.get(0)))
+        .map_err(fault::classify)
+}
+
 /// A connection that reads.
 pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -191,7 +191,7 @@ fn keys_have_a_length() {
 #[test]
 fn keys_are_deleted_with_the_account() {
     let stage = Stage::new(In::File);
-    let [deleted, kept] = ["deleted", "kept"].map(|name| stage.user(name));
+    let [kept, deleted] = ["kept", "deleted"].map(|name| stage.user(name));
     for user in [&deleted, &kept] {
         stage.kafka.chats(user).idempotent(key("/chats", "k", "b")).create(NewChat::titled("Mine")).unwrap();
     }

@@ -101,10 +101,11 @@ impl Running {
         self.shown().last_seq
     }
 
-    /// Waits at most `patience` for events after number `after`.
-    pub(crate) fn watch(&self, after: u64, patience: Duration) -> Seen {
+    /// Waits at most `patience` for events after number `after`, and no longer than until the watcher has
+    /// to leave; who finds that it has to, [nudges](Running::nudge).
+    pub(crate) fn watch(&self, after: u64, patience: Duration, leaves: impl Fn() -> bool) -> Seen {
         let shown = self.shown();
-        let nothing_new = |shown: &mut Shown| shown.last_seq <= after && !shown.over;
+        let nothing_new = |shown: &mut Shown| shown.last_seq <= after && !shown.over && !leaves();
         let (shown, _) = self
             .grown
             .wait_timeout_while(shown, patience, nothing_new)
@@ -116,6 +117,13 @@ impl Running {
             Some(known) => Seen::Events(shown.recent.iter().skip(known).take(TAKEN).cloned().collect()),
             None => Seen::Behind,
         }
+    }
+
+    /// Has every watcher look whether it has to leave.
+    pub(crate) fn nudge(&self) {
+        // Who looks and need not leave waits before the lock is given back.
+        drop(self.shown());
+        self.grown.notify_all();
     }
 
     /// Shows events that a commit holds.

@@ -7,6 +7,7 @@ use crate::{
         actor::Actor,
         error::{Error, ErrorKind, Result},
         id::{MessageId, ResponseId},
+        permission::{Area, Permission},
     },
     entity::{
         event::TurnEvent,
@@ -41,7 +42,7 @@ impl Turn {
             actor: *actor,
             response: running.accepted.clone(),
             user_message_id: running.user_message.id,
-            events: EventStream::of_running(installation, running),
+            events: EventStream::of_running(installation, running).followed_by(actor),
         }
     }
 
@@ -53,7 +54,7 @@ impl Turn {
             actor: *actor,
             response,
             user_message_id: message.parent_id.ok_or_else(|| messages::not_found(message.id))?,
-            events: EventStream::new(installation, id, 0),
+            events: EventStream::new(installation, id, 0).followed_by(actor),
         })
     }
 
@@ -98,7 +99,7 @@ impl Turn {
         for event in &mut self.events {
             event?;
         }
-        let scope = self.actor.scope();
+        let scope = self.actor.scope(Permission::read(Area::Chats))?;
         self.installation.storage().read(|conn| {
             let find = |id| repo::messages::find(conn, scope, id)?.ok_or_else(|| messages::not_found(id));
             let message: Message = find(self.response.message_id)?;

@@ -1,0 +1,2 @@
+DROP TABLE anonymous_chats;
+DROP TABLE invitations;
