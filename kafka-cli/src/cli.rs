@@ -5,7 +5,7 @@ use kafka_core::Result;
 use kafka_http::config::DatabaseArgs;
 
 use crate::{
-    commands::{chat, chats, completions, config, doctor, migrate, model, secret, serve},
+    commands::{chat, chats, completions, config, doctor, migrate, model, secret, serve, token, user},
     context::Context,
     output::OutputArgs,
 };
@@ -20,6 +20,7 @@ use crate::{
         kafka serve                    serve it over HTTP\n  \
         kafka chat \"Hello\"             ask, and watch the answer arrive\n  \
         kafka model add openai         add a real model\n  \
+        kafka user add you@example.org add someone who may log in\n  \
         kafka doctor                   is everything in order?\n\n\
         Every setting is taken from the first place that has it: flags, environment, .env in the\n\
         working directory, kafka.toml, defaults. Results go to stdout, everything else to stderr."
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Chat(chat::Args),
     Chats(chats::Args),
     Model(model::Args),
+    User(user::Args),
+    Token(token::Args),
     Secret(secret::Args),
     Migrate(migrate::Args),
     Doctor(doctor::Args),
@@ -54,6 +57,8 @@ impl Command {
             Command::Chat(args) => chat::run(args, context),
             Command::Chats(args) => chats::run(args, context),
             Command::Model(args) => model::run(args, context),
+            Command::User(args) => user::run(args, context),
+            Command::Token(args) => token::run(args, context),
             Command::Secret(args) => secret::run(&args, context),
             Command::Migrate(args) => migrate::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),

@@ -48,6 +48,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         (_, "config_key_unknown") => Some("`kafka config init` writes a kafka.toml with every setting."),
         (_, "model_not_found") => Some("`kafka model list` shows the models, `kafka model add` adds one."),
         (_, "chat_not_found") => Some("`kafka chats list` shows the chats."),
+        (_, "user_not_found") => Some("`kafka user list` shows everyone."),
+        (_, "token_not_found") => Some("`kafka token list --user NAME` shows the API keys of someone."),
+        (_, "last_admin") => Some("`kafka user promote NAME` makes someone else an administrator."),
         (_, "answer_failed") => Some(
             "your question is kept; `kafka model probe NAME` tells more, --model NAME asks another model.",
         ),
@@ -71,7 +74,7 @@ mod tests {
             text(&error, false),
             "Error: The writer is\u{FFFD}[2J busy.\n  because: queue full\nHint: try again in a moment.\n"
         );
-        let plain = Error::new(ErrorKind::NotFound, "user_not_found", "There is no user x.");
+        let plain = Error::new(ErrorKind::NotFound, "file_not_found", "There is no user x.");
         assert_eq!(text(&plain, true), "\u{1b}[1;31mError:\u{1b}[0m There is no user x.\n");
     }
 }

@@ -4,13 +4,13 @@ use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use kafka_core::{
     Actor, ChatId, Cursor, Error, ErrorKind, IdempotencyKey, Kafka, MessageId, ModelId, PageRequest, Place,
-    ResponseId, Secret, WorkspaceId,
+    ResponseId, Secret, TokenId, UserId, WorkspaceId,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
     error::{Failure, Problem},
-    router::Router,
+    router::{Access, Router},
     server::{Reply, Request},
     sse,
 };
@@ -22,6 +22,8 @@ const PAGE_SIZE: u32 = 20;
 #[derive(Debug)]
 pub(crate) struct Call<'r, 'c> {
     pub(crate) router: &'r Router,
+    /// Who may make it.
+    pub(crate) access: Access,
     pub(crate) request: &'r mut Request<'c>,
     /// The decoded path segments that stand for `{…}` in the route's pattern, in its order.
     pub(crate) segments: Vec<String>,
@@ -47,6 +49,8 @@ path_ids! {
     MessageId = "message", "message_not_found";
     ModelId = "model", "model_not_found";
     ResponseId = "response", "response_not_found";
+    TokenId = "API key", "token_not_found";
+    UserId = "user", "user_not_found";
     WorkspaceId = "workspace", "workspace_not_found";
 }
 
@@ -70,12 +74,22 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Who acts: the one place where requests become actors.
+    /// Who acts.
     pub(crate) fn authenticate(&self) -> Result<Actor, Failure> {
-        match self.bearer()? {
-            Some(token) => Ok(self.kafka().authenticate(&token)?),
-            None => Ok(self.kafka().local_actor()?),
+        self.authenticate_by(self.bearer()?)
+    }
+
+    /// Who acts, by a token found elsewhere than in the header: the one place where requests become actors,
+    /// and where what the route asks of them is enforced.
+    pub(crate) fn authenticate_by(&self, token: Option<Secret<String>>) -> Result<Actor, Failure> {
+        let actor = match token {
+            Some(token) => self.kafka().authenticate(&token)?,
+            None => self.kafka().local_actor()?,
+        };
+        if let Access::Needs(permission) = self.access {
+            actor.require(permission)?;
         }
+        Ok(actor)
     }
 
     /// The id in the path. What is no id names nothing.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, net::SocketAddr, time::Duration};
 
-use kafka_core::Kafka;
+use kafka_core::{Kafka, Permission};
 use tiny_http::Method;
 
 use crate::{
@@ -31,7 +31,20 @@ pub struct Route {
     pub path: &'static str,
     /// What it does, in a few words.
     pub summary: &'static str,
+    /// Who may ask for it.
+    pub access: Access,
     pub(crate) handler: fn(&mut Call<'_, '_>) -> Result<Reply, Failure>,
+}
+
+/// Who may ask for something. [`Call::authenticate`] enforces it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone: no credential is looked at.
+    Public,
+    /// Whoever has a credential that is in force, whatever its scopes.
+    Anyone,
+    /// Whoever has a credential with this permission.
+    Needs(Permission),
 }
 
 /// Every route there is. Routing, `Allow` and the list that `GET /` gives are made of it.
@@ -86,7 +99,7 @@ impl Router {
             return Ok(cors::preflight(request));
         }
         let (route, segments) = find(&self.patterns, request.method(), request.path())?;
-        (route.handler)(&mut Call { router: self, request, segments })
+        (route.handler)(&mut Call { router: self, access: route.access, request, segments })
     }
 
     fn explain(&self, failure: &Failure, request: &Request<'_>) -> Reply {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kafka_core::{Event, EventStream, Next};
+use kafka_core::{ErrorKind, Event, EventStream, Next};
 
 use crate::{
     log::Logger,
@@ -38,7 +38,10 @@ fn pump(
     loop {
         let silence_left = heartbeat.saturating_sub(last_sent.elapsed());
         let next = events.next_within(silence_left.min(LOOK_UP)).map_err(|error| {
-            log.failure(request_id, &error);
+            // Who was logged out meanwhile is cut off; the server has not failed.
+            if error.kind() != ErrorKind::Unauthenticated {
+                log.failure(request_id, &error);
+            }
             io::Error::other(error)
         })?;
         match next {

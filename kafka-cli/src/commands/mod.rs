@@ -10,3 +10,6 @@ pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod secret;
 pub(crate) mod serve;
+pub(crate) mod token;
+mod unseen;
+pub(crate) mod user;

@@ -122,6 +122,14 @@ impl fmt::Debug for Permissions {
     }
 }
 
+/// As in `chats:write, models:read`.
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.iter().map(|permission| permission.to_string()).collect();
+        f.write_str(&texts.join(", "))
+    }
+}
+
 /// A list such as `["chats:write","models:read"]`.
 impl Serialize for Permissions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -170,19 +170,20 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_the_silent_are_forgotten_first() {
         let (throttle, start) = (throttle(), Instant::now());
-        let guesser = address("192.0.2.1");
-        let mut refused = 0;
-        for number in 0..u32::try_from(2 * MOST_COUNTS).unwrap() {
-            let now = start + Duration::from_millis(u64::from(number));
-            // One goes on while thousands come and go.
-            if number % 1000 == 0 {
-                refused += u32::from(throttle.login("k".to_owned(), guesser, now).is_err());
-            }
-            let other = IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0000 + number));
-            throttle.login("k".to_owned(), other, now).unwrap();
+        let other = |number| IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0000 + number));
+        let later = |number: u32| start + Duration::from_millis(u64::from(number));
+        let most = u32::try_from(MOST_COUNTS).unwrap();
+        for number in 0..2 * most {
+            throttle.login("k".to_owned(), other(number), later(number)).unwrap();
             assert!(throttle.failures().len() <= MOST_COUNTS);
         }
-        assert_eq!(refused, 10);
+        for _ in 0..10 {
+            throttle.login("k".to_owned(), address("192.0.2.1"), later(2 * most)).unwrap();
+        }
+        for number in 0..most / 4 {
+            throttle.login("k".to_owned(), other(number), later(2 * most + number)).unwrap();
+        }
+        assert!(throttle.login("k".to_owned(), address("192.0.2.1"), later(3 * most)).is_err());
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct ServeArgs {
     trusted_proxy: Vec<String>,
     #[arg(long, value_name = "WHO", help = keys::REGISTRATION.help(), help_heading = "Server")]
     registration: Option<String>,
+    #[arg(long, value_name = "on|off", help = keys::ANONYMOUS.help(), help_heading = "Server")]
+    anonymous: Option<String>,
     #[arg(long, value_name = "on|off", help = keys::QUOTAS.help(), help_heading = "Server")]
     quotas: Option<String>,
     #[arg(long, value_name = "auto|require", help = keys::MIGRATE.help(), help_heading = "Server")]
@@ -68,6 +70,7 @@ impl ServeArgs {
         flags.set_list(&keys::ALLOW_MODEL_HOST, &self.allow_model_host);
         flags.set_list(&keys::TRUSTED_PROXY, &self.trusted_proxy);
         flags.set(&keys::REGISTRATION, self.registration.clone());
+        flags.set(&keys::ANONYMOUS, self.anonymous.clone());
         flags.set(&keys::QUOTAS, self.quotas.clone());
         flags.set(&keys::MIGRATE, self.migrate.clone());
         flags.set(&keys::LOG, self.log.clone());

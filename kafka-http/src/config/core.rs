@@ -25,11 +25,12 @@ impl Settings {
         };
         config.kind = kind;
         config.open = self.auth == Auth::Open;
+        config.anonymous = self.anonymous;
         config.registration = match self.registration {
             Registration::Open => kafka_core::Registration::Open,
             Registration::First => kafka_core::Registration::First,
-            // There are no invitations yet, so nobody has one.
-            Registration::Invite | Registration::Closed => kafka_core::Registration::Closed,
+            Registration::Invite => kafka_core::Registration::Invite,
+            Registration::Closed => kafka_core::Registration::Closed,
         };
         config.model_hosts.clone_from(&self.allow_model_host);
         config.migrate = match self.migrate {

@@ -56,6 +56,7 @@ pub static KEYS: [&Key; 14] = [
     &ALLOW_MODEL_HOST,
     &TRUSTED_PROXY,
     &REGISTRATION,
+    &ANONYMOUS,
     &QUOTAS,
     &MIGRATE,
     &LOG,
@@ -212,6 +213,21 @@ pub(super) static REGISTRATION: Key = Key {
         Ok(())
     },
     show: |settings| settings.registration.word().to_owned(),
+    redact: in_full,
+};
+
+pub(super) static ANONYMOUS: Key = Key {
+    name: "anonymous",
+    variable: "KAFKA_ANONYMOUS",
+    flag: Some("anonymous"),
+    default: "off",
+    example: "on",
+    meaning: "Whether password mode lets callers without a credential make chats, and use those whose id they know",
+    set: |settings, text| {
+        settings.anonymous = bool::from_word(text)?;
+        Ok(())
+    },
+    show: |settings| settings.anonymous.word().to_owned(),
     redact: in_full,
 };
 

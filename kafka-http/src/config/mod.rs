@@ -62,6 +62,8 @@ pub struct Settings {
     pub trusted_proxy: Vec<Cidr>,
     /// Who may make an account.
     pub registration: Registration,
+    /// Whether password mode serves callers without a credential, too.
+    pub anonymous: bool,
     /// Whether plans are enforced.
     pub quotas: bool,
     /// What happens at start to a database of an older schema.
@@ -86,6 +88,7 @@ impl Settings {
             allow_origin: Vec::new(),
             trusted_proxy: Vec::new(),
             registration: Registration::Open,
+            anonymous: false,
             quotas: false,
             migrate: Migrate::Auto,
             log: Log { format: LogFormat::Text, level: LogLevel::Info },

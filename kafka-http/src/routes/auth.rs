@@ -13,6 +13,8 @@ struct Registration {
     username: Option<String>,
     #[serde(default)]
     full_name: Option<String>,
+    #[serde(default)]
+    invite: Option<Secret<String>>,
 }
 
 #[derive(Deserialize)]
@@ -25,16 +27,19 @@ struct Credentials {
 }
 
 pub(super) fn register(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
-    let Registration { email, password, username, full_name } = call.json()?;
-    let login = call.kafka().register(NewUser { email, username, full_name }, password)?;
-    reply::created(&login)
+    let Registration { email, password, username, full_name, invite } = call.json()?;
+    let new = NewUser { email, username, full_name };
+    reply::created(&match invite {
+        Some(invite) => call.kafka().register_invited(new, password, &invite)?,
+        None => call.kafka().register(new, password)?,
+    })
 }
 
 pub(super) fn login(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let Credentials { email, username, password } = call.json()?;
     let missing = || Error::invalid("field_missing", "email", "give email or username");
     let name = email.or(username).ok_or_else(missing)?;
-    reply::ok(&call.kafka().login(&name, password)?)
+    reply::ok(&call.kafka().login_from(call.request.client(), &name, password)?)
 }
 
 pub(super) fn logout(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {

@@ -2,66 +2,99 @@
 //! call of the library, and encodes.
 
 mod about;
+mod admin;
 mod auth;
 mod chats;
 mod messages;
 mod models;
 mod responses;
+mod tokens;
 mod users;
 mod workspaces;
 
-use crate::router::Route;
+use kafka_core::{
+    Area::{self, Account, Admin, Chats, Files, Models},
+    Permission,
+};
+
+use crate::router::{Access, Route};
+
+const PUBLIC: Access = Access::Public;
+const ANYONE: Access = Access::Anyone;
+
+const fn read(area: Area) -> Access {
+    Access::Needs(Permission::read(area))
+}
+
+const fn write(area: Area) -> Access {
+    Access::Needs(Permission::write(area))
+}
 
 macro_rules! routes {
-    ($($method:ident $path:literal $handler:path, $summary:literal;)*) => {
-        &[$(Route { method: stringify!($method), path: $path, summary: $summary, handler: $handler }),*]
+    ($($method:ident $path:literal $handler:path, $access:expr, $summary:literal;)*) => {
+        &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            summary: $summary,
+            access: $access,
+            handler: $handler,
+        }),*]
     };
 }
 
-/// The routes, by noun.
+/// The routes, by noun, with what each asks of who calls. Workspaces count as files, because every file lies
+/// in one; messages, answers and WebSockets count as chats.
 pub(crate) static ALL: &[Route] = routes! {
-    GET "/" about::index, "The chat page for browsers; else what this is, and the routes there are";
-    GET "/health" about::health, "Whether the process serves";
-    GET "/ready" about::ready, "Whether the database answers";
+    GET "/" about::index, PUBLIC, "The chat page for browsers; else what this is, and the routes there are";
+    GET "/health" about::health, PUBLIC, "Whether the process serves";
+    GET "/ready" about::ready, PUBLIC, "Whether the database answers";
 
-    POST "/api/v1/auth/register" auth::register, "Make an account and log in";
-    POST "/api/v1/auth/login" auth::login, "Log in by e-mail address or username";
-    POST "/api/v1/auth/logout" auth::logout, "End the session of the token";
-    GET "/api/v1/users/me" users::get, "The account that asks";
-    PATCH "/api/v1/users/me" users::update, "Change the account that asks";
-    DELETE "/api/v1/users/me" users::delete, "Delete the account that asks, with all its data";
-    POST "/api/v1/users/me/password" users::change_password, "Change the password and end all sessions";
+    POST "/api/v1/auth/register" auth::register, PUBLIC, "Make an account and log in";
+    POST "/api/v1/auth/login" auth::login, PUBLIC, "Log in by e-mail address or username";
+    POST "/api/v1/auth/logout" auth::logout, ANYONE, "End the session of the token";
+    GET "/api/v1/users/me" users::get, read(Account), "The account that asks";
+    PATCH "/api/v1/users/me" users::update, write(Account), "Change the account that asks";
+    DELETE "/api/v1/users/me" users::delete, write(Account), "Delete the account that asks, with all its data";
+    POST "/api/v1/users/me/password" users::change_password, write(Account), "Change the password and revoke all sessions and keys";
 
-    GET "/api/v1/workspaces" workspaces::list, "Workspaces, oldest first";
-    POST "/api/v1/workspaces" workspaces::create, "Make a workspace";
-    GET "/api/v1/workspaces/{id}" workspaces::get, "One workspace";
-    PATCH "/api/v1/workspaces/{id}" workspaces::update, "Rename a workspace";
-    DELETE "/api/v1/workspaces/{id}" workspaces::delete, "Delete a workspace with its chats and files";
+    GET "/api/v1/tokens" tokens::list, read(Account), "API keys, oldest first";
+    POST "/api/v1/tokens" tokens::create, write(Account), "Make an API key; its secret is in this answer only";
+    DELETE "/api/v1/tokens/{id}" tokens::delete, write(Account), "Revoke an API key";
 
-    GET "/api/v1/chats" chats::list, "Chats, the one changed last first";
-    POST "/api/v1/chats" chats::create, "Make a chat";
-    GET "/api/v1/chats/{id}" chats::get, "One chat";
-    PATCH "/api/v1/chats/{id}" chats::update, "Rename, configure, archive or pin a chat";
-    DELETE "/api/v1/chats/{id}" chats::delete, "Delete a chat with its messages";
+    GET "/api/v1/admin/users" admin::list, read(Admin), "All accounts, oldest first";
+    PATCH "/api/v1/admin/users/{id}" admin::update, write(Admin), "Disable, enable, promote or demote an account, or change its plan";
+    GET "/api/v1/admin/stats" admin::stats, read(Admin), "How much there is";
 
-    GET "/api/v1/chats/{id}/messages" messages::list, "Messages of the active branch, oldest first";
-    POST "/api/v1/chats/{id}/messages" messages::create, "Store a message without answering it";
-    GET "/api/v1/messages/{id}" messages::get, "One message";
-    PATCH "/api/v1/messages/{id}" messages::update, "Change a message's text in place";
-    DELETE "/api/v1/messages/{id}" messages::delete, "Delete a message";
+    GET "/api/v1/workspaces" workspaces::list, read(Files), "Workspaces, oldest first";
+    POST "/api/v1/workspaces" workspaces::create, write(Files), "Make a workspace";
+    GET "/api/v1/workspaces/{id}" workspaces::get, read(Files), "One workspace";
+    PATCH "/api/v1/workspaces/{id}" workspaces::update, write(Files), "Rename a workspace";
+    DELETE "/api/v1/workspaces/{id}" workspaces::delete, write(Files), "Delete a workspace with its chats and files";
 
-    POST "/api/v1/chats/{id}/responses" responses::create, "Ask a model and store its answer";
-    GET "/api/v1/responses/{id}" responses::get, "The record of an answer";
-    GET "/api/v1/responses/{id}/events" responses::events, "The events of an answer, past and to come";
-    POST "/api/v1/responses/{id}/cancel" responses::cancel, "Stop an answer and keep what came";
-    POST "/api/v1/responses/{id}/ticket" responses::ticket, "A 60 s credential for the events of an answer";
+    GET "/api/v1/chats" chats::list, read(Chats), "Chats, the one changed last first";
+    POST "/api/v1/chats" chats::create, write(Chats), "Make a chat";
+    GET "/api/v1/chats/{id}" chats::get, read(Chats), "One chat";
+    PATCH "/api/v1/chats/{id}" chats::update, write(Chats), "Rename, configure, archive or pin a chat";
+    DELETE "/api/v1/chats/{id}" chats::delete, write(Chats), "Delete a chat with its messages";
 
-    GET "/ws/{chat_id}" crate::ws::open, "A chat over WebSocket";
+    GET "/api/v1/chats/{id}/messages" messages::list, read(Chats), "Messages of the active branch, oldest first";
+    POST "/api/v1/chats/{id}/messages" messages::create, write(Chats), "Store a message without answering it";
+    GET "/api/v1/messages/{id}" messages::get, read(Chats), "One message";
+    PATCH "/api/v1/messages/{id}" messages::update, write(Chats), "Change a message's text in place";
+    DELETE "/api/v1/messages/{id}" messages::delete, write(Chats), "Delete a message";
 
-    GET "/api/v1/models" models::list, "Models, oldest first";
-    POST "/api/v1/models" models::create, "Add a model";
-    GET "/api/v1/models/{id}" models::get, "One model";
-    PATCH "/api/v1/models/{id}" models::update, "Change a model";
-    DELETE "/api/v1/models/{id}" models::delete, "Delete a model";
-    POST "/api/v1/models/{id}/probe" models::probe, "Ask whether the endpoint works, without spending tokens";
+    POST "/api/v1/chats/{id}/responses" responses::create, write(Chats), "Ask a model and store its answer";
+    GET "/api/v1/responses/{id}" responses::get, read(Chats), "The record of an answer";
+    GET "/api/v1/responses/{id}/events" responses::events, read(Chats), "The events of an answer, past and to come";
+    POST "/api/v1/responses/{id}/cancel" responses::cancel, write(Chats), "Stop an answer and keep what came";
+    POST "/api/v1/responses/{id}/ticket" responses::ticket, read(Chats), "A 60 s credential for the events of an answer";
+
+    GET "/ws/{chat_id}" crate::ws::open, write(Chats), "A chat over WebSocket";
+
+    GET "/api/v1/models" models::list, read(Models), "Models, oldest first";
+    POST "/api/v1/models" models::create, write(Models), "Add a model";
+    GET "/api/v1/models/{id}" models::get, read(Models), "One model";
+    PATCH "/api/v1/models/{id}" models::update, write(Models), "Change a model";
+    DELETE "/api/v1/models/{id}" models::delete, write(Models), "Delete a model";
+    POST "/api/v1/models/{id}/probe" models::probe, write(Models), "Ask whether the endpoint works, without spending tokens";
 };

@@ -77,10 +77,7 @@ fn authenticate(call: &Call<'_, '_>) -> Result<Actor, Failure> {
     }
     let offered =
         protocols(call.request).find_map(|protocol| protocol.strip_prefix(BEARER)).map(str::to_owned);
-    match offered.or_else(|| call.query("token")) {
-        Some(token) => Ok(call.kafka().authenticate(&Secret::new(token))?),
-        None => call.authenticate(),
-    }
+    call.authenticate_by(offered.or_else(|| call.query("token")).map(Secret::new))
 }
 
 fn protocols<'a>(request: &'a Request<'_>) -> impl Iterator<Item = &'a str> {

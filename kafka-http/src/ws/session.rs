@@ -261,6 +261,8 @@ impl Session {
         match error.code() {
             "model_not_found" => self.refuse("Model not found."),
             "chat_not_found" => self.refuse(NO_CHAT),
+            // Whoever asked is not who it was any more.
+            "credential_revoked" => self.outbox.close(CloseCode::Policy, REVOKED),
             _ => self.refuse(&problem.detail),
         }
     }
@@ -278,6 +280,8 @@ impl Session {
     }
 }
 
+/// Why a connection ends whose credential is not in force any more.
+const REVOKED: &str = "The credential is no longer in force; log in and connect again.";
 /// What is said when there is no such chat.
 pub(super) const NO_CHAT: &str = "Chat not found.";
 

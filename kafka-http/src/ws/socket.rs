@@ -90,6 +90,8 @@ fn listen(socket: &mut WebSocket<Wire>, session: &Arc<Session>) -> Option<(Close
     let mut unanswered = 0;
     loop {
         match socket.read() {
+            // Who was told the end is not heard any more, whatever it still says.
+            Ok(Message::Text(_) | Message::Binary(_)) if session.outbox.is_closed() => {}
             Ok(Message::Text(text)) => session.hear(&text),
             Ok(Message::Binary(_)) => session.refuse("Binary frames are not understood; send text."),
             // The reply to a close leaves with the next reading, which then says that it is closed.

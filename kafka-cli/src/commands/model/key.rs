@@ -1,18 +1,11 @@
 //! Where the key of a model comes from. Never from an argument: the list of processes shows those.
 
-use std::{
-    io::{self, IsTerminal as _, Read as _},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::io::{self, IsTerminal as _, Read as _};
 
 use kafka_core::{Error, ErrorKind, Result, Secret};
-use signal_hook::consts::SIGINT;
 
 use super::preset::Preset;
-use crate::context::Context;
+use crate::{commands::unseen, context::Context};
 
 /// A key, and where it was found.
 pub(super) struct Key {
@@ -56,12 +49,7 @@ fn ask(name: &str, variable: Option<&str>) -> Result<String> {
         Some(variable) => format!("Key for {name} (not shown; {variable} is not set): "),
         None => format!("Key for {name} (not shown; Enter for none): "),
     };
-    // A Ctrl-C that ended the process here would leave the terminal without echo.
-    let may_end = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register_conditional_default(SIGINT, Arc::clone(&may_end)).map_err(unreadable)?;
-    let asked = rpassword::prompt_password(prompt);
-    may_end.store(true, Ordering::SeqCst);
-    asked.map_err(|error| match error.kind() {
+    unseen::ask(&prompt).map_err(|error| match error.kind() {
         io::ErrorKind::Interrupted => {
             Error::new(ErrorKind::Cancelled, "key_not_given", "No key was given, so nothing was added.")
         }
