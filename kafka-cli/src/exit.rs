@@ -74,7 +74,7 @@ mod tests {
             text(&error, false),
             "Error: The writer is\u{FFFD}[2J busy.\n  because: queue full\nHint: try again in a moment.\n"
         );
-        let plain = Error::new(ErrorKind::NotFound, "file_not_found", "There is no user x.");
-        assert_eq!(text(&plain, true), "\u{1b}[1;31mError:\u{1b}[0m There is no user x.\n");
+        let plain = Error::new(ErrorKind::NotFound, "file_not_found", "There is no file x.");
+        assert_eq!(text(&plain, true), "\u{1b}[1;31mError:\u{1b}[0m There is no file x.\n");
     }
 }
