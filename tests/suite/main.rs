@@ -20,6 +20,7 @@ mod cors;
 mod drain;
 mod errors;
 mod idempotency;
+mod identity;
 mod log;
 mod messages;
 mod models;

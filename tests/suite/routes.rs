@@ -62,7 +62,7 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
         };
         let path = route.path.replace("{id}", id).replace("{chat_id}", &chat);
         let expected = match route.path {
-            "/api/v1/users/me" => 401,
+            "/api/v1/users/me" | "/api/v1/tokens" => 401,
             // Only a WebSocket client opens it.
             "/ws/{chat_id}" => 400,
             path if without_account.contains(&path) => 404,
@@ -135,7 +135,11 @@ mod slow {
             walk.call("DELETE", "/api/v1/workspaces/{id}", &workspace, None, 204);
 
             let account = json!({"email": "k@example.org", "password": "the castle"});
-            walk.call("POST", "/api/v1/auth/register", "", Some(account.clone()), 201);
+            let made = walk.call("POST", "/api/v1/auth/register", "", Some(account.clone()), 201);
+            let user = id(&made["user"]);
+            walk.call("GET", "/api/v1/admin/users", "", None, 200);
+            walk.call("PATCH", "/api/v1/admin/users/{id}", &user, Some(json!({"is_active": true})), 200);
+            walk.call("GET", "/api/v1/admin/stats", "", None, 200);
             let login = |walk: &mut Walk, password: &str| {
                 let account = json!({"email": "k@example.org", "password": password});
                 let token = walk.call("POST", "/api/v1/auth/login", "", Some(account), 200);
@@ -144,6 +148,9 @@ mod slow {
             login(&mut walk, "the castle");
             walk.call("GET", "/api/v1/users/me", "", None, 200);
             walk.call("PATCH", "/api/v1/users/me", "", Some(json!({"full_name": "K."})), 200);
+            let key = id(&walk.call("POST", "/api/v1/tokens", "", Some(json!({"name": "k"})), 201));
+            walk.call("GET", "/api/v1/tokens", "", None, 200);
+            walk.call("DELETE", "/api/v1/tokens/{id}", &key, None, 204);
             let change = json!({"current_password": "the castle", "new_password": "the trial"});
             walk.call("POST", "/api/v1/users/me/password", "", Some(change), 204);
             login(&mut walk, "the trial");

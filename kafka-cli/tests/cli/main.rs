@@ -12,3 +12,4 @@ mod run;
 mod secret;
 mod serve;
 mod terminal;
+mod user;

@@ -212,6 +212,25 @@ fn a_key_that_is_not_given_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
+fn a_password_is_asked_for_twice_and_not_shown() {
+    for (again, code) in [("the castle", 0), ("the trial", 2)] {
+        let directory = TempDir::new().unwrap();
+        let mut terminal = Terminal::start(&directory, "user add k@example.org");
+        let mut shown = String::new();
+        for (prompt, answer) in [("Password for k@example.org", "the castle"), ("The same again", again)] {
+            shown += &terminal.expect(prompt);
+            terminal.expect_no_echo();
+            terminal.press(&format!("{answer}\n"));
+        }
+        let (ended, rest) = terminal.end();
+        assert_eq!(ended, Some(code), "{rest}");
+        shown += &rest;
+        assert!(!shown.contains("the castle") && !shown.contains("the trial"), "{shown}");
+        assert_eq!(ids(&directory, &["user", "list"]).len(), usize::from(code == 0));
+    }
+}
+
+#[test]
 fn going_back_is_asked_about() {
     let directory = TempDir::new().unwrap();
     printed(&directory, &["migrate", "up"]);
