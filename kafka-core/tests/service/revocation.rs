@@ -48,7 +48,7 @@ impl Follower {
     }
 
     /// Waits until all that is followed has ended because of the credential.
-    fn is_cut_off(mut self, why: &str) {
+    fn expect_cut_off(mut self, why: &str) {
         let code = loop {
             match self.events.next_within(PATIENCE) {
                 Ok(Next::Event(_)) => {}
@@ -113,7 +113,7 @@ fn what_this_process_revokes_ends_what_is_followed() {
     for (number, (why, revoke)) in WAYS.iter().enumerate() {
         let follower = Follower::new(&stage, &format!("follower{number}"));
         revoke(&stage.kafka, &follower);
-        follower.is_cut_off(why);
+        follower.expect_cut_off(why);
     }
     gate.open();
 }
@@ -125,7 +125,7 @@ fn what_another_process_revokes_ends_what_is_followed() {
     for (number, (why, revoke)) in WAYS.iter().enumerate() {
         let follower = Follower::new(&stage, &format!("follower{number}"));
         revoke(&other, &follower);
-        follower.is_cut_off(why);
+        follower.expect_cut_off(why);
     }
     gate.open();
 }
@@ -135,34 +135,28 @@ fn a_key_that_expires_ends_what_is_followed() {
     let (stage, gate) = stage();
     let follower = Follower::new(&stage, "follower");
     stage.clock.advance(Duration::from_secs(3600));
-    follower.is_cut_off("an hour has passed");
+    follower.expect_cut_off("an hour has passed");
     gate.open();
 }
 
 #[test]
 fn a_logout_ends_what_is_followed() {
     let (stage, gate) = stage();
-    let follower = Follower::new(&stage, "follower");
+    let mut follower = Follower::new(&stage, "follower");
     let actor = stage.kafka.authenticate(&follower.session).unwrap();
     let mut changes = stage.kafka.events(&actor).subscribe(follower.chat.id).unwrap();
     stage.kafka.logout(&follower.session).unwrap();
     assert_eq!(changes.next_within(PATIENCE).unwrap_err().code(), "credential_revoked");
     // The key of the same account is another credential.
-    assert!(follower.of_chat.is_alive());
+    assert!(is_alive(&mut follower.of_chat));
     gate.open();
 }
 
 /// Whether a subscription still stands.
-trait IsAlive {
-    fn is_alive(self) -> bool;
-}
-
-impl IsAlive for Changes {
-    fn is_alive(mut self) -> bool {
-        // What was announced before is told first.
-        while let Ok(Some(_)) = self.next_within(Duration::ZERO) {}
-        self.next_within(Duration::ZERO).is_ok()
-    }
+fn is_alive(changes: &mut Changes) -> bool {
+    // What was announced before is told first.
+    while let Ok(Some(_)) = changes.next_within(Duration::ZERO) {}
+    changes.next_within(Duration::ZERO).is_ok()
 }
 
 #[test]
@@ -172,11 +166,11 @@ fn others_go_on() {
     let [gone, mut stays] = ["gone", "stays"].map(|name| Follower::new(&stage, name));
     set(&other, &gone, Some(false), None);
     set(&stage.kafka, &gone, Some(false), None);
-    gone.is_cut_off("the account is disabled");
+    gone.expect_cut_off("the account is disabled");
     gate.open();
     let rest: Vec<_> = stays.events.by_ref().collect::<Result<_, _>>().unwrap();
     assert!(rest.last().unwrap().kind.is_last());
-    assert!(stays.of_chat.is_alive() && stays.of_all.is_alive());
+    assert!(is_alive(&mut stays.of_chat) && is_alive(&mut stays.of_all));
 }
 
 #[test]

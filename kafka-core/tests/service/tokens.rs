@@ -29,7 +29,8 @@ fn a_key_is_made_used_listed_and_revoked() {
 
     // Nobody sees it again: not in a list, not in the file.
     assert_eq!(kafka.tokens(&owner).get(issued.key.id).unwrap(), issued.key);
-    assert_eq!(kafka.tokens(&owner).list(&PageRequest::default()).unwrap().items, [issued.key.clone()]);
+    let listed = kafka.tokens(&owner).list(&PageRequest::default()).unwrap().items;
+    assert_eq!(listed, std::slice::from_ref(&issued.key));
     let stored: i64 = stage
         .rows()
         .query_row(

@@ -45,7 +45,7 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 14] = [
+pub static KEYS: [&Key; 15] = [
     &LISTEN,
     &DATABASE,
     &DATA_DIR,
