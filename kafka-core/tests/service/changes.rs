@@ -168,6 +168,8 @@ fn chats_that_are_deleted_with_what_holds_them_are_told_and_their_answers_end() 
         let script = move |_: &_| ScriptedAnswer::new().text("One").wait_for(&held).finish();
         let stage = Stage::with(In::File, script, |_| {});
         let kafka = &stage.kafka;
+        // Whoever comes first administers, and could not go.
+        stage.user("admin");
         let [owner, member, stranger] = ["owner", "member", "stranger"].map(|name| stage.user(name));
         let workspace =
             kafka.workspaces(&owner).create(NewWorkspace { name: "Castle".into(), owner_id: None });
@@ -207,7 +209,17 @@ fn chats_that_are_deleted_with_what_holds_them_are_told_and_their_answers_end() 
         assert!(turn.wait().is_err());
         assert!(kafka.wait_until_idle(PATIENCE), "the model is stopped");
         assert_eq!(told(&mut of_one).last().unwrap(), "chat deleted");
-        for changes in &mut all {
+        let [of_owner, others @ ..] = &mut all;
+        match account {
+            // Who has no account any more is told nothing any more.
+            true => {
+                let refused =
+                    std::iter::from_fn(|| of_owner.next_within(PATIENCE).transpose()).find_map(Result::err);
+                assert_eq!(refused.unwrap().code(), "credential_revoked");
+            }
+            false => assert_eq!(told(of_owner), ["chat deleted"]),
+        }
+        for changes in others {
             assert_eq!(told(changes), ["chat deleted"]);
         }
         assert_eq!(told(&mut unconcerned), [""; 0]);

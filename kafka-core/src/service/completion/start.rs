@@ -65,7 +65,8 @@ impl Completions<'_> {
             now: installation.now(),
             most_waiting: installation.limits().waiting_answers_per_chat,
         };
-        let (scope, node, once) = (self.actor.scope(Permission::write(Area::Chats))?, installation.node_id(), self.once.clone());
+        let (scope, node, once) =
+            (self.actor.scope(Permission::write(Area::Chats))?, installation.node_id(), self.once.clone());
         let (live, feed) = (installation.live().clone(), installation.feed().clone());
         let cancel = callable.options.cancel.clone();
         let accepted = installation.storage().write(move |tx| {
@@ -94,8 +95,9 @@ impl Completions<'_> {
 
     fn callable(&self, chat: ChatId, model: Option<&str>, params: Option<&Params>) -> Result<Callable> {
         let found = self.installation.storage().read(|conn| {
-            let chat = repo::chats::find_for_writing(conn, self.actor.scope(Permission::write(Area::Chats))?, chat)?
-                .ok_or_else(|| chats::not_found(chat))?;
+            let chat =
+                repo::chats::find_for_writing(conn, self.actor.scope(Permission::write(Area::Chats))?, chat)?
+                    .ok_or_else(|| chats::not_found(chat))?;
             let asked = model.filter(|name| !name.is_empty());
             resolve::find(conn, chat.user_id, asked.or(chat.default_model.as_deref()))
         })?;
