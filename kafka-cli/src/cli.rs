@@ -5,7 +5,9 @@ use kafka_core::Result;
 use kafka_http::config::DatabaseArgs;
 
 use crate::{
-    commands::{chat, chats, completions, config, doctor, migrate, model, secret, serve, token, user},
+    commands::{
+        chat, chats, completions, config, doctor, migrate, model, plan, secret, serve, token, usage, user,
+    },
     context::Context,
     output::OutputArgs,
 };
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     User(user::Args),
     Token(token::Args),
     Secret(secret::Args),
+    Plan(plan::Args),
+    Usage(usage::Args),
     Migrate(migrate::Args),
     Doctor(doctor::Args),
     Config(config::Args),
@@ -60,6 +64,8 @@ impl Command {
             Command::User(args) => user::run(args, context),
             Command::Token(args) => token::run(args, context),
             Command::Secret(args) => secret::run(&args, context),
+            Command::Plan(args) => plan::run(args, context),
+            Command::Usage(args) => usage::run(&args, context),
             Command::Migrate(args) => migrate::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Config(args) => config::run(args, context),

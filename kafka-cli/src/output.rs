@@ -133,6 +133,11 @@ impl Output {
         self.form == Form::People
     }
 
+    /// Whether they are read on a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
     /// The text in this style, where stdout shows styles.
     pub(crate) fn styled(&self, style: Style, text: &str) -> String {
         style.on(text, self.styled)

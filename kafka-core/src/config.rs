@@ -50,6 +50,9 @@ pub struct Config {
     /// Where the secret comes from that seals model keys at rest; a [`Secret`](crate::Secret) of 32 bytes
     /// is such a source. Without one models with keys cannot be added or used. Default none.
     pub secret: Option<Arc<dyn SecretSource>>,
+    /// Whether plans are enforced: tokens a day and chats an account. Never in open mode, and never for
+    /// administrators. Default false; usage is counted in any case.
+    pub quotas: bool,
     /// The work factor of password hashes (bcrypt), 4 to 31; one more doubles the time. Default 12, about
     /// 0.4 s on a core of 2026; tests use 4.
     pub password_cost: u32,
@@ -92,6 +95,7 @@ impl Config {
             open: false,
             anonymous: false,
             registration: Registration::Open,
+            quotas: false,
             secret: None,
             password_cost: 12,
             addresses: AddressPolicy::PrivateAllowed,
@@ -112,6 +116,7 @@ impl fmt::Debug for Config {
             .field("kind", &self.kind)
             .field("migrate", &self.migrate)
             .field("open", &self.open)
+            .field("quotas", &self.quotas)
             .field("secret", &self.secret)
             .field("addresses", &self.addresses)
             .field("providers", &self.providers)

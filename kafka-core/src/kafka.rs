@@ -26,10 +26,12 @@ use crate::{
         login,
         messages::Messages,
         models::Models,
+        plans::Plans,
         registration,
         responses::{EventStream, Responses},
         tickets,
         tokens::Tokens,
+        usage::Usage,
         users::Users,
         workspaces::Workspaces,
     },
@@ -61,6 +63,7 @@ impl Kafka {
             open: config.open,
             anonymous: config.anonymous,
             registration: config.registration,
+            quotas: config.quotas,
             limits: config.limits,
             clock: config.clock,
             random: config.random,
@@ -243,6 +246,18 @@ impl Kafka {
     #[must_use]
     pub fn secrets(&self, actor: &Actor) -> Secrets<'_> {
         Secrets::new(&self.0, actor)
+    }
+
+    /// Plans, and who has which.
+    #[must_use]
+    pub fn plans(&self, actor: &Actor) -> Plans<'_> {
+        Plans::new(&self.0, actor)
+    }
+
+    /// What was used.
+    #[must_use]
+    pub fn usage(&self, actor: &Actor) -> Usage<'_> {
+        Usage::new(&self.0, actor)
     }
 
     /// Asking models.

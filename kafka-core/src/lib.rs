@@ -18,6 +18,7 @@ pub mod testing;
 pub use base::{
     actor::Actor,
     cancel::{CancelGuard, CancelToken},
+    day::Day,
     error::{Error, ErrorKind, FieldError, Result},
     id::*,
     limits::Limits,
@@ -35,10 +36,12 @@ pub use entity::{
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     model::{Model, ModelPatch, NewModel},
     params::{Params, TimeoutSeconds, Timeouts},
+    plan::{NewPlan, Plan, PlanPatch},
     response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
     stats::Stats,
     token::{Invitation, IssuedToken, Login, NewToken, Ticket, Token},
     tool_call::ToolCall,
+    usage::{DayUsage, ModelUsage, Period, UsageLimits, UsageSummary},
     user::{NewUser, StandingPatch, User, UserPatch},
     workspace::{NewWorkspace, Workspace, WorkspacePatch},
 };
@@ -64,9 +67,11 @@ pub use service::{
     messages::Messages,
     models::Models,
     once::IdempotencyKey,
+    plans::Plans,
     registration::Registration,
     responses::{EventStream, Next, Responses},
     tokens::Tokens,
+    usage::Usage,
     users::Users,
     workspaces::Workspaces,
 };

@@ -53,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     5 "0005" "responses",
     6 "0006" "idempotency_keys",
     7 "0007" "identity",
+    8 "0008" "usage",
 ];
 
 #[cfg(test)]

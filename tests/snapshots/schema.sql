@@ -174,7 +174,7 @@ CREATE TABLE responses (
     attempts            TEXT,                      -- JSON array
     created_at          BIGINT NOT NULL,
     updated_at          BIGINT NOT NULL
-);
+, reserved_tokens BIGINT NOT NULL DEFAULT 0);
 CREATE INDEX responses_by_chat ON responses (chat_id);
 CREATE INDEX responses_by_node ON responses (node_id);
 CREATE INDEX responses_running ON responses (number) WHERE status = 'streaming';
@@ -214,3 +214,19 @@ CREATE TABLE anonymous_chats (
     number              INTEGER PRIMARY KEY,
     chat_id             TEXT NOT NULL UNIQUE REFERENCES chats (id) ON DELETE CASCADE
 );
+CREATE TABLE usage_daily (
+    number              INTEGER PRIMARY KEY,
+    user_id             TEXT REFERENCES users (id) ON DELETE CASCADE, -- the chat's owner; null: nobody's
+    day                 BIGINT NOT NULL,           -- UTC, in days since 1970-01-01
+    model               TEXT NOT NULL,             -- the one that answered; '': what no model does
+    responses           BIGINT NOT NULL DEFAULT 0,
+    tokens_prompt       BIGINT NOT NULL DEFAULT 0,
+    tokens_completion   BIGINT NOT NULL DEFAULT 0,
+    tokens_total        BIGINT NOT NULL DEFAULT 0, -- as the endpoint states it, which may be more than both
+    messages_sent       BIGINT NOT NULL DEFAULT 0,
+    documents_uploaded  BIGINT NOT NULL DEFAULT 0,
+    chats_created       BIGINT NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX usage_daily_by_owner ON usage_daily (COALESCE(user_id, ''), day, model);
+CREATE INDEX usage_daily_by_user ON usage_daily (user_id);
+CREATE INDEX usage_daily_by_day ON usage_daily (day);

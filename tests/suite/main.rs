@@ -27,6 +27,7 @@ mod models;
 mod open_mode;
 mod page;
 mod postgres_statements;
+mod quotas;
 mod readme;
 #[cfg(feature = "real-model")]
 mod real_model;

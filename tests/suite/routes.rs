@@ -129,6 +129,9 @@ mod slow {
             walk.call("PATCH", "/api/v1/models/{id}", &model, Some(json!({"is_default": true})), 200);
             walk.call("POST", "/api/v1/models/{id}/probe", &model, None, 200);
 
+            walk.call("GET", "/api/v1/usage", "", None, 200);
+            walk.call("GET", "/api/v1/plans", "", None, 200);
+
             walk.call("DELETE", "/api/v1/messages/{id}", &message, None, 204);
             walk.call("DELETE", "/api/v1/chats/{id}", &chat, None, 204);
             walk.call("DELETE", "/api/v1/models/{id}", &model, None, 204);

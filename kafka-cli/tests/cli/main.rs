@@ -8,6 +8,7 @@ mod doctor;
 mod files;
 mod migrate;
 mod model;
+mod plan;
 mod run;
 mod secret;
 mod serve;

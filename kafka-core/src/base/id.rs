@@ -49,6 +49,8 @@ ids! {
     TokenId;
     /// Identifies an invitation; it is not the code.
     InvitationId;
+    /// Identifies a plan.
+    PlanId;
     /// Identifies a workspace.
     WorkspaceId;
     /// Identifies a chat.

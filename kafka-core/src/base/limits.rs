@@ -29,6 +29,10 @@ pub struct Limits {
     pub idempotency_hours: u32,
     /// Tokens of history sent to a model whose row states no `context_tokens`. Default 8192.
     pub context_tokens: u32,
+    /// Tokens of its owner's plan that are kept free for an answer whose question and model state no
+    /// `max_tokens`, if so many are left; it ends as interrupted where they are spent. Only where plans are
+    /// enforced. Default 4096.
+    pub reserved_answer_tokens: u32,
     /// Changes that may wait to be read by one subscriber; what comes on top of them is lost, and the
     /// loss told. Default 1024.
     pub pending_changes: usize,
@@ -66,6 +70,7 @@ impl Default for Limits {
             concurrent_answers: 512,
             idempotency_hours: 24,
             context_tokens: 8192,
+            reserved_answer_tokens: 4096,
             pending_changes: 1024,
             api_keys: 100,
             failed_logins_of_account: 10,

@@ -3,6 +3,7 @@
 
 pub(crate) mod actor;
 pub(crate) mod cancel;
+pub(crate) mod day;
 pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod limits;

@@ -75,6 +75,7 @@ statements! {
         " UNION ALL SELECT ", COLUMNS, NOBODYS, FILTER, NEWER, OLDEST_FIRST];
     COUNT = ["SELECT COUNT(*) FROM chats c WHERE ", scope::CHAT_READ, " AND ", FILTER,
         " AND (CAST($5 AS TEXT) IS NULL OR c.workspace_id = $5)"];
+    COUNT_OF_OWNER = ["SELECT COUNT(*) FROM (SELECT 1 FROM chats c WHERE c.user_id = $1 LIMIT $2) owned"];
     UPDATE = ["UPDATE chats AS c SET title = $4, description = $5, notebooks = $6, default_model = $7, \
         archived_at = $8, pinned_at = $9, active_leaf_id = $10, updated_at = $11 WHERE c.id = $3 AND ",
         scope::CHAT_WRITE];
@@ -204,6 +205,11 @@ pub(crate) fn count(conn: &Conn<'_>, scope: Scope, filter: &ChatFilter) -> Resul
     let pattern = title_pattern(filter);
     let values = scoped![scope, filter.archived, &pattern, filter.workspace_id];
     Ok(conn.first(&COUNT, values, |row| row.next())?.unwrap_or(0))
+}
+
+/// How many chats an account owns, counted up to `most`.
+pub(crate) fn count_of_owner(conn: &Conn<'_>, user: UserId, most: i64) -> Result<u64> {
+    Ok(conn.first(&COUNT_OF_OWNER, params![user, most], |row| row.next())?.unwrap_or(0))
 }
 
 /// Stores what a patch may change.

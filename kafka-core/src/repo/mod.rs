@@ -7,10 +7,12 @@ pub(crate) mod idempotency_keys;
 pub(crate) mod invitations;
 pub(crate) mod messages;
 pub(crate) mod models;
+pub(crate) mod plans;
 pub(crate) mod response_events;
 pub(crate) mod responses;
 pub(crate) mod scope;
 pub(crate) mod stats;
+pub(crate) mod usage_daily;
 pub(crate) mod users;
 pub(crate) mod workspaces;
 
@@ -33,9 +35,11 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         invitations::ALL,
         messages::ALL,
         models::ALL,
+        plans::ALL,
         response_events::ALL,
         responses::ALL,
         stats::ALL,
+        usage_daily::ALL,
         users::ALL,
         workspaces::ALL,
     ]

@@ -5,7 +5,7 @@ use crate::{
     base::{
         actor::Scope,
         error::Result,
-        id::{ChatId, NodeId, ResponseId},
+        id::{ChatId, NodeId, ResponseId, UserId},
         time::Timestamp,
     },
     entity::response::{Response, ResponseError, ResponseStatus},
@@ -55,8 +55,8 @@ fn read_after_id(row: &mut Row<'_>, id: ResponseId) -> Result<Response> {
 const FROM: &str = " FROM responses r JOIN chats c ON c.id = r.chat_id WHERE r.id = $3 AND ";
 
 statements! {
-    INSERT = ["INSERT INTO responses (id, message_id, chat_id, node_id, model_used, provider, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"];
+    INSERT = ["INSERT INTO responses (id, message_id, chat_id, node_id, model_used, provider, reserved_tokens, \
+        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)"];
     GET = ["SELECT ", COLUMNS, FROM, scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, FROM, scope::CHAT_WRITE];
     RUNNING = ["SELECT ", COLUMNS, " FROM responses r WHERE r.id = $1 AND r.status = 'streaming'"];
@@ -69,6 +69,10 @@ statements! {
         ORDER BY r.number"];
     RUNNING_IN_CHAT = ["SELECT r.id FROM responses r WHERE r.status = 'streaming' AND COALESCE(r.chat_id, '') = $1 \
         ORDER BY r.number"];
+    ALL_RUNNING = ["SELECT r.id, r.chat_id FROM responses r WHERE r.status = 'streaming' ORDER BY r.number"];
+    /// The owner is looked up for each that runs, for the same reason.
+    RESERVED_OF_OWNER = ["SELECT r.chat_id, r.reserved_tokens FROM responses r WHERE r.status = 'streaming' \
+        AND (SELECT c.user_id FROM chats c WHERE c.id = COALESCE(r.chat_id, '')) = $1"];
     /// Nobody runs it any more: a node that leaves would otherwise take its time to be forgotten by every
     /// answer that it gave.
     FINISH = ["UPDATE responses SET node_id = NULL, status = $2, model_used = $3, finish_reason = $4, tokens_prompt = $5, \
@@ -76,7 +80,8 @@ statements! {
         error_code = $11, error_detail = $12, updated_at = $13 WHERE id = $1 AND status = 'streaming'"];
 }
 
-pub(crate) fn insert(tx: &Tx<'_>, response: &Response, node: NodeId) -> Result<()> {
+/// Stores a response that begins, for which so many tokens of its owner's plan are kept free.
+pub(crate) fn insert(tx: &Tx<'_>, response: &Response, node: NodeId, reserved: u64) -> Result<()> {
     tx.execute(
         &INSERT,
         params![
@@ -86,6 +91,7 @@ pub(crate) fn insert(tx: &Tx<'_>, response: &Response, node: NodeId) -> Result<(
             node,
             &response.model_used,
             &response.provider,
+            i64::try_from(reserved).unwrap_or(i64::MAX),
             response.created_at
         ],
     )?;
@@ -124,6 +130,16 @@ pub(crate) fn running_of_nobody(conn: &Conn<'_>) -> Result<Vec<ResponseId>> {
 /// What runs or waits in a chat, in the order in which it was asked for.
 pub(crate) fn running_in_chat(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<ResponseId>> {
     conn.all(&RUNNING_IN_CHAT, params![chat], |row| row.next())
+}
+
+/// What runs or waits, of everyone and in every process, in the order in which it was asked for.
+pub(crate) fn all_running(conn: &Conn<'_>) -> Result<Vec<(ResponseId, ChatId)>> {
+    conn.all(&ALL_RUNNING, params![], |row| Ok((row.next()?, row.next()?)))
+}
+
+/// The chats in which answers run that an account pays, and what is kept free for each of these answers.
+pub(crate) fn reserved_of_owner(conn: &Conn<'_>, user: UserId) -> Result<Vec<(ChatId, u64)>> {
+    conn.all(&RESERVED_OF_OWNER, params![user], |row| Ok((row.next()?, row.next()?)))
 }
 
 /// Stores how a running response ended. False when it ran no longer.

@@ -1,7 +1,9 @@
 //! What can be done with chats.
 
 use super::{
-    auth, input, listing,
+    auth,
+    completion::recover::Ender,
+    input, listing,
     listing::TimeKey,
     once::{IdempotencyKey, Once, once},
     users, workspaces,
@@ -9,6 +11,7 @@ use super::{
 use crate::{
     base::{
         actor::Actor,
+        day::Day,
         error::{Error, Result},
         id::ChatId,
         limits::Limits,
@@ -16,10 +19,14 @@ use crate::{
         permission::{Area, Permission},
         time::Timestamp,
     },
-    entity::chat::{Chat, ChatFilter, ChatPatch, NewChat},
+    entity::{
+        chat::{Chat, ChatFilter, ChatPatch, NewChat},
+        response::ResponseStatus,
+    },
     repo::{
         chats::{self, Belonging, Slice},
-        messages,
+        messages, responses,
+        usage_daily::{self, Addition},
     },
     service::{completion::live::Live, doorman::Doorman, events::Feed, installation::Installation},
     storage::Tx,
@@ -58,7 +65,8 @@ impl<'k> Chats<'k> {
     ///
     /// # Errors
     /// `Invalid` for a text that is too long; `NotFound` for a workspace that may not be written to;
-    /// `Forbidden` when someone else is named as its owner.
+    /// `Forbidden` when someone else is named as its owner; `QuotaExceeded` when plans are enforced and
+    /// the owner's allows no further chat.
     pub fn create(&self, new: NewChat) -> Result<Chat> {
         let limits = self.installation.limits();
         check(
@@ -87,6 +95,7 @@ impl<'k> Chats<'k> {
             updated_at: now,
         };
         let (key, feed) = (self.once.clone(), self.installation.feed().clone());
+        let quotas = self.installation.quotas();
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 users::must_exist(tx, chat.user_id)?;
@@ -95,7 +104,10 @@ impl<'k> Chats<'k> {
                 {
                     return Err(workspaces::not_found(workspace));
                 }
+                quotas.admit_chat(tx, chat.user_id)?;
                 let number = chats::insert(tx, scope, &chat)?;
+                let counted = Addition { chats_created: 1, ..Addition::default() };
+                usage_daily::add(tx, chat.id, Day::of(now), &counted)?;
                 feed.chat(tx, chat.id);
                 Ok(Chat { number, ..chat.clone() })
             })
@@ -215,6 +227,7 @@ impl<'k> Chats<'k> {
 pub(crate) struct Parting {
     live: Live,
     feed: Feed,
+    ender: Ender,
     doorman: Doorman,
 }
 
@@ -223,13 +236,20 @@ impl Parting {
         Parting {
             live: installation.live().clone(),
             feed: installation.feed().clone(),
+            ender: Ender::new(installation),
             doorman: installation.doorman().clone(),
         }
     }
 
-    /// Has whoever can see the chats told, and their answers stopped, once they are deleted. Comes before
-    /// the deletion, after which nobody can say any more whose they were.
+    /// Counts what running answers have spent, and has whoever can see the chats told, and their answers
+    /// stopped, once they are deleted. Comes before the deletion, after which nobody can say any more whose
+    /// they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
+        for (response, chat) in responses::all_running(tx)? {
+            if chats.iter().any(|leaving| leaving.id == chat) {
+                self.ender.end(tx, response, ResponseStatus::Cancelled)?;
+            }
+        }
         self.feed.chats_deleted(tx, chats)?;
         self.doorman.announce(tx);
         let (live, ids) = (self.live.clone(), chats.iter().map(|chat| chat.id).collect());

@@ -12,6 +12,7 @@ use super::{
     events::Feed,
     keyring::{self, Keyring, SecretSource},
     passwords::Passwords,
+    quotas::Quotas,
     registration::Registration,
     throttle::Throttle,
     tickets::Tickets,
@@ -77,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) open: bool,
     pub(crate) anonymous: bool,
     pub(crate) registration: Registration,
+    pub(crate) quotas: bool,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -234,6 +236,12 @@ impl Installation {
 
     pub(crate) fn registration(&self) -> Registration {
         self.0.parts.registration
+    }
+
+    /// Whether plans are enforced. Those who reach an open installation are its operators.
+    pub(crate) fn quotas(&self) -> Quotas {
+        let parts = &self.0.parts;
+        Quotas::new(parts.quotas && !parts.open, parts.limits.reserved_answer_tokens)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

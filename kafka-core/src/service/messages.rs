@@ -3,12 +3,15 @@
 use serde_json::Value as Json;
 
 use super::{
-    chats, input, listing,
+    chats,
+    completion::recover::Ender,
+    input, listing,
     once::{IdempotencyKey, Once, once},
 };
 use crate::{
     base::{
         actor::Actor,
+        day::Day,
         error::{Error, ErrorKind, Result},
         id::{ChatId, MessageId},
         limits::Limits,
@@ -16,8 +19,16 @@ use crate::{
         permission::{Area, Permission},
         time::Timestamp,
     },
-    entity::message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
-    repo::{self, chats::Head, messages},
+    entity::{
+        message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
+        response::ResponseStatus,
+    },
+    repo::{
+        self,
+        chats::Head,
+        messages,
+        usage_daily::{self, Addition},
+    },
     service::installation::Installation,
     storage::Tx,
 };
@@ -85,7 +96,9 @@ impl<'k> Messages<'k> {
                     created_at: now,
                 };
                 feed.message(tx, chat, id);
-                store(tx, &row)
+                let message = store(tx, &row)?;
+                count(tx, chat, now)?;
+                Ok(message)
             })
         })
     }
@@ -185,12 +198,18 @@ impl<'k> Messages<'k> {
     pub fn delete(&self, id: MessageId) -> Result<()> {
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let (live, feed) = (self.installation.live().clone(), self.installation.feed().clone());
+        let ender = Ender::new(self.installation);
         self.installation.storage().write(move |tx| {
             let message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let chat = message.chat_id;
             let head =
                 repo::chats::head_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
             let leaf = if head.active_leaf_id == Some(id) { message.parent_id } else { head.active_leaf_id };
+            if message.status == MessageStatus::Streaming
+                && let Some(response) = &message.response
+            {
+                ender.end(tx, response.id, ResponseStatus::Cancelled)?;
+            }
             messages::delete(tx, id, message.parent_id)?;
             repo::chats::shrink(tx, chat, leaf, now)?;
             feed.message_deleted(tx, chat, id);
@@ -254,6 +273,12 @@ pub(crate) fn store(tx: &Tx<'_>, row: &messages::NewRow<'_>) -> Result<Message> 
     let number = messages::insert(tx, row)?;
     repo::chats::advance(tx, row.chat_id, row.seq, row.id, row.created_at)?;
     Ok(as_stored(row, number, row.created_at))
+}
+
+/// Counts a message that someone sent.
+pub(crate) fn count(tx: &Tx<'_>, chat: ChatId, now: Timestamp) -> Result<()> {
+    let counted = Addition { messages_sent: 1, ..Addition::default() };
+    usage_daily::add(tx, chat, Day::of(now), &counted)
 }
 
 fn as_stored(row: &messages::NewRow<'_>, number: i64, now: Timestamp) -> Message {

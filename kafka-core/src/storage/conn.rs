@@ -43,6 +43,7 @@ impl<'c> Conn<'c> {
         params: &[Value<'_>],
         read: impl FnOnce(&mut Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
+        statement.note_run();
         let mut prepared = self.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
         let mut rows = prepared.query(params_from_iter(params)).map_err(fault::classify)?;
         match rows.next().map_err(fault::classify)? {
@@ -58,6 +59,7 @@ impl<'c> Conn<'c> {
         params: &[Value<'_>],
         mut visit: impl FnMut(&mut Row<'_>) -> Result<()>,
     ) -> Result<()> {
+        statement.note_run();
         let mut prepared = self.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
         let mut rows = prepared.query(params_from_iter(params)).map_err(fault::classify)?;
         while let Some(row) = rows.next().map_err(fault::classify)? {
@@ -83,6 +85,7 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement that gives no rows and returns how many rows it touched.
     pub(crate) fn execute(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<usize> {
+        statement.note_run();
         let mut prepared = self.conn.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
         prepared.execute(params_from_iter(params)).map_err(fault::classify)
     }

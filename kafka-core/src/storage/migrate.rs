@@ -554,6 +554,7 @@ mod tests {
             "INSERT INTO invitations (id, code_hash, invited_by, expires_at, created_at) VALUES ('i', 'h', 'u', 9, 1)",
         ),
         (7, "INSERT INTO anonymous_chats (chat_id) VALUES ('c')"),
+        (8, "INSERT INTO usage_daily (user_id, day, model, tokens_total) VALUES ('u', 3, 'e', 5)"),
     ];
 
     fn fill(storage: &Storage, version: u32) {
@@ -604,7 +605,12 @@ mod tests {
             let after = rows(&storage);
             for (table, rows) in &before {
                 assert!(!rows.is_empty(), "{table} has no row");
-                assert_eq!(after.get(table), Some(rows), "{table}");
+                let kept = after.get(table).unwrap();
+                assert_eq!(kept.len(), rows.len(), "{table}");
+                // A column may come on at the end.
+                for (kept, row) in kept.iter().zip(rows) {
+                    assert_eq!(kept[..row.len()], row[..], "{table}");
+                }
             }
             let too_far = migrator.down(DownTarget::Steps(99)).unwrap_err();
             assert_eq!((too_far.kind(), too_far.code()), (ErrorKind::Invalid, "migration_unknown"));
@@ -908,6 +914,7 @@ mod tests {
         ("responses", "chat_id", "chats", "CASCADE"),
         ("responses", "message_id", "messages", "CASCADE"),
         ("responses", "node_id", "nodes", "SET NULL"),
+        ("usage_daily", "user_id", "users", "CASCADE"),
         ("users", "plan_id", "plans", "RESTRICT"),
         ("workspace_members", "user_id", "users", "CASCADE"),
         ("workspace_members", "workspace_id", "workspaces", "CASCADE"),

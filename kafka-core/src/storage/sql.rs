@@ -17,6 +17,17 @@ pub(crate) struct Statement {
         expect(dead_code, reason = "prepared on PostgreSQL by a test")
     )]
     pub(crate) postgres: &'static str,
+    /// How often it ran in this process.
+    #[cfg(feature = "testing")]
+    pub(crate) runs: std::sync::atomic::AtomicU64,
+}
+
+impl Statement {
+    /// Notes that it runs, for tests that bound what a call costs.
+    pub(super) fn note_run(&self) {
+        #[cfg(feature = "testing")]
+        self.runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 /// Declares the statements of a file, and `ALL`, which lists them.
@@ -45,6 +56,8 @@ macro_rules! unlisted_statements {
                 name: concat!(module_path!(), "::", stringify!($name)),
                 sqlite: $crate::storage::sql::text(&SQLITE),
                 postgres: $crate::storage::sql::text(&POSTGRES),
+                #[cfg(feature = "testing")]
+                runs: std::sync::atomic::AtomicU64::new(0),
             }
         };
     )+};

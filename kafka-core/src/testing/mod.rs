@@ -21,3 +21,12 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         .chain(crate::storage::statements())
         .map(|statement| (statement.name, statement.postgres))
 }
+
+/// How often each of them ran in this process so far, by its name, without those that never did. For
+/// tests that bound what a call costs; such a test stands in a program of its own.
+pub fn statement_runs() -> std::collections::BTreeMap<&'static str, u64> {
+    crate::repo::statements()
+        .map(|statement| (statement.name, statement.runs.load(std::sync::atomic::Ordering::Relaxed)))
+        .filter(|(_, runs)| *runs > 0)
+        .collect()
+}

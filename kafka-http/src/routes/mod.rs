@@ -7,13 +7,15 @@ mod auth;
 mod chats;
 mod messages;
 mod models;
+mod plans;
 mod responses;
 mod tokens;
+mod usage;
 mod users;
 mod workspaces;
 
 use kafka_core::{
-    Area::{self, Account, Admin, Chats, Files, Models},
+    Area::{self, Account, Admin, Chats, Files, Models, Usage},
     Permission,
 };
 
@@ -97,4 +99,7 @@ pub(crate) static ALL: &[Route] = routes! {
     PATCH "/api/v1/models/{id}" models::update, write(Models), "Change a model";
     DELETE "/api/v1/models/{id}" models::delete, write(Models), "Delete a model";
     POST "/api/v1/models/{id}/probe" models::probe, write(Models), "Ask whether the endpoint works, without spending tokens";
+
+    GET "/api/v1/usage" usage::get, read(Usage), "What the account that asks used; without an account, the installation";
+    GET "/api/v1/plans" plans::list, read(Usage), "Plans, oldest first";
 };

@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 
 use crate::{provider::endpoint::Endpoint, service::models::Callable};
 
-/// Who gives opaque fields and may have them back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who gives opaque fields and may have them back. The default is nobody, for prompts that are only counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Source {
     provider: String,
     origin: String,

@@ -64,8 +64,13 @@ pub(super) fn build(
     Ok(Prompt { messages: in_pairs(lines, source) })
 }
 
+/// What a prompt costs, by estimate.
+pub(super) fn cost(prompt: &Prompt) -> u64 {
+    prompt.messages.iter().map(|message| tokens(&message.content, &message.tool_calls)).sum()
+}
+
 /// Tokens for what is sent: the context less room for the answer.
-fn budget(params: &Params, default_context: u32) -> u64 {
+pub(super) fn budget(params: &Params, default_context: u32) -> u64 {
     let context = u64::from(params.context_tokens.unwrap_or(default_context));
     let answer = u64::from(params.max_tokens.unwrap_or(1024)).min(context / 2);
     context - answer
@@ -75,6 +80,11 @@ fn budget(params: &Params, default_context: u32) -> u64 {
 pub(super) fn tokens(text: &str, calls: &[ToolCall]) -> u64 {
     let of_calls: usize = calls.iter().map(|call| call.name.len() + call.arguments.len()).sum();
     ((text.len() + of_calls) as u64).div_ceil(4) + TOKENS_PER_MESSAGE
+}
+
+/// How long a text of so many tokens is, by the same estimate.
+pub(super) fn bytes(tokens: u64) -> usize {
+    usize::try_from(tokens.saturating_sub(TOKENS_PER_MESSAGE).saturating_mul(4)).unwrap_or(usize::MAX)
 }
 
 /// Instructions are read apart. An answer that is still empty or failed has nothing to say.

@@ -1,11 +1,19 @@
 //! Answers whose process is gone: what came is kept, and their end is stored as interrupted.
 
-use super::finish::{self, Ending};
+use super::{
+    finish::{self, Ending},
+    opaque::Source,
+    prompt,
+};
 use crate::{
-    base::{error::Result, id::ResponseId},
-    entity::response::ResponseStatus,
-    repo::{response_events, responses},
-    service::installation::Installation,
+    base::{error::Result, id::ResponseId, time::Timestamp},
+    entity::{
+        params::Params,
+        response::{Response, ResponseStatus},
+    },
+    repo::{messages, response_events, responses},
+    service::{events::Feed, installation::Installation},
+    storage::Tx,
 };
 
 /// Ends the answers of every dead node, and returns how many there were.
@@ -39,11 +47,41 @@ pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> R
 
 /// Stores the end of an answer that no thread of this process runs, with what its log holds.
 pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseStatus) -> Result<()> {
-    let (feed, now) = (installation.feed().clone(), installation.now());
-    installation.storage().write(move |tx| {
+    let ender = Ender::new(installation);
+    installation.storage().write(move |tx| ender.end(tx, id, status))
+}
+
+/// Stores ends inside a transaction: also of answers whose chat is about to be deleted, because what they
+/// cost has to be counted all the same.
+pub(crate) struct Ender {
+    feed: Feed,
+    context_tokens: u32,
+    now: Timestamp,
+}
+
+impl Ender {
+    pub(crate) fn new(installation: &Installation) -> Ender {
+        let (feed, context_tokens) = (installation.feed().clone(), installation.limits().context_tokens);
+        Ender { feed, context_tokens, now: installation.now() }
+    }
+
+    /// Ends an answer with what its log holds, unless it has ended.
+    pub(crate) fn end(&self, tx: &Tx<'_>, id: ResponseId, status: ResponseStatus) -> Result<()> {
         let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
         let events = response_events::list(tx, id)?;
-        finish::store(tx, &feed, &response, &Ending::of(status), events, now)?;
+        let mut ending = Ending::of(status);
+        ending.prompt_tokens_estimate = self.prompt_tokens(tx, &response)?;
+        finish::store(tx, &self.feed, &response, &ending, events, self.now)?;
         Ok(())
-    })
+    }
+
+    /// What was sent, by estimate: its count was in the memory of whoever sent it.
+    fn prompt_tokens(&self, tx: &Tx<'_>, response: &Response) -> Result<u64> {
+        let lines = messages::ancestors(tx, response.message_id, 1)?;
+        let Some(question) = lines.first().and_then(|answer| answer.parent_id) else { return Ok(0) };
+        let params = Params::default();
+        let prompt =
+            prompt::build(tx, response.chat_id, question, &params, self.context_tokens, &Source::default())?;
+        Ok(prompt::cost(&prompt))
+    }
 }

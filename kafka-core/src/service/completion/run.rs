@@ -24,6 +24,7 @@ use crate::{
     repo,
     service::installation::Installation,
     service::models::Callable,
+    service::quotas::Reservation,
 };
 
 /// How often a waiting answer looks whether another process has let it go first.
@@ -34,7 +35,13 @@ const EVENT_BYTES: usize = 64;
 const STACK_BYTES: usize = 512 << 10;
 
 /// Has the answer run on a thread of its own.
-pub(super) fn spawn(installation: &Installation, running: &Arc<Running>, callable: Callable, slot: Slot) {
+pub(super) fn spawn(
+    installation: &Installation,
+    running: &Arc<Running>,
+    callable: Callable,
+    reserved: Reservation,
+    slot: Slot,
+) {
     let answering = Answering {
         installation: installation.clone(),
         running: Arc::clone(running),
@@ -43,6 +50,8 @@ pub(super) fn spawn(installation: &Installation, running: &Arc<Running>, callabl
         ending: Ending::of(ResponseStatus::Interrupted),
         began: installation.clock().instant(),
         bytes: 0,
+        affordable_bytes: reserved.answer_tokens.map(prompt::bytes),
+        is_spent: false,
     };
     let spawned = thread::Builder::new()
         .name("kafka-answer".to_owned())
@@ -69,6 +78,9 @@ struct Answering {
     ending: Ending,
     began: Instant,
     bytes: usize,
+    /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
+    affordable_bytes: Option<usize>,
+    is_spent: bool,
 }
 
 impl Answering {
@@ -108,12 +120,15 @@ impl Answering {
         self.wait_for_turn()?;
         self.began = self.installation.clock().instant();
         let prompt = self.prompt()?;
-        self.ending.prompt_tokens_estimate =
-            prompt.messages.iter().map(|message| prompt::tokens(&message.content, &message.tool_calls)).sum();
+        self.ending.prompt_tokens_estimate = prompt::cost(&prompt);
         let stream = self.callable.provider.complete(&prompt, &self.callable.options)?;
         let most = self.installation.limits().answer_bytes;
         for delta in stream {
             self.take(delta?);
+            if self.is_spent {
+                self.ending.finish_reason = Some("length".to_owned());
+                return Ok(ResponseStatus::Interrupted);
+            }
             if self.bytes > most {
                 return Ok(ResponseStatus::Interrupted);
             }
@@ -168,7 +183,14 @@ impl Answering {
         }
     }
 
-    fn say(&mut self, kind: EventKind, text: String) {
+    fn say(&mut self, kind: EventKind, mut text: String) {
+        if let Some(affordable) = &mut self.affordable_bytes {
+            if text.len() > *affordable {
+                text.truncate(text.floor_char_boundary(*affordable));
+                self.is_spent = true;
+            }
+            *affordable -= text.len();
+        }
         if text.is_empty() {
             return;
         }

@@ -1,6 +1,6 @@
 //! Accepting a question: everything that is stored before a model is called.
 
-use super::{Completions, live::Running, resolve, run, turn::Turn};
+use super::{Completions, live::Running, opaque::Source, prompt, resolve, run, turn::Turn};
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
@@ -19,6 +19,7 @@ use crate::{
         chats, input, messages,
         models::{Callable, check_params},
         once::Once,
+        quotas::{self, Cost, Quotas, Reservation},
     },
     storage::Tx,
 };
@@ -33,7 +34,8 @@ impl Completions<'_> {
     /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for a parent that is not
     /// in the chat or neither a user's nor a tool's message, parameters out of range, or nothing to
     /// answer; `TooLarge` for the text; `RateLimited` (`chat_busy`) when 16 answers of the chat wait
-    /// already; `Busy` when the process runs as many answers as it may. Failures of the model come
+    /// already; `QuotaExceeded` when plans are enforced and the answer may cost more than the chat's owner
+    /// has left today; `Busy` when the process runs as many answers as it may. Failures of the model come
     /// later, as the end of the turn.
     pub fn start(&self, chat: ChatId, request: AnswerRequest) -> Result<Turn> {
         let installation = self.installation;
@@ -64,6 +66,9 @@ impl Completions<'_> {
             provider: callable.provider.name().to_owned(),
             now: installation.now(),
             most_waiting: installation.limits().waiting_answers_per_chat,
+            params: callable.options.params.clone(),
+            context_tokens: installation.limits().context_tokens,
+            quotas: installation.quotas(),
         };
         let (scope, node, once) =
             (self.actor.scope(Permission::write(Area::Chats))?, installation.node_id(), self.once.clone());
@@ -76,17 +81,19 @@ impl Completions<'_> {
             let head =
                 repo::chats::head_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
             let (user_message, message) = accepting.store_messages(tx, scope, &head)?;
-            let (response, event) = accepting.store_response(tx, &message, node, once.as_ref())?;
+            let reserved = accepting.reserve(tx, user_message.id)?;
+            let (response, event) =
+                accepting.store_response(tx, &message, node, reserved.tokens, once.as_ref())?;
             feed.message(tx, chat, user_message.id);
             feed.message(tx, chat, message.id);
             let running = Running::new(&response, user_message, event, cancel.clone());
             let (live, registered) = (live.clone(), running.clone());
             tx.after_commit(move || live.add(registered));
-            Ok(Accepted::Now(running))
+            Ok(Accepted::Now(running, reserved))
         })?;
         match accepted {
-            Accepted::Now(running) => {
-                run::spawn(installation, &running, callable, slot);
+            Accepted::Now(running, reserved) => {
+                run::spawn(installation, &running, callable, reserved, slot);
                 Ok(Turn::of_accepted(installation, &self.actor, running))
             }
             Accepted::Before(id) => Turn::of_stored(installation, &self.actor, id),
@@ -107,7 +114,7 @@ impl Completions<'_> {
 
 enum Accepted {
     /// This call stored it.
-    Now(std::sync::Arc<Running>),
+    Now(std::sync::Arc<Running>, Reservation),
     /// A twin of this call did.
     Before(ResponseId),
 }
@@ -126,6 +133,9 @@ struct Accepting {
     provider: String,
     now: Timestamp,
     most_waiting: usize,
+    params: Params,
+    context_tokens: u32,
+    quotas: Quotas,
 }
 
 impl Accepting {
@@ -161,6 +171,7 @@ impl Accepting {
                     status: MessageStatus::Complete,
                     ..self.row()
                 };
+                messages::count(tx, self.chat, self.now)?;
                 messages::store(tx, &row)?
             }
             None => {
@@ -226,11 +237,30 @@ impl Accepting {
         }
     }
 
+    /// Keeps free what the answer may cost the chat's owner.
+    fn reserve(&self, tx: &Tx<'_>, question: MessageId) -> Result<Reservation> {
+        self.quotas.reserve(tx, self.chat, self.now, |running| {
+            let prompt = prompt::build(
+                tx,
+                self.chat,
+                question,
+                &self.params,
+                self.context_tokens,
+                &Source::default(),
+            )?;
+            let known = prompt::cost(&prompt);
+            // What is still being written above this question will be sent with it, as far as it fits.
+            let most = prompt::budget(&self.params, self.context_tokens).max(known);
+            Ok(Cost { prompt: (known + running).min(most), answer: quotas::most_tokens(&self.params) })
+        })
+    }
+
     fn store_response(
         &self,
         tx: &Tx<'_>,
         message: &Message,
         node: crate::base::id::NodeId,
+        reserved: u64,
         once: Option<&Once>,
     ) -> Result<(Response, Event)> {
         let response = Response {
@@ -250,7 +280,7 @@ impl Accepting {
             error: None,
             created_at: self.now,
         };
-        repo::responses::insert(tx, &response, node)?;
+        repo::responses::insert(tx, &response, node, reserved)?;
         let event = Event::with_response(1, EventKind::Started, &response)?;
         repo::response_events::append(tx, response.id, std::slice::from_ref(&event))?;
         if let Some(once) = once {

@@ -1,0 +1,96 @@
+//! What calls cost in statements. Counts are those of the whole process, so this program has one test.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kafka_core::{
+    AnswerRequest, Config, Kafka, NewChat, NewMessage, NewPlan, NewUser, NodeKind, Role,
+    testing::statement_runs,
+};
+
+/// How often statements ran during a call, by the end of their names; the answer's own waiting and
+/// looking aside.
+fn runs(kafka: &Kafka, call: impl FnOnce()) -> BTreeMap<&'static str, u64> {
+    let before = statement_runs();
+    call();
+    assert!(kafka.wait_until_idle(Duration::from_secs(20)));
+    let more = |(name, runs): (&'static str, u64)| (name, runs - before.get(name).copied().unwrap_or(0));
+    let counted = statement_runs().into_iter().map(more).filter(|(_, runs)| *runs > 0);
+    let short = |name: &'static str| name.rsplit_once("repo::").map_or(name, |(_, short)| short);
+    counted.map(|(name, runs)| (short(name), runs)).collect()
+}
+
+/// Those of usage and plans.
+fn of_usage(runs: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
+    let concerned = |name: &str| {
+        name.starts_with("usage_daily::")
+            || name.starts_with("plans::")
+            || ["responses::RESERVED_OF_OWNER", "chats::COUNT_OF_OWNER"].contains(&name)
+    };
+    runs.iter().map(|(name, runs)| (*name, *runs)).filter(|(name, _)| concerned(name)).collect()
+}
+
+/// Counting is one statement for what is stored and one for an answer's end. Plans are looked at only
+/// where they are enforced, and for whom they bind.
+#[test]
+fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced() {
+    let open = |quotas| {
+        let mut config = Config::memory();
+        config.quotas = quotas;
+        // Without upkeep, whose statements would be counted, too.
+        config.kind = NodeKind::Cli;
+        let kafka = Kafka::open(config).unwrap();
+        let operator = kafka.operator();
+        let plan = NewPlan {
+            name: "small".into(),
+            token_limit_daily: Some(10_000),
+            chat_limit: Some(9),
+            ..NewPlan::default()
+        };
+        kafka.plans(&operator).create(plan).unwrap();
+        let user = NewUser { email: "k@example.org".into(), ..NewUser::default() };
+        let user = kafka.users(&operator).create(user).unwrap();
+        kafka.plans(&operator).assign(user.id, "small").unwrap();
+        (kafka, user.id)
+    };
+    let counted = ("usage_daily::ADD", 1);
+    for (quotas, for_chat, for_question) in [
+        (false, vec![], vec![]),
+        (
+            true,
+            vec![("chats::COUNT_OF_OWNER", 1), ("plans::OF_USER", 1)],
+            vec![
+                ("plans::OF_CHAT", 1),
+                ("responses::RESERVED_OF_OWNER", 1),
+                ("usage_daily::TOKENS_OF_DAY", 1),
+            ],
+        ),
+    ] {
+        let (kafka, user) = open(quotas);
+        let operator = kafka.operator();
+        let new = NewChat { user_id: Some(user), ..NewChat::default() };
+        let mut chat = None;
+        let made = runs(&kafka, || chat = Some(kafka.chats(&operator).create(new).unwrap()));
+        let with = |more: &[(&'static str, u64)], own: (&'static str, u64)| {
+            let mut all = [more, &[own]].concat();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(of_usage(&made), with(&for_chat, counted));
+        let chat = chat.unwrap().id;
+
+        let message = || NewMessage::text(Role::User, "Hello");
+        let stored = runs(&kafka, || drop(kafka.messages(&operator).create(chat, message()).unwrap()));
+        assert_eq!(of_usage(&stored), [counted]);
+        let all: Vec<_> = stored.into_iter().collect();
+        let expected =
+            [("chats::ADVANCE", 1), ("chats::HEAD", 1), ("messages::INSERT", 1), ("usage_daily::ADD", 1)];
+        assert_eq!(all, expected, "of all");
+
+        // The question is one, the answer's end another.
+        let ask = |request| drop(kafka.completions(&operator).start(chat, request).unwrap().wait().unwrap());
+        let asked = runs(&kafka, || ask(AnswerRequest::text("Hello")));
+        assert_eq!(of_usage(&asked), with(&for_question, ("usage_daily::ADD", 2)));
+        let again = runs(&kafka, || ask(AnswerRequest::default()));
+        assert_eq!(of_usage(&again), with(&for_question, counted));
+    }
+}

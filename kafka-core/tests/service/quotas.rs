@@ -1,0 +1,434 @@
+//! Plans, and what they allow.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use kafka_core::{
+    Actor, AnswerRequest, Chat, Config, Error, ErrorKind, Kafka, NewChat, NewPlan, NewUser, Params, Period,
+    Plan, PlanPatch, ResponseStatus, Secret, TokenUsage, UsageSummary,
+    testing::{Gate, ScriptedAnswer, ScriptedCall},
+};
+use proptest::prelude::*;
+
+use crate::stage::{In, PASSWORD, Stage};
+
+/// An installation that enforces plans, with its administrator and an account whose plan `small` has
+/// these limits. Questions are "Hi": 5 tokens by estimate, alone in their chats.
+struct Office {
+    stage: Stage,
+    admin: Actor,
+    user: Actor,
+}
+
+fn office(
+    place: In,
+    script: impl Fn(&ScriptedCall) -> ScriptedAnswer + Send + Sync + 'static,
+    plan: NewPlan,
+) -> Office {
+    office_with(place, script, plan, |_| {})
+}
+
+fn office_with(
+    place: In,
+    script: impl Fn(&ScriptedCall) -> ScriptedAnswer + Send + Sync + 'static,
+    plan: NewPlan,
+    change: impl FnOnce(&mut Config),
+) -> Office {
+    let stage = Stage::with(place, script, |config| {
+        config.quotas = true;
+        change(config);
+    });
+    // The first account administers, unless everyone does.
+    let (admin, user) = (stage.user("admin"), stage.user("k"));
+    let plans = stage.kafka.plans(&stage.operator);
+    plans.create(NewPlan { name: "small".into(), ..plan }).unwrap();
+    for actor in [&admin, &user] {
+        let account = plans.assign(actor.user_id().unwrap(), "small").unwrap();
+        assert_eq!(account.plan, "small");
+    }
+    Office { stage, admin, user }
+}
+
+fn tokens(limit: u64) -> NewPlan {
+    NewPlan { token_limit_daily: Some(limit), ..NewPlan::default() }
+}
+
+fn at_most(max_tokens: u32) -> AnswerRequest {
+    let params = Params { max_tokens: Some(max_tokens), ..Params::default() };
+    AnswerRequest { params: Some(params), ..AnswerRequest::text("Hi") }
+}
+
+impl Office {
+    fn chat(&self) -> Chat {
+        self.stage.chat_of(&self.user)
+    }
+
+    fn refusal(&self, request: AnswerRequest) -> Error {
+        let chat = self.chat();
+        let error = self.stage.kafka.completions(&self.user).start(chat.id, request).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::QuotaExceeded, "quota_exceeded"));
+        assert!(self.stage.branch(&chat).is_empty(), "of what is refused nothing is stored");
+        error
+    }
+
+    fn ask(&self, request: AnswerRequest) -> kafka_core::Answer {
+        self.stage.kafka.completions(&self.user).start(self.chat().id, request).unwrap().wait().unwrap()
+    }
+
+    fn usage(&self) -> UsageSummary {
+        self.stage.kafka.usage(&self.user).summary(Period::default()).unwrap()
+    }
+}
+
+#[test]
+fn plans_are_made_read_changed_given_and_deleted() {
+    let stage = Stage::new(In::Memory);
+    let (admin, user) = (stage.user("admin"), stage.user("k"));
+    let names = |actor: &Actor| -> Vec<String> {
+        stage.kafka.plans(actor).list().unwrap().into_iter().map(|plan| plan.name).collect()
+    };
+    let plans = stage.kafka.plans(&admin);
+    assert_eq!(plans.get("free").unwrap().token_limit_daily, None, "the first plan is unlimited");
+    let new = NewPlan { name: "pro".into(), chat_limit: Some(9), ..tokens(100) };
+    let made = plans.create(new.clone()).unwrap();
+    assert_eq!((made.token_limit_daily, made.document_limit, made.chat_limit), (Some(100), None, Some(9)));
+    assert_eq!(plans.create(new).unwrap_err().code(), "plan_exists");
+    let patch = PlanPatch { chat_limit: Some(None), document_limit: Some(Some(0)), ..PlanPatch::default() };
+    let changed = plans.update("pro", patch).unwrap();
+    assert_eq!(changed, Plan { chat_limit: None, document_limit: Some(0), ..made });
+    assert_eq!(plans.get("pro").unwrap(), changed);
+    assert_eq!(names(&user), ["free", "pro"], "everyone may know them");
+
+    let id = user.user_id().unwrap();
+    assert_eq!(plans.assign(id, "pro").unwrap().plan, "pro");
+    assert_eq!(stage.kafka.users(&user).get(id).unwrap().plan, "pro");
+    assert_eq!(plans.delete("pro").unwrap_err().code(), "plan_in_use");
+    plans.assign(id, "free").unwrap();
+    plans.delete("pro").unwrap();
+    assert_eq!(names(&admin), ["free"]);
+
+    let table: [(&str, Error); 7] = [
+        ("plan_not_found", plans.delete("pro").unwrap_err()),
+        ("plan_not_found", plans.get("pro").unwrap_err()),
+        ("plan_not_found", plans.assign(id, "pro").unwrap_err()),
+        ("plan_not_found", plans.update("pro", patch).unwrap_err()),
+        ("user_not_found", plans.assign(crate::stage::unheard_of(), "free").unwrap_err()),
+        ("name_empty", plans.create(NewPlan::default()).unwrap_err()),
+        ("limit_out_of_range", plans.create(NewPlan { name: "x".into(), ..tokens(u64::MAX) }).unwrap_err()),
+    ];
+    for (code, error) in table {
+        assert_eq!(error.code(), code);
+    }
+    stage.kafka.plans(&stage.operator).load_docuchat().unwrap();
+    plans.assign(admin.user_id().unwrap(), "enterprise").unwrap();
+    stage.kafka.users(&user).delete(id).unwrap();
+    assert_eq!(plans.delete("free").unwrap_err().code(), "plan_in_use", "who comes next gets it");
+}
+
+#[test]
+fn only_administrators_change_plans() {
+    let stage = Stage::new(In::Memory);
+    let (_, user) = (stage.user("admin"), stage.user("k"));
+    let plans = stage.kafka.plans(&user);
+    let refused = [
+        plans.create(NewPlan { name: "mine".into(), ..NewPlan::default() }).unwrap_err(),
+        plans.update("free", PlanPatch::default()).unwrap_err(),
+        plans.assign(user.user_id().unwrap(), "free").unwrap_err(),
+        plans.delete("free").unwrap_err(),
+        plans.load_docuchat().unwrap_err(),
+    ];
+    for error in refused {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Forbidden, "admin_required"));
+    }
+}
+
+#[test]
+fn docuchats_plans_are_loaded_over_those_that_are_there() {
+    let stage = Stage::new(In::Memory);
+    let plans = stage.kafka.plans(&stage.operator);
+    let free = plans.get("free").unwrap().id;
+    for _ in 0..2 {
+        let loaded = plans.load_docuchat().unwrap();
+        let limits = |plan: &Plan| (plan.token_limit_daily, plan.document_limit, plan.chat_limit);
+        let loaded: Vec<_> = loaded.iter().map(|plan| (plan.name.as_str(), limits(plan))).collect();
+        let of = |tokens, documents, chats| (Some(tokens), Some(documents), Some(chats));
+        let expected = [
+            ("free", of(10_000, 5, 3)),
+            ("pro", of(100_000, 50, 25)),
+            ("enterprise", of(1_000_000, 500, 100)),
+        ];
+        assert_eq!(loaded, expected);
+    }
+    assert_eq!(plans.get("free").unwrap().id, free, "accounts keep theirs");
+}
+
+/// A day's tokens are refused with what would be enough, and are there again at midnight.
+#[test]
+fn a_day_has_so_many_tokens_and_midnight_brings_new_ones() {
+    let office = office(In::Memory, |_| ScriptedAnswer::of(&["Well."]), tokens(20));
+    office.stage.clock.advance(Duration::from_millis(3_600_500));
+    // 5 for the question and 10 for the answer, which then takes 3 and 2.
+    assert_eq!(office.ask(at_most(10)).response.status, ResponseStatus::Completed);
+    assert_eq!(office.usage().daily_token_count, 5);
+    let refused = office.refusal(at_most(11));
+    assert_eq!(
+        refused.message(),
+        "The plan small allows 20 tokens a day, of which 15 are left, and this answer may cost 16; ask with \
+         max_tokens up to 10, wait for midnight UTC, or ask for a plan with at least 21."
+    );
+    assert_eq!(refused.retry_after(), Some(Duration::from_millis(82_799_500)));
+    office.ask(at_most(10));
+    office.ask(at_most(5));
+    office.refusal(at_most(1));
+    office.stage.clock.advance(Duration::from_millis(82_799_499));
+    let refused = office.refusal(at_most(10));
+    assert_eq!(refused.retry_after(), Some(Duration::from_millis(1)));
+    office.stage.clock.advance(Duration::from_millis(1));
+    office.ask(at_most(10));
+    assert_eq!(office.usage().daily_token_count, 5);
+    let larger = PlanPatch { token_limit_daily: Some(Some(21)), ..PlanPatch::default() };
+    office.refusal(at_most(12));
+    office.stage.kafka.plans(&office.admin).update("small", larger).unwrap();
+    office.ask(at_most(11));
+}
+
+/// Without `max_tokens` an answer gets what is left, up to the default, and ends where that does.
+#[test]
+fn an_answer_of_unknown_length_ends_where_its_share_does() {
+    let script = |_: &_| {
+        let long = "äöü ".repeat(100);
+        ScriptedAnswer::new().text("Dear K., ").text(&long).usage(5, 200).finish()
+    };
+    let office =
+        office_with(In::Memory, script, tokens(60), |config| config.limits.reserved_answer_tokens = 20);
+    let answer = office.ask(AnswerRequest::text("Hi"));
+    let response = &answer.response;
+    assert_eq!(
+        (response.status, response.finish_reason.as_deref()),
+        (ResponseStatus::Interrupted, Some("length"))
+    );
+    // 20 tokens are 64 bytes; no character is cut in two.
+    assert_eq!(answer.message.content.len(), 64, "{}", answer.message.content);
+    assert_eq!((response.usage_estimated, response.tokens_total), (true, Some(25)));
+    office.ask(AnswerRequest::text("Hi"));
+    assert_eq!(office.usage().daily_token_count, 50);
+    let last = office.ask(AnswerRequest::text("Hi"));
+    assert_eq!((last.message.content.as_str(), last.response.tokens_total), ("Dear", Some(10)));
+    assert_eq!(office.usage().daily_token_count, 60);
+    let refused = office.refusal(AnswerRequest::text("Hi"));
+    assert!(refused.message().contains("0 are left, and this answer may cost 10; wait"), "{refused}");
+}
+
+/// What OpenAI's reasoning models call `max_tokens`, and what a model's row says, count as well.
+#[test]
+fn whoever_states_the_length_is_believed() {
+    let office = office(In::Memory, |_| ScriptedAnswer::of(&["Well."]), tokens(20));
+    let extra = [("max_completion_tokens".to_owned(), 16.into())].into();
+    let params = Params { extra, ..Params::default() };
+    office.refusal(AnswerRequest { params: Some(params), ..AnswerRequest::text("Hi") });
+    let row = kafka_core::NewModel {
+        params: Params { max_tokens: Some(16), ..Params::default() },
+        ..crate::stage::new_model("wordy")
+    };
+    office.stage.model(&office.stage.operator, row);
+    let wordy = |request| AnswerRequest { model: Some("wordy".into()), ..request };
+    office.refusal(wordy(AnswerRequest::text("Hi")));
+    office.ask(wordy(at_most(15)));
+}
+
+#[test]
+fn a_plan_has_room_for_so_many_chats() {
+    let office = office(
+        In::Memory,
+        |_| ScriptedAnswer::of(&["x"]),
+        NewPlan { chat_limit: Some(2), ..NewPlan::default() },
+    );
+    let chats = office.stage.kafka.chats(&office.user);
+    let first = office.chat();
+    office.chat();
+    let refused = chats.create(NewChat::default()).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::QuotaExceeded, "quota_exceeded"));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(3600)));
+    assert!(
+        refused.message().contains("allows 2 chats") && refused.message().contains("at least 3"),
+        "{refused}"
+    );
+    // Quotas are the owner's, whoever makes the chat.
+    let for_user = NewChat { user_id: office.user.user_id(), ..NewChat::default() };
+    let by_operator = office.stage.kafka.chats(&office.stage.operator).create(for_user);
+    assert_eq!(by_operator.unwrap_err().code(), "quota_exceeded");
+    chats.delete(first.id).unwrap();
+    office.chat();
+    assert_eq!(office.usage().session_count, 2);
+}
+
+#[test]
+fn whom_plans_do_not_bind() {
+    let nothing = || NewPlan { chat_limit: Some(0), ..tokens(0) };
+    let answer = |_: &_| ScriptedAnswer::of(&["x"]);
+    let may = |stage: &Stage, actor: &Actor| {
+        let chat = stage.kafka.chats(actor).create(NewChat::default())?;
+        stage.kafka.completions(actor).start(chat.id, AnswerRequest::text("Hi"))?.wait()
+    };
+    let office_of = |change: fn(&mut Config)| office_with(In::Memory, answer, nothing(), change);
+    let enforced = office_of(|_| {});
+    assert_eq!(may(&enforced.stage, &enforced.user).unwrap_err().code(), "quota_exceeded");
+    may(&enforced.stage, &enforced.admin).unwrap();
+    may(&enforced.stage, &enforced.stage.operator).unwrap();
+    let limits = |office: &Office, actor: &Actor| {
+        let usage = office.stage.kafka.usage(actor).summary(Period::default()).unwrap();
+        usage.limits.unwrap()
+    };
+    let shown = limits(&enforced, &enforced.user);
+    assert_eq!((shown.plan.as_str(), shown.token_limit_daily, shown.chat_limit), ("small", Some(0), Some(0)));
+    assert!(shown.enforced && !limits(&enforced, &enforced.admin).enforced);
+    for change in [|config: &mut Config| config.quotas = false, |config: &mut Config| config.open = true] {
+        let lax = office_of(change);
+        may(&lax.stage, &lax.user).unwrap();
+        assert!(!limits(&lax, &lax.user).enforced);
+    }
+    // A plan without limits.
+    let free = office(In::Memory, answer, NewPlan::default());
+    may(&free.stage, &free.user).unwrap();
+}
+
+/// An answer that says as much as it may, when the test lets it.
+fn greedy(gate: &Gate) -> impl Fn(&ScriptedCall) -> ScriptedAnswer + Send + Sync + 'static {
+    let gate = gate.clone();
+    move |call| {
+        let completion = call.options.params.max_tokens.unwrap_or(0).into();
+        let usage = TokenUsage { prompt: 5, completion, total: 5 + completion };
+        ScriptedAnswer::new().wait_for(&gate).text("x").say(kafka_core::Delta::Usage(usage)).finish()
+    }
+}
+
+/// Many ask at once through two processes for more than is there: as many are answered as fit, to the
+/// token.
+#[test]
+fn answers_at_the_same_time_cannot_overdraw() {
+    let gate = Gate::new();
+    // Each may cost 15: 6 fit, and 7 tokens stay.
+    let office = office(In::File, greedy(&gate), tokens(97));
+    let beside = office.stage.reopened(|config| config.quotas = true);
+    let id = office.user.user_id().unwrap();
+    let login = NewUser { username: Some("k".into()), ..NewUser::default() };
+    let name = login.username.unwrap();
+    let token = beside.login(&name, Secret::new(PASSWORD.into())).unwrap().token;
+    let there = beside.authenticate(&token).unwrap();
+    let chats: Vec<Chat> = (0..24).map(|_| office.chat()).collect();
+    let (accepted, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (accepted, refused) = (&accepted, &refused);
+    thread::scope(|scope| {
+        for (number, chat) in chats.iter().enumerate() {
+            let (kafka, me) = match number % 2 {
+                0 => (&office.stage.kafka, &office.user),
+                _ => (&beside, &there),
+            };
+            scope.spawn(move || match kafka.completions(me).start(chat.id, at_most(10)) {
+                Ok(_) => accepted.fetch_add(1, Ordering::SeqCst),
+                Err(error) => {
+                    assert_eq!(error.code(), "quota_exceeded");
+                    refused.fetch_add(1, Ordering::SeqCst)
+                }
+            });
+        }
+    });
+    assert_eq!((accepted.load(Ordering::SeqCst), refused.load(Ordering::SeqCst)), (6, 18));
+    let error = office.refusal(at_most(10));
+    assert!(error.message().contains("7 are left (90 more are kept for answers that run)"), "{error}");
+    gate.open();
+    for kafka in [&office.stage.kafka, &beside] {
+        assert!(kafka.wait_until_idle(Duration::from_secs(20)));
+    }
+    assert_eq!(office.usage().daily_token_count, 90);
+    assert_eq!(office.stage.kafka.users(&office.stage.operator).get(id).unwrap().total_tokens_used, 90);
+    let error = office.refusal(at_most(3));
+    assert!(error.message().contains("7 are left, and"), "nothing is kept any more: {error}");
+    office.ask(at_most(2));
+}
+
+/// In one chat answers wait for each other: those behind will be sent what is being written now.
+#[test]
+fn what_is_still_being_written_is_part_of_the_next_question() {
+    let gate = Gate::new();
+    let office = office(In::Memory, greedy(&gate), tokens(100));
+    let chat = office.chat();
+    let completions = office.stage.kafka.completions(&office.user);
+    completions.start(chat.id, at_most(20)).unwrap();
+    // 25 are kept; the next prompt is the two questions and at most those.
+    let error = completions.start(chat.id, at_most(50)).unwrap_err();
+    assert!(error.message().contains("75 are left") && error.message().contains("cost 85"), "{error}");
+    completions.start(chat.id, at_most(40)).unwrap();
+    gate.open();
+}
+
+/// What a process had kept free when it was killed is free again once its answers are ended, and what
+/// they cost until then is counted.
+#[test]
+fn a_process_that_dies_keeps_nothing() {
+    let gate = Gate::new();
+    let hold = gate.clone();
+    let script = move |_: &_| ScriptedAnswer::new().text("Half").wait_for(&hold).finish();
+    let office = office(In::File, script, tokens(100));
+    let chat = office.chat();
+    let completions = office.stage.kafka.completions(&office.user);
+    let mut turn = completions.start(chat.id, at_most(80)).unwrap();
+    while !matches!(turn.next(), Some(Ok(kafka_core::TurnEvent::Delta(_)))) {}
+    let error = office.refusal(at_most(20));
+    assert!(error.message().contains("15 are left"), "{error}");
+
+    let copy = office.stage.directory().join("after the crash.db");
+    for suffix in ["", "-wal"] {
+        let with = |path: &std::path::Path| format!("{}{suffix}", path.display());
+        fs::copy(with(&office.stage.database()), with(&copy)).unwrap();
+    }
+    let mut config = Config::file(copy);
+    config.quotas = true;
+    config.clock = std::sync::Arc::new(office.stage.clock.clone());
+    config.providers.push(office.stage.provider.clone());
+    let kafka = Kafka::open(config).unwrap();
+    let token = kafka.login("k", Secret::new(PASSWORD.into())).unwrap().token;
+    let me = kafka.authenticate(&token).unwrap();
+    let usage = kafka.usage(&me).summary(Period::default()).unwrap();
+    assert_eq!((usage.daily_token_count, usage.total_tokens_used), (10, 10), "\"Hi\" and \"Half\"");
+    let response = kafka.responses(&me).get(turn.id()).unwrap();
+    assert_eq!((response.status, response.tokens_prompt), (ResponseStatus::Interrupted, Some(5)));
+    let chat = kafka.chats(&me).create(NewChat::default()).unwrap();
+    let error = kafka.completions(&me).start(chat.id, at_most(86)).unwrap_err();
+    assert!(error.message().contains("90 are left, and"), "{error}");
+    let again = AnswerRequest { model: Some("echo".into()), ..at_most(85) };
+    kafka.completions(&me).start(chat.id, again).unwrap().wait().unwrap();
+    gate.open();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is asked, and in whatever order it ends, no day costs more than the plan allows.
+    #[test]
+    fn no_day_costs_more_than_its_plan(
+        limit in 0u64..120,
+        questions in proptest::collection::vec((0usize..3, proptest::option::of(1u32..40), 0u8..3), 1..20),
+    ) {
+        let script = |_: &_| ScriptedAnswer::of(&["as much as may be said, and then some more of it"]);
+        let office = office(In::Memory, script, tokens(limit));
+        let chats = [office.chat(), office.chat(), office.chat()];
+        let echo = || Some("echo".to_owned());
+        for (chat, max_tokens, way) in questions {
+            let params = max_tokens.map(|max| Params { max_tokens: Some(max), ..Params::default() });
+            let request = AnswerRequest { params, model: (way > 0).then(echo).flatten(), ..AnswerRequest::text("Hi") };
+            match office.stage.kafka.completions(&office.user).start(chats[chat].id, request) {
+                Ok(turn) if way == 2 => drop(office.stage.kafka.responses(&office.user).cancel(turn.id())),
+                Ok(turn) if way == 1 => drop(turn.wait()),
+                Ok(_) => {}
+                Err(error) => prop_assert!(["quota_exceeded", "chat_busy"].contains(&error.code())),
+            }
+        }
+        prop_assert!(office.stage.kafka.wait_until_idle(Duration::from_secs(20)));
+        prop_assert!(office.usage().daily_token_count <= limit);
+    }
+}

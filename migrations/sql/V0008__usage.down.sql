@@ -1,0 +1,2 @@
+ALTER TABLE responses DROP COLUMN reserved_tokens;
+DROP TABLE usage_daily;
