@@ -6,7 +6,8 @@ use kafka_http::config::DatabaseArgs;
 
 use crate::{
     commands::{
-        chat, chats, completions, config, doctor, migrate, model, plan, secret, serve, token, usage, user,
+        chat, chats, completions, config, doctor, migrate, model, plan, secret, selfcheck, serve, token,
+        usage, user,
     },
     context::Context,
     output::OutputArgs,
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Migrate(migrate::Args),
     Doctor(doctor::Args),
     Config(config::Args),
+    Selfcheck(selfcheck::Args),
     Completions(completions::Args),
 }
 
@@ -69,6 +71,7 @@ impl Command {
             Command::Migrate(args) => migrate::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Config(args) => config::run(args, context),
+            Command::Selfcheck(args) => selfcheck::run(&args, context),
             Command::Completions(args) => completions::run(args, context),
         }
     }

@@ -43,7 +43,7 @@ pub use entity::{
     tool_call::ToolCall,
     usage::{DayUsage, ModelUsage, Period, UsageLimits, UsageSummary},
     user::{NewUser, StandingPatch, User, UserPatch},
-    workspace::{NewWorkspace, Workspace, WorkspacePatch},
+    workspace::{MemberRole, NewWorkspace, Workspace, WorkspacePatch},
 };
 pub use kafka::Kafka;
 pub use provider::{

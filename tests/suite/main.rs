@@ -21,6 +21,7 @@ mod drain;
 mod errors;
 mod idempotency;
 mod identity;
+mod isolation;
 mod log;
 mod messages;
 mod models;

@@ -10,6 +10,7 @@ pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod plan;
 pub(crate) mod secret;
+pub(crate) mod selfcheck;
 pub(crate) mod serve;
 pub(crate) mod token;
 mod unseen;

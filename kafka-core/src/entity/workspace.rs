@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::word::words;
 use crate::base::{
     id::{UserId, WorkspaceId},
     time::Timestamp,
@@ -20,6 +21,16 @@ pub struct Workspace {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+words! {
+    /// What a member may do with what lies in a workspace.
+    MemberRole {
+        /// Read it.
+        Viewer = "viewer",
+        /// Read, add, change and delete it; the workspace itself stays its owner's.
+        Editor = "editor",
+    }
 }
 
 /// What a new workspace is made of.

@@ -8,7 +8,7 @@ use crate::{
         id::{UserId, WorkspaceId},
         time::Timestamp,
     },
-    entity::workspace::Workspace,
+    entity::workspace::{MemberRole, Workspace},
     storage::{Conn, Row, Tx, sql::statements},
 };
 
@@ -36,6 +36,11 @@ statements! {
     LIST_NUMBERED = ["SELECT ", COLUMNS, " FROM workspaces w WHERE ", scope::WORKSPACE_READ,
         " ORDER BY w.created_at, w.id LIMIT $3 OFFSET $4"];
     UPDATE = ["UPDATE workspaces AS w SET name = $4, updated_at = $5 WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
+    ADD_MEMBER = ["INSERT INTO workspace_members (workspace_id, user_id, role, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $4) \
+        ON CONFLICT (user_id, workspace_id) DO UPDATE SET role = excluded.role, updated_at = excluded.updated_at"];
+    REMOVE_MEMBER = ["DELETE FROM workspace_members WHERE workspace_id = $1 AND user_id = $2"];
+    WRITABLE = ["SELECT 1 FROM workspaces w WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
     DELETE = ["DELETE FROM workspaces AS w WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
     READERS = ["SELECT w.owner_id FROM workspaces w WHERE w.id = $1 AND w.owner_id IS NOT NULL \
         UNION SELECT wm.user_id FROM workspace_members wm WHERE wm.workspace_id = $1"];
@@ -59,6 +64,26 @@ pub(crate) fn readers(conn: &Conn<'_>, id: WorkspaceId) -> Result<Vec<UserId>> {
 /// Whether chats and files may be put into it.
 pub(crate) fn is_fillable(conn: &Conn<'_>, scope: Scope, id: WorkspaceId) -> Result<bool> {
     Ok(conn.first(&FILLABLE, scoped![scope, id], |row| row.next::<i64>())?.is_some())
+}
+
+/// Whether it may be renamed, shared and deleted.
+pub(crate) fn is_writable(conn: &Conn<'_>, scope: Scope, id: WorkspaceId) -> Result<bool> {
+    Ok(conn.first(&WRITABLE, scoped![scope, id], |row| row.next::<i64>())?.is_some())
+}
+
+/// Lets someone into a workspace, or changes what they may do there.
+pub(crate) fn add_member(
+    tx: &Tx<'_>,
+    id: WorkspaceId,
+    user: UserId,
+    role: MemberRole,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(&ADD_MEMBER, params![id, user, role.as_str(), now]).map(drop)
+}
+
+pub(crate) fn remove_member(tx: &Tx<'_>, id: WorkspaceId, user: UserId) -> Result<()> {
+    tx.execute(&REMOVE_MEMBER, params![id, user]).map(drop)
 }
 
 /// Those made after the key, oldest first.

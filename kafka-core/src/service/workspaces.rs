@@ -10,11 +10,11 @@ use crate::{
     base::{
         actor::Actor,
         error::{Error, Result},
-        id::WorkspaceId,
+        id::{UserId, WorkspaceId},
         page::{Page, PageRequest},
         permission::{Area, Permission},
     },
-    entity::workspace::{NewWorkspace, Workspace, WorkspacePatch},
+    entity::workspace::{MemberRole, NewWorkspace, Workspace, WorkspacePatch},
     repo::{chats, workspaces},
     service::installation::Installation,
 };
@@ -117,6 +117,27 @@ impl<'k> Workspaces<'k> {
                 workspace.updated_at = now;
             }
             if workspaces::update(tx, scope, &workspace)? { Ok(workspace) } else { Err(not_found(id)) }
+        })
+    }
+
+    /// Lets an account into a workspace, changes what it may do there, or (`None`) shows it out. What someone
+    /// follows there and may not any more ends within a second.
+    ///
+    /// # Errors
+    /// `NotFound` for the workspace, also for members, who may not share it, and for the account.
+    pub fn share(&self, id: WorkspaceId, user: UserId, role: Option<MemberRole>) -> Result<()> {
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
+        let doorman = self.installation.doorman().clone();
+        self.installation.storage().write(move |tx| {
+            if !workspaces::is_writable(tx, scope, id)? {
+                return Err(not_found(id));
+            }
+            super::users::must_exist(tx, Some(user))?;
+            doorman.announce(tx);
+            match role {
+                Some(role) => workspaces::add_member(tx, id, user, role, now),
+                None => workspaces::remove_member(tx, id, user),
+            }
         })
     }
 
