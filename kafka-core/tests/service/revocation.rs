@@ -175,6 +175,22 @@ fn is_alive(changes: &mut Changes) -> bool {
 }
 
 #[test]
+fn who_was_revoked_just_before_does_not_follow_for_long() {
+    let (stage, gate) = stage();
+    let other = stage.beside();
+    let stays = Follower::new(&stage, "stays");
+    let mut gone = Follower::new(&stage, "gone");
+    set(&other, &gone, Some(false), None);
+    while gone.of_all.next_within(PATIENCE).is_ok() {}
+    // All that was announced has been looked at when this one begins.
+    settle(&stage);
+    let mut late = stage.kafka.events(&gone.actor).subscribe(None).unwrap();
+    assert_eq!(late.next_within(PATIENCE).unwrap_err().code(), "credential_revoked");
+    drop(stays);
+    gate.open();
+}
+
+#[test]
 fn others_go_on() {
     let (stage, gate) = stage();
     let other = stage.beside();
