@@ -44,6 +44,7 @@ impl Follower {
         assert!(matches!(events.next_within(PATIENCE).unwrap(), Next::Event(_)));
         let of_chat = stage.kafka.events(&actor).subscribe(chat.id).unwrap();
         let of_all = stage.kafka.events(&actor).subscribe(None).unwrap();
+        settle(stage);
         Follower { actor, session, key: issued.key.id, chat, events, of_chat, of_all }
     }
 
@@ -75,12 +76,26 @@ impl Follower {
     }
 }
 
+/// Waits until everyone who follows something was asked about once. Then only what happens from now on
+/// makes anyone ask again.
+fn settle(stage: &Stage) {
+    // One that comes later and goes proves that a round has reached it; the second, that it is over.
+    for _ in 0..2 {
+        let session = stage.kafka.login("canary", Secret::new(PASSWORD.to_owned())).unwrap().token;
+        let canary = stage.kafka.authenticate(&session).unwrap();
+        let mut changes = stage.kafka.events(&canary).subscribe(None).unwrap();
+        stage.kafka.logout(&session).unwrap();
+        assert_eq!(changes.next_within(PATIENCE).unwrap_err().code(), "credential_revoked");
+    }
+}
+
 fn stage() -> (Stage, Gate) {
     let gate = Gate::new();
     let silent = gate.clone();
     let script = move |_: &_| ScriptedAnswer::new().text("Well").wait_for(&silent).finish();
     let stage = Stage::with(In::File, script, |_| {});
     stage.user("admin");
+    stage.user("canary");
     (stage, gate)
 }
 
@@ -157,6 +172,22 @@ fn is_alive(changes: &mut Changes) -> bool {
     // What was announced before is told first.
     while let Ok(Some(_)) = changes.next_within(Duration::ZERO) {}
     changes.next_within(Duration::ZERO).is_ok()
+}
+
+#[test]
+fn who_was_revoked_just_before_does_not_follow_for_long() {
+    let (stage, gate) = stage();
+    let other = stage.beside();
+    let stays = Follower::new(&stage, "stays");
+    let mut gone = Follower::new(&stage, "gone");
+    set(&other, &gone, Some(false), None);
+    while gone.of_all.next_within(PATIENCE).is_ok() {}
+    // All that was announced has been looked at when this one begins.
+    settle(&stage);
+    let mut late = stage.kafka.events(&gone.actor).subscribe(None).unwrap();
+    assert_eq!(late.next_within(PATIENCE).unwrap_err().code(), "credential_revoked");
+    drop(stays);
+    gate.open();
 }
 
 #[test]
