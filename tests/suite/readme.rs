@@ -90,8 +90,8 @@ fn every_command_in_the_prose_works() {
             let listed = run("kafka chats list -q").output().unwrap();
             chat = String::from_utf8(listed.stdout).unwrap().trim().to_owned();
         }
-        // A key is given as one would give it from a file.
-        let done = run(&format!("echo sk-test | {}", command.replace("ID", &chat))).output().unwrap();
+        // A key or a password is given as one would give it from a file.
+        let done = run(&format!("echo sk-long-enough | {}", command.replace("ID", &chat))).output().unwrap();
         let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(done.status.success(), "{command}\n{out}\n{err}");
     }

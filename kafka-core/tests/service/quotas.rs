@@ -8,8 +8,8 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, Chat, Config, Error, ErrorKind, Kafka, NewChat, NewPlan, NewUser, Params, Period,
-    Plan, PlanPatch, ResponseStatus, Secret, TokenUsage, UsageSummary,
+    Actor, AnswerRequest, Chat, Config, Delta, Error, ErrorKind, Kafka, NewChat, NewPlan, NewUser, Params,
+    Period, Plan, PlanPatch, ResponseStatus, Secret, TokenUsage, ToolCall, UsageSummary,
     testing::{Gate, ScriptedAnswer, ScriptedCall},
 };
 use proptest::prelude::*;
@@ -223,6 +223,28 @@ fn an_answer_of_unknown_length_ends_where_its_share_does() {
     assert!(refused.message().contains("0 are left, and this answer may cost 10; wait"), "{refused}");
 }
 
+/// Calls of tools are of the answer's share, whole or not at all.
+#[test]
+fn calls_of_tools_end_where_the_share_does() {
+    let script = |_: &_| {
+        let call = |id: &str| ToolCall {
+            id: id.into(),
+            name: "look".into(),
+            arguments: r#"{"at":"the castle"}"#.into(),
+            incomplete: false,
+        };
+        let calls = ["a", "b", "c"].map(|id| Delta::ToolCall(call(id)));
+        calls.into_iter().fold(ScriptedAnswer::new(), ScriptedAnswer::say).usage(5, 200).finish()
+    };
+    let office =
+        office_with(In::Memory, script, tokens(60), |config| config.limits.reserved_answer_tokens = 20);
+    let answer = office.ask(AnswerRequest::text("Hi"));
+    // 20 tokens are 64 bytes, and a call has 23.
+    assert_eq!(answer.message.parts.unwrap().as_array().unwrap().len(), 2);
+    assert_eq!(answer.response.status, ResponseStatus::Interrupted);
+    assert!(office.usage().daily_token_count <= 25);
+}
+
 /// What OpenAI's reasoning models call `max_tokens`, and what a model's row says, count as well.
 #[test]
 fn whoever_states_the_length_is_believed() {
@@ -302,7 +324,7 @@ fn greedy(gate: &Gate) -> impl Fn(&ScriptedCall) -> ScriptedAnswer + Send + Sync
     move |call| {
         let completion = call.options.params.max_tokens.unwrap_or(0).into();
         let usage = TokenUsage { prompt: 5, completion, total: 5 + completion };
-        ScriptedAnswer::new().wait_for(&gate).text("x").say(kafka_core::Delta::Usage(usage)).finish()
+        ScriptedAnswer::new().wait_for(&gate).text("x").say(Delta::Usage(usage)).finish()
     }
 }
 

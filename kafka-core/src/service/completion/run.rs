@@ -203,7 +203,16 @@ impl Answering {
 
     /// Calls are no event, so they are kept until the end.
     fn call(&mut self, call: ToolCall) {
-        self.bytes += call.name.len() + call.arguments.len() + EVENT_BYTES;
+        let bytes = call.name.len() + call.arguments.len();
+        if let Some(affordable) = &mut self.affordable_bytes {
+            if bytes > *affordable {
+                // Half a call is of no use.
+                self.is_spent = true;
+                return;
+            }
+            *affordable -= bytes;
+        }
+        self.bytes += bytes + EVENT_BYTES;
         self.ending.tool_calls.push(ToolCall {
             id: storable(call.id),
             name: storable(call.name),
