@@ -77,3 +77,35 @@ fn the_first_release_s_database_is_opened_with_all_that_is_in_it() {
         kafka.completions(&me).start(chats[1].id, AnswerRequest::text("Still?")).unwrap().wait().unwrap();
     assert_eq!(answer.message.seq, 6);
 }
+
+/// Accounts with plans, keys, invitations and usage; calls of tools; a chat of a caller without a credential.
+#[test]
+fn a_database_with_accounts_is_opened_with_all_that_is_in_it() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("kafka.db");
+    fs::copy(root().join("tests/databases/v08.db"), &path).unwrap();
+    let kafka = Kafka::open(Config::file(&path)).unwrap();
+    let me = kafka.operator();
+    let page = PageRequest::default();
+
+    let users = kafka.administration(&me).users(&page).unwrap().items;
+    let known: Vec<_> =
+        users.iter().map(|u| (u.email.as_str(), u.is_admin, u.is_active, u.plan.as_str())).collect();
+    assert_eq!(known, [("ada@example.org", true, true, "free"), ("bob@example.org", false, false, "pro")]);
+    assert_eq!(users[1].total_tokens_used, 11);
+    let keys = kafka.tokens(&me).of(users[0].id).list(&page).unwrap().items;
+    assert_eq!((keys.len(), keys[0].name.as_str()), (1, "backups"));
+    assert_eq!(serde_json::to_value(keys[0].scopes).unwrap(), serde_json::json!(["chats:read"]));
+    let plans = kafka.plans(&me).list().unwrap();
+    let names: Vec<_> = plans.iter().map(|plan| (plan.name.as_str(), plan.chat_limit)).collect();
+    assert_eq!(names, [("free", Some(3)), ("pro", Some(25)), ("enterprise", Some(100))]);
+
+    let chats = kafka.chats(&me).list(&ChatFilter::default(), &page).unwrap().items;
+    let titles: Vec<_> = chats.iter().map(|chat| (chat.title.as_deref(), chat.user_id)).collect();
+    assert_eq!(titles, [(Some("Of nobody"), None), (Some("Tools"), Some(users[1].id))]);
+    let messages = kafka.messages(&me).list(chats[1].id, &page).unwrap().items;
+    assert_eq!(messages.len(), 5);
+    assert_eq!(messages[1].parts.as_ref().unwrap()[0]["name"], "clock");
+    assert_eq!((messages[2].role, messages[2].tool_call_id.as_deref()), (Role::Tool, Some("call_1")));
+    assert_eq!(messages[4].content, "Echo: Thanks.");
+}
