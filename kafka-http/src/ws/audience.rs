@@ -6,7 +6,8 @@
 //! that is too slow is closed by its own, and loses its seat.
 //!
 //! All are told from the stream of one of them, the lead. A stream is its watcher's only, and ends when that
-//! one may not watch any more: then another becomes the lead.
+//! one may not watch any more: then another becomes the lead. Whether a socket may hear anything at all is
+//! looked after by its session, which follows the chat.
 
 use std::{
     cell::OnceCell,
