@@ -30,6 +30,7 @@ pub use base::{
 };
 pub use config::{Config, Database};
 pub use entity::{
+    block::Piece,
     change::Change,
     chat::{Chat, ChatFilter, ChatPatch, NewChat},
     event::{Event, EventKind, TurnEvent},

@@ -14,7 +14,7 @@ use crate::{
     request::{Call, percent_decoded},
     routes::ALL,
     server::{Handler, Notice, Reply, Request},
-    ws::Courier,
+    ws::{Audiences, Courier},
 };
 
 /// The longest silence of a stream of events.
@@ -67,6 +67,7 @@ pub struct Router {
     pub(crate) heartbeat: Duration,
     pub(crate) silence: Duration,
     pub(crate) courier: Courier,
+    pub(crate) audiences: Audiences,
 }
 
 impl Router {
@@ -75,7 +76,16 @@ impl Router {
     pub fn new(kafka: Kafka, settings: &Settings, listen: SocketAddr) -> Router {
         let guard = Guard::new(settings, listen);
         let (log, courier) = (Logger(settings.log), Courier::start());
-        Router { patterns: patterns(), kafka, guard, log, heartbeat: HEARTBEAT, silence: SILENCE, courier }
+        Router {
+            patterns: patterns(),
+            kafka,
+            guard,
+            log,
+            heartbeat: HEARTBEAT,
+            silence: SILENCE,
+            courier,
+            audiences: Audiences::default(),
+        }
     }
 
     /// Changes the longest silence of a stream of events, after which a comment is sent. Default 15 s.

@@ -1,20 +1,21 @@
 //! Answers as server-sent events.
+//!
+//! What is ready leaves in one write, straight from the bytes that all watchers share. A watcher holds no
+//! buffer and, while its client does not read, no event: it costs its connection's thread, and reads
+//! storage where it has fallen behind.
 
 use std::{
-    fmt::Write as _,
     io,
     time::{Duration, Instant},
 };
 
-use kafka_core::{ErrorKind, Event, EventStream, Next};
+use kafka_core::{ErrorKind, EventStream, Next};
 
 use crate::{
     log::Logger,
     server::{BodyWriter, Reply},
 };
 
-/// Events that are ready leave in one write, up to about so many bytes.
-const WRITE_BYTES: usize = 8 << 10;
 /// How soon a client that left is noticed.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
@@ -36,8 +37,10 @@ fn pump(
 ) -> io::Result<()> {
     let mut last_sent = Instant::now();
     loop {
+        // A client that reads slowly has no events waiting for it here; it is told later, from storage.
+        body.wait_for_room()?;
         let silence_left = heartbeat.saturating_sub(last_sent.elapsed());
-        let next = events.next_within(silence_left.min(LOOK_UP)).map_err(|error| {
+        let next = events.next_piece_within(silence_left.min(LOOK_UP)).map_err(|error| {
             // Who was logged out meanwhile is cut off; the server has not failed.
             if error.kind() != ErrorKind::Unauthenticated {
                 log.failure(request_id, &error);
@@ -45,15 +48,8 @@ fn pump(
             io::Error::other(error)
         })?;
         match next {
-            Next::Event(event) => {
-                let mut piece = String::new();
-                encode(&event, &mut piece);
-                while piece.len() < WRITE_BYTES
-                    && let Some(event) = events.at_hand()
-                {
-                    encode(&event, &mut piece);
-                }
-                body.send(piece.as_bytes())?;
+            Next::Event(piece) => {
+                body.send(piece.as_str().as_bytes())?;
                 last_sent = Instant::now();
             }
             Next::Over => return Ok(()),
@@ -65,9 +61,4 @@ fn pump(
             Next::Nothing => {}
         }
     }
-}
-
-fn encode(event: &Event, piece: &mut String) {
-    // Writing to a String cannot fail.
-    let _ = write!(piece, "id: {}\nevent: {}\ndata: {}\n\n", event.seq, event.kind, event.data);
 }

@@ -5,6 +5,7 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a benchmark stops at the first surprise"
@@ -12,10 +13,10 @@
 
 mod figures;
 mod server;
+mod sockets;
 
 use std::{
     env, fs,
-    io::{Read, Write},
     net::TcpStream,
     path::Path,
     thread,
@@ -24,6 +25,7 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Server;
+use sockets::open;
 
 const RUNS: usize = 3;
 const CHATS: usize = 100;
@@ -81,25 +83,6 @@ fn cost(binary: &Path, count: usize) -> Cost {
     drop(sockets);
     server.end();
     cost
-}
-
-/// A socket whose initial payload was read.
-fn open(server: &Server, path: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(server.address).unwrap();
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        server.address
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let mut piece = [0; 4096];
-    while !answer.ends_with(b"\"initial\":true}") {
-        let count = stream.read(&mut piece).unwrap();
-        assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
-        answer.extend_from_slice(&piece[..count]);
-    }
-    stream
 }
 
 fn resident(server: &Server) -> f64 {

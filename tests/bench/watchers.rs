@@ -1,8 +1,8 @@
 //! What a thousand watchers of one answer cost.
 //!
-//! `cargo bench -p kafka --bench watchers`. The product is the release binary as a process, and its
-//! resident memory is what the system says. The watchers share one thread of this process. A megabyte is
-//! 10⁶ bytes.
+//! `cargo bench -p kafka --bench watchers`. The product is the release binary as a process, a new one for
+//! each kind of watcher, and its resident memory is what the system says. The watchers share one thread
+//! of this process. A megabyte is 10⁶ bytes.
 
 #![expect(
     clippy::expect_used,
@@ -17,6 +17,7 @@ mod figures;
 mod follow;
 mod processor;
 mod server;
+mod sockets;
 
 use std::{
     fs,
@@ -34,40 +35,43 @@ const WATCHERS: usize = 1000;
 const TOKENS: usize = 1000;
 const PACE: Duration = Duration::from_millis(20);
 const SILENT_TOKENS: usize = 50_000;
+const SILENT_PACE: Duration = Duration::from_micros(200);
 const GOAL_MB: f64 = 64.0;
 
 fn main() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
-    let data = tempfile::tempdir().unwrap();
-    let ours = Server::start(server::serve(&server::binary(), data.path()));
-    let clock = Instant::now();
-    for (name, endpoint) in [
-        ("short", endpoint::unpaced(TOKENS, clock)),
-        ("slow", endpoint::paced(TOKENS, PACE, clock)),
-        ("long", endpoint::paced(SILENT_TOKENS, Duration::from_micros(200), clock)),
-    ] {
-        let model = format!(r#"{{"name": "{name}", "base_url": "http://{endpoint}/v1"}}"#);
-        ours.call("POST", "/api/v1/models", &model);
+    let binary = server::binary();
+    println!("{WATCHERS} watchers of one answer, and what they make resident at most, kind by kind");
+    for run in [reading, silent, following] {
+        let data = tempfile::tempdir().unwrap();
+        let ours = Server::start(server::serve(&binary, data.path()));
+        let clock = Instant::now();
+        let short = endpoint::unpaced(TOKENS, clock);
+        add_model(&ours, "short", short);
+        // What the first answer needs is not the watchers'.
+        follow(ours.address, &[watch(ours.address, &ask(&ours, &ours.new_chat(), "short").1)], TOKENS, clock);
+        run(&ours, clock, memory_mb(&ours, "VmRSS:"));
+        ours.end();
     }
-    // What the first answer needs is not the watchers'.
-    follow(ours.address, &[watch(ours.address, &ask(&ours, "short").1)], TOKENS, clock);
+    println!("load of the machine over the last minute: {}", figures::machine_load());
+}
 
-    let before = memory_mb(&ours, "VmRSS:");
-    let (_asking, path) = ask(&ours, "slow");
+/// Watchers of server-sent events that read what comes.
+fn reading(ours: &Server, clock: Instant, before: f64) {
+    add_model(ours, "slow", endpoint::paced(TOKENS, PACE, clock));
+    let (_asking, path) = ask(ours, &ours.new_chat(), "slow");
     let requests = vec![watch(ours.address, &path); WATCHERS];
-    let ticks = processor::ticks(ours.pid());
+    let used = Used::by(ours);
     let followed = follow(ours.address, &requests, TOKENS, clock);
-    let processor = (processor::ticks(ours.pid()) - ticks) as f64 / followed.time.as_secs_f64();
-    let extra = memory_mb(&ours, "VmHWM:") - before;
-    let late = median(followed.delays.iter().map(|delay| delay.as_secs_f64() * 1e3));
-    println!("{WATCHERS} watchers of one answer of {TOKENS} tokens, one every {} ms", PACE.as_millis());
-    print("resident memory before they came", before, None);
-    print("and beyond that at most, while they watched", extra, Some(GOAL_MB));
-    println!("each token came {late:.1} ms after the endpoint wrote it (median); CPU {processor:.0} %");
+    print("server-sent events, read as they come", ours, before);
+    used.print_lateness(ours, followed.time, &followed.delays);
+}
 
-    let before = memory_mb(&ours, "VmRSS:");
-    let (asking, path) = ask(&ours, "long");
+/// Watchers of server-sent events that send their request and never read.
+fn silent(ours: &Server, clock: Instant, before: f64) {
+    add_model(ours, "long", endpoint::paced(SILENT_TOKENS, SILENT_PACE, clock));
+    let (asking, path) = ask(ours, &ours.new_chat(), "long");
     let silent: Vec<TcpStream> = (0..WATCHERS)
         .map(|_| {
             let mut stream = TcpStream::connect(ours.address).unwrap();
@@ -75,39 +79,66 @@ fn main() {
             stream
         })
         .collect();
-    let mut most = 0f64;
-    for line in asking.lines() {
-        let line = line.unwrap();
-        if line.ends_with("00") {
-            most = most.max(memory_mb(&ours, "VmRSS:"));
-        }
-        if line == "event: response.completed" {
-            break;
-        }
+    let last = asking.lines().find(|line| line.as_ref().unwrap() == "event: response.completed");
+    assert!(last.is_some(), "whoever reads is not held up");
+    print("server-sent events, never read", ours, before);
+    drop(silent);
+}
+
+/// WebSockets that follow their chat and read what comes.
+fn following(ours: &Server, clock: Instant, before: f64) {
+    add_model(ours, "slow", endpoint::paced(TOKENS, PACE, clock));
+    let chat = ours.new_chat();
+    let path = chat.replace("/api/v1/chats/", "/ws/");
+    let mut sockets: Vec<TcpStream> = (0..WATCHERS).map(|_| sockets::open(ours, &path)).collect();
+    sockets.iter_mut().for_each(|socket| sockets::say(socket, r#"{"action": "follow"}"#));
+    let _asking = ask(ours, &chat, "slow");
+    let used = Used::by(ours);
+    let began = Instant::now();
+    let delays = sockets::deltas(&sockets, TOKENS, clock);
+    let time = began.elapsed();
+    print("WebSockets that follow, read as they come", ours, before);
+    used.print_lateness(ours, time, &delays);
+}
+
+fn add_model(ours: &Server, name: &str, endpoint: SocketAddr) {
+    let model = format!(r#"{{"name": "{name}", "base_url": "http://{endpoint}/v1"}}"#);
+    ours.call("POST", "/api/v1/models", &model);
+}
+
+/// Processor time of the product so far, in hundredths of a second.
+struct Used(u64);
+
+impl Used {
+    fn by(ours: &Server) -> Used {
+        Used(processor::ticks(ours.pid()))
     }
-    most = most.max(memory_mb(&ours, "VmRSS:"));
-    println!("{} watchers that never read, of an answer of {SILENT_TOKENS} tokens", silent.len());
-    print("beyond what was resident before, at most", most - before, Some(GOAL_MB));
-    println!("load of the machine over the last minute: {}", figures::machine_load());
-    ours.end();
+
+    fn print_lateness(&self, ours: &Server, time: Duration, delays: &[Duration]) {
+        let percent = (processor::ticks(ours.pid()) - self.0) as f64 / time.as_secs_f64();
+        let late = median(delays.iter().map(|delay| delay.as_secs_f64() * 1e3));
+        println!(
+            "    {TOKENS} tokens, one every {} ms, each came {late:.1} ms after the endpoint wrote it (median); \
+             CPU {percent:.0} %",
+            PACE.as_millis()
+        );
+    }
 }
 
-fn print(name: &str, figure: f64, goal: Option<f64>) {
-    let judged = goal.map(|goal| {
-        let verdict = if figure < goal { "" } else { "  misses the goal" };
-        format!(", {:4.2} of the goal {goal} MB{verdict}", figure / goal)
-    });
-    println!("{name:46} {figure:6.1} MB{}", judged.unwrap_or_default());
+/// Prints the most that the product ever held beyond what it held before.
+fn print(kind: &str, ours: &Server, before: f64) {
+    let extra = memory_mb(ours, "VmHWM:") - before;
+    let verdict = if extra < GOAL_MB { "" } else { "  misses the goal" };
+    println!("{kind:42} {extra:6.1} MB, {:4.2} of the goal {GOAL_MB} MB{verdict}", extra / GOAL_MB);
 }
 
-/// Asks a model in a new chat, and returns the stream of the answer and the path of its events.
-fn ask(ours: &Server, model: &str) -> (BufReader<TcpStream>, String) {
+/// Asks a model, and returns the stream of the answer and the path of its events.
+fn ask(ours: &Server, chat: &str, model: &str) -> (BufReader<TcpStream>, String) {
     let body = format!(
         r#"{{"content": "Before the law stands a doorkeeper.", "model": "{model}", "stream": true}}"#
     );
     let request = format!(
-        "POST {}/responses HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        ours.new_chat(),
+        "POST {chat}/responses HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         ours.address,
         body.len()
     );

@@ -240,6 +240,41 @@ mod slow {
         gate.open();
     }
 
+    /// Those who follow an answer are told together, each by its own right.
+    #[test]
+    fn who_may_no_longer_follow_takes_nobody_along() {
+        let gate = Gate::new();
+        let endpoint = endless(&gate);
+        let house = House::with(&Binary::kafka_http(), &["--registration=open"]);
+        house.register("admin");
+        house.cli(&["model", "add", "endless", "--url", &endpoint.base_url(), "-q"]);
+        house.register("reader");
+        let [goes, stays] = ["goes", "stays"].map(|name| -> Value {
+            let add =
+                ["token", "add", name, "--user", "reader@example.org", "--scope", "chats:write", "--json"];
+            serde_json::from_str(&house.cli(&add)).unwrap()
+        });
+        let user = house.api.with_token(stays["token"].as_str().unwrap());
+        let chat = user.chat();
+        let asked = json!({"content": "Go on", "model": "endless", "stream": true}).to_string();
+        let path = format!("/api/v1/chats/{chat}/responses");
+        let (_, events) = user.open("POST", &path, &[], Some(&asked)).events();
+        let follow = |key: &Value| {
+            let path = format!("/ws/{chat}?token={}", key["token"].as_str().unwrap());
+            let mut socket = Socket::connect(house.server.address(), &path, &[]).unwrap();
+            assert_eq!(socket.json()["initial"], true);
+            socket.say(&json!({"action": "follow"}));
+            assert_eq!(socket.json()["text"], "Once ");
+            socket
+        };
+        let (mut gone, mut following) = (follow(&goes), follow(&stays));
+        house.cli(&["token", "delete", &id(&goes)]);
+        assert_eq!(gone.closed(), 1008);
+        gate.open();
+        assert_eq!(following.json()["message"]["content"], "Once ");
+        assert!(events.last().unwrap().is_ok());
+    }
+
     #[test]
     fn a_chat_that_the_command_line_deletes_closes_its_sockets() {
         let data = TempDir::new().unwrap();

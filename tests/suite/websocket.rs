@@ -263,6 +263,34 @@ fn a_chat_that_goes_with_its_workspace_ends_for_everyone_in_it() {
 }
 
 #[test]
+fn followers_hear_the_same_bytes_whenever_they_come_and_whoever_leaves() {
+    let room = Room::open();
+    let gate = Gate::new();
+    let endpoint = halting(&gate);
+    room.add_model("m", &endpoint);
+    let mut asking = room.enter();
+    asking.stream("Tell me.");
+    assert_eq!(asking.json()["text"], "Once ");
+    let follow = || {
+        let mut socket = room.enter();
+        socket.say(&json!({"action": "follow"}));
+        let told = [socket.next_text(), socket.next_text()];
+        (socket, told)
+    };
+    // The first of them is the one for whom the answer was looked up.
+    let ((first, told), mut others) = (follow(), [follow(), follow()]);
+    drop(first);
+    gate.open();
+    for (socket, before) in &mut others {
+        assert_eq!(*before, told);
+        assert_eq!(socket.json()["text"], "a time");
+        assert_eq!(socket.json()["message"]["content"], "Once upon a time");
+    }
+    let (_, _, whole) = deltas(&mut asking);
+    assert_eq!(whole, "Once upon a time");
+}
+
+#[test]
 fn news_arrive_within_a_tenth_of_a_second() {
     let room = Room::open();
     let mut watching = room.enter();

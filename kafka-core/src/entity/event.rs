@@ -1,11 +1,11 @@
 //! What happens while an answer runs.
 
-use std::sync::Arc;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{response::Response, word::words};
-use crate::base::error::{Error, ErrorKind};
+use super::{block::Block, response::Response, word::words};
+use crate::base::error::Error;
 
 words! {
     /// What an event tells; the word is the SSE event name.
@@ -42,15 +42,16 @@ impl EventKind {
     }
 }
 
-/// One event of an answer, as it is stored and sent. Clones share the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One event of an answer, as it is stored and sent. It was encoded once; clones, and the events that came
+/// with it, share the bytes.
+#[derive(Clone)]
 pub struct Event {
     /// Its number, from 1 without a gap.
     pub seq: u64,
     /// What it tells.
     pub kind: EventKind,
-    /// Its JSON, without line ends.
-    pub data: Arc<str>,
+    pub(super) block: Block,
+    pub(super) index: usize,
 }
 
 /// One event of an answer, decoded.
@@ -100,12 +101,18 @@ struct OfResponse {
 }
 
 impl Event {
+    /// Its JSON, without line ends.
+    #[must_use]
+    pub fn data(&self) -> &str {
+        self.block.data(self.index)
+    }
+
     /// The event's content.
     ///
     /// # Errors
     /// When the stored text is not of the form that its kind has, which means a damaged row.
     pub fn decode(&self) -> Result<TurnEvent, serde_json::Error> {
-        let data = &*self.data;
+        let data = self.data();
         Ok(match self.kind {
             EventKind::Started => TurnEvent::Started(serde_json::from_str::<OfResponse>(data)?.response),
             EventKind::Delta => TurnEvent::Delta(serde_json::from_str::<OfText>(data)?.text),
@@ -132,11 +139,6 @@ impl Event {
         Event::encode(seq, kind, &OfResponseRef { response })
     }
 
-    /// An event of a kind that carries a piece of text.
-    pub(crate) fn with_text(seq: u64, kind: EventKind, text: &str) -> Result<Event, Error> {
-        Event::encode(seq, kind, &OfTextRef { text })
-    }
-
     /// The event of tokens spent.
     pub(crate) fn with_usage(seq: u64, response: &Response) -> Result<Event, Error> {
         let usage = OfUsageRef {
@@ -148,23 +150,44 @@ impl Event {
         Event::encode(seq, EventKind::Usage, &usage)
     }
 
+    /// What it was encoded into, with whatever came with it.
+    pub(crate) fn into_block(self) -> Block {
+        self.block
+    }
+
     fn encode(seq: u64, kind: EventKind, data: &impl Serialize) -> Result<Event, Error> {
-        let data = serde_json::to_string(data).map_err(|error| {
-            Error::new(ErrorKind::Internal, "event_unwritable", "An event cannot be written as JSON.")
-                .with_source(error)
-        })?;
-        Ok(Event { seq, kind, data: data.into() })
+        let block = Block::of(seq, kind, data)?;
+        Ok(Event { seq, kind, block, index: 0 })
+    }
+}
+
+/// The data of an event that carries a piece of text.
+#[derive(Serialize)]
+pub(crate) struct TextData<'a> {
+    pub(crate) text: &'a str,
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Event) -> bool {
+        (self.seq, self.kind, self.data()) == (other.seq, other.kind, other.data())
+    }
+}
+
+impl Eq for Event {}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("seq", &self.seq)
+            .field("kind", &self.kind)
+            .field("data", &self.data())
+            .finish()
     }
 }
 
 #[derive(Serialize)]
 struct OfResponseRef<'a> {
     response: &'a Response,
-}
-
-#[derive(Serialize)]
-struct OfTextRef<'a> {
-    text: &'a str,
 }
 
 #[derive(Serialize)]

@@ -6,12 +6,18 @@
 //! much longer than [`ROW_BYTES`] but for an event that is, so who reads a row at a time needs little
 //! memory.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{borrow::Cow, fmt::Write as _, iter, slice};
 
 use super::params;
 use crate::{
-    base::{error::Result, id::ResponseId},
-    entity::event::{Event, EventKind},
+    base::{
+        error::Result,
+        id::{NodeId, ResponseId},
+    },
+    entity::{
+        block::{Block, Encoder},
+        event::{Event, EventKind},
+    },
     storage::{Conn, Row, Tx, sql::statements},
 };
 
@@ -21,6 +27,10 @@ const ROW_BYTES: usize = 8 << 10;
 
 statements! {
     INSERT = ["INSERT INTO response_events (response_id, seq, kind, data) VALUES ($1, $2, $3, $4)"];
+    /// Touches nothing once the answer was deleted, ended or taken over by another node.
+    APPEND = ["INSERT INTO response_events (response_id, seq, kind, data) \
+        SELECT r.id, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT) FROM responses r \
+        WHERE r.id = $1 AND r.status = 'streaming' AND r.node_id = $5"];
     LIST = ["SELECT e.seq, e.kind, e.data FROM response_events e WHERE e.response_id = $1 ORDER BY e.seq"];
     /// The row that holds event `$2`, or the last one before it.
     HOLDING = ["SELECT e.seq, e.kind, e.data FROM response_events e WHERE e.response_id = $1 AND e.seq <= $2 \
@@ -28,85 +38,114 @@ statements! {
     CLEAR = ["DELETE FROM response_events WHERE response_id = $1"];
 }
 
-/// Stores events that follow one another.
-pub(crate) fn append(tx: &Tx<'_>, response: ResponseId, mut events: &[Event]) -> Result<()> {
-    while let [first, rest @ ..] = events {
-        let mut bytes = packed_len(first);
-        let fits = |event: &&Event| {
-            bytes += packed_len(event);
-            bytes <= ROW_BYTES
-        };
-        let (row, left) = events.split_at(1 + rest.iter().take_while(fits).count());
-        match row {
-            [event] => insert(tx, response, event.seq, event.kind.as_str(), &event.data)?,
-            row => insert(tx, response, first.seq, PACKED, &pack(row))?,
-        }
-        events = left;
+/// Stores the first event of an answer.
+pub(crate) fn begin(tx: &Tx<'_>, response: ResponseId, event: &Event) -> Result<()> {
+    insert(tx, response, slice::from_ref(event))
+}
+
+/// Stores events that follow those of an answer while it runs on this node. False when it does not: it
+/// was deleted, ended or taken over by another. There is at least one event.
+pub(crate) fn append(tx: &Tx<'_>, response: ResponseId, node: NodeId, events: &[Event]) -> Result<bool> {
+    let mut touched = 0;
+    for row in rows(events) {
+        touched += tx.execute(&APPEND, params![response, row.seq, row.kind, &*row.data, node])?;
     }
-    Ok(())
+    Ok(touched > 0)
 }
 
 /// Replaces all rows of an answer that has ended by as few as there can be.
 pub(crate) fn replace(tx: &Tx<'_>, response: ResponseId, events: &[Event]) -> Result<()> {
     tx.execute(&CLEAR, params![response])?;
-    append(tx, response, events)
+    insert(tx, response, events)
 }
 
 /// All events, in order.
 pub(crate) fn list(conn: &Conn<'_>, response: ResponseId) -> Result<Vec<Event>> {
     let mut events = Vec::new();
     conn.each(&LIST, params![response], |row| {
-        events.extend(read(row)?);
+        events.extend(read(row)?.events());
         Ok(())
     })?;
     Ok(events)
 }
 
-/// Some events after number `after`, in order: those of one row. None when there is none yet.
-pub(crate) fn following(conn: &Conn<'_>, response: ResponseId, after: u64) -> Result<Vec<Event>> {
+/// The row that holds the event after number `after`, with those that lie before and behind it there. None
+/// when there is no such event yet.
+pub(crate) fn following(conn: &Conn<'_>, response: ResponseId, after: u64) -> Result<Option<Block>> {
     let next = i64::try_from(after.saturating_add(1)).unwrap_or(i64::MAX);
-    let mut events = conn.first(&HOLDING, params![response, next], read)?.unwrap_or_default();
-    events.retain(|event| event.seq > after);
-    Ok(events)
+    let block = conn.first(&HOLDING, params![response, next], read)?;
+    Ok(block.filter(|block| block.last_seq() > after))
 }
 
 /// The number of the last event; 0 when there is none.
 pub(crate) fn last_seq(conn: &Conn<'_>, response: ResponseId) -> Result<u64> {
-    let events = conn.first(&HOLDING, params![response, i64::MAX], read)?.unwrap_or_default();
-    Ok(events.last().map_or(0, |event| event.seq))
+    let block = conn.first(&HOLDING, params![response, i64::MAX], read)?;
+    Ok(block.map_or(0, |block| block.last_seq()))
 }
 
-fn read(row: &mut Row<'_>) -> Result<Vec<Event>> {
-    let (seq, kind, data) = (row.next()?, row.next::<String>()?, row.next::<String>()?);
-    if kind == PACKED {
-        return Ok(unpack(seq, &data).collect());
+fn read(row: &mut Row<'_>) -> Result<Block> {
+    let (seq, kind, data) = (row.next()?, row.next_text()?, row.next_text()?);
+    if kind != PACKED {
+        let mut encoder = Encoder::with_room(1, kind.len() + data.len());
+        if let Some(kind) = EventKind::parse(kind) {
+            encoder.push_written(seq, kind, data);
+        }
+        return encoder.finish();
     }
-    Ok(EventKind::parse(&kind).map(|kind| Event { seq, kind, data: data.into() }).into_iter().collect())
+    let mut encoder = Encoder::with_room(data.bytes().filter(|byte| *byte == b'\n').count(), data.len());
+    for (line, seq) in data.lines().zip(seq..) {
+        if let Some((kind, data)) = line.split_once('\t')
+            && let Some(kind) = EventKind::parse(kind)
+        {
+            encoder.push_written(seq, kind, data);
+        }
+    }
+    encoder.finish()
 }
 
-fn insert(tx: &Tx<'_>, response: ResponseId, seq: u64, kind: &str, data: &str) -> Result<()> {
-    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-    tx.execute(&INSERT, params![response, seq, kind, data])?;
+fn insert(tx: &Tx<'_>, response: ResponseId, events: &[Event]) -> Result<()> {
+    for row in rows(events) {
+        tx.execute(&INSERT, params![response, row.seq, row.kind, &*row.data])?;
+    }
     Ok(())
+}
+
+/// A row as it is stored.
+struct Packed<'e> {
+    seq: i64,
+    kind: &'static str,
+    data: Cow<'e, str>,
+}
+
+/// Events that follow one another, in as few rows as there can be.
+fn rows(mut events: &[Event]) -> impl Iterator<Item = Packed<'_>> {
+    iter::from_fn(move || {
+        let (first, rest) = events.split_first()?;
+        let mut bytes = packed_len(first);
+        let fits = |event: &&Event| {
+            bytes += packed_len(event);
+            bytes <= ROW_BYTES
+        };
+        let (row, left) = events.split_at(1 + rest.iter().take_while(fits).count());
+        events = left;
+        let (kind, data) = match row {
+            [event] => (event.kind.as_str(), event.data().into()),
+            row => (PACKED, pack(row).into()),
+        };
+        Some(Packed { seq: i64::try_from(first.seq).unwrap_or(i64::MAX), kind, data })
+    })
 }
 
 /// The length of an event's line.
 fn packed_len(event: &Event) -> usize {
-    event.kind.as_str().len() + event.data.len() + 2
+    event.kind.as_str().len() + event.data().len() + 2
 }
 
 fn pack(events: &[Event]) -> String {
     let mut data = String::with_capacity(events.iter().map(packed_len).sum());
     for event in events {
         // Writing to a String cannot fail.
-        let _ = writeln!(data, "{}\t{}", event.kind.as_str(), event.data);
+        let _ = writeln!(data, "{}\t{}", event.kind.as_str(), event.data());
     }
     data
-}
-
-fn unpack(first: u64, data: &str) -> impl Iterator<Item = Event> {
-    data.lines().zip(first..).filter_map(|(line, seq)| {
-        let (kind, data) = line.split_once('\t')?;
-        Some(Event { seq, kind: EventKind::parse(kind)?, data: Arc::from(data) })
-    })
 }

@@ -1,7 +1,6 @@
 //! What can be done with responses: read, follow, stop.
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
@@ -21,7 +20,8 @@ use crate::{
         permission::{Area, Permission},
     },
     entity::{
-        event::Event,
+        block::{Block, Piece},
+        event::{Event, EventKind},
         response::{Response, ResponseStatus},
         token::Ticket,
     },
@@ -147,15 +147,16 @@ pub struct EventStream {
     /// None for whoever needs no credential.
     guest: Option<Arc<Guest>>,
     after: u64,
-    read: VecDeque<Event>,
+    /// The last that was taken, which may hold more.
+    block: Option<Block>,
     over: bool,
 }
 
-/// What [`EventStream::next_within`] found.
+/// What [`EventStream::next_within`] and [`EventStream::next_piece_within`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// The next event.
-    Event(Event),
+pub enum Next<T = Event> {
+    /// The next event, or several in one piece.
+    Event(T),
     /// None came within the time; more may come.
     Nothing,
     /// None will come.
@@ -170,7 +171,7 @@ impl EventStream {
             running: installation.live().get(id),
             guest: None,
             after,
-            read: VecDeque::new(),
+            block: None,
             over: false,
         }
     }
@@ -202,6 +203,30 @@ impl EventStream {
     /// `Unauthenticated` (`credential_revoked`) once the actor's credential is no longer in force; those of
     /// reading.
     pub fn next_within(&mut self, patience: Duration) -> Result<Next> {
+        self.find_within(patience, |block, after| {
+            let event = block.first_after(after)?;
+            Some(((event.seq, event.kind), event))
+        })
+    }
+
+    /// The next events, encoded, waiting at most `patience` for the first: those that came together with it,
+    /// up to some 16 KiB. For those who pass events on as they are.
+    ///
+    /// # Errors
+    /// As for [`next_within`](EventStream::next_within).
+    pub fn next_piece_within(&mut self, patience: Duration) -> Result<Next<Piece>> {
+        self.find_within(patience, |block, after| {
+            let piece = block.piece_after(after)?;
+            Some((piece.last(), piece))
+        })
+    }
+
+    /// What `take` finds in a block, with the number and the kind of the last event in it.
+    fn find_within<T>(
+        &mut self,
+        patience: Duration,
+        take: impl Fn(&Block, u64) -> Option<((u64, EventKind), T)>,
+    ) -> Result<Next<T>> {
         // Real time, whatever the clock says: this is about waiting, not about what is stored.
         let until = Instant::now() + patience;
         let guest = self.guest.clone();
@@ -212,8 +237,16 @@ impl EventStream {
                 Some(Ending::Followed) => self.over = true,
                 None => {}
             }
-            if let Some(event) = self.at_hand() {
-                return Ok(Next::Event(event));
+            if let Some(block) = &self.block {
+                if let Some(((seq, kind), found)) = take(block, self.after) {
+                    self.after = seq;
+                    self.over = kind.is_last();
+                    if block.last_seq() <= seq {
+                        self.block = None;
+                    }
+                    return Ok(Next::Event(found));
+                }
+                self.block = None;
             }
             if self.over {
                 return Ok(Next::Over);
@@ -221,7 +254,7 @@ impl EventStream {
             let left = until.saturating_duration_since(Instant::now());
             match &self.running {
                 Some(running) => match running.watch(self.after, left, || ending().is_some()) {
-                    Seen::Events(events) => self.read.extend(events),
+                    Seen::Events(block) => self.block = Some(block),
                     Seen::Behind if self.read_stored()? => {}
                     Seen::Nothing if ending().is_some() => {}
                     Seen::Behind | Seen::Nothing => return Ok(Next::Nothing),
@@ -240,25 +273,16 @@ impl EventStream {
         }
     }
 
-    /// The next event, if it is at hand: this neither waits nor reads. For those who send several in one
-    /// piece.
-    pub fn at_hand(&mut self) -> Option<Event> {
-        let event = self.read.pop_front()?;
-        self.after = event.seq;
-        self.over = event.kind.is_last();
-        Some(event)
-    }
-
     /// Reads some of what is new in storage. False when nothing is, but more may come.
     fn read_stored(&mut self) -> Result<bool> {
         let (id, after) = (self.id, self.after);
-        let (events, may_grow) = self.installation.storage().read(|conn| {
-            let events = repo::response_events::following(conn, id, after)?;
-            let may_grow = !events.is_empty() || repo::responses::find_running(conn, id)?.is_some();
-            Ok((events, may_grow))
+        let (block, may_grow) = self.installation.storage().read(|conn| {
+            let block = repo::response_events::following(conn, id, after)?;
+            let may_grow = block.is_some() || repo::responses::find_running(conn, id)?.is_some();
+            Ok((block, may_grow))
         })?;
-        let found = !events.is_empty();
-        self.read.extend(events);
+        let found = block.is_some();
+        self.block = block;
         // Ended and read to its end, or deleted.
         self.over = !may_grow;
         Ok(found || self.over)

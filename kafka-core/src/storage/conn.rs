@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, ops::Deref};
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, params_from_iter, types::ValueRef};
 
 use super::{
     fault,
@@ -123,10 +123,19 @@ impl<'r> Row<'r> {
 
     /// The next column.
     pub(crate) fn next<T: Column>(&mut self) -> Result<T> {
+        self.next_as(T::read)
+    }
+
+    /// The next column, text, where it lies: long ones need not be copied to be looked at.
+    pub(crate) fn next_text(&mut self) -> Result<&'r str> {
+        self.next_as(|value| value.as_str().ok())
+    }
+
+    fn next_as<T>(&mut self, read: impl FnOnce(ValueRef<'r>) -> Option<T>) -> Result<T> {
         let column = self.next;
         self.next += 1;
         let value = self.row.get_ref(column).map_err(fault::classify)?;
-        T::read(value).ok_or_else(|| {
+        read(value).ok_or_else(|| {
             Error::new(
                 ErrorKind::Corrupt,
                 "row_unreadable",

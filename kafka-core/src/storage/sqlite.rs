@@ -17,6 +17,10 @@ const STATEMENTS: usize = 512;
 const CACHE_SIZE: i64 = -16_384;
 /// The log is cut back to this size, in bytes, when a checkpoint empties it.
 const LOG_BYTES: i64 = 32 << 20;
+/// A commit that leaves so many pages in the log, 16 MiB, moves them into the file. While many answers
+/// stream, a commit writes hundreds of pages, and mostly the same as the one before: at the default of
+/// 1,000 every second commit would move them and wait for the disk two times more.
+const CHECKPOINT_PAGES: i64 = 4096;
 
 /// A new database in memory.
 pub(super) fn open_memory() -> Result<Connection> {
@@ -67,6 +71,7 @@ fn prepare_writer(connection: &Connection, synchronous: Synchronous) -> rusqlite
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // Reads the schema, so that a damaged one is found now.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
@@ -310,6 +315,7 @@ mod tests {
                     ("foreign_keys", 1),
                     ("busy_timeout", 1),
                     ("journal_size_limit", LOG_BYTES),
+                    ("wal_autocheckpoint", CHECKPOINT_PAGES),
                 ] {
                     let found =
                         connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));

@@ -3,8 +3,8 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use kafka_core::{
-    Actor, AnswerRequest, ChatPatch, ErrorKind, Event, EventKind, Kafka, MessagePatch, MessageStatus, Next,
-    ResponseId, ResponseStatus,
+    Actor, AnswerRequest, ChatPatch, ErrorKind, Event, EventKind, EventStream, Kafka, MessagePatch,
+    MessageStatus, Next, ResponseId, ResponseStatus,
     testing::{Gate, ScriptedAnswer},
 };
 
@@ -34,7 +34,7 @@ fn until(kafka: &Kafka, actor: &Actor, id: ResponseId, text: &str) -> Vec<Event>
     let mut seen = Vec::new();
     for event in kafka.responses(actor).events(id, 0).unwrap() {
         let event = event.unwrap();
-        let is_it = event.kind == EventKind::Delta && event.data.contains(text);
+        let is_it = event.kind == EventKind::Delta && event.data().contains(text);
         seen.push(event);
         if is_it {
             return seen;
@@ -64,7 +64,7 @@ fn live_after_the_end_and_after_opening_again_they_are_the_same() {
         [EventKind::Started, EventKind::Delta, EventKind::Usage, EventKind::Completed];
     assert_eq!(kinds, [started, delta, delta, usage, completed]);
     assert!(live.iter().map(|event| event.seq).eq(1..=5), "counted from 1 without a gap");
-    assert!(live.iter().all(|event| !event.data.contains('\n')));
+    assert!(live.iter().all(|event| !event.data().contains('\n')));
     assert_eq!(first, live[..2]);
     for watcher in watchers {
         assert_eq!(watcher.join().unwrap(), live);
@@ -135,21 +135,34 @@ fn who_comes_late_to_a_long_answer_misses_nothing() {
     assert_eq!(refused.code(), "after_out_of_range");
 }
 
+/// Pieces hold what single events do, once and in order, wherever one begins and however they were stored.
 #[test]
-fn what_is_at_hand_neither_waits_nor_reads() {
-    let (stage, gate) = held(In::Memory);
+fn pieces_are_the_events_encoded() {
+    let long =
+        |_: &_| (0..3000).fold(ScriptedAnswer::new(), |answer, n| answer.text(&format!(" {n}"))).finish();
+    let stage = Stage::with(In::Memory, long, |_| {});
     let turn = stage.kafka.completions(&stage.operator).start(stage.chat().id, text("Hi")).unwrap();
-    let (id, mut events) = (turn.id(), turn.into_events());
-    assert_eq!(events.at_hand(), None, "nothing was waited for yet");
-    gate.open();
-    assert!(stage.kafka.wait_until_idle(PATIENCE));
+    let id = turn.id();
+    let encoded =
+        |event: &Event| format!("id: {}\nevent: {}\ndata: {}\n\n", event.seq, event.kind, event.data());
+    let pieces = |mut events: EventStream| {
+        let mut pieces = Vec::new();
+        loop {
+            match events.next_piece_within(PATIENCE).unwrap() {
+                Next::Event(piece) => pieces.push(piece.as_str().to_owned()),
+                Next::Over => return pieces,
+                Next::Nothing => panic!("nothing came"),
+            }
+        }
+    };
+    let live = pieces(turn.into_events());
     let all = stage.events(id);
-    let mut seen = Vec::new();
-    while let Next::Event(event) = events.next_within(PATIENCE).unwrap() {
-        seen.push(event);
-        seen.extend(std::iter::from_fn(|| events.at_hand()));
+    assert_eq!(live.concat(), all.iter().map(encoded).collect::<String>());
+    for after in [0, 1, 700, 2999] {
+        let stored = pieces(stage.kafka.responses(&stage.operator).events(id, after).unwrap());
+        assert!(stored.iter().all(|piece| piece.len() <= 16 << 10), "a reader need not take all at once");
+        assert_eq!(stored.concat(), all[after as usize..].iter().map(encoded).collect::<String>());
     }
-    assert_eq!(seen, all);
 }
 
 #[test]

@@ -210,7 +210,8 @@ impl Service {
         match door.send(reply, &exchange) {
             Ok(Then::Done(body_bytes)) => Delivery { body_bytes, is_complete: true },
             Ok(Then::Stream { write, is_chunked }) => {
-                let mut writer = BodyWriter::new(&stream, is_chunked);
+                let patience = Duration::from_millis(self.limits.write_timeout_ms);
+                let mut writer = BodyWriter::new(&stream, is_chunked, patience);
                 let end =
                     catch_unwind(AssertUnwindSafe(|| write(&mut writer).and_then(|()| writer.finish())));
                 let end = end.map_err(|panic| self.report_panic(&request.id, panic.as_ref()));

@@ -4,9 +4,14 @@ use std::{
     io::{self, IoSlice, Write},
     net::TcpStream,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
-use rustix::net::{RecvFlags, recv};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    net::{RecvFlags, recv},
+};
 
 use super::connections::DrainSignal;
 
@@ -15,12 +20,14 @@ use super::connections::DrainSignal;
 pub struct BodyWriter<'c> {
     stream: &'c TcpStream,
     is_chunked: bool,
+    /// How long the client may take nothing.
+    patience: Duration,
     sent: u64,
 }
 
 impl<'c> BodyWriter<'c> {
-    pub(super) fn new(stream: &'c TcpStream, is_chunked: bool) -> BodyWriter<'c> {
-        BodyWriter { stream, is_chunked, sent: 0 }
+    pub(super) fn new(stream: &'c TcpStream, is_chunked: bool, patience: Duration) -> BodyWriter<'c> {
+        BodyWriter { stream, is_chunked, patience, sent: 0 }
     }
 
     /// Sends one piece, for example one event. An empty piece sends nothing.
@@ -42,6 +49,26 @@ impl<'c> BodyWriter<'c> {
         Ok(())
     }
 
+    /// Waits until the client's connection takes more. Who makes pieces only then holds none for a
+    /// client that does not read.
+    ///
+    /// # Errors
+    /// As for [`send`](BodyWriter::send).
+    pub fn wait_for_room(&self) -> io::Result<()> {
+        let until = Instant::now() + self.patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+            // A connection that broke is ready, too; writing then says so.
+            match poll(&mut [PollFd::new(self.stream, PollFlags::OUT)], Some(&timeout)) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Whether the client closed its side, which a stream that is silent would not notice otherwise.
     /// Costs one system call and never waits. Bytes that the client sent ahead of its answer hide
     /// the hang-up until a piece is sent.
@@ -49,7 +76,7 @@ impl<'c> BodyWriter<'c> {
     pub fn client_is_gone(&self) -> bool {
         match recv(self.stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
             Ok((_, count)) => count == 0,
-            Err(error) => error != rustix::io::Errno::AGAIN && error != rustix::io::Errno::INTR,
+            Err(error) => error != Errno::AGAIN && error != Errno::INTR,
         }
     }
 

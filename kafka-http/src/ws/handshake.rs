@@ -34,6 +34,7 @@ pub(crate) fn open(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
         kafka: call.kafka().clone(),
         actor,
         courier: call.router.courier.clone(),
+        audiences: call.router.audiences.clone(),
         log: call.router.log,
         request_id: call.request.id().to_owned(),
     };

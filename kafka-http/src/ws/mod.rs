@@ -2,10 +2,10 @@
 //!
 //! [`handshake`] decides who may open one. From then on the connection's own thread only reads
 //! ([`socket`]) and does what each [`frame`] says ([`session`]). Whoever has something to say puts it
-//! into the [`outbox`], which writes at once what the socket takes. Each answer that is followed has a
-//! thread ([`answer`]); what others store in the chat is brought by one [`courier`] for all sockets.
+//! into the [`outbox`], which writes at once what the socket takes. Each answer that is watched has a
+//! thread that tells its [`audience`]; what others store in the chat is brought by one [`courier`] for all sockets.
 
-mod answer;
+mod audience;
 mod courier;
 mod frame;
 mod handshake;
@@ -14,5 +14,6 @@ mod outbox;
 mod session;
 mod socket;
 
+pub(crate) use audience::Audiences;
 pub(crate) use courier::Courier;
 pub(crate) use handshake::open;

@@ -17,11 +17,14 @@ use rustix::{
     io::Errno,
     net::{SendFlags, send},
 };
-use tungstenite::protocol::{
-    CloseFrame,
-    frame::{
-        Frame,
-        coding::{CloseCode, Data, OpCode},
+use tungstenite::{
+    Bytes,
+    protocol::{
+        CloseFrame,
+        frame::{
+            Frame,
+            coding::{CloseCode, Data, OpCode},
+        },
     },
 };
 
@@ -42,7 +45,7 @@ pub(super) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<Vec<u8>>,
+    frames: VecDeque<Bytes>,
     /// How much of the first frame is sent.
     sent: usize,
     bytes: usize,
@@ -60,12 +63,12 @@ impl Outbox {
 
     /// Sends a text. A reader that is too slow for it is sent away.
     pub(super) fn text(self: &Arc<Outbox>, text: String) {
-        self.frame(Frame::message(text, OpCode::Data(Data::Text), true));
+        self.send(text_frame(text));
     }
 
     /// Asks whether the other end is still there.
     pub(super) fn ping(self: &Arc<Outbox>) {
-        self.frame(Frame::ping(&b""[..]));
+        self.send(encoded(Frame::ping(&b""[..])));
     }
 
     /// Sends the last frame.
@@ -77,8 +80,8 @@ impl Outbox {
         }
     }
 
-    /// Sends a frame that is encoded already.
-    pub(super) fn encoded(self: &Arc<Outbox>, frame: Vec<u8>) {
+    /// Sends a frame that is encoded already. Its bytes may be shared with other outboxes.
+    pub(super) fn send(self: &Arc<Outbox>, frame: Bytes) {
         let mut queue = self.queue();
         if queue.is_closed {
             return;
@@ -97,10 +100,6 @@ impl Outbox {
     /// Whether nothing can be sent any more.
     pub(super) fn is_closed(&self) -> bool {
         self.queue().is_closed
-    }
-
-    fn frame(self: &Arc<Outbox>, frame: Frame) {
-        self.encoded(encoded(frame));
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -161,7 +160,7 @@ impl Outbox {
 }
 
 impl Queue {
-    fn push(&mut self, frame: Vec<u8>) {
+    fn push(&mut self, frame: Bytes) {
         self.bytes += frame.len() + FRAME_BYTES;
         self.frames.push_back(frame);
     }
@@ -173,7 +172,7 @@ impl Queue {
 
     fn advance(&mut self, count: usize) {
         self.sent += count;
-        let length = self.frames.front().map_or(0, Vec::len);
+        let length = self.frames.front().map_or(0, Bytes::len);
         if self.sent >= length {
             self.remove_first(length);
         }
@@ -190,9 +189,14 @@ impl Queue {
     }
 }
 
-fn encoded(frame: Frame) -> Vec<u8> {
+/// The frame of a text, as any outbox may send it.
+pub(super) fn text_frame(text: String) -> Bytes {
+    encoded(Frame::message(text, OpCode::Data(Data::Text), true))
+}
+
+fn encoded(frame: Frame) -> Bytes {
     let mut bytes = Vec::with_capacity(frame.len());
     // Memory takes everything.
     let _ = frame.format(&mut bytes);
-    bytes
+    bytes.into()
 }

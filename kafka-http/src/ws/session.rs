@@ -13,7 +13,7 @@ use kafka_core::{
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{
-    Courier, answer,
+    Audiences, Courier,
     frame::{self, Said},
     opening,
     outbox::Outbox,
@@ -26,6 +26,7 @@ pub(super) struct Speaker {
     pub(super) kafka: Kafka,
     pub(super) actor: Actor,
     pub(super) courier: Courier,
+    pub(super) audiences: Audiences,
     pub(super) log: Logger,
     pub(super) request_id: String,
 }
@@ -219,7 +220,7 @@ impl Session {
         answers.watched.insert(id, watch);
         drop(answers);
         let events = self.speaker.kafka.responses(&self.speaker.actor).events(id, 0);
-        match events.and_then(|events| answer::watch(self, id, watch, events)) {
+        match events.and_then(|events| self.speaker.audiences.admit(self, id, watch, events)) {
             Ok(()) => {}
             Err(error) => {
                 self.explain(&error);

@@ -12,7 +12,7 @@ use std::{
 
 use kafka_core::{ChatId, ErrorKind};
 use tungstenite::{
-    Error, Message,
+    Bytes, Error, Message,
     error::ProtocolError,
     protocol::{Role, WebSocket, WebSocketConfig, frame::coding::CloseCode},
 };
@@ -174,7 +174,7 @@ impl Read for Wire {
 impl Write for Wire {
     /// Takes whole frames only: nothing is buffered before this.
     fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
-        self.outbox.encoded(frame.to_vec());
+        self.outbox.send(Bytes::copy_from_slice(frame));
         Ok(frame.len())
     }
 

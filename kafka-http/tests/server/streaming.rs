@@ -122,6 +122,32 @@ fn writing_to_a_client_that_left_fails() {
 }
 
 #[test]
+fn room_for_a_piece_is_awaited_only_as_long_as_a_client_may_take_nothing() {
+    let (failed, failure) = mpsc::channel();
+    let limits = ServerLimits { write_timeout_ms: 50, ..Default::default() };
+    let server = Running::start(limits, move |_| {
+        let failed = failed.clone();
+        Reply::stream(200, "text/event-stream", move |writer| {
+            // Whatever is sent when there is room leaves at once, until nothing does any more.
+            let error = loop {
+                if let Err(error) = writer.wait_for_room() {
+                    break error;
+                }
+                match writer.send(&[b'x'; 1000]) {
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => break error,
+                    _ => {}
+                }
+            };
+            failed.send(error.kind()).unwrap();
+            Err(error)
+        })
+    });
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(failure.recv_timeout(PATIENCE).unwrap(), io::ErrorKind::TimedOut);
+}
+
+#[test]
 fn a_taken_over_connection_is_its_new_owners_with_all_that_was_sent() {
     let server = Running::start(ServerLimits::default(), |_| {
         let reply = Reply::upgrade("shout", |upgraded| {

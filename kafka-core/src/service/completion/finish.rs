@@ -113,7 +113,7 @@ impl Said {
             if !matches!(event.kind, EventKind::Delta | EventKind::Reasoning) {
                 continue;
             }
-            let Ok(piece) = serde_json::from_str::<Piece<'_>>(&event.data) else { continue };
+            let Ok(piece) = serde_json::from_str::<Piece<'_>>(event.data()) else { continue };
             if event.kind == EventKind::Delta {
                 said.text.push_str(&piece.text);
             }

@@ -16,14 +16,13 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::{ChatId, ResponseId},
     },
-    entity::{event::Event, message::Message, response::Response},
+    entity::{block::Block, event::Event, message::Message, response::Response},
 };
 
-/// How many events of an answer are kept in memory, for all that watch it. Who is further behind reads
-/// what is stored.
-const RECENT: usize = 1024;
-/// Most events that a watcher takes at once, which bounds what a slow one holds.
-const TAKEN: usize = 64;
+/// How many events of an answer are kept in memory, once for all that watch it: as many blocks as hold no
+/// more, and the last in any case. A commit's block costs some 200 bytes besides its events, so that a slow
+/// answer keeps less than 100 kB. Who is further behind reads what is stored.
+const RECENT: usize = 256;
 
 /// One answer that runs or waits, shared by its thread, the log and everyone who watches.
 pub(crate) struct Running {
@@ -41,8 +40,10 @@ pub(crate) struct Running {
 
 /// What is on disk and may therefore be seen.
 struct Shown {
-    /// The last ones.
-    recent: VecDeque<Event>,
+    /// The last ones, in the blocks in which they were committed.
+    recent: VecDeque<Block>,
+    /// How many events those are.
+    kept: usize,
     /// How many there are in all; they are numbered 1 to this.
     last_seq: u64,
     over: bool,
@@ -50,8 +51,8 @@ struct Shown {
 
 /// What a watcher finds.
 pub(crate) enum Seen {
-    /// Events that are new to the watcher.
-    Events(Vec<Event>),
+    /// The block that holds the first event that is new to the watcher.
+    Events(Block),
     /// There are new ones, but the next is in storage only.
     Behind,
     /// Nothing new within the time.
@@ -64,7 +65,7 @@ impl Running {
     pub(super) fn new(
         response: &Response,
         user_message: Message,
-        first: Event,
+        first: Block,
         cancel: CancelToken,
     ) -> Arc<Running> {
         Arc::new(Running {
@@ -74,7 +75,12 @@ impl Running {
             user_message,
             cancel,
             cut_off: AtomicBool::new(false),
-            shown: Mutex::new(Shown { last_seq: first.seq, recent: VecDeque::from([first]), over: false }),
+            shown: Mutex::new(Shown {
+                last_seq: first.last_seq(),
+                kept: first.len(),
+                recent: VecDeque::from([first]),
+                over: false,
+            }),
             grown: Condvar::new(),
         })
     }
@@ -101,6 +107,13 @@ impl Running {
         self.shown().last_seq
     }
 
+    /// All events that are shown, while they are few enough to be kept.
+    pub(super) fn all_shown(&self) -> Option<Vec<Event>> {
+        let shown = self.shown();
+        let has_all = shown.kept as u64 == shown.last_seq;
+        has_all.then(|| shown.recent.iter().flat_map(Block::events).collect())
+    }
+
     /// Waits at most `patience` for events after number `after`, and no longer than until the watcher has
     /// to leave; who finds that it has to, [nudges](Running::nudge).
     pub(crate) fn watch(&self, after: u64, patience: Duration, leaves: impl Fn() -> bool) -> Seen {
@@ -110,12 +123,14 @@ impl Running {
             .grown
             .wait_timeout_while(shown, patience, nothing_new)
             .unwrap_or_else(PoisonError::into_inner);
-        let unseen = usize::try_from(shown.last_seq.saturating_sub(after)).unwrap_or(usize::MAX);
-        match shown.recent.len().checked_sub(unseen) {
-            _ if unseen == 0 && shown.over => Seen::Over,
-            _ if unseen == 0 => Seen::Nothing,
-            Some(known) => Seen::Events(shown.recent.iter().skip(known).take(TAKEN).cloned().collect()),
-            None => Seen::Behind,
+        if shown.last_seq <= after {
+            return if shown.over { Seen::Over } else { Seen::Nothing };
+        }
+        let first_kept = shown.last_seq - shown.kept as u64;
+        let block = shown.recent.partition_point(|block| block.last_seq() <= after);
+        match shown.recent.get(block) {
+            Some(block) if after >= first_kept => Seen::Events(block.clone()),
+            _ => Seen::Behind,
         }
     }
 
@@ -126,13 +141,18 @@ impl Running {
         self.grown.notify_all();
     }
 
-    /// Shows events that a commit holds.
-    pub(super) fn show(&self, events: &[Event], over: bool) {
+    /// Shows what a commit holds of this answer.
+    pub(super) fn show(&self, events: Option<Block>, over: bool) {
         let mut shown = self.shown();
-        shown.last_seq += events.len() as u64;
-        shown.recent.extend(events.iter().cloned());
-        let old = shown.recent.len().saturating_sub(RECENT);
-        shown.recent.drain(..old);
+        if let Some(events) = events {
+            shown.last_seq = events.last_seq().max(shown.last_seq);
+            shown.kept += events.len();
+            shown.recent.push_back(events);
+        }
+        while shown.kept > RECENT && shown.recent.len() > 1 {
+            let old = shown.recent.pop_front();
+            shown.kept -= old.map_or(0, |block| block.len());
+        }
         shown.over |= over;
         drop(shown);
         self.grown.notify_all();

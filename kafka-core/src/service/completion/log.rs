@@ -21,7 +21,10 @@ use crate::{
         id::{NodeId, ResponseId},
         time::{Clock, Timestamp},
     },
-    entity::event::{Event, EventKind},
+    entity::{
+        block::{Block, Encoder},
+        event::{EventKind, TextData},
+    },
     repo,
     service::events::Feed,
     storage::{Storage, Tx},
@@ -161,14 +164,14 @@ struct Recorder {
 struct Entry {
     running: Arc<Running>,
     /// New since the last commit.
-    events: Vec<Event>,
+    events: Block,
     ending: Option<Ending>,
 }
 
 /// What a commit made of an entry.
 enum Stored {
     /// These are new and on disk.
-    News(Vec<Event>),
+    News(Block),
     /// The answer was deleted, ended by another process, or taken over.
     Gone,
 }
@@ -248,10 +251,10 @@ impl Recorder {
         let running = &pending.running;
         let over = pending.ending.is_some() || matches!(stored, Stored::Gone);
         match stored {
-            Stored::News(events) => running.show(&events, over),
+            Stored::News(events) => running.show(Some(events), over),
             Stored::Gone => {
                 running.cancel.cancel();
-                running.show(&[], true);
+                running.show(None, true);
             }
         }
         if over {
@@ -279,28 +282,38 @@ impl Recorder {
 impl Entry {
     fn of(pending: &Pending) -> Result<Entry> {
         let first = pending.running.last_seq() + 1;
-        let numbered = pending.pieces.iter().zip(first..);
-        let events = numbered.map(|(piece, seq)| Event::with_text(seq, piece.kind, &piece.text));
+        let mut encoder = Encoder::default();
+        for (piece, seq) in pending.pieces.iter().zip(first..) {
+            encoder.push(seq, piece.kind, &TextData { text: &piece.text })?;
+        }
         Ok(Entry {
             running: Arc::clone(&pending.running),
-            events: events.collect::<Result<_>>()?,
+            events: encoder.finish_fitting()?,
             ending: pending.ending.as_ref().map(|(ending, _)| ending.clone()),
         })
     }
 
     fn store(&self, tx: &Tx<'_>, feed: &Feed, node: NodeId, now: Timestamp) -> Result<Stored> {
         let running = &self.running;
+        let Some(ending) = &self.ending else {
+            let runs_here = repo::response_events::append(
+                tx,
+                running.id,
+                node,
+                &self.events.events().collect::<Vec<_>>(),
+            )?;
+            return Ok(if runs_here { Stored::News(self.events.clone()) } else { Stored::Gone });
+        };
         if !repo::responses::is_running_on(tx, running.id, node)? {
             return Ok(Stored::Gone);
         }
-        let Some(ending) = &self.ending else {
-            repo::response_events::append(tx, running.id, &self.events)?;
-            return Ok(Stored::News(self.events.clone()));
+        let mut events = match running.all_shown() {
+            Some(events) => events,
+            None => repo::response_events::list(tx, running.id)?,
         };
-        let mut events = repo::response_events::list(tx, running.id)?;
         let shown = events.len();
-        events.extend_from_slice(&self.events);
+        events.extend(self.events.events());
         let all = finish::store(tx, feed, &running.accepted, ending, events, now)?;
-        Ok(all.map_or(Stored::Gone, |mut all| Stored::News(all.split_off(shown))))
+        all.map_or(Ok(Stored::Gone), |all| Block::joining(&all[shown..]).map(Stored::News))
     }
 }

@@ -86,7 +86,7 @@ impl Completions<'_> {
                 accepting.store_response(tx, &message, node, reserved.tokens, once.as_ref())?;
             feed.message(tx, chat, user_message.id);
             feed.message(tx, chat, message.id);
-            let running = Running::new(&response, user_message, event, cancel.clone());
+            let running = Running::new(&response, user_message, event.into_block(), cancel.clone());
             let (live, registered) = (live.clone(), running.clone());
             tx.after_commit(move || live.add(registered));
             Ok(Accepted::Now(running, reserved))
@@ -282,7 +282,7 @@ impl Accepting {
         };
         repo::responses::insert(tx, &response, node, reserved)?;
         let event = Event::with_response(1, EventKind::Started, &response)?;
-        repo::response_events::append(tx, response.id, std::slice::from_ref(&event))?;
+        repo::response_events::begin(tx, response.id, &event)?;
         if let Some(once) = once {
             once.keep_response(tx, response.id)?;
         }
