@@ -52,7 +52,9 @@ fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced(
         kafka.plans(&operator).assign(user.id, "small").unwrap();
         (kafka, user.id)
     };
-    let counted = ("usage_daily::ADD", 1);
+    let counted = |what| (what, 1);
+    let (a_chat, a_message, an_answer) =
+        ("usage_daily::COUNT_CHAT", "usage_daily::COUNT_MESSAGE", "usage_daily::COUNT_ANSWER");
     for (quotas, for_chat, for_question) in [
         (false, vec![], vec![]),
         (
@@ -70,27 +72,26 @@ fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced(
         let new = NewChat { user_id: Some(user), ..NewChat::default() };
         let mut chat = None;
         let made = runs(&kafka, || chat = Some(kafka.chats(&operator).create(new).unwrap()));
-        let with = |more: &[(&'static str, u64)], own: (&'static str, u64)| {
-            let mut all = [more, &[own]].concat();
+        let with = |more: &[(&'static str, u64)], own: &[&'static str]| {
+            let mut all = [more, &own.iter().copied().map(counted).collect::<Vec<_>>()].concat();
             all.sort_unstable();
             all
         };
-        assert_eq!(of_usage(&made), with(&for_chat, counted));
+        assert_eq!(of_usage(&made), with(&for_chat, &[a_chat]));
         let chat = chat.unwrap().id;
 
         let message = || NewMessage::text(Role::User, "Hello");
         let stored = runs(&kafka, || drop(kafka.messages(&operator).create(chat, message()).unwrap()));
-        assert_eq!(of_usage(&stored), [counted]);
+        assert_eq!(of_usage(&stored), [(a_message, 1)]);
         let all: Vec<_> = stored.into_iter().collect();
-        let expected =
-            [("chats::ADVANCE", 1), ("chats::HEAD", 1), ("messages::INSERT", 1), ("usage_daily::ADD", 1)];
+        let expected = ["chats::ADVANCE", "chats::HEAD", "messages::INSERT", a_message].map(counted);
         assert_eq!(all, expected, "of all");
 
         // The question is one, the answer's end another.
         let ask = |request| drop(kafka.completions(&operator).start(chat, request).unwrap().wait().unwrap());
         let asked = runs(&kafka, || ask(AnswerRequest::text("Hello")));
-        assert_eq!(of_usage(&asked), with(&for_question, ("usage_daily::ADD", 2)));
+        assert_eq!(of_usage(&asked), with(&for_question, &[a_message, an_answer]));
         let again = runs(&kafka, || ask(AnswerRequest::default()));
-        assert_eq!(of_usage(&again), with(&for_question, counted));
+        assert_eq!(of_usage(&again), with(&for_question, &[an_answer]));
     }
 }

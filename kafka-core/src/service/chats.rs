@@ -25,8 +25,7 @@ use crate::{
     },
     repo::{
         chats::{self, Belonging, Slice},
-        messages, responses,
-        usage_daily::{self, Addition},
+        messages, responses, usage_daily,
     },
     service::{completion::live::Live, doorman::Doorman, events::Feed, installation::Installation},
     storage::Tx,
@@ -106,8 +105,7 @@ impl<'k> Chats<'k> {
                 }
                 quotas.admit_chat(tx, chat.user_id)?;
                 let number = chats::insert(tx, scope, &chat)?;
-                let counted = Addition { chats_created: 1, ..Addition::default() };
-                usage_daily::add(tx, chat.id, Day::of(now), &counted)?;
+                usage_daily::count_chat(tx, chat.id, Day::of(now))?;
                 feed.chat(tx, chat.id);
                 Ok(Chat { number, ..chat.clone() })
             })

@@ -23,12 +23,7 @@ use crate::{
         message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
         response::ResponseStatus,
     },
-    repo::{
-        self,
-        chats::Head,
-        messages,
-        usage_daily::{self, Addition},
-    },
+    repo::{self, chats::Head, messages, usage_daily},
     service::installation::Installation,
     storage::Tx,
 };
@@ -97,7 +92,7 @@ impl<'k> Messages<'k> {
                 };
                 feed.message(tx, chat, id);
                 let message = store(tx, &row)?;
-                count(tx, chat, now)?;
+                usage_daily::count_message(tx, chat, Day::of(now))?;
                 Ok(message)
             })
         })
@@ -273,12 +268,6 @@ pub(crate) fn store(tx: &Tx<'_>, row: &messages::NewRow<'_>) -> Result<Message> 
     let number = messages::insert(tx, row)?;
     repo::chats::advance(tx, row.chat_id, row.seq, row.id, row.created_at)?;
     Ok(as_stored(row, number, row.created_at))
-}
-
-/// Counts a message that someone sent.
-pub(crate) fn count(tx: &Tx<'_>, chat: ChatId, now: Timestamp) -> Result<()> {
-    let counted = Addition { messages_sent: 1, ..Addition::default() };
-    usage_daily::add(tx, chat, Day::of(now), &counted)
 }
 
 fn as_stored(row: &messages::NewRow<'_>, number: i64, now: Timestamp) -> Message {

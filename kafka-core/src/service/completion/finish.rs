@@ -12,7 +12,7 @@ use crate::{
         tool_call::ToolCall,
     },
     provider::api::TokenUsage,
-    repo::{self, usage_daily::Addition},
+    repo,
     service::events::Feed,
     storage::Tx,
 };
@@ -84,7 +84,7 @@ pub(super) fn store(
     feed.message(tx, response.chat_id, response.message_id);
     repo::chats::touch(tx, response.chat_id, tokens.unwrap_or(0), now)?;
     repo::users::spend(tx, response.chat_id, tokens.unwrap_or(0))?;
-    repo::usage_daily::add(tx, response.chat_id, Day::of(now), &counted(&response))?;
+    repo::usage_daily::count_answer(tx, &response, Day::of(now))?;
     if response.tokens_total.is_some() {
         events.push(Event::with_usage(events.len() as u64 + 1, &response)?);
     }
@@ -165,19 +165,6 @@ fn ended(accepted: &Response, ending: &Ending, said: &Said) -> Response {
     response.tokens_completion = Some(usage.completion.min(MOST_TOKENS));
     response.tokens_total = Some(usage.total.min(MOST_TOKENS));
     response
-}
-
-/// What the answer adds to its owner's day.
-fn counted(response: &Response) -> Addition<'_> {
-    let tokens = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok()).unwrap_or(0);
-    Addition {
-        model: Some(&response.model_used),
-        responses: 1,
-        tokens_prompt: tokens(response.tokens_prompt),
-        tokens_completion: tokens(response.tokens_completion),
-        tokens_total: tokens(response.tokens_total),
-        ..Addition::default()
-    }
 }
 
 fn message_status(status: ResponseStatus) -> MessageStatus {

@@ -3,6 +3,7 @@
 use super::{Completions, live::Running, opaque::Source, prompt, resolve, run, turn::Turn};
 use crate::{
     base::{
+        day::Day,
         error::{Error, ErrorKind, Result},
         id::{ChatId, MessageId, ResponseId, UserId},
         permission::{Area, Permission},
@@ -171,7 +172,7 @@ impl Accepting {
                     status: MessageStatus::Complete,
                     ..self.row()
                 };
-                messages::count(tx, self.chat, self.now)?;
+                repo::usage_daily::count_message(tx, self.chat, Day::of(self.now))?;
                 messages::store(tx, &row)?
             }
             None => {
