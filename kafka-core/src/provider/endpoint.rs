@@ -40,9 +40,13 @@ impl Endpoint {
         if authority.as_str().contains('@') {
             return Err(refused("leave user name and password out of the URL and give the key as the key"));
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        // One spelling for each address, because hosts are compared.
-        let host = host.parse::<Ipv6Addr>().map_or(host, |address| address.to_string());
+        // One spelling for each host, because hosts are compared. Brackets are for IPv6 addresses alone.
+        let bracketed = authority.host().strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = match bracketed.map(str::parse::<Ipv6Addr>) {
+            Some(Ok(address)) => address.to_string(),
+            None if !authority.host().contains(['[', ']']) => authority.host().to_ascii_lowercase(),
+            _ => return Err(refused("write a URL that names a host, or an IPv6 address in brackets")),
+        };
         let port = match authority.as_str().strip_prefix(authority.host()) {
             Some("") => usual_port,
             _ => authority.port_u16().ok_or_else(|| refused("write a port between 1 and 65535"))?,
@@ -174,6 +178,9 @@ mod tests {
             ("http://user:pass@example.com/", "leave user name"),
             ("http://example.com:99999/", "port"),
             ("http://example.com:0/", "port"),
+            ("http://h[]/", "in brackets"),
+            ("http://[h]/", "in brackets"),
+            ("http://[127.0.0.1]/", "in brackets"),
             ("/v1", "begins with http"),
         ];
         for (base_url, reason) in cases {
@@ -203,7 +210,20 @@ mod tests {
             let host: ModelHost = host.parse().unwrap();
             assert_eq!(host.is_of(&Endpoint::parse(url).unwrap()), expected, "{host:?} {url}");
         }
-        for text in ["", "http://ollama.lan", "a b", "a/b", "a:0", "a:x", "a:99999", "user@a", "*"] {
+        for text in [
+            "",
+            "http://ollama.lan",
+            "a b",
+            "a/b",
+            "a:0",
+            "a:x",
+            "a:99999",
+            "user@a",
+            "*",
+            "h[]",
+            "[h]",
+            "a:b:c",
+        ] {
             assert!(text.parse::<ModelHost>().is_err(), "{text}");
         }
     }
