@@ -34,6 +34,19 @@ impl Guard {
         }
     }
 
+    /// An open server on loopback, to which nothing was allowed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_this_machine() -> Guard {
+        Guard {
+            is_open: true,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            open_to: Vec::new(),
+            allow_host: Vec::new(),
+            allow_origin: Vec::new(),
+            trusted_proxy: Vec::new(),
+        }
+    }
+
     /// Who asks: the peer, or the address for which trusted proxies speak.
     pub(crate) fn client(&self, request: &Request<'_>) -> IpAddr {
         let is_trusted = |address: IpAddr| self.trusted_proxy.iter().any(|block| block.contains(address));
@@ -101,7 +114,7 @@ impl Guard {
         ))
     }
 
-    fn check_host(&self, host: &str) -> Result<(), Problem> {
+    pub(crate) fn check_host(&self, host: &str) -> Result<(), Problem> {
         let name = without_port(host);
         let address = address_of(name);
         // A name can be made to lead anywhere (DNS rebinding); an address leads to itself.

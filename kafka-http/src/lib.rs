@@ -18,6 +18,9 @@ mod routes;
 mod serve;
 pub mod server;
 mod sse;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 mod ws;
 
 pub use serve::{serve, server_limits};

@@ -59,6 +59,11 @@ impl Logger {
         self.write(|| Line::new(LogLevel::Info, message, Vec::new()));
     }
 
+    /// Something that whoever runs the server should change.
+    pub(crate) fn warn(self, message: impl Into<String>) {
+        self.write(|| Line::new(LogLevel::Warn, message, Vec::new()));
+    }
+
     fn write<'a>(self, line: impl FnOnce() -> Line<'a>) {
         let line = line();
         if line.level > self.0.level {

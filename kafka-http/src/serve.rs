@@ -52,12 +52,15 @@ pub fn serve(settings: &Settings) -> Result<()> {
     settings.check_server()?;
     let (wake, woken) = mpsc::channel();
     listen_to_signals(&wake)?;
-    let server =
-        Server::bind(settings.listen, server_limits()).map_err(|error| refused(settings.listen, error))?;
+    let server = Server::bind_behind(settings.listen, server_limits(), settings.trusted_proxy.clone())
+        .map_err(|error| refused(settings.listen, error))?;
     let address = server.local_addr();
     let kafka = Kafka::open(settings.core_config(NodeKind::Server)?)?;
     let log = Logger(settings.log);
     greet(settings, address, log)?;
+    if let Some(warning) = settings.warning() {
+        log.warn(warning);
+    }
 
     let shutdown = server.shutdown();
     let router = Arc::new(Router::new(kafka.clone(), settings, address));

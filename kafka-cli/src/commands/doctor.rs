@@ -107,9 +107,10 @@ fn examine(args: &Args, context: &Context) -> Vec<Finding> {
         Ok(resolved) => resolved.settings,
         Err(error) => return vec![Finding::error("configuration", &error)],
     };
-    let mut findings = vec![match settings.check_server() {
-        Ok(()) => Finding::ok("configuration", "the settings are valid"),
-        Err(error) => Finding::error("configuration", &error),
+    let mut findings = vec![match (settings.check_server(), settings.warning()) {
+        (Err(error), _) => Finding::error("configuration", &error),
+        (Ok(()), Some(warning)) => Finding::warning("configuration", warning),
+        (Ok(()), None) => Finding::ok("configuration", "the settings are valid"),
     }];
     findings.push(directory(&settings));
     let (secret, is_secret_usable) = secret(&settings);

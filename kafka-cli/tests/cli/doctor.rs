@@ -67,6 +67,12 @@ fn what_is_wrong_is_told_with_what_to_do() {
     has(&findings, "secret error", "chmod 600");
     fs::set_permissions(data.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
 
+    fs::write(data.join("kafka.toml"), "auth = \"password\"\nlisten = \"0.0.0.0:8000\"\n").unwrap();
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(0), "{findings:#?}");
+    has(&findings, "configuration warning", "--trusted-proxy");
+    fs::remove_file(data.join("kafka.toml")).unwrap();
+
     printed(&directory, &["migrate", "down", "--yes"]);
     let (code, findings) = examined(&directory, &[]);
     assert_eq!(code, Some(0));

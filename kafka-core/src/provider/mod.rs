@@ -10,4 +10,4 @@ pub(crate) mod network;
 pub(crate) mod openai;
 pub(crate) mod registry;
 mod retry;
-mod sse;
+pub(crate) mod sse;

@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, reason = "a test is best told by a panic that its stand-in does not work")]
 
 mod endpoint;
+#[doc(hidden)]
+pub mod fuzz;
 mod provider;
 mod random;
 mod script;

@@ -33,10 +33,14 @@ impl DotEnv {
             return Ok(DotEnv::default());
         }
         match std::fs::read(&path) {
-            Ok(bytes) => Ok(DotEnv { lines: lines(&String::from_utf8_lossy(&bytes)), path }),
+            Ok(bytes) => Ok(DotEnv::of_text(path, &String::from_utf8_lossy(&bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(DotEnv::default()),
             Err(error) => Err(unreadable(&path, &error)),
         }
+    }
+
+    pub(super) fn of_text(path: PathBuf, text: &str) -> DotEnv {
+        DotEnv { path, lines: lines(text) }
     }
 
     /// The last line that sets the variable counts; one that is set to nothing counts as not set.

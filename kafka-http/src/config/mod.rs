@@ -10,6 +10,8 @@ mod args;
 mod core;
 mod database;
 mod dotenv;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzz;
 mod keys;
 mod secret;
 mod sources;
@@ -109,8 +111,7 @@ impl Settings {
     /// [`ErrorKind::Invalid`] `open_mode_exposed`: open mode would listen beyond loopback, and nothing
     /// says for whom.
     pub fn check_server(&self) -> Result<()> {
-        let exposed = !self.listen.ip().to_canonical().is_loopback();
-        if self.auth == Auth::Open && exposed && self.open_to.is_empty() {
+        if self.auth == Auth::Open && self.is_exposed() && self.open_to.is_empty() {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 "open_mode_exposed",
@@ -122,6 +123,26 @@ impl Settings {
             ));
         }
         Ok(())
+    }
+
+    /// What a server may start with but should not, and what to do about it: password mode beyond
+    /// loopback without a proxy to bring the encryption that this server lacks.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let is_bare = self.auth == Auth::Password && self.is_exposed() && self.trusted_proxy.is_empty();
+        is_bare.then(|| {
+            format!(
+                "Password mode listens on {}, where passwords and tokens travel unencrypted; let a proxy with \
+                 TLS listen there, name its address by --trusted-proxy, and move this server to loopback by \
+                 --listen.",
+                self.listen
+            )
+        })
+    }
+
+    /// Whether others than this machine can connect.
+    fn is_exposed(&self) -> bool {
+        !self.listen.ip().to_canonical().is_loopback()
     }
 }
 
@@ -152,7 +173,11 @@ pub struct Resolved {
 /// (unless it is secret) and what is accepted; `config_key_unknown` and `config_file_invalid` name file
 /// and line; `config_file_unreadable` names the file.
 pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Resolved> {
-    let sources = Sources::read(flags, environment)?;
+    settle(&Sources::read(flags, environment)?, &environment.current_dir)
+}
+
+/// The value of every setting in these sources. Relative paths start at `directory`.
+fn settle(sources: &Sources<'_>, directory: &Path) -> Result<Resolved> {
     let mut settings = Settings::defaults();
     let mut found = Vec::with_capacity(KEYS.len());
     for key in KEYS {
@@ -166,10 +191,9 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Resolved> {
         found.iter().any(|(key, source)| key.name == wanted.name && *source == Source::Default)
     };
 
-    let directory = &environment.current_dir;
     settings.data_dir = absolute(directory, &settings.data_dir);
     if is_default(&DATABASE) {
-        refuse_postgresql_variables(&sources)?;
+        refuse_postgresql_variables(sources)?;
         settings.database = Database::File(settings.data_dir.join("kafka.db"));
     }
     settings.database = settings.database.under(directory);

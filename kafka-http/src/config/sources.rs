@@ -134,6 +134,21 @@ impl<'a> Sources<'a> {
         Ok(Sources { flags, environment, dotenv, file: BTreeMap::new() })
     }
 
+    /// The texts that the two files would hold.
+    #[cfg(feature = "testing")]
+    pub(super) fn of_texts(
+        flags: &'a Flags,
+        environment: &'a Environment,
+        dotenv: &str,
+        file: &str,
+    ) -> Result<Sources<'a>> {
+        let dotenv = DotEnv::of_text(environment.current_dir.join(".env"), dotenv);
+        let mut sources = Sources { flags, environment, dotenv, file: BTreeMap::new() };
+        let path = sources.file_path()?;
+        sources.file = keys_of(file, &path, flags.config.is_some())?;
+        Ok(sources)
+    }
+
     /// The `kafka.toml` that counts, whether it exists or not.
     pub(super) fn file_path(&self) -> Result<PathBuf> {
         let path = match &self.flags.config {
@@ -177,9 +192,14 @@ fn read_file(path: &Path, asked_for: bool) -> Result<BTreeMap<&'static str, Give
         }
         Err(error) => return Err(unreadable(path, &error)),
     };
+    keys_of(&text, path, asked_for)
+}
+
+/// The keys that the text of a `kafka.toml` sets.
+fn keys_of(text: &str, path: &Path, asked_for: bool) -> Result<BTreeMap<&'static str, Given>> {
     let line_of = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
     let at = |offset: usize| Source::File(path.to_owned(), line_of(offset));
-    let document = DeTable::parse(&text).map_err(|error| {
+    let document = DeTable::parse(text).map_err(|error| {
         // The whole text of the error quotes the line, which may hold a secret.
         let place = at(error.span().map_or(0, |span| span.start));
         invalid_file(&place, format!("is not TOML: {}", error.message()))

@@ -480,6 +480,26 @@ fn open_mode_does_not_listen_beyond_loopback_for_nobody() {
 }
 
 #[test]
+fn password_mode_beyond_loopback_is_warned_of_unless_a_proxy_is_trusted() {
+    let table: &[(&[&str], bool)] = &[
+        (&[], false),
+        (&["--auth", "password"], false),
+        (&["--auth", "password", "--listen", "[::1]:80"], false),
+        (&["--auth", "password", "--listen", "[::ffff:127.0.0.1]:80"], false),
+        (&["--auth", "password", "--listen", "0.0.0.0:80"], true),
+        (&["--auth", "password", "--listen", "[::]:80"], true),
+        (&["--auth", "password", "--listen", "203.0.113.7:80"], true),
+        (&["--auth", "password", "--listen", "0.0.0.0:80", "--trusted-proxy", "10.0.0.1"], false),
+        (&["--listen", "0.0.0.0:80", "--open-to", "10.0.0.0/8"], false),
+    ];
+    for (flags, expected) in table {
+        let warning = Place::new().flags(flags).settings().warning();
+        assert_eq!(warning.is_some(), *expected, "{flags:?}");
+        assert!(warning.is_none_or(|warning| warning.contains("--trusted-proxy")), "{flags:?}");
+    }
+}
+
+#[test]
 fn every_example_of_the_template_is_accepted() {
     let uncommented: String = template()
         .lines()

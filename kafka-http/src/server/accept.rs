@@ -18,6 +18,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{
     Handler, Notice, ServerLimits, connection::Service, connections::Connections, request_id::RequestIds,
 };
+use crate::cidr::Cidr;
 
 /// Connections that the kernel completes ahead of `accept`, so that a burst waits instead of failing.
 const BACKLOG: i32 = 4096;
@@ -70,6 +71,15 @@ impl Server {
     /// # Errors
     /// The operating system's: the port is taken, the address is not this machine's, and so on.
     pub fn bind(address: SocketAddr, limits: ServerLimits) -> io::Result<Server> {
+        Server::bind_behind(address, limits, Vec::new())
+    }
+
+    /// Like [`bind`](Server::bind), behind proxies with these addresses. They may open more than
+    /// [`ServerLimits::connections_per_address`], because they connect for all of their clients.
+    ///
+    /// # Errors
+    /// Those of [`bind`](Server::bind).
+    pub fn bind_behind(address: SocketAddr, limits: ServerLimits, proxies: Vec<Cidr>) -> io::Result<Server> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // A restarted server must not wait for the old one's connections to be forgotten.
         socket.set_reuse_address(true)?;
@@ -79,7 +89,7 @@ impl Server {
         let listener = TcpListener::from(socket);
         let address = listener.local_addr()?;
         let limits = limits.fitted_to_system();
-        let connections = Arc::new(Connections::new(&limits));
+        let connections = Arc::new(Connections::new(&limits, proxies));
         let (wake, waker) = UnixStream::pair()?;
         let shutdown = Shutdown { connections: Arc::clone(&connections), wake: Arc::new(waker) };
         Ok(Server { listener, address, limits, connections, wake, shutdown })

@@ -50,9 +50,14 @@ impl Service {
     /// Serves a connection until it ends.
     pub(super) fn serve(&self, admission: &Admission) {
         let stream = admission.stream();
-        if prepare(stream, &self.limits).is_err() {
-            return;
+        if prepare(stream, &self.limits).is_ok() {
+            self.converse(admission);
         }
+    }
+
+    /// Answers one request after the other on a connection that is prepared.
+    pub(super) fn converse(&self, admission: &Admission) {
+        let stream = admission.stream();
         let mut input = Input::new(Arc::clone(stream));
         let mut door = Door::new(Arc::clone(stream));
         let mut head = Vec::new();

@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::ServerLimits;
+use crate::cidr::Cidr;
 
 /// How long threads get to leave after their connections were cut.
 const AFTER_CUT: Duration = Duration::from_secs(1);
@@ -20,6 +21,8 @@ const AFTER_CUT: Duration = Duration::from_secs(1);
 pub(super) struct Connections {
     most: usize,
     most_per_address: usize,
+    /// Each of their connections may be another client's.
+    proxies: Vec<Cidr>,
     draining: AtomicBool,
     open: Mutex<Open>,
     one_closed: Condvar,
@@ -84,10 +87,11 @@ pub(super) struct Admission {
 }
 
 impl Connections {
-    pub(super) fn new(limits: &ServerLimits) -> Connections {
+    pub(super) fn new(limits: &ServerLimits, proxies: Vec<Cidr>) -> Connections {
         Connections {
             most: limits.connections,
             most_per_address: limits.connections_per_address,
+            proxies,
             draining: AtomicBool::new(false),
             open: Mutex::default(),
             one_closed: Condvar::new(),
@@ -103,7 +107,9 @@ impl Connections {
         let mut open = self.lock();
         let address = peer.ip();
         let of_address = open.by_address.get(&address).copied().unwrap_or(0);
-        if open.links.len() >= self.most || (of_address >= self.most_per_address && !address.is_loopback()) {
+        let is_one_client =
+            !address.is_loopback() && !self.proxies.iter().any(|block| block.contains(address));
+        if open.links.len() >= self.most || (of_address >= self.most_per_address && is_one_client) {
             return None;
         }
         open.by_address.insert(address, of_address + 1);
@@ -206,11 +212,11 @@ mod tests {
             connections_per_address: most_per_address,
             ..Default::default()
         };
-        Arc::new(Connections::new(&limits))
+        Arc::new(Connections::new(&limits, vec!["198.51.100.0/24".parse().unwrap()]))
     }
 
     #[test]
-    fn one_address_gets_only_its_share_and_loopback_all() {
+    fn one_address_gets_only_its_share_and_loopback_and_proxies_all() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let stream = Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         let connections = connections(5, 2);
@@ -225,7 +231,11 @@ mod tests {
         let local: Vec<_> = (0..3).map(|_| admit("127.0.0.1:1")).collect();
         assert!(local.iter().all(Option::is_some));
         assert!(admit("127.0.0.1:1").is_none(), "the total holds for loopback too");
-        drop((second, third, local));
+        drop(local);
+        let proxied: Vec<_> = (0..3).map(|_| admit("198.51.100.7:1")).collect();
+        assert!(proxied.iter().all(Option::is_some));
+        assert!(admit("198.51.100.7:1").is_none(), "the total holds for proxies too");
+        drop((second, third, proxied));
         assert!(connections.lock().by_address.is_empty());
     }
 }

@@ -37,7 +37,8 @@ pub struct ServerLimits {
     /// Most open connections; beyond it 503. [`Server::bind`](super::Server::bind) lowers it to what
     /// the process may open. Default 16 384.
     pub connections: usize,
-    /// Most open connections of one remote address, loopback exempt; beyond it 503. Default 1 024.
+    /// Most open connections of one remote address, loopback and trusted proxies exempt; beyond it 503.
+    /// Default 1 024.
     pub connections_per_address: usize,
 }
 

@@ -13,6 +13,8 @@ mod body;
 mod connection;
 mod connections;
 mod deadline;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzz;
 mod handler;
 mod head;
 mod input;

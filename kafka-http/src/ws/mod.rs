@@ -8,6 +8,8 @@
 mod audience;
 mod courier;
 mod frame;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzz;
 mod handshake;
 mod opening;
 mod outbox;

@@ -39,14 +39,9 @@ const PINGS_UNANSWERED: u32 = 2;
 pub(super) fn serve(mut upgraded: Upgraded, speaker: Speaker, chat: Option<ChatId>, silence: Duration) {
     let stream = Arc::clone(&upgraded.stream);
     let Ok(outbox) = Outbox::new(Arc::clone(&stream)) else { return };
-    let config = WebSocketConfig::default()
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(Some(MOST_BYTES))
-        .max_frame_size(Some(MOST_BYTES));
     let wire = Wire { stream: Arc::clone(&stream), outbox: Arc::clone(&outbox) };
     let early = take(&mut upgraded.early);
-    let mut socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config));
+    let mut socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config()));
     let session = match chat.map(|chat| join(speaker, chat, &outbox)) {
         Some(Ok(session)) => session,
         None => return turn_away(&mut socket, CloseCode::Normal, NO_CHAT),
@@ -70,6 +65,15 @@ pub(super) fn serve(mut upgraded: Upgraded, speaker: Speaker, chat: Option<ChatI
         outbox.close(code, reason);
         linger(&stream);
     }
+}
+
+/// What the protocol takes.
+pub(super) fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(MOST_BYTES))
+        .max_frame_size(Some(MOST_BYTES))
 }
 
 /// Joins the chat on a thread of its own: what reading it leaves on a stack and in the allocator's
@@ -111,7 +115,7 @@ fn listen(socket: &mut WebSocket<Wire>, session: &Arc<Session>) -> Option<(Close
 }
 
 /// What a client is told of an error. None when nobody is there to be told.
-fn reason(error: &Error) -> Option<(CloseCode, &'static str)> {
+pub(super) fn reason(error: &Error) -> Option<(CloseCode, &'static str)> {
     match error {
         Error::Capacity(_) => Some((CloseCode::Size, "Frames may have 16 MiB.")),
         Error::Utf8(_) => Some((CloseCode::Invalid, "Text frames must be UTF-8.")),

@@ -123,3 +123,17 @@ fn connections_over_the_cap_are_told_so_and_a_freed_place_is_used() {
         assert!(Instant::now() < deadline, "the place was never given back");
     }
 }
+
+#[test]
+fn a_client_that_does_not_leave_after_its_last_answer_loses_its_place() {
+    let server = Running::echo(ServerLimits { connections: 1, linger_ms: 200, ..Default::default() });
+    let mut silent = server.connect();
+    silent.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_eq!(silent.answer().status, 200);
+    // It keeps its side open and says nothing; those who come meanwhile are told that there is no place.
+    let deadline = Instant::now() + crate::support::PATIENCE;
+    while server.connect().get("/next").status != 200 {
+        assert!(Instant::now() < deadline, "the place was never given back");
+    }
+    drop(silent);
+}

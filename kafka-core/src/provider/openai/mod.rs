@@ -3,6 +3,8 @@
 mod answer;
 mod complaint;
 mod failure;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzz;
 mod opaque;
 mod request;
 mod think;

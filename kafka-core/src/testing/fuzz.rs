@@ -1,0 +1,127 @@
+//! What the fuzz targets feed with bytes. Each function takes any bytes at all and panics only when a
+//! promise of the parser behind it is broken.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use super::{ManualClock, SequentialRandom};
+use crate::{
+    Actor, ChatFilter, ChatId, Config, Cursor, Kafka, ModelHost, NewChat, NewMessage, NewModel, NewWorkspace,
+    PageRequest, Place, Result, Role,
+    provider::{
+        endpoint::Endpoint,
+        openai::fuzz::deltas,
+        sse::{SseEvent, SseParser},
+    },
+};
+
+/// The stream of a model endpoint. However the network cuts it, it says the same.
+pub fn sse(bytes: &[u8]) {
+    const LIMIT: usize = 256;
+    let read = |piece: usize| {
+        let mut parser = SseParser::new(LIMIT);
+        let mut events = VecDeque::new();
+        for piece in bytes.chunks(piece) {
+            // Where an event is too long depends on the cut; that it ends the stream does not.
+            parser.push(piece, &mut events).ok()?;
+        }
+        parser.end(&mut events);
+        Some(Vec::from(events))
+    };
+    let whole: Option<Vec<SseEvent>> = read(bytes.len().max(1));
+    assert_eq!(read(1), whole);
+    for event in whole.iter().flatten() {
+        assert!(!event.data.is_empty() && event.data.len() <= 3 * LIMIT, "{event:?}");
+    }
+    deltas(whole.into_iter().flatten().map(|event| event.data));
+}
+
+/// A base URL, and a host of the configuration. What is understood means the same when it is written
+/// out again.
+pub fn base_url(text: &str) {
+    if let Ok(endpoint) = Endpoint::parse(text) {
+        for url in [endpoint.url("models"), endpoint.origin()] {
+            let again = Endpoint::parse(&url);
+            assert_eq!(again.map(|again| again.origin()).ok(), Some(endpoint.origin()), "{text:?} {url:?}");
+            assert!(!url.chars().any(|c| c.is_whitespace() || c.is_control()), "{text:?} {url:?}");
+        }
+        assert!(!endpoint.host().is_empty() && !endpoint.host().contains('@'), "{text:?}");
+    }
+    if let Ok(host) = text.parse::<ModelHost>() {
+        assert_eq!(host.to_string().parse().ok(), Some(host), "{text:?}");
+    }
+}
+
+/// The host of a URL as whoever calls it understands it.
+#[must_use]
+pub fn host_of(url: &str) -> Option<String> {
+    Endpoint::parse(url).ok().map(|endpoint| endpoint.host().to_owned())
+}
+
+/// Cursors that no page gave. Each list reads on from there, or says that it cannot.
+pub fn cursors(bytes: &[u8]) {
+    static LISTS: OnceLock<Lists> = OnceLock::new();
+    let lists = LISTS.get_or_init(|| Lists::new().expect("an installation in memory opens"));
+    let cursor = Cursor::new(String::from_utf8_lossy(bytes));
+    for place in [Place::After(cursor.clone()), Place::Before(cursor)] {
+        let request = PageRequest::Cursor { limit: Some(2), place };
+        for page in lists.cursors(&request) {
+            match page {
+                // What a page gives is understood.
+                Ok(cursors) => cursors.into_iter().flatten().for_each(|cursor| {
+                    let request = PageRequest::Cursor { limit: None, place: Place::After(cursor) };
+                    assert!(lists.cursors(&request).iter().any(Result::is_ok), "{request:?}");
+                }),
+                Err(error) => assert_eq!(error.code(), "cursor_invalid", "{request:?}"),
+            }
+        }
+    }
+}
+
+/// An installation with a few rows in each list. Its ids and times are the same in every run.
+struct Lists {
+    kafka: Kafka,
+    actor: Actor,
+    chat: ChatId,
+}
+
+impl Lists {
+    fn new() -> Result<Lists> {
+        let clock = ManualClock::default();
+        let config = Config {
+            clock: Arc::new(clock.clone()),
+            random: Arc::new(SequentialRandom::default()),
+            ..Config::memory()
+        };
+        let kafka = Kafka::open(config)?;
+        let actor = kafka.operator();
+        let mut chat = kafka.chats(&actor).create(NewChat::default())?.id;
+        for number in 0..3 {
+            clock.advance(Duration::from_millis(1));
+            chat = kafka.chats(&actor).create(NewChat::default())?.id;
+            kafka.workspaces(&actor).create(NewWorkspace { name: format!("w{number}"), owner_id: None })?;
+            kafka.models(&actor).create(NewModel::new(format!("m{number}"), "http://127.0.0.1:1/v1"))?;
+        }
+        for _ in 0..3 {
+            kafka.messages(&actor).create(chat, NewMessage::text(Role::User, "hello"))?;
+        }
+        Ok(Lists { kafka, actor, chat })
+    }
+
+    /// The cursors of the same page of every list.
+    fn cursors(&self, request: &PageRequest) -> [Result<[Option<Cursor>; 2]>; 4] {
+        let Lists { kafka, actor, chat } = self;
+        [
+            kafka
+                .chats(actor)
+                .list(&ChatFilter::default(), request)
+                .map(|page| [page.next_cursor, page.prev_cursor]),
+            kafka.messages(actor).list(*chat, request).map(|page| [page.next_cursor, page.prev_cursor]),
+            kafka.models(actor).list(request).map(|page| [page.next_cursor, page.prev_cursor]),
+            kafka.workspaces(actor).list(request).map(|page| [page.next_cursor, page.prev_cursor]),
+        ]
+    }
+}
