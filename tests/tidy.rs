@@ -236,6 +236,45 @@ const RULES: &[Rule] = &[
         good: &[],
     },
     Rule {
+        name: "every limit is crossed by a test, which sets it to what it can cross",
+        check: limits_are_crossed,
+        bad: &[
+            &[("kafka-core/src/base/limits.rs", "pub struct Limits { pub name_chars: usize, }")],
+            &[
+                ("kafka-core/src/base/limits.rs", "pub struct Limits { pub name_chars: usize, }"),
+                ("kafka-core/src/service/x.rs", "Limits { name_chars: 4 }"),
+                ("tests/suite/x.rs", "limits.name_chars == 4; // name_chars: 4"),
+            ],
+            &[("kafka-http/src/server/limits.rs", "pub struct ServerLimits { pub head_bytes: usize, }")],
+        ],
+        good: &[
+            &[
+                ("kafka-core/src/base/limits.rs", "pub struct Limits { pub name_chars: usize, }"),
+                ("kafka-core/tests/service/x.rs", "Limits { name_chars: 4, ..Limits::default() }"),
+            ],
+            &[
+                ("kafka-http/src/server/limits.rs", "pub struct ServerLimits { pub head_bytes: usize, }"),
+                ("kafka-http/src/x.rs", "#[cfg(test)]\nmod tests { f(|limits| limits.head_bytes = 4) }"),
+            ],
+        ],
+    },
+    Rule {
+        name: "the tests that the security policy names exist",
+        check: promises_are_held,
+        bad: &[
+            &[
+                (".github/SECURITY.md", "see `tests/suite/x.rs::it_holds`"),
+                ("tests/suite/x.rs", "fn it_hold() {}"),
+            ],
+            &[(".github/SECURITY.md", "see `tests/suite/x.rs::it_holds`")],
+            &[(".github/SECURITY.md", "no test")],
+        ],
+        good: &[&[
+            (".github/SECURITY.md", "see `tests/suite/x.rs::it_holds` and `x::y`"),
+            ("tests/suite/x.rs", "fn it_holds() {}"),
+        ]],
+    },
+    Rule {
         name: "the changelog has a place for what is not released",
         check: changelog_is_open,
         bad: &[&[("kafka-core/CHANGELOG.md", "# Changelog\n\n## 0.1.0\n")], &[("README.md", "")]],
@@ -613,7 +652,7 @@ fn top_level_is_fixed(tree: &Tree) -> Vec<String> {
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (concat!("/wo", "rk/"), &[]),
     (concat!("/ro", "ot/"), &[]),
-    (concat!("crates", ".io"), &["Cargo.lock", ".cargo/deny.toml"]),
+    (concat!("crates", ".io"), &["Cargo.lock", "kafka-core/fuzz/Cargo.lock", ".cargo/deny.toml"]),
     (concat!("py", "pi.org"), &[]),
     (concat!("registry.npm", "js.org"), &[]),
     (concat!("deb.deb", "ian.org"), &[]),
@@ -648,10 +687,6 @@ fn limits_are_read(tree: &Tree) -> Vec<String> {
     let home = "kafka-core/src/base/limits.rs";
     let Some(declaration) = tree.get(home) else { return vec![format!("{home} is missing")] };
     let declaration = code_of(declaration);
-    let fields = words(&declaration).filter(|(start, word)| {
-        let before = declaration[..*start].trim_end();
-        before.ends_with("pub") && declaration[start + word.len()..].starts_with(':')
-    });
     let readers: Vec<String> = tree
         .iter()
         .filter(|(path, _)| path.contains("/src/") && *path != home)
@@ -662,7 +697,39 @@ fn limits_are_read(tree: &Tree) -> Vec<String> {
             .iter()
             .any(|code| words(code).any(|(start, word)| word == field && code[..start].ends_with('.')))
     };
-    fields.filter(|(_, field)| !read(field)).map(|(_, field)| format!("{field} bounds nothing")).collect()
+    let fields = public_fields(&declaration).filter(|field| !read(field));
+    fields.map(|field| format!("{field} bounds nothing")).collect()
+}
+
+fn limits_are_crossed(tree: &Tree) -> Vec<String> {
+    let rust = tree.iter().filter(|(path, _)| path.ends_with(".rs") && !path.contains("/bench"));
+    let tests: Vec<String> = rust
+        .map(|(path, text)| if is_test(path) { text.as_str() } else { &text[without_tests(text).len()..] })
+        .map(code_of)
+        .collect();
+    let is_set = |field: &str| {
+        tests.iter().any(|code| {
+            words(code).filter(|(_, word)| *word == field).any(|(start, _)| {
+                let after = code[start + field.len()..].trim_start();
+                after.starts_with(':') || after.starts_with('=') && !after.starts_with("==")
+            })
+        })
+    };
+    let mut found = Vec::new();
+    for home in ["kafka-core/src/base/limits.rs", "kafka-http/src/server/limits.rs"] {
+        let declaration = tree.get(home).map(|text| code_of(text)).unwrap_or_default();
+        let fields = public_fields(&declaration).filter(|field| !is_set(field));
+        found.extend(fields.map(|field| format!("{field} is set by no test")));
+    }
+    found
+}
+
+fn public_fields(declaration: &str) -> impl Iterator<Item = &str> {
+    let fields = words(declaration).filter(|(start, word)| {
+        let before = declaration[..*start].trim_end();
+        before.ends_with("pub") && declaration[start + word.len()..].starts_with(':')
+    });
+    fields.map(|(_, field)| field)
 }
 
 /// What model endpoints are known to do; each has a number, and a test of that number.
@@ -680,6 +747,23 @@ fn quirks_are_tested(tree: &Tree) -> Vec<String> {
     };
     let missing = QUIRKS.filter(|number| !NOT_OF_CHAT.contains(number) && !is_tested(number));
     missing.map(|number| format!("no test is called quirk_{number:02}_…")).collect()
+}
+
+fn promises_are_held(tree: &Tree) -> Vec<String> {
+    let policy = tree.get(".github/SECURITY.md").map(String::as_str).unwrap_or_default();
+    let named: Vec<(&str, &str)> = policy
+        .split('`')
+        .filter_map(|span| span.split_once("::"))
+        .filter(|(path, _)| path.ends_with(".rs"))
+        .collect();
+    let is_there = |(path, name): &(&str, &str)| {
+        tree.get(*path).is_some_and(|text| text.contains(&format!("fn {name}(")))
+    };
+    if named.is_empty() {
+        return vec![".github/SECURITY.md names no test".to_owned()];
+    }
+    let missing = named.iter().filter(|named| !is_there(named));
+    missing.map(|(path, name)| format!("there is no {path}::{name}")).collect()
 }
 
 fn changelog_is_open(tree: &Tree) -> Vec<String> {

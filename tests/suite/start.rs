@@ -36,6 +36,23 @@ fn a_server_that_was_killed_starts_again_on_the_same_data() {
 }
 
 #[test]
+fn a_server_that_asks_for_passwords_in_the_open_says_what_it_lacks() {
+    for binary in Binary::both() {
+        let data = TempDir::new().unwrap();
+        let serve = |args: &[&str]| {
+            let place = ["--auth=password", "--listen=0.0.0.0:0", "--log=json:warn"];
+            RunningServer::spawn(binary.serve(data.path(), &[&place, args].concat()))
+        };
+        let line = serve(&[]).wait_for_line(&["unencrypted"]);
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["level"], "warn", "{line}");
+        assert!(line["message"].as_str().unwrap().contains("--trusted-proxy"), "{line}");
+        let quiet = serve(&["--trusted-proxy=10.0.0.1"]).terminate();
+        assert_eq!((quiet.status.code(), quiet.stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
 fn what_keeps_a_server_from_starting_is_one_clear_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();

@@ -46,7 +46,12 @@ impl Default for Scenario<'_> {
 
 impl Api {
     pub(crate) fn of(server: &RunningServer) -> Api {
-        Api { server: server.address(), token: None }
+        Api::at(server.address())
+    }
+
+    /// One who calls whatever stands in front of a server.
+    pub(crate) fn at(address: SocketAddr) -> Api {
+        Api { server: address, token: None }
     }
 
     pub(crate) fn with_token(&self, token: &str) -> Api {

@@ -30,6 +30,11 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn open(server: SocketAddr) -> Connection {
         let stream = TcpStream::connect_timeout(&server, SILENCE).expect("the server accepts connections");
+        Connection::of(stream, server)
+    }
+
+    /// One that was opened in a way of its own.
+    pub(crate) fn of(stream: TcpStream, server: SocketAddr) -> Connection {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(SILENCE)).unwrap();
         stream.set_write_timeout(Some(SILENCE)).unwrap();

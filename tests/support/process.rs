@@ -164,6 +164,11 @@ impl RunningServer {
         address.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no address in {:?}", self.url))
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it wrote to standard error so far.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.lock().unwrap().clone()

@@ -16,6 +16,7 @@ mod handle;
 mod history;
 mod identity;
 mod keys;
+mod limits;
 mod lists;
 mod nouns;
 mod once;

@@ -1,0 +1,92 @@
+//! Limits that other values than the documented ones show best. That each limit is crossed by some test
+//! is checked by `tests/tidy.rs`.
+
+use std::time::Duration;
+
+use kafka_core::{
+    AnswerRequest, ChatFilter, ErrorKind, IdempotencyKey, Limits, NewChat, PageRequest, Role, Secret,
+    testing::{Gate, ScriptedAnswer},
+};
+
+use crate::stage::{In, Stage, sent};
+
+fn stage(limits: Limits) -> Stage {
+    Stage::with(In::Memory, |_| ScriptedAnswer::of(&["x"]), |config| config.limits = limits)
+}
+
+#[test]
+fn a_page_has_the_length_of_the_limit_or_less() {
+    let stage = stage(Limits { page_default: 2, page_max: 3, ..Limits::default() });
+    for _ in 0..5 {
+        stage.chat();
+    }
+    let list = |request| stage.kafka.chats(&stage.operator).list(&ChatFilter::default(), &request);
+    let length = |request| list(request).map(|page| page.items.len()).map_err(|error| error.code());
+    assert_eq!(length(PageRequest::default()), Ok(2));
+    assert_eq!(length(PageRequest::first(3)), Ok(3));
+    assert_eq!(length(PageRequest::first(4)), Err("limit_out_of_range"));
+    assert_eq!(length(PageRequest::first(0)), Err("limit_out_of_range"));
+}
+
+#[test]
+fn only_so_many_answers_of_a_chat_wait() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let answer = move |_: &_| ScriptedAnswer::new().wait_for(&script).text("x").finish();
+    let stage = Stage::with(In::Memory, answer, |config| config.limits.waiting_answers_per_chat = 1);
+    let chat = stage.chat();
+    let ask = || stage.kafka.completions(&stage.operator).start(chat.id, AnswerRequest::text("Hi"));
+    let turns = [ask().unwrap(), ask().unwrap()];
+    let refused = ask().unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::RateLimited, "chat_busy"));
+    gate.open();
+    turns.into_iter().for_each(|turn| drop(turn.wait().unwrap()));
+}
+
+#[test]
+fn a_key_is_remembered_for_the_hours_of_the_limit() {
+    let stage = stage(Limits { idempotency_hours: 2, ..Limits::default() });
+    let chat = || {
+        let key = IdempotencyKey::new("POST", "/chats", "k", b"b").unwrap();
+        stage.kafka.chats(&stage.operator).idempotent(key).create(NewChat::default()).unwrap().id
+    };
+    let first = chat();
+    stage.clock.advance(Duration::from_millis(2 * 3_600_000 - 1));
+    assert_eq!(chat(), first);
+    stage.clock.advance(Duration::from_millis(1));
+    assert_ne!(chat(), first);
+}
+
+#[test]
+fn a_model_that_states_no_context_gets_that_of_the_limit() {
+    // Half is kept for the answer; a line takes 24 of the other 32, and the question 5.
+    let stage = stage(Limits { context_tokens: 64, ..Limits::default() });
+    let chat = stage.chat();
+    for mark in ["a", "b", "c"] {
+        stage.say(&chat, Role::User, &mark.repeat(80));
+    }
+    stage.ask(&chat, AnswerRequest::text("Q?"));
+    let calls = stage.provider.calls();
+    assert_eq!(sent(&calls[0]), [("user", "c".repeat(80).as_str()), ("user", "Q?")]);
+}
+
+#[test]
+fn only_so_many_passwords_are_guessed_in_so_many_minutes() {
+    let stage = stage(Limits {
+        failed_logins_of_account: 2,
+        failed_logins_of_address: 3,
+        failed_login_minutes: 1,
+        ..Limits::default()
+    });
+    let guess = |name: &str| {
+        let here = [192, 0, 2, 1].into();
+        stage.kafka.login_from(here, name, Secret::new("wrong horse".to_owned())).unwrap_err().code()
+    };
+    let guesses = || ["klamm", "klamm", "klamm", "olga", "olga"].map(guess);
+    let expected = ["login_failed", "login_failed", "login_throttled", "login_failed", "login_throttled"];
+    assert_eq!(guesses(), expected);
+    stage.clock.advance(Duration::from_millis(59_999));
+    assert_eq!(guess("olga"), "login_throttled");
+    stage.clock.advance(Duration::from_millis(1));
+    assert_eq!(guesses(), expected);
+}

@@ -1,0 +1,297 @@
+//! Behind a proxy: the configuration of nginx that is delivered, in front of a server, with users who
+//! come from different addresses.
+
+mod slow {
+    use std::{
+        fs,
+        net::{SocketAddr, TcpListener, TcpStream},
+        path::{Path, PathBuf},
+        process::{Child, Command, Stdio},
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use crate::support::{
+        api::Api,
+        http::{Connection, Reply},
+        process::{Binary, RunningServer},
+        websocket::Socket,
+    };
+
+    /// What is delivered.
+    const CONFIGURATION: &str = include_str!("../../kafka-cli/dist/nginx.conf");
+    const HOST: &str = "chat.example.org";
+    /// For nginx to start on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    /// Two users, as a proxy of theirs in front of nginx names them.
+    const ALICE: &str = "203.0.113.7";
+    const BOB: &str = "198.51.100.9";
+
+    /// Method, path, and a body of JSON or nothing.
+    type Request = (&'static str, &'static str, &'static str);
+
+    /// nginx in front of a server. Dropping it ends it.
+    struct Nginx {
+        process: Child,
+        /// Where it speaks without TLS, so that tests can.
+        plain: SocketAddr,
+        tls: SocketAddr,
+        directory: TempDir,
+    }
+
+    impl Nginx {
+        fn before(server: SocketAddr) -> Nginx {
+            let directory = TempDir::new().unwrap();
+            make_certificate(directory.path());
+            let [plain, tls] = two_addresses();
+            fs::write(
+                directory.path().join("nginx.conf"),
+                configuration(directory.path(), server, plain, tls),
+            )
+            .unwrap();
+            let process = Command::new(program())
+                .arg("-p")
+                .arg(directory.path())
+                .args(["-e", "error.log", "-c", "nginx.conf"])
+                .stdin(Stdio::null())
+                .spawn()
+                .expect("nginx is installed");
+            let mut nginx = Nginx { process, plain, tls, directory };
+            let until = Instant::now() + PATIENCE;
+            while TcpStream::connect(plain).is_err() {
+                let ended = nginx.process.try_wait().unwrap();
+                assert!(ended.is_none() && Instant::now() < until, "{ended:?}: {}", nginx.read("error.log"));
+                thread::sleep(Duration::from_millis(10));
+            }
+            nginx
+        }
+
+        fn read(&self, file: &str) -> String {
+            fs::read_to_string(self.directory.path().join(file)).unwrap_or_default()
+        }
+
+        /// A request of a user, whom a proxy in front of nginx names.
+        fn send(&self, user: &str, (method, path, body): Request) -> Reply {
+            let mut connection = Connection::open(self.plain);
+            let headers = [("X-Forwarded-For", user), ("Connection", "close")];
+            let body = (!body.is_empty()).then(|| serde_json::from_str(body).unwrap());
+            connection.request(method, path, &headers, body.as_ref());
+            connection.reply()
+        }
+
+        fn get(&self, user: &str, path: &'static str) -> Reply {
+            self.send(user, ("GET", path, ""))
+        }
+    }
+
+    impl Drop for Nginx {
+        fn drop(&mut self) {
+            // Both fail only when it has ended already.
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+
+    fn program() -> PathBuf {
+        // Only root's search path has this directory.
+        let usual = PathBuf::from("/usr/sbin/nginx");
+        if usual.exists() { usual } else { "nginx".into() }
+    }
+
+    /// The delivered configuration with what an administrator would change in it, and the frame that a
+    /// system has around it.
+    fn configuration(directory: &Path, server: SocketAddr, plain: SocketAddr, tls: SocketAddr) -> String {
+        let place = directory.display();
+        let mut site = CONFIGURATION.to_owned();
+        for (delivered, here) in [
+            ("    listen 80;\n    listen [::]:80;\n", format!("    listen {};\n", redirecting(plain))),
+            (
+                "    listen 443 ssl;\n    listen [::]:443 ssl;\n",
+                format!("    listen {plain};\n    listen {tls} ssl;\n"),
+            ),
+            ("server 127.0.0.1:8000;", format!("server {server};")),
+            ("/etc/letsencrypt/live/chat.example.org/fullchain.pem", format!("{place}/certificate.pem")),
+            ("/etc/letsencrypt/live/chat.example.org/privkey.pem", format!("{place}/key.pem")),
+            ("/var/log/nginx/kafka.log", format!("{place}/access.log")),
+        ] {
+            assert_eq!(site.matches(delivered).count(), 1, "{delivered}");
+            site = site.replace(delivered, &here);
+        }
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .iter()
+            .map(|what| format!("    {what}_temp_path {place}/{what};\n"))
+            .collect();
+        format!(
+            "daemon off;\nmaster_process off;\npid {place}/nginx.pid;\nerror_log {place}/error.log;\n\
+             events {{}}\nhttp {{\n{temporary}{site}}}\n"
+        )
+    }
+
+    /// Where requests without TLS would be sent on.
+    fn redirecting(plain: SocketAddr) -> String {
+        format!("127.78.0.1:{}", plain.port())
+    }
+
+    /// Two that are free, of an address where nobody else looks for one.
+    fn two_addresses() -> [SocketAddr; 2] {
+        let listeners = [(); 2].map(|()| TcpListener::bind("127.77.0.1:0").unwrap());
+        listeners.map(|listener| listener.local_addr().unwrap())
+    }
+
+    fn make_certificate(directory: &Path) {
+        let made = Command::new("openssl")
+            .current_dir(directory)
+            .args(["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+            .args(["-keyout", "key.pem", "-out", "certificate.pem", "-days", "2"])
+            .args(["-subj", &format!("/CN={HOST}"), "-addext", &format!("subjectAltName=DNS:{HOST}")])
+            .output()
+            .expect("openssl is installed");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    fn start(data: &TempDir, flags: &[&str]) -> (RunningServer, Nginx) {
+        let server = RunningServer::start(&Binary::kafka_http(), data.path(), flags);
+        let nginx = Nginx::before(server.address());
+        (server, nginx)
+    }
+
+    #[test]
+    fn tls_is_spoken_and_no_token_logged() {
+        let data = TempDir::new().unwrap();
+        let (_server, nginx) = start(&data, &["--auth=password", "--trusted-proxy=127.0.0.1"]);
+        let url = format!("https://{HOST}:{}/health?token=top-secret", nginx.tls.port());
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error", "--max-time", "60", "--include", "--cacert"])
+            .arg(nginx.directory.path().join("certificate.pem"))
+            .args(["--resolve", &format!("{HOST}:{}:{}", nginx.tls.port(), nginx.tls.ip()), &url])
+            .output()
+            .expect("curl is installed");
+        let answer = String::from_utf8_lossy(&output.stdout).to_ascii_lowercase();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            answer.starts_with("http/1.1 200") && answer.contains("strict-transport-security"),
+            "{answer}"
+        );
+        let until = Instant::now() + PATIENCE;
+        while !nginx.read("access.log").contains("GET /health") {
+            assert!(Instant::now() < until, "no line in the log: {}", nginx.read("error.log"));
+            thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!nginx.read("access.log").contains("top-secret"));
+    }
+
+    #[test]
+    fn each_user_keeps_the_address_that_trusted_proxies_name() {
+        let data = TempDir::new().unwrap();
+        let flags = ["--auth=password", "--trusted-proxy=127.0.0.1", "--log=json"];
+        let (server, nginx) = start(&data, &flags);
+        for user in [ALICE, BOB, "2001:db8::7"] {
+            assert_eq!(nginx.get(user, "/health").status, 200);
+            // Of what the user says, only the end is a proxy's word.
+            assert_eq!(nginx.get(&format!("10.9.9.9, {user}"), "/ready").status, 200);
+            for path in ["/health", "/ready"] {
+                server.wait_for_line(&[&format!("\"{path}\""), &format!("\"{user}\"")]);
+            }
+        }
+        // nginx is believed, and says who this is: somebody who is not believed.
+        let stranger =
+            rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None)
+                .unwrap();
+        rustix::net::bind(&stranger, &SocketAddr::from(([127, 0, 0, 9], 0))).unwrap();
+        rustix::net::connect(&stranger, &nginx.plain).unwrap();
+        let mut connection = Connection::of(TcpStream::from(stranger), nginx.plain);
+        connection.request(
+            "GET",
+            "/livez",
+            &[("X-Forwarded-For", "10.8.8.8"), ("Connection", "close")],
+            None,
+        );
+        connection.reply();
+        server.wait_for_line(&["\"/livez\"", "\"127.0.0.9\""]);
+        assert!(!server.stderr().contains("10.9.9.9") && !server.stderr().contains("10.8.8.8"));
+    }
+
+    /// A limit that holds for one address. Further ones are further rows.
+    struct PerAddress {
+        flags: &'static [&'static str],
+        /// What the one user does, until the limit is reached.
+        provoke: fn(&Nginx),
+        /// What both ask for then, and what the one and the other get: status, and a word of the answer.
+        request: Request,
+        alice: (u16, &'static str),
+        bob: (u16, &'static str),
+    }
+
+    const LIMITS: &[PerAddress] = &[
+        PerAddress {
+            flags: &["--trusted-proxy=127.0.0.1", "--open-to=198.51.100.0/24"],
+            provoke: |_| {},
+            request: ("GET", "/api/v1/chats", ""),
+            alice: (403, "address_not_allowed"),
+            bob: (200, "items"),
+        },
+        PerAddress {
+            flags: &["--trusted-proxy=127.0.0.1", "--auth=password"],
+            provoke: |nginx| {
+                for _ in 0..=10 {
+                    nginx.send(ALICE, GUESS);
+                }
+            },
+            request: GUESS,
+            alice: (429, "retry-after"),
+            bob: (401, "login_failed"),
+        },
+    ];
+
+    const GUESS: Request =
+        ("POST", "/api/v1/auth/login", r#"{"email": "k@example.org", "password": "a guess of it"}"#);
+
+    #[test]
+    fn what_is_limited_by_address_hits_one_user_only() {
+        for PerAddress { flags, provoke, request, alice, bob } in LIMITS {
+            let data = TempDir::new().unwrap();
+            let (_server, nginx) = start(&data, flags);
+            provoke(&nginx);
+            for (user, (status, word)) in [(ALICE, alice), (BOB, bob), (ALICE, alice)] {
+                let reply = nginx.send(user, *request);
+                let text = format!("{:?} {}", reply.headers, String::from_utf8_lossy(&reply.body));
+                assert!(reply.status == *status && text.contains(word), "{flags:?} {user}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_pass_as_they_come() {
+        let gates = [Gate::new(), Gate::new()];
+        let script = gates.clone();
+        let endpoint = ScriptedEndpoint::start(move |request| {
+            let gate =
+                &script[usize::from(String::from_utf8_lossy(&request.body).contains("over the socket"))];
+            Script::events().token("first").wait_for(gate).token("last").finish("stop").done()
+        });
+        let data = TempDir::new().unwrap();
+        let (server, nginx) = start(&data, &["--trusted-proxy=127.0.0.1"]);
+        let api = Api::of(&server);
+        api.post(
+            "/api/v1/models",
+            &json!({"name": "m", "base_url": endpoint.base_url(), "is_default": true}),
+        );
+
+        let proxied = Api::at(nginx.plain);
+        let mut events = proxied.ask(&api.chat(), &json!({"content": "over events"}));
+        // The model says the rest only when the first token has arrived here.
+        events.find(|event| event.data.contains("first")).expect("the first token");
+        gates[0].open();
+        assert_eq!(events.last().unwrap().name, "response.completed");
+
+        let (mut socket, _) = Socket::open(nginx.plain, &api.chat());
+        socket.stream("over the socket");
+        while !socket.next_text().contains("first") {}
+        gates[1].open();
+        while socket.next_text() != "firstlast" {}
+    }
+}
