@@ -90,8 +90,15 @@ fn every_command_in_the_prose_works() {
             let listed = run("kafka chats list -q").output().unwrap();
             chat = String::from_utf8(listed.stdout).unwrap().trim().to_owned();
         }
+        // What is tried on a server needs one.
+        let server = command.contains(":8000").then(|| RunningServer::spawn(run("exec kafka serve")));
+        let script = command.replace("ID", &chat);
+        let script = match &server {
+            Some(server) => script.replace("http://127.0.0.1:8000", server.url()),
+            None => script,
+        };
         // A key or a password is given as one would give it from a file.
-        let done = run(&format!("echo sk-long-enough | {}", command.replace("ID", &chat))).output().unwrap();
+        let done = run(&format!("echo sk-long-enough | {script}")).output().unwrap();
         let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(done.status.success(), "{command}\n{out}\n{err}");
     }
