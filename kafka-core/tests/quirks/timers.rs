@@ -18,7 +18,22 @@ use crate::{
     options_without_endpoint, prompt, provider,
 };
 
+/// How soon a call ends that is cancelled: less than it would take to notice by asking now and then.
 const SOON: Duration = Duration::from_millis(250);
+/// How long a machine may be too busy for anything to happen soon; shorter than any limit of [`PATIENT`].
+const BUSY: Duration = Duration::from_secs(30);
+
+/// Has a call cancelled, which tells how long it then took, again and again until once it was soon. A
+/// busy machine holds up any of them; a client that does not notice is never soon.
+#[track_caller]
+fn assert_soon_at_best(mut cancelled: impl FnMut() -> Duration) {
+    let begun = Instant::now();
+    let mut took = cancelled();
+    while took >= SOON {
+        assert!(begun.elapsed() < BUSY, "{took:?}, and never sooner than {SOON:?}");
+        took = cancelled();
+    }
+}
 
 fn hear_within(script: Script, timeouts: Timeouts) -> Heard {
     let endpoint = ScriptedEndpoint::start(move |_| script.clone());
@@ -141,9 +156,13 @@ fn a_broken_event_is_a_failure_unless_the_connection_ended_in_it() {
 fn leading_to(scheme: &str, listener: &TcpListener) -> CallOptions {
     CallOptions {
         base_url: format!("{scheme}://{}/v1", listener.local_addr().unwrap()),
-        timeouts: Timeouts { connect: Duration::from_millis(200), ..PATIENT },
         ..options_without_endpoint()
     }
+}
+
+/// The same with a limit of connecting that silence soon reaches.
+fn impatient(options: &CallOptions) -> CallOptions {
+    CallOptions { timeouts: Timeouts { connect: Duration::from_secs(1), ..PATIENT }, ..options.clone() }
 }
 
 fn loopback() -> TcpListener {
@@ -169,17 +188,17 @@ fn a_host_that_accepts_no_connection_has_the_limit_of_connecting_and_can_be_canc
     listener.listen(0).unwrap();
     let listener = TcpListener::from(listener);
     let address = listener.local_addr().unwrap();
-    let dial = || TcpStream::connect_timeout(&address, Duration::from_millis(50));
+    let dial = || TcpStream::connect_timeout(&address, Duration::from_secs(1));
     let _queue: Vec<TcpStream> = std::iter::from_fn(|| dial().ok()).collect();
 
     let options = leading_to("http", &listener);
-    assert_timed_out(&listen(&options), "", "accepted no connection within 0.2 s");
+    assert_timed_out(&listen(&impatient(&options)), "", "accepted no connection within 1 s");
 
-    at_some_pace(|_| {
-        let options = CallOptions { timeouts: PATIENT, cancel: CancelToken::new(), ..options.clone() };
+    assert_soon_at_best(|| {
+        let options = CallOptions { cancel: CancelToken::new(), ..options.clone() };
         let (heard, took) = cancel_later(&options.cancel, || {}, || listen(&options));
         assert_eq!(heard.end(), "failed cancelled");
-        assert!(took < SOON, "{took:?}");
+        took
     });
 }
 
@@ -188,19 +207,18 @@ fn a_port_without_tls_is_told_from_one_that_is_silent() {
     let listener = loopback();
     let options = leading_to("https", &listener);
     // Nothing answers the handshake, which belongs to connecting.
-    assert_timed_out(&listen(&options), "", "accepted no connection within 0.2 s");
+    assert_timed_out(&listen(&impatient(&options)), "", "accepted no connection within 1 s");
     let _silent = listener.accept().unwrap();
 
-    at_some_pace(|_| {
-        let options = CallOptions { timeouts: PATIENT, cancel: CancelToken::new(), ..options.clone() };
+    assert_soon_at_best(|| {
+        let options = CallOptions { cancel: CancelToken::new(), ..options.clone() };
         let mut silent = None;
         let (heard, took) =
             cancel_later(&options.cancel, || silent = listener.accept().ok(), || listen(&options));
         assert_eq!(heard.end(), "failed cancelled");
-        assert!(took < SOON, "{took:?}");
+        took
     });
 
-    let options = CallOptions { timeouts: PATIENT, ..options };
     let heard = thread::scope(|scope| {
         scope.spawn(|| {
             let (mut stream, _) = listener.accept().unwrap();
@@ -231,28 +249,28 @@ fn cancelling_ends_every_phase_at_once() {
         ("after the finish", Script::events().token("hi").finish("stop").until_hung_up()),
     ];
     for (phase, script) in scripts {
-        at_some_pace(|_| {
+        assert_soon_at_best(|| {
             let script = script.clone();
             let endpoint = ScriptedEndpoint::start(move |_| script.clone());
             let options = options(&endpoint);
             let (heard, took) = cancel_after(&endpoint, &options.cancel, || listen(&options));
             assert_eq!(heard.end(), "failed cancelled", "{phase}: {heard:?}");
             assert_eq!(heard.error.unwrap().kind, ErrorKind::Cancelled);
-            assert!(took < SOON, "{phase}: {took:?}");
             endpoint.wait_for_hang_ups(1);
+            took
         });
     }
 }
 
 #[test]
 fn cancelling_ends_the_wait_for_another_try() {
-    at_some_pace(|_| {
+    assert_soon_at_best(|| {
         let endpoint = ScriptedEndpoint::start(|_| Script::reply(503, &[("retry-after", "20")], ""));
         let options = options(&endpoint);
         let (heard, took) = cancel_after(&endpoint, &options.cancel, || listen(&options));
         assert_eq!(heard.end(), "failed cancelled");
-        assert!(took < SOON, "{took:?}");
         assert_eq!(endpoint.requests().len(), 1);
+        took
     });
 }
 
