@@ -1,6 +1,7 @@
 //! Chats over WebSocket: frames as they should be, and as they should not.
 
 use std::{
+    collections::VecDeque,
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -294,15 +295,22 @@ fn followers_hear_the_same_bytes_whenever_they_come_and_whoever_leaves() {
 fn news_arrive_within_a_tenth_of_a_second() {
     let room = Room::open();
     let mut watching = room.enter();
-    // One in time is enough, because a busy machine may hold up any of them.
-    let is_in_time = (0..200).any(|number| {
+    let begun = Instant::now();
+    // A busy machine may hold up any of them, so most of some stretch have to be in time, not all.
+    let mut stretch = VecDeque::new();
+    for number in 0.. {
         let content = format!("number {number}");
         room.api.message(&room.chat, &content);
         let stored = Instant::now();
         assert_eq!(watching.json()["message"]["content"], content);
-        stored.elapsed() < Duration::from_millis(100)
-    });
-    assert!(is_in_time);
+        stretch.push_front(stored.elapsed());
+        stretch.truncate(20);
+        let in_time = stretch.iter().filter(|took| **took < Duration::from_millis(100)).count();
+        if in_time > 15 {
+            break;
+        }
+        assert!(number < 20 || begun.elapsed() < Duration::from_secs(60), "{stretch:?}");
+    }
 }
 
 #[test]
