@@ -200,6 +200,57 @@ const journeys = {
     assert.deepEqual(items.map(({ content }) => content), ["First", "Echo: First", "Second", "Echo: Second"]);
   },
 
+  async "a question that cannot be sent, with the server away, is taken back"(page) {
+    await say(page, "First");
+    await reads(answer(page), "Echo: First");
+    await idle(page);
+    await page.route("**/responses", (route) => route.abort("connectionrefused"));
+    await say(page, "Second");
+    await reads(page.locator(".state").last(), "The connection is lost. This page goes on by itself as soon as the server is back.");
+    await page.keyboard.press("Escape");
+    await until("the question is back", async () => await page.inputValue("#prompt") === "Second");
+    await idle(page);
+    assert.equal(await page.locator("article").count(), 2);
+    assert.equal(await text(page, "#trouble"), "");
+    await page.unroute("**/responses");
+    await say(page, "Third");
+    await reads(answer(page), "Echo: Third");
+    await idle(page);
+    const chat = new URL(page.url()).hash.replace("#chat=", "");
+    const { items } = await api("GET", `chats/${chat}/messages`);
+    assert.deepEqual(items.map(({ content }) => content), ["First", "Echo: First", "Third", "Echo: Third"]);
+  },
+
+  async "a server that is busy says so, and is asked again when it says"(page) {
+    let release;
+    const held = new Promise((done) => { release = done; });
+    let refusals = 0;
+    await page.route("**/responses", async (route) => {
+      if (refusals++ > 1) return route.continue();
+      if (refusals > 1) await held;
+      const problem = { status: 503, code: "busy", detail: "All hands are full; ask again later." };
+      return route.fulfill({ status: 503, headers: { "retry-after": "1" }, contentType: "application/problem+json", body: JSON.stringify(problem) });
+    });
+    await say(page, "Hello");
+    await reads(page.locator(".state").last(), "All hands are full; ask again later.");
+    release();
+    await reads(answer(page), "Echo: Hello");
+    await idle(page);
+  },
+
+  async "an answer that is deleted elsewhere says so"(page) {
+    await chooseModel(page, "slow");
+    await say(page, "Count");
+    await reads(answer(page), "one");
+    const chat = new URL(page.url()).hash.replace("#chat=", "");
+    const { items } = await api("GET", `chats/${chat}/messages`);
+    const reply = await fetch(`${url}/api/v1/messages/${items[1].id}`, { method: "DELETE" });
+    assert.equal(reply.status, 204);
+    await idle(page);
+    await reads(page.locator(".state").last(), "This answer was deleted.");
+    assert.equal(await text(page, "#trouble"), "");
+  },
+
   async "a question that waits for a setting is asked once, and the next one not before its end"(page) {
     await say(page, "First");
     await idle(page);
@@ -434,7 +485,7 @@ const journeys = {
   },
 };
 
-for (const [name, walk] of Object.entries(journeys)) await journey(name, walk, { expected: /kill|away/.test(name) ? LOST : /status of 413|status of 422/ });
+for (const [name, walk] of Object.entries(journeys)) await journey(name, walk, { expected: /kill|away/.test(name) ? LOST : /status of (404|413|422|503)/ });
 
 await journey("with passwords one logs in, and out", async (page) => {
   await page.locator("#login[open]").waitFor();

@@ -13,6 +13,13 @@ const STYLE: &str = include_str!("assets/page.css");
 const SCRIPT: &str = concat!(
     include_str!("assets/api.js"),
     include_str!("assets/markdown.js"),
+    include_str!("assets/trouble.js"),
+    include_str!("assets/chats.js"),
+    include_str!("assets/models.js"),
+    include_str!("assets/view.js"),
+    include_str!("assets/messages.js"),
+    include_str!("assets/questions.js"),
+    include_str!("assets/login.js"),
     include_str!("assets/page.js"),
 );
 

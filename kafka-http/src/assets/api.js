@@ -15,12 +15,14 @@ const session = {
 
 /** The server refused; the message is its sentence. */
 class Problem extends Error {
-  constructor(status, body) {
+  constructor(status, body, retryAfter) {
     const fields = (body.errors ?? []).map(({ field, message }) => `${field}: ${message}`);
     const detail = body.detail ?? `The server answered with status ${status}.`;
     super(fields.length && !fields.some((field) => detail.includes(field)) ? `${detail} (${fields.join("; ")})` : detail);
     this.status = status;
     this.code = body.code;
+    /** When the same may work, in milliseconds from now. */
+    this.retryAfter = Number(retryAfter) * 1000 || undefined;
   }
 }
 
@@ -48,7 +50,7 @@ async function request(method, path, { body, key, signal, keepalive } = {}) {
   // What stands between, a proxy for example, has no problem+json; it tells that the server is away.
   const problem = await reply.json().catch(() => ({}));
   if ([502, 503, 504].includes(reply.status) && !problem.code) throw new Unreachable();
-  throw new Problem(reply.status, problem);
+  throw new Problem(reply.status, problem, reply.headers.get("retry-after"));
 }
 
 /** The JSON of an answer; `null` without content. */

@@ -1,0 +1,114 @@
+// The list of chats: its pages, names, and deleting with a way back.
+
+const CHATS_PAGE = 40;
+const UNDO_MS = 8000;
+const TITLE_CHARS = 60;
+
+let chats = [];
+let nextChats = null;
+
+async function loadChats(cursor) {
+  const page = await patiently(() => call("GET", `chats?limit=${CHATS_PAGE}${cursor ? `&after=${encodeURIComponent(cursor)}` : ""}`));
+  const known = new Set(page.items.map((chat) => chat.id));
+  chats = [...(cursor ? chats.filter((chat) => !known.has(chat.id)) : []), ...page.items];
+  nextChats = page.next_cursor;
+  showChats();
+}
+
+const rows = new Map();
+
+function showChats() {
+  const shown = chats.filter((chat) => chat !== leaving?.chat).map((chat) => {
+    const row = rows.get(chat.id) ?? element("li", {}, element("a", { href: `#chat=${chat.id}` }, element("span"), element("time")));
+    rows.set(chat.id, row);
+    const [title, time] = row.firstChild.children;
+    title.textContent = row.firstChild.title = titleOf(chat);
+    time.textContent = dayOf(chat.updated_at);
+    time.dateTime = chat.updated_at;
+    if (chat.id === view.chat?.id) row.firstChild.ariaCurrent = "page";
+    else row.firstChild.removeAttribute("aria-current");
+    return row;
+  });
+  // A row that moves loses the focus, so rows move only when their order changed.
+  const list = at("chats");
+  if (shown.length !== list.children.length || shown.some((row, place) => row !== list.children[place])) list.replaceChildren(...shown);
+  at("older-chats").hidden = !nextChats;
+}
+
+const titleOf = (chat) => chat.title?.trim() || "Untitled chat";
+
+function dayOf(instant) {
+  const date = new Date(instant);
+  const isToday = date.toDateString() === new Date().toDateString();
+  return date.toLocaleString([], isToday ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short" });
+}
+
+/** Takes a chat as it is now, at the head of the list. */
+function putFirst(chat) {
+  chats = [chat, ...chats.filter((other) => other.id !== chat.id)];
+  if (view.chat?.id === chat.id) view.chat = chat;
+  showHead();
+}
+
+// A deleted chat is first only hidden, so that it can be brought back.
+let leaving = null;
+
+function deleteChat(chat) {
+  finishDeleting();
+  leaving = { chat, timer: setTimeout(finishDeleting, UNDO_MS) };
+  location.hash = "";
+  showChats();
+  notify(`“${shortened(titleOf(chat))}” is deleted.`, true);
+}
+
+function undoDeleting() {
+  const { chat, timer } = leaving;
+  clearTimeout(timer);
+  leaving = null;
+  notify("");
+  showChats();
+  location.hash = `chat=${chat.id}`;
+}
+
+async function finishDeleting(keepalive = false) {
+  if (!leaving) return;
+  const { chat, timer } = leaving;
+  clearTimeout(timer);
+  chats = chats.filter((other) => other !== chat);
+  rows.delete(chat.id);
+  leaving = null;
+  notify("");
+  try {
+    await act("DELETE", `chats/${chat.id}`, { keepalive: keepalive === true });
+  } catch (error) {
+    complain(error);
+    loadChats().catch(complain);
+  }
+}
+
+function notify(text, canUndo = false) {
+  const hadFocus = document.activeElement === at("undo");
+  at("notice").firstChild.textContent = text;
+  at("undo").hidden = !canUndo;
+  if (canUndo) at("undo").focus();
+  else if (hadFocus) prompt.focus();
+}
+
+const shortened = (text) => text.length > TITLE_CHARS ? `${text.slice(0, TITLE_CHARS - 1).trimEnd()}…` : text;
+
+function askTitle() {
+  at("new-title").value = view.chat.title ?? "";
+  at("renaming").showModal();
+  at("new-title").select();
+}
+
+async function rename(event) {
+  event.preventDefault();
+  const { chat } = view;
+  at("renaming").close();
+  try {
+    putFirst(await act("PATCH", `chats/${chat.id}`, { body: { title: at("new-title").value.trim() } }));
+  } catch (error) {
+    complain(error);
+  }
+}

@@ -1,0 +1,143 @@
+// Messages: what someone wrote, and what a model wrote or is writing.
+
+const WITHDRAWING_MS = 1000;
+
+const AUTHORS = { user: "You", system: "Instructions", tool: "Tool" };
+
+/** Adds nothing to the page; an answer that is still being written is followed at once. */
+function showMessage(message) {
+  const shown = message.role === "assistant" ? new Answer(message) : new Said(message.role, message.content);
+  view.last = shown;
+  if (message.status === "streaming" && message.response) follow(shown);
+  return shown;
+}
+
+/** What someone wrote: its text as it is. */
+class Said {
+  constructor(role, content) {
+    this.role = role;
+    this.facts = element("div", { className: "facts" });
+    this.node = element("article", { className: role },
+      element("h2", { className: role === "user" ? "unseen" : "" }, AUTHORS[role] ?? role),
+      element("div", { className: "text" }, content), this.facts);
+    this.facts.hidden = true;
+  }
+}
+
+const ENDS = {
+  interrupted: "This answer was interrupted: the server or the model went away in the middle. What came is kept.",
+  cancelled: "You stopped this answer. What came is kept.",
+  failed: "The model failed.",
+};
+
+/** What a model wrote, or is writing. */
+class Answer {
+  role = "assistant";
+  seq = 0;
+  thoughts = "";
+  /** Whether a request is under way, which the server may have taken already. */
+  isOnItsWay = false;
+  isWithdrawn = false;
+  /** Ends every request for this answer, and the waiting for the next. */
+  withdrawn = new AbortController();
+
+  constructor({ content = "", response = null, parts = null, model = null }) {
+    this.content = content;
+    this.response = response;
+    this.author = element("h2");
+    this.text = element("div", { className: "text" });
+    this.thinking = element("div");
+    this.reasoning = element("details", { className: "reasoning", hidden: true }, element("summary", {}, "Reasoning"), this.thinking);
+    this.state = element("p", { className: "state", hidden: true });
+    this.facts = element("div", { className: "facts" });
+    this.node = element("article", { className: "assistant" }, this.author, this.reasoning, this.text, this.state, this.facts);
+    this.model = model;
+    for (const part of Array.isArray(parts) ? parts : []) {
+      if (part.type === "reasoning") this.thoughts += part.text;
+    }
+    this.draw();
+    if (response?.status !== "streaming") this.end();
+  }
+
+  /** Begins again at the first event, as for someone who saw nothing. */
+  begin() {
+    this.content = this.thoughts = "";
+    this.node.classList.add("running");
+    this.node.ariaBusy = "true";
+  }
+
+  /** Takes the question back. What may be with the server already is let in for a moment, to be stopped there. */
+  withdraw() {
+    this.isWithdrawn = true;
+    const abort = () => { if (!this.response) this.withdrawn.abort(); };
+    setTimeout(abort, this.isOnItsWay ? WITHDRAWING_MS : 0);
+  }
+
+  take({ seq, kind, data }) {
+    this.seq = seq;
+    if (kind === "message.delta") this.content += data.text;
+    else if (kind === "message.reasoning") this.thoughts += data.text;
+    if (data.response) this.response = data.response;
+    this.drawSoon();
+  }
+
+  /** Draws with the next frame; a long text, which costs more, less often. */
+  drawSoon() {
+    if (this.isDue) return;
+    this.isDue = true;
+    setTimeout(() => requestAnimationFrame(() => {
+      if (this.isDue) keepAtEnd(() => this.draw());
+    }), this.cost * 4);
+  }
+
+  cost = 0;
+
+  draw() {
+    this.isDue = false;
+    const began = performance.now();
+    showMarkdown(this.text, this.content);
+    this.author.textContent = this.response?.model_used ?? this.model ?? "Model";
+    this.reasoning.hidden = !this.thoughts;
+    this.thinking.textContent = this.thoughts;
+    this.cost = performance.now() - began;
+  }
+
+  /** Shows how it stands: nothing, or a sentence. */
+  say(sentence, isBad = false) {
+    this.state.textContent = sentence;
+    this.state.hidden = !sentence;
+    this.state.classList.toggle("bad", isBad);
+  }
+
+  end() {
+    this.draw();
+    this.node.classList.remove("running");
+    this.node.removeAttribute("aria-busy");
+    const { status, error } = this.response ?? {};
+    this.say(error?.detail ?? ENDS[status] ?? "", status === "failed" || status === "interrupted");
+    this.facts.replaceChildren(...this.figures().map((figure) => element("span", {}, figure)));
+  }
+
+  figures() {
+    const { response } = this;
+    if (!response) return [];
+    const time = (ms) => ms < 1000 ? `${ms} ms` : `${(ms / 1000).toLocaleString([], { maximumFractionDigits: 1 })} s`;
+    const { tokens_prompt: sent, tokens_completion: answered, first_token_ms: first, completion_time_ms: all } = response;
+    return [
+      answered != null && `${sent ?? 0} tokens in, ${answered} out${response.usage_estimated ? " (estimated)" : ""}`,
+      first != null && `first word after ${time(first)}`,
+      all != null && `${time(all)} in all`,
+      dayOf(response.created_at),
+    ].filter(Boolean);
+  }
+}
+
+/** Puts the button that answers again under the last message, and nowhere else. */
+function offerRetry() {
+  for (const button of messages.querySelectorAll(".retry")) button.remove();
+  const { last, running } = view;
+  if (!last || running.size || !["user", "assistant"].includes(last.role)) return;
+  const label = last.role === "user" ? "Answer this" : "Try again";
+  last.facts.hidden = false;
+  last.facts.prepend(element("button", { type: "button", className: "quiet retry", onclick: retry }, label));
+}

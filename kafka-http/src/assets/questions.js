@@ -1,0 +1,173 @@
+// Asking, following the answer, and stopping it.
+
+const LOST = "The connection is lost. This page goes on by itself as soon as the server is back.";
+
+/** Asks what is written, once: from the key press on, not only from when the question is shown. */
+async function send() {
+  const here = view;
+  const content = prompt.value;
+  if (!content.trim() || here.asking || here.running.size) return;
+  prompt.value = "";
+  here.asking = true;
+  fitPrompt();
+  await put(content);
+  here.asking = false;
+  fitPrompt();
+}
+
+async function put(content) {
+  let here = view;
+  // A question stands under what was said before, and is for the model chosen last.
+  await here.ready;
+  if (view !== here) return;
+  try {
+    if (!view.chat) {
+      const body = { title: shortened(content.trim().split("\n")[0]) };
+      if (view.model) body.default_model = view.model;
+      const chat = await act("POST", "chats", { body, key: freshKey() });
+      if (view !== here) return;
+      here = newView(chat);
+      show(here);
+      putFirst(chat);
+      history.pushState(null, "", `#chat=${chat.id}`);
+    }
+  } catch (error) {
+    prompt.value = content;
+    fitPrompt();
+    return complain(error);
+  }
+  const before = here.last;
+  const said = new Said("user", content);
+  const isTaken = await ask({ content }, [said]);
+  if (isTaken || view !== here) return;
+  said.node.remove();
+  here.last = before;
+  offerRetry();
+  if (!prompt.value) prompt.value = content;
+  fitPrompt();
+}
+
+async function retry() {
+  const here = view;
+  await here.ready;
+  if (view !== here || here.asking || here.running.size) return;
+  const old = here.last;
+  const hides = old.role === "assistant";
+  if (hides) old.node.hidden = true;
+  prompt.focus();
+  const isTaken = await ask({}, []);
+  if (view !== here) return;
+  if (isTaken) {
+    if (hides) old.node.remove();
+  } else {
+    old.node.hidden = false;
+    here.last = old;
+    offerRetry();
+  }
+}
+
+/** Asks in the open chat and shows the answer as it comes. False if the server refused. */
+async function ask(question, said) {
+  const { chat } = view;
+  const path = `chats/${chat.id}/responses`;
+  const body = { ...question, stream: true };
+  const key = freshKey();
+  const answer = new Answer({ model: modelOf(chat) });
+  calm();
+  showCurl("POST", path, body);
+  messages.append(...said.map(({ node }) => node), answer.node);
+  at("welcome").hidden = true;
+  showEnd();
+  view.last = answer;
+  // The key makes asking again, after a connection that broke too early, the same question.
+  const isTaken = await follow(answer, (signal) => request("POST", path, { body, key, signal }));
+  if (!isTaken) answer.node.remove();
+  return isTaken;
+}
+
+/**
+ * Shows the events of an answer until its last, over as many connections as that takes. Events that
+ * were seen are not asked for again. False if the server refused, or who asked withdrew the question.
+ */
+async function follow(answer, begin) {
+  const here = view;
+  const { signal: left } = here.left;
+  const signal = AbortSignal.any([left, answer.withdrawn.signal]);
+  here.running.add(answer);
+  showRunning();
+  answer.begin();
+  let failure = null;
+  for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(2 * wait, LONGEST_PAUSE_MS)) {
+    let trouble = new Unreachable();
+    answer.isOnItsWay = true;
+    try {
+      const reply = await (answer.response
+        ? request("GET", `responses/${answer.response.id}/events?after=${answer.seq}`, { signal })
+        : begin(signal));
+      answer.say("");
+      for await (const event of events(reply, signal)) {
+        const isFirst = !answer.response;
+        answer.take(event);
+        wait = FIRST_PAUSE_MS;
+        if (isFirst && answer.response && answer.isWithdrawn) cancel(answer.response);
+      }
+      if (answer.seq && answer.response.status !== "streaming") break;
+    } catch (error) {
+      trouble = error;
+    }
+    answer.isOnItsWay = false;
+    if (left.aborted) return true;
+    if (answer.isWithdrawn && !answer.response) break;
+    if (!isPassing(trouble)) {
+      failure = trouble;
+      break;
+    }
+    keepAtEnd(() => answer.say(trouble instanceof Unreachable ? LOST : trouble.message));
+    await pause(trouble.retryAfter ?? wait, signal);
+    if (left.aborted) return true;
+    if (answer.isWithdrawn && !answer.response) break;
+  }
+  here.running.delete(answer);
+  const isDeleted = answer.response && failure?.status === 404;
+  keepAtEnd(() => {
+    answer.end();
+    if (isDeleted) answer.say("This answer was deleted.", true);
+  });
+  showRunning();
+  if (failure && !isDeleted) complain(failure);
+  offerRetry();
+  if (!answer.response) return false;
+  speak(answer.response.status === "completed" ? "The answer is complete." : answer.state.textContent);
+  call("GET", `chats/${here.chat.id}`, { signal: left }).then(putFirst).catch(() => {});
+  return true;
+}
+
+function showRunning() {
+  const isRunning = view.running.size > 0;
+  const hadFocus = document.activeElement === at("stop");
+  at("stop").hidden = !isRunning;
+  at("send").hidden = isRunning;
+  allowSending();
+  if (isRunning) {
+    for (const button of messages.querySelectorAll(".retry")) button.remove();
+    speak("The answer is being written.");
+  } else if (hadFocus) {
+    prompt.focus();
+  }
+}
+
+/** Stops what is being answered, and takes back what was not yet asked. */
+function stop() {
+  for (const answer of view.running) {
+    if (answer.response) cancel(answer.response);
+    else answer.withdraw();
+  }
+}
+
+async function cancel(response) {
+  try {
+    await act("POST", `responses/${response.id}/cancel`);
+  } catch (error) {
+    complain(error);
+  }
+}

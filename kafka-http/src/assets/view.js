@@ -1,0 +1,81 @@
+// The open chat: what of it is on the screen.
+
+/** What is on the screen. Another chat gets another view; whatever still runs for an old one stops looking. */
+let view = newView();
+
+function newView(chat = null) {
+  return { chat, model: null, ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null };
+}
+
+function show(next) {
+  view.left.abort();
+  view = next;
+  calm();
+  messages.replaceChildren();
+  showHead();
+  showModels();
+  showRunning();
+}
+
+function showHead() {
+  const { chat } = view;
+  const title = chat ? titleOf(chat) : "New chat";
+  at("title").textContent = title;
+  document.title = chat ? `${title} · Kafka` : "Kafka";
+  at("rename").hidden = at("delete").hidden = !chat;
+  at("welcome").hidden = Boolean(chat) || messages.hasChildNodes();
+  at("earlier").hidden = !view.earlier;
+  showChats();
+}
+
+function openChat(id) {
+  const here = newView(chats.find((chat) => chat.id === id));
+  show(here);
+  here.ready = loadChat(here, id);
+}
+
+async function loadChat(here, id) {
+  const { signal } = here.left;
+  try {
+    const [chat, page] = await patiently(
+      () => Promise.all([call("GET", `chats/${id}`, { signal }), call("GET", `chats/${id}/messages?limit=50`, { signal })]), signal);
+    here.chat = chat;
+    here.earlier = page.prev_cursor;
+    showHead();
+    showModels();
+    messages.append(...page.items.map((message) => showMessage(message).node));
+    showEnd();
+    offerRetry();
+  } catch (error) {
+    if (!signal.aborted) complain(error, "Try again", () => openChat(id));
+  }
+}
+
+async function showEarlier() {
+  const { chat, left: { signal } } = view;
+  try {
+    const page = await call("GET", `chats/${chat.id}/messages?limit=50&before=${encodeURIComponent(view.earlier)}`, { signal });
+    const fromEnd = conversation.scrollHeight - conversation.scrollTop;
+    const { last } = view;
+    messages.prepend(...page.items.map((message) => showMessage(message).node));
+    view.last = last;
+    view.earlier = page.prev_cursor;
+    at("earlier").hidden = !view.earlier;
+    conversation.scrollTop = conversation.scrollHeight - fromEnd;
+  } catch (error) {
+    if (!signal.aborted) complain(error);
+  }
+}
+
+// Whoever reads the end goes on reading it, whatever grows above or below.
+let isAtEnd = true;
+
+function showEnd() {
+  conversation.scrollTop = conversation.scrollHeight;
+  isAtEnd = true;
+}
+
+function keepAtEnd(change) {
+  change();
+  if (isAtEnd) showEnd();
+}
