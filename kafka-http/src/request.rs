@@ -124,8 +124,8 @@ impl Call<'_, '_> {
         let page_size = self.query_as("page_size", number)?;
         let place = match (self.query("after"), self.query("before")) {
             (None, None) => Place::Start,
-            (Some(after), None) => Place::After(Cursor::new(after)),
-            (None, Some(before)) => Place::Before(Cursor::new(before)),
+            (Some(after), None) => Place::After(Cursor::new(after).in_field("after")),
+            (None, Some(before)) => Place::Before(Cursor::new(before).in_field("before")),
             (Some(_), Some(_)) => {
                 return Err(refused_field("page_contradictory", "before", "give either after or before"));
             }
@@ -238,6 +238,9 @@ fn undecodable(path: &str, error: &serde_json::Error) -> Failure {
 
 /// What serde says, in the words of JSON instead of those of Rust.
 fn plain(message: &str) -> String {
+    if message.starts_with("UUID parsing failed") {
+        return "give an id".to_owned();
+    }
     let said = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix));
     let Some((found, expected)) = said.and_then(|said| said.split_once(", expected ")) else {
         return message.to_owned();
@@ -245,6 +248,7 @@ fn plain(message: &str) -> String {
     let expected = match expected {
         "a map" => "an object",
         "a sequence" => "an array",
+        "a formatted UUID string" => "an id",
         "f32" | "f64" => "a number",
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",

@@ -54,24 +54,36 @@ impl PageRequest {
 /// An opaque position in a list: what a [`Page`] gives, to be handed back unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Cursor(String);
+pub struct Cursor {
+    text: String,
+    /// What errors call it.
+    #[serde(skip)]
+    field: &'static str,
+}
 
 impl Cursor {
     /// The cursor that a client sent. It is checked where it is used.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Cursor {
-        Cursor(text.into())
+        Cursor { text: text.into(), field: "cursor" }
+    }
+
+    /// The same cursor, which a client sent in this field; the error names it if no page gave the cursor.
+    /// Default `cursor`.
+    #[must_use]
+    pub fn in_field(self, field: &'static str) -> Cursor {
+        Cursor { field, ..self }
     }
 
     /// A cursor made of the sort keys of an entry.
     pub(crate) fn of(keys: &[&dyn fmt::Display]) -> Cursor {
         let keys: Vec<String> = keys.iter().map(|key| key.to_string()).collect();
-        Cursor(keys.join("_"))
+        Cursor::new(keys.join("_"))
     }
 
     /// The sort keys, in the order in which they were put in.
     pub(crate) fn keys<const N: usize>(&self) -> Result<[&str; N]> {
-        let keys: Vec<&str> = self.0.splitn(N + 1, '_').collect();
+        let keys: Vec<&str> = self.text.splitn(N + 1, '_').collect();
         keys.try_into().map_err(|_| self.refused())
     }
 
@@ -81,13 +93,13 @@ impl Cursor {
     }
 
     fn refused(&self) -> Error {
-        Error::invalid("cursor_invalid", "cursor", "pass a cursor exactly as a page gave it")
+        Error::invalid("cursor_invalid", self.field, "pass a cursor exactly as a page gave it")
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -16,6 +16,9 @@ use crate::{
 struct Delivery {
     #[serde(default)]
     stream: Option<bool>,
+    /// What is made of it; without it `chat`.
+    #[serde(default)]
+    mode: Option<String>,
 }
 
 /// The answer in one piece.
@@ -36,13 +39,27 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     if request.content.as_deref() == Some("") {
         return Err(Error::invalid("content_empty", "content", "a message needs a text").into());
     }
-    let Delivery { stream } = body.decode()?;
+    let Delivery { stream, mode } = body.decode()?;
+    require_chat(mode.as_deref())?;
     let key = call.idempotency_key(&body)?;
     let turn = call.kafka().completions(&actor).idempotent(key).start(chat, request)?;
     if stream == Some(true) {
         return Ok(call.stream(turn.into_events()));
     }
     in_one_piece(&turn.wait()?)
+}
+
+/// Refuses what is no mode, and the one that this server does not have yet.
+fn require_chat(mode: Option<&str>) -> Result<(), Error> {
+    match mode {
+        None | Some("chat") => Ok(()),
+        Some("composer") => Err(Error::invalid(
+            "mode_unavailable",
+            "mode",
+            "this server has no composer; give \"chat\", or leave it out",
+        )),
+        Some(other) => Err(Error::invalid("mode_unknown", "mode", format!("give \"chat\", not {other:?}"))),
+    }
 }
 
 fn in_one_piece(answer: &Answer) -> Result<Reply, Failure> {
