@@ -6,7 +6,7 @@ use kafka_http::router::ROUTES;
 use serde_json::{Value, json};
 
 use super::{
-    Report, Tried,
+    Report, Tried, beside,
     caller::Caller,
     client::{Answer, Server},
     stage::{MARK, Stage, Things},
@@ -184,6 +184,11 @@ impl Case {
         self.path().contains('{')
     }
 
+    /// Whether it names a thing of which others must not even know.
+    fn belongs_to_someone(&self) -> bool {
+        self.has_id() && matches!(self.class, Class::Read | Class::Write | Class::Own)
+    }
+
     /// Whether a key that may only read is not enough. Making a ticket for what one may read is reading;
     /// over a WebSocket one writes.
     fn writes(&self) -> bool {
@@ -261,6 +266,11 @@ pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<Report> {
         report.routes.push(tried);
     }
     report.routes.push(walk.tickets()?);
+    for found in [beside::references(server, &mut walk.stage)?, beside::sessions(server, &mut walk.stage)?] {
+        walk.calls += found.tried.calls;
+        walk.holes.extend(found.holes);
+        report.routes.push(found.tried);
+    }
     report.calls = walk.calls;
     report.holes = std::mem::take(&mut walk.holes);
     Ok(report)
@@ -346,6 +356,9 @@ impl Walk<'_> {
         if case.class != Class::Door && (tried.allowed == 0 || (case.has_id() && tried.refused == 0)) {
             self.holes.push(format!("{}: nobody was let in, or nobody was refused", case.route));
         }
+        if case.belongs_to_someone() && tried.hidden == 0 {
+            self.holes.push(format!("{}: nobody was told that there is no such thing", case.route));
+        }
         tried.holes = (self.holes.len() - holes) as u32;
         Ok(tried)
     }
@@ -419,6 +432,8 @@ impl Walk<'_> {
         let is_refused = matches!(expected, Outcome::Refused(_));
         tried.allowed += u32::from(is_in);
         tried.refused += u32::from(is_refused && is_right);
+        let is_hidden = caller == Caller::Other && target == Target::Theirs && status == 404;
+        tried.hidden += u32::from(is_hidden);
         let of = match target {
             Target::Missing => " for an id that nothing has",
             Target::Theirs => "",

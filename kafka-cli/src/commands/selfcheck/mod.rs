@@ -1,5 +1,6 @@
 //! `kafka selfcheck`: tries on a running server what must not be possible.
 
+mod beside;
 mod caller;
 mod client;
 mod matrix;
@@ -37,6 +38,8 @@ struct Tried {
     calls: u32,
     allowed: u32,
     refused: u32,
+    /// How often someone else was told that there is no such thing.
+    hidden: u32,
     holes: u32,
 }
 

@@ -132,6 +132,14 @@ impl<'k> Stage<'k> {
         Ok((self.lasting_key(account, None)?, PASSWORD))
     }
 
+    /// An account that logs in: its address and its password.
+    pub(super) fn resident(&mut self) -> Result<(String, &'static str)> {
+        const PASSWORD: &str = "resident-password";
+        let account = self.account("resident")?;
+        self.kafka.administration(&self.operator).set_password(account, Secret::new(PASSWORD.to_owned()))?;
+        Ok((self.kafka.users(&self.operator).get(account)?.email, PASSWORD))
+    }
+
     fn lasting_key(&self, account: UserId, scopes: Option<Permissions>) -> Result<String> {
         self.key(account, scopes, SystemClock.now().plus_ms(KEY_MS))
     }

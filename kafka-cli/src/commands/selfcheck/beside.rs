@@ -1,0 +1,154 @@
+//! What the matrix of routes does not vary: ids that stand in bodies, and sessions that have ended.
+
+use kafka_core::Result;
+use serde_json::{Value, json};
+
+use super::{
+    Tried,
+    caller::Caller,
+    client::{Answer, Server},
+    stage::{MARK, Stage, Things},
+};
+
+/// What was tried, and a sentence for each call that ended otherwise than it must.
+pub(super) struct Found {
+    pub(super) tried: Tried,
+    pub(super) holes: Vec<String>,
+}
+
+impl Found {
+    fn on(route: &str) -> Found {
+        Found { tried: Tried { route: route.to_owned(), ..Tried::default() }, holes: Vec::new() }
+    }
+
+    fn judge(&mut self, how: &str, answer: &Answer, must: &[u16]) {
+        self.tried.calls += 1;
+        let is_in = (200..300).contains(&answer.status);
+        self.tried.allowed += u32::from(is_in);
+        self.tried.refused += u32::from(!is_in);
+        if !must.contains(&answer.status) {
+            self.hole(format!("{how}: {}, and must be one of {must:?}", answer.status));
+        } else if !is_in && answer.text.contains(MARK) {
+            self.hole(format!("{how}: shows what is the owner's"));
+        }
+    }
+
+    fn hole(&mut self, what: String) {
+        self.tried.holes += 1;
+        self.holes.push(format!("{}: {what}", self.tried.route));
+    }
+}
+
+/// A call in a chat of the caller's own that names in its body what may be another's.
+struct Reference {
+    method: &'static str,
+    /// After the chat, or in place of it.
+    path: fn(chat: &str) -> String,
+    body: fn(&Things) -> Value,
+    /// Whether the owner may do it with what is their own.
+    is_the_owners: bool,
+}
+
+fn of_chat(chat: &str) -> String {
+    format!("/api/v1/chats/{chat}")
+}
+
+const REFERENCES: &[Reference] = &[
+    Reference {
+        method: "POST",
+        path: |_| "/api/v1/chats".to_owned(),
+        body: |things| json!({"workspace_id": things.workspace}),
+        is_the_owners: true,
+    },
+    Reference {
+        method: "PATCH",
+        path: of_chat,
+        body: |things| json!({"workspace_id": things.workspace}),
+        is_the_owners: true,
+    },
+    Reference {
+        method: "PATCH",
+        path: of_chat,
+        body: |things| json!({"active_leaf_id": things.message}),
+        is_the_owners: true,
+    },
+    Reference {
+        method: "POST",
+        path: |chat| format!("{}/messages", of_chat(chat)),
+        body: |things| json!({"role": "user", "content": "under", "parent_id": things.message}),
+        is_the_owners: true,
+    },
+    Reference {
+        method: "POST",
+        path: |chat| format!("{}/responses", of_chat(chat)),
+        body: |things| json!({"content": "under", "model": "echo", "parent_id": things.message}),
+        is_the_owners: true,
+    },
+    Reference {
+        method: "POST",
+        path: |chat| format!("{}/responses", of_chat(chat)),
+        body: |things| json!({"model": "echo", "parent_id": things.message}),
+        is_the_owners: true,
+    },
+    // Nobody but the operator gives anyone a model.
+    Reference {
+        method: "POST",
+        path: |_| "/api/v1/models".to_owned(),
+        body: |things| json!({"name": "given", "base_url": "http://192.0.2.1/v1", "user_id": things.account}),
+        is_the_owners: false,
+    },
+];
+
+/// An id in a body opens no more than one in a path: someone else names in a chat of their own what is
+/// the owner's.
+pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found> {
+    let mut found = Found::on("ids in bodies");
+    let things = stage.things()?;
+    let token = |stage: &Stage<'_>, caller, area| stage.token(caller, area).map(str::to_owned);
+    let (other, owner) = (token(stage, Caller::Other, "chats"), token(stage, Caller::Owner, "chats"));
+    let chat = server.call("POST", "/api/v1/chats", other.as_deref(), Some(&json!({})))?.json();
+    let chat = chat["id"].as_str().unwrap_or_default();
+    let before = stage.owned()?;
+    for Reference { method, path, body, .. } in REFERENCES {
+        let (path, body) = (path(chat), body(&things));
+        let answer = server.call(method, &path, other.as_deref(), Some(&body))?;
+        found.judge(&format!("{method} {path} {body} by {}", Caller::Other), &answer, &[403, 404]);
+    }
+    if stage.owned()? != before {
+        found.hole("a call that was refused has changed something".to_owned());
+    }
+    // The same calls work, so that they were refused for the ids alone.
+    for Reference { method, path, body, .. } in REFERENCES.iter().filter(|call| call.is_the_owners) {
+        let (path, body) = (path(&things.chat), body(&things));
+        let answer = server.call(method, &path, owner.as_deref(), Some(&body))?;
+        found.judge(&format!("{method} {path} {body} by {}", Caller::Owner), &answer, &[200, 201]);
+    }
+    Ok(found)
+}
+
+/// A session lets in until its end, and no longer.
+pub(super) fn sessions(server: &Server, stage: &mut Stage<'_>) -> Result<Found> {
+    const ME: &str = "/api/v1/users/me";
+    let mut found = Found::on("sessions that have ended");
+    let (email, password) = stage.resident()?;
+    let login = || {
+        let body = json!({"email": email, "password": password});
+        let answer = server.call("POST", "/api/v1/auth/login", None, Some(&body))?.json();
+        Ok::<_, kafka_core::Error>(answer["token"].as_str().unwrap_or_default().to_owned())
+    };
+    let (ended, lasting) = (login()?, login()?);
+    let try_both = |found: &mut Found, how: &str, statuses: [u16; 2]| {
+        for (session, status) in [&ended, &lasting].into_iter().zip(statuses) {
+            found.judge(how, &server.call("GET", ME, Some(session), None)?, &[status]);
+        }
+        Ok::<_, kafka_core::Error>(())
+    };
+    try_both(&mut found, "GET after logging in", [200, 200])?;
+    server.call("POST", "/api/v1/auth/logout", Some(&ended), None)?;
+    try_both(&mut found, "GET after one was logged out", [401, 200])?;
+    let change = json!({"current_password": password, "new_password": "another-password"});
+    let changed = server.call("POST", "/api/v1/users/me/password", Some(&lasting), Some(&change))?;
+    found.judge("POST a new password", &changed, &[204]);
+    try_both(&mut found, "GET after it", [401, 401])?;
+    Ok(found)
+}
