@@ -47,23 +47,39 @@ impl Guard {
         }
     }
 
-    /// Who asks: the peer, or the address for which trusted proxies speak.
+    /// Who asks: the peer, or the address for which trusted proxies speak. Those for whom a proxy speaks
+    /// unreadably are all taken for that proxy, so that they share what is counted by address.
     pub(crate) fn client(&self, request: &Request<'_>) -> IpAddr {
-        let is_trusted = |address: IpAddr| self.trusted_proxy.iter().any(|block| block.contains(address));
-        let mut client = request.peer().ip();
-        // Each proxy appends whom it heard, so the list is believed from its end as far as trust goes.
+        self.sender(request).unwrap_or_else(|proxy| proxy)
+    }
+
+    /// Whom the request came from, or the trusted proxy that does not say it.
+    fn sender(&self, request: &Request<'_>) -> Result<IpAddr, IpAddr> {
         let forwarded: Vec<&str> = request
             .headers()
             .filter(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-for"))
             .flat_map(|(_, value)| value.split(','))
             .collect();
-        for address in forwarded.iter().rev() {
-            match address.trim().parse::<IpAddr>() {
-                Ok(address) if is_trusted(client) => client = address.to_canonical(),
-                _ => break,
+        self.spoken_for(request.peer().ip(), &forwarded)
+    }
+
+    /// Each proxy appends whom it heard, so the list is believed from its end as far as trust goes.
+    fn spoken_for(&self, peer: IpAddr, forwarded: &[&str]) -> Result<IpAddr, IpAddr> {
+        let mut client = peer;
+        for element in forwarded.iter().rev() {
+            if !self.trusts(client) {
+                break;
             }
+            client = sender_in(element).ok_or(client)?;
         }
-        client
+        match forwarded.is_empty() && self.trusts(peer) {
+            true => Err(peer),
+            false => Ok(client),
+        }
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxy.iter().any(|block| block.contains(address))
     }
 
     /// Refuses what must not be served. [`Request::client`] is already set.
@@ -71,7 +87,12 @@ impl Guard {
         let host = request.header("host").unwrap_or_default().to_ascii_lowercase();
         if self.is_open {
             self.check_proxy(request)?;
-            self.check_address(request.client())?;
+            match self.sender(request) {
+                Ok(client) => self.check_address(client)?,
+                // Who runs a proxy lets it ask whether the server is there; that tells nobody anything.
+                Err(_) if ["/health", "/ready"].contains(&request.path()) => {}
+                Err(proxy) => return Err(not_understood(proxy)),
+            }
         }
         if self.is_open || !self.allow_host.is_empty() {
             self.check_host(&host)?;
@@ -87,7 +108,7 @@ impl Guard {
         let speaks_for_others =
             ["x-forwarded-for", "forwarded"].iter().any(|name| request.header(name).is_some());
         let peer = request.peer().ip();
-        if !speaks_for_others || self.trusted_proxy.iter().any(|block| block.contains(peer)) {
+        if !speaks_for_others || self.trusts(peer) {
             return Ok(());
         }
         Err(Problem::new(
@@ -168,6 +189,26 @@ impl Guard {
         let is_configured = || self.allow_origin.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin));
         is_configured() || (self.is_open && is_local(origin))
     }
+}
+
+/// Taking a client that nobody knows for this machine would serve everyone.
+fn not_understood(proxy: IpAddr) -> Problem {
+    Problem::new(
+        403,
+        "proxy_not_understood",
+        format!(
+            "Open mode must know whom the proxy at {proxy} speaks for, and the end of X-Forwarded-For does not \
+             say; make the proxy append the client's address to that header, or take {proxy} out of \
+             --trusted-proxy."
+        ),
+    )
+}
+
+/// The address in an element of X-Forwarded-For; some proxies add the port, and brackets to IPv6.
+fn sender_in(element: &str) -> Option<IpAddr> {
+    let element = element.trim();
+    let address = element.parse::<SocketAddr>().map(|address| address.ip()).ok();
+    address.map(|address| address.to_canonical()).or_else(|| address_of(element))
 }
 
 /// Whether it is an origin of this machine.
@@ -265,6 +306,36 @@ mod tests {
         for (origin, expected) in table {
             let checked = guard("127.0.0.1:8000").check_origin(origin, "chat.example:8000");
             assert_eq!(checked.is_ok(), expected, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_proxy_must_say_whom_it_speaks_for() {
+        let guard = Guard { trusted_proxy: vec!["10.0.0.0/8".parse().unwrap()], ..guard("127.0.0.1:8000") };
+        let table: &[(&str, &[&str], Result<&str, &str>)] = &[
+            ("10.0.0.1", &["203.0.113.9"], Ok("203.0.113.9")),
+            ("10.0.0.1", &[" 203.0.113.9:5544 "], Ok("203.0.113.9")),
+            ("10.0.0.1", &["[2001:db8::1]"], Ok("2001:db8::1")),
+            ("10.0.0.1", &["[2001:db8::1]:443"], Ok("2001:db8::1")),
+            ("10.0.0.1", &["2001:db8::1"], Ok("2001:db8::1")),
+            ("10.0.0.1", &["::ffff:203.0.113.9"], Ok("203.0.113.9")),
+            ("10.0.0.1", &["[::ffff:203.0.113.9]:80"], Ok("203.0.113.9")),
+            ("10.0.0.1", &["127.0.0.1", "203.0.113.9", "10.0.0.2"], Ok("203.0.113.9")),
+            ("10.0.0.1", &["unknown", "203.0.113.9"], Ok("203.0.113.9")),
+            ("10.0.0.1", &["10.0.0.2"], Ok("10.0.0.2")),
+            ("10.0.0.1", &["203.0.113.9", "10.0.0.2:x"], Err("10.0.0.1")),
+            ("10.0.0.1", &["unknown", "10.0.0.2"], Err("10.0.0.2")),
+            ("10.0.0.1", &["unknown"], Err("10.0.0.1")),
+            ("10.0.0.1", &["203.0.113.9", " "], Err("10.0.0.1")),
+            ("10.0.0.1", &["203.0.113.9:99999"], Err("10.0.0.1")),
+            ("10.0.0.1", &[], Err("10.0.0.1")),
+            ("127.0.0.1", &[], Ok("127.0.0.1")),
+            ("203.0.113.9", &["127.0.0.1"], Ok("203.0.113.9")),
+        ];
+        for (peer, forwarded, expected) in table {
+            let address = |text: &str| text.parse::<IpAddr>().unwrap();
+            let found = guard.spoken_for(address(peer), forwarded);
+            assert_eq!(found, expected.map(address).map_err(address), "{peer} {forwarded:?}");
         }
     }
 

@@ -26,20 +26,31 @@ fn only_local_callers_that_mean_this_server_are_served() {
             contains,
             ..Scenario::default()
         };
+        let unreadable = |headers| from(headers, 403, &["proxy_not_understood", "X-Forwarded-For", "--trusted-proxy"]);
+        const LOCAL: (&str, &str) = ("X-Forwarded-For", "127.0.0.1");
         Api::of(&server).run(&[
-            from(&[], 200, &[]),
-            from(&[("Host", "localhost:8000")], 200, &[]),
-            from(&[("Host", "chat.example")], 200, &[]),
-            from(&[("Host", "evil.example")], 403, &["host_not_allowed", "--allow-host evil.example"]),
-            from(&[("Host", "evil.example:8000")], 403, &["--allow-host evil.example "]),
-            from(&[("Origin", "http://localhost:3000")], 200, &[]),
-            from(&[("Origin", "https://app.example")], 200, &[]),
+            from(&[LOCAL], 200, &[]),
+            from(&[LOCAL, ("Host", "localhost:8000")], 200, &[]),
+            from(&[LOCAL, ("Host", "chat.example")], 200, &[]),
+            from(&[LOCAL, ("Host", "evil.example")], 403, &["host_not_allowed", "--allow-host evil.example"]),
+            from(&[LOCAL, ("Host", "evil.example:8000")], 403, &["--allow-host evil.example "]),
+            from(&[LOCAL, ("Origin", "http://localhost:3000")], 200, &[]),
+            from(&[LOCAL, ("Origin", "https://app.example")], 200, &[]),
             from(
-                &[("Origin", "https://evil.example")],
+                &[LOCAL, ("Origin", "https://evil.example")],
                 403,
                 &["origin_not_allowed", "--allow-origin https://evil.example"],
             ),
-            from(&[("Origin", "null")], 403, &["origin_not_allowed"]),
+            from(&[LOCAL, ("Origin", "null")], 403, &["origin_not_allowed"]),
+            unreadable(&[]),
+            unreadable(&[("X-Forwarded-For", "unknown")]),
+            unreadable(&[("X-Forwarded-For", "127.0.0.1, ")]),
+            unreadable(&[("Forwarded", "for=127.0.0.1")]),
+            Scenario { path: "/health", status: 200, ..Scenario::default() },
+            Scenario { path: "/ready", status: 200, ..Scenario::default() },
+            from(&[("X-Forwarded-For", "192.168.1.7:5544")], 200, &[]),
+            from(&[("X-Forwarded-For", "203.0.113.9:5544")], 403, &["--open-to 203.0.113.9 "]),
+            from(&[("X-Forwarded-For", "[2001:db8::1]")], 403, &["--open-to 2001:db8::1 "]),
             from(&[("X-Forwarded-For", "192.168.1.7")], 200, &[]),
             from(&[("X-Forwarded-For", "8.8.8.8, 192.168.1.7, 10.1.2.3")], 200, &[]),
             from(
