@@ -131,6 +131,10 @@ fn check(api: &Api, watched: &Watched, tally: &mut Tally) {
     match status {
         "interrupted" => {
             assert_eq!(last.name, "response.interrupted", "{question}");
+            // Whatever a client did not see yet is text: the end follows what was said at once.
+            let between = &replay[seen.len().min(replay.len() - 1)..replay.len() - 1];
+            let is_said = |event: &Event| ["response.started", "message.delta"].contains(&&*event.name);
+            assert!(between.iter().all(is_said), "{question}: {between:#?}");
             tally.interrupted += 1;
         }
         "complete" => {

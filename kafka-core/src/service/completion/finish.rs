@@ -35,6 +35,9 @@ pub(super) struct Ending {
     pub(super) error: Option<ResponseError>,
     pub(super) tool_calls: Vec<ToolCall>,
     pub(super) provider_data: Option<Json>,
+    /// Whether another than the answer's own thread ends it. Its last event then follows what was stored
+    /// at once: the counts, which stand in the response, get no event of their own.
+    pub(super) is_afterwards: bool,
 }
 
 impl Ending {
@@ -51,6 +54,7 @@ impl Ending {
             error: None,
             tool_calls: Vec::new(),
             provider_data: None,
+            is_afterwards: false,
         }
     }
 }
@@ -85,7 +89,7 @@ pub(super) fn store(
     repo::chats::touch(tx, response.chat_id, tokens.unwrap_or(0), now)?;
     repo::users::spend(tx, response.chat_id, tokens.unwrap_or(0))?;
     repo::usage_daily::count_answer(tx, &response, Day::of(now))?;
-    if response.tokens_total.is_some() {
+    if response.tokens_total.is_some() && !ending.is_afterwards {
         events.push(Event::with_usage(events.len() as u64 + 1, &response)?);
     }
     events.push(Event::with_response(events.len() as u64 + 1, last_event(response.status), &response)?);

@@ -69,7 +69,7 @@ impl Ender {
     pub(crate) fn end(&self, tx: &Tx<'_>, id: ResponseId, status: ResponseStatus) -> Result<()> {
         let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
         let events = response_events::list(tx, id)?;
-        let mut ending = Ending::of(status);
+        let mut ending = Ending { is_afterwards: true, ..Ending::of(status) };
         ending.prompt_tokens_estimate = self.prompt_tokens(tx, &response)?;
         finish::store(tx, &self.feed, &response, &ending, events, self.now)?;
         Ok(())
