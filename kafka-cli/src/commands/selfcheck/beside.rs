@@ -7,6 +7,7 @@ use super::{
     Tried,
     caller::Caller,
     client::{Answer, Server},
+    matrix::NOTHING,
     stage::{MARK, Stage, Things},
 };
 
@@ -63,12 +64,6 @@ const REFERENCES: &[Reference] = &[
     Reference {
         method: "PATCH",
         path: of_chat,
-        body: |things| json!({"workspace_id": things.workspace}),
-        is_the_owners: true,
-    },
-    Reference {
-        method: "PATCH",
-        path: of_chat,
         body: |things| json!({"active_leaf_id": things.message}),
         is_the_owners: true,
     },
@@ -104,15 +99,28 @@ const REFERENCES: &[Reference] = &[
 pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found> {
     let mut found = Found::on("ids in bodies");
     let things = stage.things()?;
+    let nothing = Things {
+        workspace: NOTHING.to_owned(),
+        message: NOTHING.to_owned(),
+        account: NOTHING.to_owned(),
+        ..stage.things()?
+    };
     let token = |stage: &Stage<'_>, caller, area| stage.token(caller, area).map(str::to_owned);
     let (other, owner) = (token(stage, Caller::Other, "chats"), token(stage, Caller::Owner, "chats"));
     let chat = server.call("POST", "/api/v1/chats", other.as_deref(), Some(&json!({})))?.json();
     let chat = chat["id"].as_str().unwrap_or_default();
     let before = stage.owned()?;
     for Reference { method, path, body, .. } in REFERENCES {
-        let (path, body) = (path(chat), body(&things));
-        let answer = server.call(method, &path, other.as_deref(), Some(&body))?;
-        found.judge(&format!("{method} {path} {body} by {}", Caller::Other), &answer, &[403, 404]);
+        let (path, named) = (path(chat), body(&things));
+        let answer = server.call(method, &path, other.as_deref(), Some(&named))?;
+        let how = format!("{method} {path} {named} by {}", Caller::Other);
+        found.judge(&how, &answer, &[403, 404, 422]);
+        // What nobody has is refused in the same way, so that ids cannot be told apart.
+        let missing = server.call(method, &path, other.as_deref(), Some(&body(&nothing)))?;
+        found.judge(&format!("{how}, with ids that nothing has"), &missing, &[answer.status]);
+        if missing.json()["code"] != answer.json()["code"] {
+            found.hole(format!("{how}: tells the owner's from what nobody has"));
+        }
     }
     if stage.owned()? != before {
         found.hole("a call that was refused has changed something".to_owned());

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// An id that nothing has.
-const NOTHING: &str = "01890000-0000-7000-8000-000000000000";
+pub(super) const NOTHING: &str = "01890000-0000-7000-8000-000000000000";
 
 /// What a route is about, which says who may call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
