@@ -30,8 +30,9 @@ pub struct Limits {
     /// Tokens of history sent to a model whose row states no `context_tokens`. Default 8192.
     pub context_tokens: u32,
     /// Tokens of its owner's plan that are kept free for an answer whose question and model state no
-    /// `max_tokens`, if so many are left; it ends as interrupted where they are spent. Only where plans are
-    /// enforced. Default 4096.
+    /// `max_tokens`, if so many are left and the model's context has room for them; the endpoint is told them
+    /// as `max_tokens`, and an answer that goes far beyond ends as interrupted. Only where plans are enforced.
+    /// Default 4096.
     pub reserved_answer_tokens: u32,
     /// Changes that may wait to be read by one subscriber; what comes on top of them is lost, and the
     /// loss told. Default 1024.

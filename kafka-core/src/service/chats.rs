@@ -243,7 +243,7 @@ impl Parting {
     /// stopped, once they are deleted. Comes before the deletion, after which nobody can say any more whose
     /// they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
-        for (response, chat) in responses::all_running(tx)? {
+        for (response, chat) in responses::all_running(tx)?.into_iter().rev() {
             if chats.iter().any(|leaving| leaving.id == chat) {
                 self.ender.end(tx, response, ResponseStatus::Cancelled)?;
             }

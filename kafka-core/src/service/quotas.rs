@@ -4,6 +4,9 @@
 //! are looked at inside the transaction of what they limit, so that callers at the same time cannot both
 //! take what is left. What an answer may cost is kept free in its own row while it runs: no counter has to
 //! be put right when it ends, or when its process dies.
+//!
+//! The endpoint is told how long an answer may become. One that disobeys is cut off, and what it says that
+//! it counted is believed: it can overdraw a day by what one answer has above its share.
 
 use std::time::Duration;
 
@@ -36,16 +39,18 @@ pub(crate) struct Quotas {
 pub(crate) struct Reservation {
     /// For the question with its history, and the answer.
     pub(crate) tokens: u64,
-    /// How long the answer may become where nothing else bounds it.
+    /// How long the answer may become; none where no plan bounds it.
     pub(crate) answer_tokens: Option<u64>,
 }
 
 /// What an answer that is about to begin may cost.
 pub(crate) struct Cost {
-    /// The question with its history, by estimate.
+    /// The question with its history and whatever is sent besides, by estimate.
     pub(crate) prompt: u64,
     /// The most that the answer can have, where the question or the model says so.
     pub(crate) answer: Option<u64>,
+    /// What the model's context has room for besides its history.
+    pub(crate) room: u64,
 }
 
 impl Quotas {
@@ -87,13 +92,9 @@ impl Quotas {
         if needed > left {
             return Err(account.refusal(&cost, needed).with_retry_after(Day::left_at(now)));
         }
-        Ok(match cost.answer {
-            Some(_) => Reservation { tokens: needed, answer_tokens: None },
-            None => {
-                let answer = self.answer_tokens.max(LEAST_ANSWER).min(left - cost.prompt);
-                Reservation { tokens: cost.prompt + answer, answer_tokens: Some(answer) }
-            }
-        })
+        let default = self.answer_tokens.min(cost.room).max(LEAST_ANSWER).min(left - cost.prompt);
+        let answer = cost.answer.unwrap_or(default);
+        Ok(Reservation { tokens: cost.prompt + answer, answer_tokens: Some(answer) })
     }
 
     /// Refuses a chat that its owner's plan has no room for.
@@ -114,11 +115,43 @@ fn bound(held: Option<Held>) -> Option<(UserId, Plan)> {
     held.filter(|held| !held.is_admin).map(|held| (held.user_id, held.plan))
 }
 
-/// The tokens most answers of a model can have, if its parameters say it. Reasoning models of OpenAI have
-/// a name of their own for it.
-pub(crate) fn most_tokens(params: &Params) -> Option<u64> {
-    let newer = || params.extra.get("max_completion_tokens").and_then(serde_json::Value::as_u64);
-    params.max_tokens.map(u64::from).or_else(newer)
+/// The most tokens that an answer with these parameters can have, if they say it. Reasoning models of OpenAI
+/// have a name of their own for it; where both are given, endpoints differ in which they heed.
+///
+/// # Errors
+/// `Invalid` for more than one answer to a question, and for a length that is no number: nobody could say
+/// what they cost.
+pub(crate) fn most_tokens(params: &Params) -> Result<Option<u64>> {
+    let given = |name| params.extra.get(name).filter(|value| !value.is_null());
+    for (name, field) in [("n", "params.n"), ("best_of", "params.best_of")] {
+        if given(name).is_some_and(|count| count.as_u64() != Some(1)) {
+            return Err(out_of_range(
+                field,
+                "nothing or 1: where plans are enforced, a question has one answer",
+            ));
+        }
+    }
+    let newer = match given("max_completion_tokens") {
+        None => None,
+        Some(tokens) => {
+            Some(tokens.as_u64().filter(|tokens| *tokens <= u64::from(u32::MAX)).ok_or_else(|| {
+                out_of_range("params.max_completion_tokens", "a whole number, as for max_tokens")
+            })?)
+        }
+    };
+    Ok(params.max_tokens.map(u64::from).max(newer))
+}
+
+/// Has the endpoint told how long the answer may become, unless the parameters say it already.
+pub(crate) fn bound_answer(params: &mut Params, tokens: u64) {
+    let says_newer = params.extra.get("max_completion_tokens").is_some_and(|value| !value.is_null());
+    if params.max_tokens.is_none() && !says_newer {
+        params.max_tokens = Some(u32::try_from(tokens).unwrap_or(u32::MAX));
+    }
+}
+
+fn out_of_range(field: &str, range: &str) -> Error {
+    Error::invalid("params_out_of_range", field, format!("give {range}"))
 }
 
 /// How an account stands on one day.

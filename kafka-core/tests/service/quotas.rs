@@ -13,6 +13,7 @@ use kafka_core::{
     testing::{Gate, ScriptedAnswer, ScriptedCall},
 };
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::stage::{In, PASSWORD, Stage};
 
@@ -77,6 +78,24 @@ impl Office {
 
     fn ask(&self, request: AnswerRequest) -> kafka_core::Answer {
         self.stage.kafka.completions(&self.user).start(self.chat().id, request).unwrap().wait().unwrap()
+    }
+
+    /// What finds the files as they are now, after `meanwhile`, and the account there.
+    fn after_a_crash(&self, meanwhile: impl FnOnce(&Office)) -> (Kafka, Actor) {
+        let copy = self.stage.directory().join("after the crash.db");
+        for suffix in ["", "-wal"] {
+            let with = |path: &std::path::Path| format!("{}{suffix}", path.display());
+            fs::copy(with(&self.stage.database()), with(&copy)).unwrap();
+        }
+        meanwhile(self);
+        let mut config = Config::file(copy);
+        config.quotas = true;
+        config.clock = std::sync::Arc::new(self.stage.clock.clone());
+        config.providers.push(self.stage.provider.clone());
+        let kafka = Kafka::open(config).unwrap();
+        let token = kafka.login("k", Secret::new(PASSWORD.into())).unwrap().token;
+        let me = kafka.authenticate(&token).unwrap();
+        (kafka, me)
     }
 
     fn usage(&self) -> UsageSummary {
@@ -211,13 +230,13 @@ fn an_answer_of_unknown_length_ends_where_its_share_does() {
         (response.status, response.finish_reason.as_deref()),
         (ResponseStatus::Interrupted, Some("length"))
     );
-    // 20 tokens are 64 bytes; no character is cut in two.
-    assert_eq!(answer.message.content.len(), 64, "{}", answer.message.content);
+    // 20 tokens are 160 bytes at most; no character is cut in two.
+    assert_eq!(answer.message.content.len(), 160, "{}", answer.message.content);
     assert_eq!((response.usage_estimated, response.tokens_total), (true, Some(25)));
     office.ask(AnswerRequest::text("Hi"));
     assert_eq!(office.usage().daily_token_count, 50);
     let last = office.ask(AnswerRequest::text("Hi"));
-    assert_eq!((last.message.content.as_str(), last.response.tokens_total), ("Dear", Some(10)));
+    assert_eq!((last.message.content.len(), last.response.tokens_total), (39, Some(10)));
     assert_eq!(office.usage().daily_token_count, 60);
     let refused = office.refusal(AnswerRequest::text("Hi"));
     assert!(refused.message().contains("0 are left, and this answer may cost 10; wait"), "{refused}");
@@ -237,12 +256,12 @@ fn calls_of_tools_end_where_the_share_does() {
         calls.into_iter().fold(ScriptedAnswer::new(), ScriptedAnswer::say).usage(5, 200).finish()
     };
     let office =
-        office_with(In::Memory, script, tokens(60), |config| config.limits.reserved_answer_tokens = 20);
+        office_with(In::Memory, script, tokens(60), |config| config.limits.reserved_answer_tokens = 8);
     let answer = office.ask(AnswerRequest::text("Hi"));
-    // 20 tokens are 64 bytes, and a call has 23.
+    // 8 tokens are 64 bytes at most, and a call has 23.
     assert_eq!(answer.message.parts.unwrap().as_array().unwrap().len(), 2);
     assert_eq!(answer.response.status, ResponseStatus::Interrupted);
-    assert!(office.usage().daily_token_count <= 25);
+    assert_eq!(office.usage().daily_token_count, 13);
 }
 
 /// What OpenAI's reasoning models call `max_tokens`, and what a model's row says, count as well.
@@ -260,6 +279,175 @@ fn whoever_states_the_length_is_believed() {
     let wordy = |request| AnswerRequest { model: Some("wordy".into()), ..request };
     office.refusal(wordy(AnswerRequest::text("Hi")));
     office.ask(wordy(at_most(15)));
+}
+
+/// Endpoints differ in which of the two names they heed, so what is kept free is the larger.
+#[test]
+fn of_two_lengths_the_larger_one_is_kept_free() {
+    let gate = Gate::new();
+    let office = office(In::Memory, greedy(&gate), tokens(100));
+    let newer = |tokens: u64| [("max_completion_tokens".to_owned(), tokens.into())].into();
+    let both = Params { max_tokens: Some(1), extra: newer(96), ..Params::default() };
+    let ask = |params| AnswerRequest { params: Some(params), ..AnswerRequest::text("Hi") };
+    office.refusal(ask(both));
+    let row = kafka_core::NewModel {
+        params: Params { extra: newer(96), ..Params::default() },
+        ..crate::stage::new_model("wordy")
+    };
+    office.stage.model(&office.stage.operator, row);
+    office.refusal(AnswerRequest { model: Some("wordy".into()), ..at_most(1) });
+    office.refusal(AnswerRequest { model: Some("wordy".into()), ..AnswerRequest::text("Hi") });
+    gate.open();
+    office.ask(ask(Params { max_tokens: Some(1), extra: newer(95), ..Params::default() }));
+}
+
+/// What would cost more than anybody can say is refused where plans bind, and nowhere else.
+#[test]
+fn under_a_plan_a_question_has_one_answer_of_a_length_that_is_a_number() {
+    let office = office(In::Memory, |_| ScriptedAnswer::of(&["x"]), tokens(10_000));
+    let completions = office.stage.kafka.completions(&office.user);
+    for (name, bad, fine) in [
+        ("n", vec![json!(2), json!("1"), json!(1.5)], vec![json!(1), json!(null)]),
+        ("best_of", vec![json!(3)], vec![json!(1)]),
+        ("max_completion_tokens", vec![json!("5000"), json!(-1), json!(1e30)], vec![json!(7), json!(null)]),
+    ] {
+        let ask = |value: &serde_json::Value| {
+            let params = Params { extra: [(name.to_owned(), value.clone())].into(), ..Params::default() };
+            AnswerRequest { params: Some(params), ..AnswerRequest::text("Hi") }
+        };
+        for value in bad {
+            let error = completions.start(office.chat().id, ask(&value)).unwrap_err();
+            assert_eq!(
+                (error.kind(), error.code()),
+                (ErrorKind::Invalid, "params_out_of_range"),
+                "{name} {value}"
+            );
+            assert!(error.message().contains(name), "{error}");
+            let unbound = office.stage.kafka.completions(&office.admin);
+            let chat = office.stage.chat_of(&office.admin);
+            unbound.start(chat.id, ask(&value)).unwrap().wait().unwrap();
+        }
+        fine.iter().for_each(|value| drop(office.ask(ask(value))));
+    }
+}
+
+/// Tools and the form of an answer are read by the model, so they cost what text costs.
+#[test]
+fn what_is_sent_besides_the_messages_is_kept_free_and_counted() {
+    let gate = Gate::new();
+    let hold = gate.clone();
+    let script = move |_: &_| ScriptedAnswer::new().text("Well").wait_for(&hold).finish();
+    let office = office(In::Memory, script, tokens(200));
+    // With its name 400 bytes each, in JSON.
+    let tools =
+        Params { extra: [("tools".to_owned(), json!(["x".repeat(391)]))].into(), ..Params::default() };
+    let form = Params { response_format: Some(json!({"type": "x".repeat(373)})), ..Params::default() };
+    for params in [tools, form] {
+        let ask = |max_tokens| {
+            let params = Params { max_tokens: Some(max_tokens), ..params.clone() };
+            AnswerRequest { params: Some(params), ..AnswerRequest::text("Hi") }
+        };
+        let refused = office.refusal(ask(100));
+        assert!(refused.message().contains("may cost 205"), "{refused}");
+    }
+    gate.open();
+    let extra = [("tools".to_owned(), json!(["x".repeat(391)]))].into();
+    let params = Params { max_tokens: Some(20), extra, ..Params::default() };
+    let asked = AnswerRequest { params: Some(params), ..AnswerRequest::text("Hi") };
+    assert_eq!(office.ask(asked).response.tokens_prompt, Some(105));
+}
+
+/// The endpoint is told how long the answer may become, if nobody has, and the history leaves it room.
+#[test]
+fn the_endpoint_is_told_what_is_kept_free() {
+    let office = office_with(
+        In::Memory,
+        |_| ScriptedAnswer::of(&["x"]),
+        tokens(100),
+        |config| {
+            config.limits.reserved_answer_tokens = 60;
+        },
+    );
+    let told = || {
+        let params = office.stage.provider.calls().pop().unwrap().options.params;
+        (params.max_tokens, params.extra.get("max_completion_tokens").cloned())
+    };
+    office.ask(AnswerRequest::text("Hi"));
+    assert_eq!(told(), (Some(60), None));
+    office.ask(at_most(7));
+    assert_eq!(told(), (Some(7), None));
+    let params =
+        Params { extra: [("max_completion_tokens".to_owned(), json!(9))].into(), ..Params::default() };
+    office.ask(AnswerRequest { params: Some(params), ..AnswerRequest::text("Hi") });
+    assert_eq!(told(), (None, Some(json!(9))));
+    let params = Params { context_tokens: Some(40), ..Params::default() };
+    office.ask(AnswerRequest { params: Some(params), ..AnswerRequest::text("Hi") });
+    assert_eq!(told(), (Some(35), None), "no more than the context has room for");
+    let chat = office.stage.chat_of(&office.admin);
+    let unbound = office.stage.kafka.completions(&office.admin);
+    unbound.start(chat.id, AnswerRequest::text("Hi")).unwrap().wait().unwrap();
+    assert_eq!(told(), (None, None), "whom no plan binds");
+}
+
+/// A caller who says how long an answer may become is not given more by an endpoint that does not listen.
+#[test]
+fn an_endpoint_that_disobeys_is_cut_off() {
+    let script = |_: &_| ScriptedAnswer::new().text(&"x".repeat(1000)).finish();
+    let office = office(In::Memory, script, tokens(60));
+    let answer = office.ask(at_most(10));
+    assert_eq!((answer.response.status, answer.message.content.len()), (ResponseStatus::Interrupted, 80));
+    assert_eq!(office.usage().daily_token_count, 15);
+}
+
+/// Once the endpoint has the question it counts it, whatever becomes of the answer.
+#[test]
+fn a_question_that_was_sent_is_paid_without_an_answer() {
+    let gate = Gate::new();
+    let hold = gate.clone();
+    let script = move |call: &ScriptedCall| match call.number {
+        0 => ScriptedAnswer::new().wait_for(&hold).finish(),
+        _ => ScriptedAnswer::new().fail(kafka_core::ProviderError::new(
+            ErrorKind::Timeout,
+            "provider_timeout",
+            "Too slow.",
+        )),
+    };
+    let office = office(In::Memory, script, tokens(100));
+    let completions = office.stage.kafka.completions(&office.user);
+    let chat = office.chat();
+    let first = completions.start(chat.id, at_most(10)).unwrap();
+    office.stage.provider.wait_for_calls(1);
+    let waiting = completions.start(chat.id, at_most(10)).unwrap();
+    waiting.cancel().unwrap();
+    assert_eq!(waiting.wait().unwrap().response.tokens_total, None, "no endpoint has heard of it");
+    assert_eq!(office.usage().daily_token_count, 0);
+    first.cancel().unwrap();
+    assert_eq!(first.wait().unwrap().response.tokens_total, Some(5));
+    let failed = office.ask(at_most(10)).response;
+    assert_eq!((failed.status, failed.tokens_total), (ResponseStatus::Failed, Some(5)));
+    assert_eq!(office.usage().daily_token_count, 10);
+}
+
+/// A process that was killed before midnight had the tokens of that day, whenever that is found.
+#[test]
+fn what_a_dead_process_was_asked_is_counted_on_that_day() {
+    let gate = Gate::new();
+    let hold = gate.clone();
+    let script = move |_: &_| ScriptedAnswer::new().wait_for(&hold).finish();
+    let office = office(In::File, script, tokens(100));
+    let completions = office.stage.kafka.completions(&office.user);
+    let chat = office.chat();
+    let asked = completions.start(chat.id, at_most(10)).unwrap();
+    office.stage.provider.wait_for_calls(1);
+    let waits = completions.start(chat.id, at_most(10)).unwrap();
+    let (kafka, me) = office.after_a_crash(|office| {
+        office.stage.clock.advance(Duration::from_secs(86_400));
+    });
+    let usage = kafka.usage(&me).summary(Period::default()).unwrap();
+    assert_eq!((usage.daily_token_count, usage.total_tokens_used), (0, 5), "what was sent, yesterday");
+    let total = |id| kafka.responses(&me).get(id).unwrap().tokens_total;
+    assert_eq!((total(asked.id()), total(waits.id())), (Some(5), None), "what waited was not sent");
+    gate.open();
 }
 
 #[test]
@@ -403,18 +591,7 @@ fn a_process_that_dies_keeps_nothing() {
     let error = office.refusal(at_most(20));
     assert!(error.message().contains("15 are left"), "{error}");
 
-    let copy = office.stage.directory().join("after the crash.db");
-    for suffix in ["", "-wal"] {
-        let with = |path: &std::path::Path| format!("{}{suffix}", path.display());
-        fs::copy(with(&office.stage.database()), with(&copy)).unwrap();
-    }
-    let mut config = Config::file(copy);
-    config.quotas = true;
-    config.clock = std::sync::Arc::new(office.stage.clock.clone());
-    config.providers.push(office.stage.provider.clone());
-    let kafka = Kafka::open(config).unwrap();
-    let token = kafka.login("k", Secret::new(PASSWORD.into())).unwrap().token;
-    let me = kafka.authenticate(&token).unwrap();
+    let (kafka, me) = office.after_a_crash(|_| {});
     let usage = kafka.usage(&me).summary(Period::default()).unwrap();
     assert_eq!((usage.daily_token_count, usage.total_tokens_used), (10, 10), "\"Hi\" and \"Half\"");
     let response = kafka.responses(&me).get(turn.id()).unwrap();

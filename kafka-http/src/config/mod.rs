@@ -109,7 +109,8 @@ impl Settings {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] `open_mode_exposed`: open mode would listen beyond loopback, and nothing
-    /// says for whom.
+    /// says for whom. `anonymous_without_quotas`: plans would be enforced, but not for those who leave out
+    /// their credential.
     pub fn check_server(&self) -> Result<()> {
         if self.auth == Auth::Open && self.is_exposed() && self.open_to.is_empty() {
             return Err(Error::new(
@@ -120,6 +121,14 @@ impl Settings {
                      those it may serve, such as --open-to 192.168.1.0/24, or use --auth password.",
                     self.listen
                 ),
+            ));
+        }
+        if self.auth == Auth::Password && self.anonymous && self.quotas {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "anonymous_without_quotas",
+                "With --anonymous on, chats belong to nobody and no plan bounds them, so --quotas on would hold \
+                 nobody back; turn one of the two off.",
             ));
         }
         Ok(())

@@ -500,6 +500,27 @@ fn password_mode_beyond_loopback_is_warned_of_unless_a_proxy_is_trusted() {
 }
 
 #[test]
+fn plans_are_not_enforced_for_some_while_others_need_no_account() {
+    let table: [(&[&str], bool); 4] = [
+        (&["--auth", "password", "--anonymous", "on", "--quotas", "on"], false),
+        (&["--auth", "password", "--quotas", "on"], true),
+        (&["--auth", "password", "--anonymous", "on"], true),
+        (&["--anonymous", "on", "--quotas", "on"], true),
+    ];
+    for (flags, fine) in table {
+        let checked = Place::new().flags(flags).settings().check_server();
+        assert_eq!(checked.is_ok(), fine, "{flags:?}");
+        if let Err(error) = checked {
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "anonymous_without_quotas"));
+            assert!(
+                error.message().contains("--anonymous") && error.message().contains("--quotas"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_example_of_the_template_is_accepted() {
     let uncommented: String = template()
         .lines()

@@ -28,8 +28,10 @@ pub(super) struct Ending {
     pub(super) model_used: Option<String>,
     pub(super) finish_reason: Option<String>,
     pub(super) usage: Option<TokenUsage>,
-    /// What was sent, by estimate, for when the endpoint counts nothing.
-    pub(super) prompt_tokens_estimate: u64,
+    /// What was sent, by estimate, for when the endpoint counts nothing; none when nothing was sent.
+    pub(super) prompt_tokens_estimate: Option<u64>,
+    /// What the endpoint was told that the answer may have; an estimate is no higher.
+    pub(super) most_completion_tokens: Option<u64>,
     pub(super) first_token_ms: Option<u64>,
     pub(super) completion_time_ms: Option<u64>,
     pub(super) error: Option<ResponseError>,
@@ -48,7 +50,8 @@ impl Ending {
             model_used: None,
             finish_reason: None,
             usage: None,
-            prompt_tokens_estimate: 0,
+            prompt_tokens_estimate: None,
+            most_completion_tokens: None,
             first_token_ms: None,
             completion_time_ms: None,
             error: None,
@@ -60,13 +63,14 @@ impl Ending {
 }
 
 /// Stores the end of a running answer whose events so far are `events`, and returns them with the
-/// closing ones. None when it no longer ran.
+/// closing ones. None when it no longer ran. What it cost is counted on `day`.
 pub(super) fn store(
     tx: &Tx<'_>,
     feed: &Feed,
     accepted: &Response,
     ending: &Ending,
     mut events: Vec<Event>,
+    day: Day,
     now: Timestamp,
 ) -> Result<Option<Vec<Event>>> {
     let said = Said::in_events(&events);
@@ -88,7 +92,7 @@ pub(super) fn store(
     feed.message(tx, response.chat_id, response.message_id);
     repo::chats::touch(tx, response.chat_id, tokens.unwrap_or(0), now)?;
     repo::users::spend(tx, response.chat_id, tokens.unwrap_or(0))?;
-    repo::usage_daily::count_answer(tx, &response, Day::of(now))?;
+    repo::usage_daily::count_answer(tx, &response, day)?;
     if response.tokens_total.is_some() && !ending.is_afterwards {
         events.push(Event::with_usage(events.len() as u64 + 1, &response)?);
     }
@@ -142,7 +146,7 @@ impl Said {
     }
 }
 
-/// The record, with counts by estimate where an endpoint that was asked gave none.
+/// The record, with counts by estimate where an endpoint that was asked gave none, also when it said nothing.
 fn ended(accepted: &Response, ending: &Ending, said: &Said) -> Response {
     let mut response = Response {
         status: ending.status,
@@ -154,16 +158,16 @@ fn ended(accepted: &Response, ending: &Ending, said: &Said) -> Response {
         ..accepted.clone()
     };
     let was_answered = !said.runs.is_empty() || !ending.tool_calls.is_empty();
-    let usage = match ending.usage {
-        Some(usage) => usage,
-        None if was_answered => {
+    let usage = match (ending.usage, ending.prompt_tokens_estimate) {
+        (Some(usage), _) => usage,
+        (None, Some(prompt)) => {
             response.usage_estimated = true;
-            let prompt = ending.prompt_tokens_estimate;
             let all: String = said.runs.iter().map(|(_, text)| text.as_str()).collect();
-            let completion = prompt::tokens(&all, &ending.tool_calls);
+            let estimate = if was_answered { prompt::tokens(&all, &ending.tool_calls) } else { 0 };
+            let completion = estimate.min(ending.most_completion_tokens.unwrap_or(u64::MAX));
             TokenUsage { prompt, completion, total: prompt + completion }
         }
-        None => return response,
+        (None, None) => return response,
     };
     response.tokens_prompt = Some(usage.prompt.min(MOST_TOKENS));
     response.tokens_completion = Some(usage.completion.min(MOST_TOKENS));

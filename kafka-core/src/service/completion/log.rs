@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     base::{
+        day::Day,
         error::{Error, ErrorKind, Result},
         id::{NodeId, ResponseId},
         time::{Clock, Timestamp},
@@ -313,7 +314,7 @@ impl Entry {
         };
         let shown = events.len();
         events.extend(self.events.events());
-        let all = finish::store(tx, feed, &running.accepted, ending, events, now)?;
+        let all = finish::store(tx, feed, &running.accepted, ending, events, Day::of(now), now)?;
         all.map_or(Ok(Stored::Gone), |all| Block::joining(&all[shown..]).map(Stored::News))
     }
 }

@@ -69,6 +69,23 @@ pub(super) fn cost(prompt: &Prompt) -> u64 {
     prompt.messages.iter().map(|message| tokens(&message.content, &message.tool_calls)).sum()
 }
 
+/// What is sent besides the prompt costs, by estimate: tools and the form of the answer are read by the model
+/// like text; numbers and switches are not.
+pub(super) fn cost_besides(params: &Params) -> u64 {
+    let fields = params.extra.iter().map(|(name, value)| (name.as_str(), value));
+    let fields = fields.chain(params.response_format.as_ref().map(|value| ("response_format", value)));
+    let texts = fields.filter(|(_, value)| value.is_object() || value.is_array() || value.is_string());
+    let bytes: usize = texts.map(|(name, value)| name.len() + value.to_string().len()).sum();
+    (bytes as u64).div_ceil(4)
+}
+
+/// What the context has left for an answer to a history of so many tokens; never less than what
+/// [`budget`] keeps free.
+pub(super) fn room(params: &Params, default_context: u32, history: u64) -> u64 {
+    let context = u64::from(params.context_tokens.unwrap_or(default_context));
+    context - history.min(budget(params, default_context))
+}
+
 /// Tokens for what is sent: the context less room for the answer.
 pub(super) fn budget(params: &Params, default_context: u32) -> u64 {
     let context = u64::from(params.context_tokens.unwrap_or(default_context));
@@ -82,9 +99,10 @@ pub(super) fn tokens(text: &str, calls: &[ToolCall]) -> u64 {
     ((text.len() + of_calls) as u64).div_ceil(4) + TOKENS_PER_MESSAGE
 }
 
-/// How long a text of so many tokens is, by the same estimate.
-pub(super) fn bytes(tokens: u64) -> usize {
-    usize::try_from(tokens.saturating_sub(TOKENS_PER_MESSAGE).saturating_mul(4)).unwrap_or(usize::MAX)
+/// How long a text of so many tokens can be. An endpoint that keeps to its tokens must not be cut off, and
+/// the tokens of some languages hold twice as much as the estimate has them.
+pub(super) fn most_bytes(tokens: u64) -> usize {
+    usize::try_from(tokens.saturating_mul(8)).unwrap_or(usize::MAX)
 }
 
 /// Instructions are read apart. An answer that is still empty or failed has nothing to say.

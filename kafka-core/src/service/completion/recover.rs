@@ -6,7 +6,12 @@ use super::{
     prompt,
 };
 use crate::{
-    base::{error::Result, id::ResponseId, time::Timestamp},
+    base::{
+        day::Day,
+        error::Result,
+        id::{NodeId, ResponseId},
+        time::Timestamp,
+    },
     entity::{
         params::Params,
         response::{Response, ResponseStatus},
@@ -22,24 +27,31 @@ use crate::{
 pub(crate) fn run(installation: &Installation) -> Result<usize> {
     let mut ended = 0;
     for node in installation.storage().dead_nodes()? {
-        for id in installation.storage().read(|conn| responses::running_of_node(conn, node.id))? {
-            end(installation, id, ResponseStatus::Interrupted)?;
-            ended += 1;
-        }
+        ended += end_all_of(installation, node.id)?;
         installation.storage().remove_node(node.id)?;
     }
-    for id in installation.storage().read(responses::running_of_nobody)? {
+    for id in installation.storage().read(responses::running_of_nobody)?.into_iter().rev() {
         end(installation, id, ResponseStatus::Interrupted)?;
         ended += 1;
     }
     Ok(ended)
 }
 
-/// Ends one answer if the process that ran it is dead.
+/// Ends what a dead node ran. The last comes first, so that each is still seen to wait behind others.
+fn end_all_of(installation: &Installation, node: NodeId) -> Result<usize> {
+    let ids = installation.storage().read(|conn| responses::running_of_node(conn, node))?;
+    for id in ids.iter().rev() {
+        end(installation, *id, ResponseStatus::Interrupted)?;
+    }
+    Ok(ids.len())
+}
+
+/// Ends an answer if the process that ran it is dead, and whatever else that process ran.
 pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> Result<()> {
     for node in installation.storage().dead_nodes()? {
         if installation.storage().read(|conn| responses::running_of_node(conn, node.id))?.contains(&id) {
-            return end(installation, id, ResponseStatus::Interrupted);
+            end_all_of(installation, node.id)?;
+            return Ok(());
         }
     }
     Ok(())
@@ -65,13 +77,20 @@ impl Ender {
         Ender { feed, context_tokens, now: installation.now() }
     }
 
-    /// Ends an answer with what its log holds, unless it has ended.
+    /// Ends an answer with what its log holds, unless it has ended. It is counted on the day on which it was
+    /// asked for: when it ended nobody knows.
+    ///
+    /// Of several of a chat the last is to be ended first: one that waits behind others has asked no endpoint.
     pub(crate) fn end(&self, tx: &Tx<'_>, id: ResponseId, status: ResponseStatus) -> Result<()> {
         let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
         let events = response_events::list(tx, id)?;
         let mut ending = Ending { is_afterwards: true, ..Ending::of(status) };
-        ending.prompt_tokens_estimate = self.prompt_tokens(tx, &response)?;
-        finish::store(tx, &self.feed, &response, &ending, events, self.now)?;
+        let is_first = responses::running_in_chat(tx, response.chat_id)?.first() == Some(&id);
+        if is_first || events.len() > 1 {
+            ending.prompt_tokens_estimate = Some(self.prompt_tokens(tx, &response)?);
+        }
+        let day = Day::of(response.created_at);
+        finish::store(tx, &self.feed, &response, &ending, events, day, self.now)?;
         Ok(())
     }
 

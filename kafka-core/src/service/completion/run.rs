@@ -47,10 +47,13 @@ pub(super) fn spawn(
         running: Arc::clone(running),
         source: Source::of(&callable),
         callable,
-        ending: Ending::of(ResponseStatus::Interrupted),
+        ending: Ending {
+            most_completion_tokens: reserved.answer_tokens,
+            ..Ending::of(ResponseStatus::Interrupted)
+        },
         began: installation.clock().instant(),
         bytes: 0,
-        affordable_bytes: reserved.answer_tokens.map(prompt::bytes),
+        affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
     };
     let spawned = thread::Builder::new()
@@ -120,8 +123,16 @@ impl Answering {
         self.wait_for_turn()?;
         self.began = self.installation.clock().instant();
         let prompt = self.prompt()?;
-        self.ending.prompt_tokens_estimate = prompt::cost(&prompt);
-        let stream = self.callable.provider.complete(&prompt, &self.callable.options)?;
+        let options = &self.callable.options;
+        // From here on the endpoint may have what it is asked, and count it, even if nothing comes back.
+        self.ending.prompt_tokens_estimate =
+            Some(prompt::cost(&prompt) + prompt::cost_besides(&options.params));
+        let stream = self.callable.provider.complete(&prompt, options).map_err(Error::from);
+        if stream.as_ref().is_err_and(|error| error.kind() == ErrorKind::Provider) {
+            // It was not reached, or refused what it was asked.
+            self.ending.prompt_tokens_estimate = None;
+        }
+        let stream = stream?;
         let most = self.installation.limits().answer_bytes;
         for delta in stream {
             self.take(delta?);

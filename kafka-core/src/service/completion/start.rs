@@ -51,7 +51,7 @@ impl Completions<'_> {
         {
             return Turn::of_stored(installation, &self.actor, id);
         }
-        let callable = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
+        let mut callable = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
         let slot = installation.live().reserve(installation.limits().concurrent_answers)?;
 
         let accepting = Accepting {
@@ -94,6 +94,9 @@ impl Completions<'_> {
         })?;
         match accepted {
             Accepted::Now(running, reserved) => {
+                if let Some(tokens) = reserved.answer_tokens {
+                    quotas::bound_answer(&mut callable.options.params, tokens);
+                }
                 run::spawn(installation, &running, callable, reserved, slot);
                 Ok(Turn::of_accepted(installation, &self.actor, running))
             }
@@ -252,7 +255,12 @@ impl Accepting {
             let known = prompt::cost(&prompt);
             // What is still being written above this question will be sent with it, as far as it fits.
             let most = prompt::budget(&self.params, self.context_tokens).max(known);
-            Ok(Cost { prompt: (known + running).min(most), answer: quotas::most_tokens(&self.params) })
+            let history = (known + running).min(most);
+            Ok(Cost {
+                prompt: history + prompt::cost_besides(&self.params),
+                answer: quotas::most_tokens(&self.params)?,
+                room: prompt::room(&self.params, self.context_tokens, history),
+            })
         })
     }
 
