@@ -35,7 +35,7 @@ pub struct NewToken {
     /// What it may be used for, no more than its maker may do; none is all that its maker may do.
     #[serde(default)]
     pub scopes: Option<Permissions>,
-    /// When it stops working, in the future; none is never.
+    /// When it stops working, in the future; none is never, or when the API key that makes it does.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
 }
