@@ -90,8 +90,10 @@ impl<'k> Administration<'k> {
     ) -> Result<User> {
         self.scope(WRITE)?;
         let user = User { is_admin, ..accounts::new_user(self.installation, new)? };
-        let hash =
-            password.into().map(|password| self.installation.passwords().hash(&password)).transpose()?;
+        let hash = password
+            .into()
+            .map(|password| self.installation.passwords().hash(&password, None))
+            .transpose()?;
         self.installation.storage().write(move |tx| {
             accounts::insert(tx, &user, hash.as_ref())?;
             Ok(user.clone())
@@ -135,7 +137,7 @@ impl<'k> Administration<'k> {
     /// `NotFound`; `Invalid` for a password under 8 characters or over 72 bytes.
     pub fn set_password(&self, id: UserId, password: Secret<String>) -> Result<()> {
         let scope = self.scope(WRITE)?;
-        let hash = self.installation.passwords().hash(&password)?;
+        let hash = self.installation.passwords().hash(&password, None)?;
         let (doorman, now) = (self.installation.doorman().clone(), self.installation.now());
         self.installation.storage().write(move |tx| {
             users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;

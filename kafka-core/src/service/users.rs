@@ -221,9 +221,10 @@ pub(crate) fn insert(tx: &Tx<'_>, user: &User, password: Option<&Secret<String>>
     users::insert(tx, user, password)
 }
 
-fn must_be_free(tx: &Tx<'_>, user: &User) -> Result<()> {
+/// Fails when someone else has the address or the username.
+pub(crate) fn must_be_free(conn: &Conn<'_>, user: &User) -> Result<()> {
     let taken = |account: Option<users::Account>| account.is_some_and(|account| account.user.id != user.id);
-    if taken(users::find_by_email(tx, &user.email)?) {
+    if taken(users::find_by_email(conn, &user.email)?) {
         return Err(Error::new(
             ErrorKind::Conflict,
             "email_taken",
@@ -231,7 +232,7 @@ fn must_be_free(tx: &Tx<'_>, user: &User) -> Result<()> {
         ));
     }
     if let Some(username) = &user.username
-        && taken(users::find_by_username(tx, username)?)
+        && taken(users::find_by_username(conn, username)?)
     {
         return Err(Error::new(
             ErrorKind::Conflict,

@@ -4,7 +4,7 @@ use std::{net::IpAddr, thread, time::Duration};
 
 use kafka_core::{
     Actor, AnswerRequest, ChatFilter, ErrorKind, IdempotencyKey, Kafka, NewChat, NewMessage, NewUser,
-    NewWorkspace, PageRequest, Registration, Role, Secret, StandingPatch,
+    NewWorkspace, PageRequest, Registration, Role, Secret, StandingPatch, UserPatch,
 };
 
 use crate::stage::{In, PASSWORD, Stage, new_user, unheard_of};
@@ -42,13 +42,61 @@ fn an_account_is_guessed_at_ten_times_from_one_address() {
         assert_eq!((refused.kind(), refused.code()), (ErrorKind::RateLimited, "login_throttled"));
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(300)), "{name}");
     }
-    // The other name of the account is the same account; elsewhere nobody is locked out.
-    assert_eq!(login(kafka, HERE, "Klamm@Example.org", PASSWORD), "login_throttled");
+    // Written otherwise it is the same name; elsewhere nobody is locked out.
+    assert_eq!(login(kafka, HERE, "KLAMM", PASSWORD), "login_throttled");
     assert_eq!(login(kafka, THERE, "klamm", PASSWORD), "done");
     stage.clock.advance(Duration::from_millis(299_999));
     assert_eq!(login(kafka, HERE, "klamm", PASSWORD), "login_throttled");
     stage.clock.advance(Duration::from_millis(1));
     assert_eq!(login(kafka, HERE, "klamm", PASSWORD), "done");
+}
+
+#[test]
+fn the_count_does_not_tell_which_names_are_one_account() {
+    let stage = Stage::new(In::Memory);
+    let id = stage.user("klamm").user_id().unwrap();
+    let kafka = &stage.kafka;
+    for name in ["klamm", "klamm@example.org"] {
+        for _ in 0..10 {
+            assert_eq!(login(kafka, HERE, name, "wrong horse"), "login_failed", "{name}");
+        }
+        assert_eq!(login(kafka, HERE, name, PASSWORD), "login_throttled", "{name}");
+    }
+    // A further name gives no further guesses, without saying so.
+    let username = Some(Some("sordini".to_owned()));
+    kafka.users(&stage.operator).update(id, UserPatch { username, ..UserPatch::default() }).unwrap();
+    assert_eq!(login(kafka, HERE, "sordini", PASSWORD), "login_failed");
+    assert_eq!(login(kafka, THERE, "sordini", PASSWORD), "done");
+    stage.clock.advance(Duration::from_secs(300));
+    assert_eq!(login(kafka, HERE, "sordini", PASSWORD), "done");
+}
+
+#[test]
+fn one_address_registers_a_hundred_times_whatever_comes_of_it() {
+    let stage =
+        Stage::with(In::Memory, |_| Default::default(), |config| config.limits.failed_logins_of_address = 4);
+    stage.user("klamm");
+    let register = |from: &str, name: &str, password: &str| {
+        let made = stage.kafka.register_from(address(from), new_user(name), secret(password), None);
+        made.err().map_or_else(|| "done".to_owned(), |error| error.code().to_owned())
+    };
+    for (name, password, outcome) in [
+        ("klamm", PASSWORD, "email_taken"),
+        // What is misspelt is free.
+        ("frieda", "short", "password_too_short"),
+        ("frieda", PASSWORD, "done"),
+        ("klamm", PASSWORD, "email_taken"),
+        // Seen before the password is looked at, let alone hashed.
+        ("klamm", "short", "email_taken"),
+        ("olga", PASSWORD, "registration_throttled"),
+    ] {
+        assert_eq!(register(HERE, name, password), outcome, "{name}");
+    }
+    assert_eq!(register(THERE, "olga", PASSWORD), "done");
+    // Logging in is counted apart.
+    assert_eq!(login(&stage.kafka, HERE, "klamm", PASSWORD), "done");
+    stage.clock.advance(Duration::from_secs(300));
+    assert_eq!(register(HERE, "amalia", PASSWORD), "done");
 }
 
 #[test]

@@ -29,10 +29,8 @@ struct Credentials {
 pub(super) fn register(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let Registration { email, password, username, full_name, invite } = call.json()?;
     let new = NewUser { email, username, full_name };
-    reply::created(&match invite {
-        Some(invite) => call.kafka().register_invited(new, password, &invite)?,
-        None => call.kafka().register(new, password)?,
-    })
+    let from = call.request.client();
+    reply::created(&call.kafka().register_from(from, new, password, invite.as_ref())?)
 }
 
 pub(super) fn login(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
