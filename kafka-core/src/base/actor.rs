@@ -151,6 +151,7 @@ pub(crate) fn credential_missing() -> Error {
     Error::new(
         ErrorKind::Unauthenticated,
         "credential_missing",
-        "This needs a credential; log in and send its token as `Authorization: Bearer`.",
+        "This needs a credential; log in and send its token as `Authorization: Bearer`. Whoever runs this \
+         installation lets others chat without one with --anonymous on.",
     )
 }

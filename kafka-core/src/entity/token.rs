@@ -81,6 +81,19 @@ pub struct Invitation {
     pub expires_at: Timestamp,
 }
 
+/// An invitation that nobody has used yet, without its code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenInvitation {
+    /// Its id, which is not the code.
+    pub id: InvitationId,
+    /// The only address that may register with it; none is any.
+    pub email: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}
+
 /// A credential for the events of one response.
 #[derive(Clone, Debug)]
 pub struct Ticket {

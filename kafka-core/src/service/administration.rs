@@ -13,7 +13,7 @@ use crate::{
     crypto::{bearer, digest},
     entity::{
         stats::Stats,
-        token::Invitation,
+        token::{Invitation, OpenInvitation},
         user::{NewUser, StandingPatch, User},
     },
     repo::{access_tokens, invitations, stats, users},
@@ -199,6 +199,28 @@ impl<'k> Administration<'k> {
             invitations::insert(tx, &row)
         })?;
         Ok(invitation)
+    }
+
+    /// The invitations that can still be used, oldest first. Their codes are not known any more.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn invitations(&self) -> Result<Vec<OpenInvitation>> {
+        self.scope(READ)?;
+        let now = self.installation.now();
+        self.installation.storage().read(|conn| invitations::list(conn, now))
+    }
+
+    /// Withdraws an invitation: nobody can register with its code any more.
+    ///
+    /// # Errors
+    /// `NotFound`, also for one that was used.
+    pub fn withdraw(&self, id: InvitationId) -> Result<()> {
+        self.scope(WRITE)?;
+        match self.installation.storage().write(move |tx| invitations::delete(tx, id))? {
+            true => Ok(()),
+            false => Err(Error::not_found("invitation_not_found", "invitation", id)),
+        }
     }
 
     /// How much there is. The cost grows with the number of accounts and chats.

@@ -62,7 +62,8 @@ impl Registration {
             Registration::First | Registration::Closed => Err(Error::new(
                 ErrorKind::Forbidden,
                 "registration_closed",
-                "Nobody may register here any more; ask whoever runs this installation for an account.",
+                "Nobody may register here any more; ask whoever runs this installation for an account. They let \
+                 everyone register with --registration open.",
             )),
         }
     }

@@ -248,6 +248,8 @@ const NEEDS: &[Need] = &[
     ("admin:write", |k, a| k.administration(a).delete(crate::stage::unheard_of())),
     ("admin:write", |k, a| k.administration(a).reset_password(crate::stage::unheard_of()).map(drop)),
     ("admin:write", |k, a| k.administration(a).invite(None, 1).map(drop)),
+    ("admin:read", |k, a| k.administration(a).invitations().map(drop)),
+    ("admin:write", |k, a| k.administration(a).withdraw(crate::stage::unheard_of())),
     ("admin:write", |k, a| k.users(a).create(crate::stage::new_user("made")).map(drop)),
 ];
 
@@ -278,4 +280,16 @@ fn every_call_asks_for_its_scope() {
         assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "scope_missing"), "call {at}");
         assert!(refused.message().contains(&needed.to_string()), "{refused}");
     }
+}
+
+#[test]
+fn a_key_that_reads_for_administrators_seals_nothing_anew() {
+    let stage = Stage::with(In::Memory, |_| Default::default(), |_| {});
+    let admin = stage.user("admin");
+    let reading = stage.kafka.tokens(&admin).create(key("k", scopes(&["admin:read"]))).unwrap();
+    let reading = stage.kafka.authenticate(&reading.token).unwrap();
+    stage.kafka.secrets(&reading).report().unwrap();
+    let refused = stage.kafka.secrets(&reading).reseal().unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "scope_missing"));
+    stage.kafka.secrets(&admin).reseal().unwrap();
 }
