@@ -207,7 +207,8 @@ impl<'k> Stage<'k> {
         let params = Params { timeouts: Some(seconds), ..Params::default() };
         let model = NewModel { params, ..NewModel::new(format!("{MARK}-{}", answer.response.id), NOWHERE) };
         let model = kafka.models(&actor).create(model)?;
-        let token = kafka.tokens(&actor).create(new_key(Some(MARK), KEY_MS))?;
+        // By the operator, because it outlives the owner's key.
+        let token = kafka.tokens(&self.operator).of(self.owner.0).create(new_key(Some(MARK), KEY_MS))?;
         Ok(Things {
             workspace: workspace.id.to_string(),
             chat: chat.id.to_string(),
