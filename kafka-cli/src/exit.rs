@@ -49,6 +49,7 @@ fn hint(error: &Error) -> Option<&'static str> {
         (_, "model_not_found") => Some("`kafka model list` shows the models, `kafka model add` adds one."),
         (_, "chat_not_found") => Some("`kafka chats list` shows the chats."),
         (_, "user_not_found") => Some("`kafka user list` shows everyone."),
+        (_, "invitation_not_found") => Some("`kafka user invite --list` shows those that are open."),
         (_, "token_not_found") => Some("`kafka token list --user NAME` shows the API keys of someone."),
         (_, "last_admin") => Some("`kafka user promote NAME` makes someone else an administrator."),
         (_, "answer_failed") => Some(

@@ -136,7 +136,7 @@ impl Kafka {
     /// bytes; `Conflict` when the address (`email_taken`) or username (`username_taken`) is in use; `Busy`
     /// while too many passwords wait to be hashed.
     pub fn register(&self, new: NewUser, password: Secret<String>) -> Result<Login> {
-        registration::register(&self.0, new, &password, None)
+        registration::register(&self.0, None, new, &password, None)
     }
 
     /// The same with the code of an [invitation](Administration::invite), which is used up if it was needed.
@@ -150,7 +150,25 @@ impl Kafka {
         password: Secret<String>,
         invite: &Secret<String>,
     ) -> Result<Login> {
-        registration::register(&self.0, new, &password, Some(invite))
+        registration::register(&self.0, None, new, &password, Some(invite))
+    }
+
+    /// The same, with or without an invitation, for a caller at this address, who is slowed down after
+    /// [`Limits::failed_logins_of_address`] accounts that were made, or refused, within
+    /// [`Limits::failed_login_minutes`], and has a quarter of the places to wait for a hash at most. Others
+    /// can register meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`register_invited`](Kafka::register_invited), and `RateLimited` (`registration_throttled`)
+    /// with the time to wait.
+    pub fn register_from(
+        &self,
+        address: IpAddr,
+        new: NewUser,
+        password: Secret<String>,
+        invite: Option<&Secret<String>>,
+    ) -> Result<Login> {
+        registration::register(&self.0, Some(address), new, &password, invite)
     }
 
     /// Logs in by e-mail address or username, for 30 days. A wrong name costs as long as a wrong password.
@@ -164,8 +182,9 @@ impl Kafka {
     }
 
     /// The same for a caller at this address, who is slowed down after too many failures: beyond
-    /// [`Limits::failed_logins_of_account`] for one account, and
-    /// [`Limits::failed_logins_of_address`] for all. Others can log in meanwhile.
+    /// [`Limits::failed_logins_of_account`] for one name, and
+    /// [`Limits::failed_logins_of_address`] for all. An account that was guessed at twice as often as a name
+    /// may be, by both of its names, fails as if the password were wrong. Others can log in meanwhile.
     ///
     /// # Errors
     /// Those of [`login`](Kafka::login), and `RateLimited` (`login_throttled`) with the time to wait, whether

@@ -40,7 +40,7 @@ pub use entity::{
     plan::{NewPlan, Plan, PlanPatch},
     response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
     stats::Stats,
-    token::{Invitation, IssuedToken, Login, NewToken, Ticket, Token},
+    token::{Invitation, IssuedToken, Login, NewToken, OpenInvitation, Ticket, Token},
     tool_call::ToolCall,
     usage::{DayUsage, ModelUsage, Period, UsageLimits, UsageSummary},
     user::{NewUser, StandingPatch, User, UserPatch},

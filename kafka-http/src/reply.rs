@@ -15,6 +15,11 @@ pub(crate) fn created(body: &impl Serialize) -> Result<Reply, Failure> {
     json(201, body)
 }
 
+/// The same with a secret in it, which nobody between here and the client may keep.
+pub(crate) fn secret(status: u16, body: &impl Serialize) -> Result<Reply, Failure> {
+    Ok(json(status, body)?.with_header("Cache-Control", "no-store"))
+}
+
 /// 204.
 pub(crate) fn no_content() -> Reply {
     Reply::empty(204)

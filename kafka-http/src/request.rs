@@ -184,6 +184,20 @@ impl Call<'_, '_> {
         Ok(Some(IdempotencyKey::new(self.request.method().as_str(), path, key, &body.0)?))
     }
 
+    /// The JSON body as `T`, for a request whose answer shows a secret. Secrets are not stored, so there would
+    /// be no answer for its twin: a key that promises one is refused, not ignored.
+    pub(crate) fn json_for_secret<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        if self.request.header("idempotency-key").is_some() {
+            return Err(Error::invalid(
+                "idempotency_unsupported",
+                "Idempotency-Key",
+                "leave it out here: the answer shows a secret, which is not stored to be given again",
+            )
+            .into());
+        }
+        self.json()
+    }
+
     /// The events of an answer as the reply.
     pub(crate) fn stream(&self, events: kafka_core::EventStream) -> Reply {
         sse::reply(events, self.router.heartbeat, self.router.log, self.request.id())

@@ -47,6 +47,27 @@ fn a_key_lets_a_request_take_effect_once() {
 }
 
 #[test]
+fn what_shows_a_secret_is_not_kept_and_not_given_twice() {
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+    let api = Api::of(&server);
+    let account = json!({"email": "k@example.org", "password": "the castle"}).to_string();
+    let register = "/api/v1/auth/register";
+    let refused = api.send("POST", register, &[("Idempotency-Key", "k")], Some(&account));
+    assert_eq!((refused.status, &refused.json()["code"]), (422, &json!("idempotency_unsupported")));
+    let registered = api.send("POST", register, &[], Some(&account));
+    assert_eq!((registered.status, registered.header("cache-control")), (201, Some("no-store")));
+    let logged_in = api.send("POST", "/api/v1/auth/login", &[], Some(&account));
+    assert_eq!((logged_in.status, logged_in.header("cache-control")), (200, Some("no-store")));
+    let user = api.with_token(logged_in.json()["token"].as_str().unwrap());
+    let key = json!({"name": "k"}).to_string();
+    let refused = user.send("POST", "/api/v1/tokens", &[("Idempotency-Key", "k")], Some(&key));
+    assert_eq!((refused.status, &refused.json()["code"]), (422, &json!("idempotency_unsupported")));
+    let made = user.send("POST", "/api/v1/tokens", &[], Some(&key));
+    assert_eq!((made.status, made.header("cache-control")), (201, Some("no-store")));
+}
+
+#[test]
 fn a_twin_follows_the_answer_that_runs() {
     let gate = Gate::new();
     let held = gate.clone();

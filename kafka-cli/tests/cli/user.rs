@@ -72,6 +72,23 @@ fn an_invitation_is_printed_once() {
 }
 
 #[test]
+fn invitations_are_listed_and_withdrawn() {
+    let directory = TempDir::new().unwrap();
+    let made = json(&directory, &["user", "invite", "k@example.org"]);
+    let kept = json(&directory, &["user", "invite"]);
+    let id = made["id"].as_str().unwrap();
+    let table = printed(&directory, &["user", "invite", "--list"]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("ID") && lines[1].contains("k@example.org"), "{table}");
+    assert!(lines[2].contains("anyone") && !table.contains("invite_"), "{table}");
+    let sentence = printed(&directory, &["user", "invite", "--revoke", id]);
+    assert_eq!(sentence, format!("Withdrew the invitation {id}.\n"));
+    assert_eq!(ids(&directory, &["user", "invite", "--list"]), [kept["id"].as_str().unwrap()]);
+    fails(&run(&directory, &["user", "invite", "--revoke", id]), 4, &["no invitation"]);
+    fails(&run(&directory, &["user", "invite", "k@example.org", "--list"]), 2, &["--list"]);
+}
+
+#[test]
 fn typical_mistakes_are_told() {
     let directory = TempDir::new().unwrap();
     add(&directory, &["k@example.org", "--admin"], "the castle");

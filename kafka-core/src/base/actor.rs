@@ -22,6 +22,7 @@ pub struct Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Credential {
     pub(crate) id: TokenId,
+    pub(crate) is_api_key: bool,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
@@ -116,6 +117,19 @@ impl Actor {
         ))
     }
 
+    /// Refuses API keys, whatever their scopes: what takes an account away from whoever owns it takes a
+    /// login.
+    pub(crate) fn require_session(&self) -> Result<()> {
+        if self.api_key().is_none() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            "session_required",
+            "No API key may do this; log in and send the token of the session.",
+        ))
+    }
+
     /// The rows that it may touch to read or change what is in an area. Every service gets its scope here.
     pub(crate) fn scope(&self, permission: Permission) -> Result<Scope> {
         self.require(permission)?;
@@ -125,6 +139,11 @@ impl Actor {
     pub(crate) fn credential(&self) -> Option<Credential> {
         self.credential
     }
+
+    /// The credential, if it is an API key.
+    pub(crate) fn api_key(&self) -> Option<Credential> {
+        self.credential.filter(|credential| credential.is_api_key)
+    }
 }
 
 /// The refusal of a call that nobody signed.
@@ -132,6 +151,7 @@ pub(crate) fn credential_missing() -> Error {
     Error::new(
         ErrorKind::Unauthenticated,
         "credential_missing",
-        "This needs a credential; log in and send its token as `Authorization: Bearer`.",
+        "This needs a credential; log in and send its token as `Authorization: Bearer`. Whoever runs this \
+         installation lets others chat without one with --anonymous on.",
     )
 }

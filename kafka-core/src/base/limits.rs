@@ -39,16 +39,18 @@ pub struct Limits {
     pub pending_changes: usize,
     /// API keys that one account may have. Default 100.
     pub api_keys: usize,
-    /// Failed logins for one account from one address, within the minutes below, after which more are
-    /// refused. Default 10.
+    /// Failed logins with one name from one address, within the minutes below, after which more are
+    /// refused; twice as many for an account, which has two names. Default 10.
     pub failed_logins_of_account: usize,
-    /// Failed logins from one address, for whatever account. Default 100.
+    /// Failed logins from one address, for whatever account; and, counted apart, registrations from one,
+    /// whatever came of them. Default 100.
     pub failed_logins_of_address: usize,
     /// How long a failed login counts, in minutes. Default 5.
     pub failed_login_minutes: u32,
     /// Passwords that are hashed or checked at the same time. Default 4.
     pub password_hashes: usize,
-    /// Passwords that may wait to be hashed or checked before a call fails as busy. Default 64.
+    /// Passwords that may wait to be hashed or checked before a call fails as busy; a quarter of them from
+    /// one address. Default 64.
     pub waiting_password_hashes: usize,
     /// Write jobs that may wait for the writer before a call fails as busy. Default 4096.
     pub queued_writes: usize,

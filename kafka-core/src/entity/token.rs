@@ -35,7 +35,7 @@ pub struct NewToken {
     /// What it may be used for, no more than its maker may do; none is all that its maker may do.
     #[serde(default)]
     pub scopes: Option<Permissions>,
-    /// When it stops working, in the future; none is never.
+    /// When it stops working, in the future; none is never, or when the API key that makes it does.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
 }
@@ -77,6 +77,19 @@ pub struct Invitation {
     pub code: Secret<String>,
     /// The only address that may register with it; none is any.
     pub email: Option<String>,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}
+
+/// An invitation that nobody has used yet, without its code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenInvitation {
+    /// Its id, which is not the code.
+    pub id: InvitationId,
+    /// The only address that may register with it; none is any.
+    pub email: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// When it stops working.
     pub expires_at: Timestamp,
 }

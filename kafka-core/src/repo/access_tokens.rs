@@ -36,6 +36,8 @@ statements! {
         AND (last_used_at IS NULL OR last_used_at <= $3)"];
     DELETE = ["DELETE FROM access_tokens WHERE token_hash = $1"];
     DELETE_KEY = ["DELETE FROM access_tokens AS t WHERE t.kind = 'api_key' AND t.id = $3 AND ", scope::TOKEN];
+    ANY_EXPIRED_SESSION = ["SELECT 1 FROM access_tokens WHERE kind = 'session' AND expires_at <= $1 LIMIT 1"];
+    PURGE_SESSIONS = ["DELETE FROM access_tokens WHERE kind = 'session' AND expires_at <= $1"];
     DELETE_OF_USER = ["DELETE FROM access_tokens WHERE user_id = $1"];
 }
 
@@ -159,5 +161,14 @@ pub(crate) fn delete_key(tx: &Tx<'_>, scope: Scope, id: TokenId) -> Result<bool>
 
 pub(crate) fn delete_of_user(tx: &Tx<'_>, user: UserId) -> Result<()> {
     tx.execute(&DELETE_OF_USER, params![user])?;
+    Ok(())
+}
+
+pub(crate) fn any_expired_session(conn: &Conn<'_>, now: Timestamp) -> Result<bool> {
+    Ok(conn.first(&ANY_EXPIRED_SESSION, params![now], |row| row.next::<i64>())?.is_some())
+}
+
+pub(crate) fn purge_sessions(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
+    tx.execute(&PURGE_SESSIONS, params![now])?;
     Ok(())
 }

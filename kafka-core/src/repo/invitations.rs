@@ -7,6 +7,7 @@ use crate::{
         id::{InvitationId, UserId},
         time::Timestamp,
     },
+    entity::token::OpenInvitation,
     storage::{Conn, Tx, sql::statements},
 };
 
@@ -17,6 +18,9 @@ statements! {
     FIND = ["SELECT i.id FROM invitations i WHERE i.code_hash = $1 AND i.expires_at > $3 \
         AND (i.email IS NULL OR lower(i.email) = lower($2))"];
     DELETE = ["DELETE FROM invitations WHERE id = $1"];
+    LIST = ["SELECT i.id, i.email, i.created_at, i.expires_at FROM invitations i WHERE i.expires_at > $1 \
+        ORDER BY i.created_at, i.id"];
+    ANY_EXPIRED = ["SELECT 1 FROM invitations WHERE expires_at <= $1 LIMIT 1"];
     PURGE = ["DELETE FROM invitations WHERE expires_at <= $1"];
 }
 
@@ -40,9 +44,24 @@ pub(crate) fn find(conn: &Conn<'_>, hash: &str, email: &str, now: Timestamp) -> 
     conn.first(&FIND, params![hash, email, now], |row| row.next())
 }
 
-pub(crate) fn delete(tx: &Tx<'_>, id: InvitationId) -> Result<()> {
-    tx.execute(&DELETE, params![id])?;
-    Ok(())
+/// Those in force, oldest first.
+pub(crate) fn list(conn: &Conn<'_>, now: Timestamp) -> Result<Vec<OpenInvitation>> {
+    conn.all(&LIST, params![now], |row| {
+        Ok(OpenInvitation {
+            id: row.next()?,
+            email: row.next()?,
+            created_at: row.next()?,
+            expires_at: row.next()?,
+        })
+    })
+}
+
+pub(crate) fn delete(tx: &Tx<'_>, id: InvitationId) -> Result<bool> {
+    Ok(tx.execute(&DELETE, params![id])? > 0)
+}
+
+pub(crate) fn any_expired(conn: &Conn<'_>, now: Timestamp) -> Result<bool> {
+    Ok(conn.first(&ANY_EXPIRED, params![now], |row| row.next::<i64>())?.is_some())
 }
 
 /// Forgets those that nobody can use any more.

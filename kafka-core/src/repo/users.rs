@@ -42,7 +42,8 @@ statements! {
         WHERE lower(u.username) = lower($1)"];
     PASSWORD = ["SELECT u.hashed_password FROM users u WHERE u.id = $3 AND ", scope::USER];
     ANY_ADMIN = ["SELECT 1 FROM users WHERE is_admin = 1 LIMIT 1"];
-    ANY_OTHER_ADMIN = ["SELECT 1 FROM users WHERE is_admin = 1 AND is_active = 1 AND id <> $1 LIMIT 1"];
+    ANY_OTHER_ADMIN = ["SELECT 1 FROM users WHERE is_admin = 1 AND is_active = 1 \
+        AND hashed_password IS NOT NULL AND id <> $1 LIMIT 1"];
     ANY_PLAN = ["SELECT 1 FROM plans p WHERE p.name = $1"];
     LIST = ["SELECT ", COLUMNS, " FROM users u JOIN plans p ON p.id = u.plan_id \
         WHERE (u.created_at, u.id) > ($3, $4) AND ", scope::USER, " ORDER BY u.created_at, u.id LIMIT $5"];

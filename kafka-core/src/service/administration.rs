@@ -13,7 +13,7 @@ use crate::{
     crypto::{bearer, digest},
     entity::{
         stats::Stats,
-        token::Invitation,
+        token::{Invitation, OpenInvitation},
         user::{NewUser, StandingPatch, User},
     },
     repo::{access_tokens, invitations, stats, users},
@@ -90,8 +90,10 @@ impl<'k> Administration<'k> {
     ) -> Result<User> {
         self.scope(WRITE)?;
         let user = User { is_admin, ..accounts::new_user(self.installation, new)? };
-        let hash =
-            password.into().map(|password| self.installation.passwords().hash(&password)).transpose()?;
+        let hash = password
+            .into()
+            .map(|password| self.installation.passwords().hash(&password, None))
+            .transpose()?;
         self.installation.storage().write(move |tx| {
             accounts::insert(tx, &user, hash.as_ref())?;
             Ok(user.clone())
@@ -135,7 +137,7 @@ impl<'k> Administration<'k> {
     /// `NotFound`; `Invalid` for a password under 8 characters or over 72 bytes.
     pub fn set_password(&self, id: UserId, password: Secret<String>) -> Result<()> {
         let scope = self.scope(WRITE)?;
-        let hash = self.installation.passwords().hash(&password)?;
+        let hash = self.installation.passwords().hash(&password, None)?;
         let (doorman, now) = (self.installation.doorman().clone(), self.installation.now());
         self.installation.storage().write(move |tx| {
             users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
@@ -197,6 +199,28 @@ impl<'k> Administration<'k> {
             invitations::insert(tx, &row)
         })?;
         Ok(invitation)
+    }
+
+    /// The invitations that can still be used, oldest first. Their codes are not known any more.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn invitations(&self) -> Result<Vec<OpenInvitation>> {
+        self.scope(READ)?;
+        let now = self.installation.now();
+        self.installation.storage().read(|conn| invitations::list(conn, now))
+    }
+
+    /// Withdraws an invitation: nobody can register with its code any more.
+    ///
+    /// # Errors
+    /// `NotFound`, also for one that was used.
+    pub fn withdraw(&self, id: InvitationId) -> Result<()> {
+        self.scope(WRITE)?;
+        match self.installation.storage().write(move |tx| invitations::delete(tx, id))? {
+            true => Ok(()),
+            false => Err(Error::not_found("invitation_not_found", "invitation", id)),
+        }
     }
 
     /// How much there is. The cost grows with the number of accounts and chats.

@@ -36,7 +36,7 @@ pub(crate) fn authenticate(installation: &Installation, token: &Secret<String>) 
 
 /// In whose name the bearer of a token acts, if it is in force.
 fn actor_of(installation: &Installation, presented: &Presented, now: Timestamp) -> Option<Actor> {
-    let Presented { id, user_id, expires_at, .. } = *presented;
+    let Presented { id, user_id, is_api_key, expires_at, .. } = *presented;
     if expires_at.is_some_and(|at| at <= now) {
         return None;
     }
@@ -45,7 +45,8 @@ fn actor_of(installation: &Installation, presented: &Presented, now: Timestamp) 
     let looks_after_all =
         presented.is_admin && permissions.allow(Permission::write(Area::Admin)) && !installation.is_open();
     let scope = if looks_after_all { Scope::Admin(user_id) } else { Scope::User(user_id) };
-    let actor = Actor::bearer(scope, presented.is_admin, permissions, Credential { id, expires_at });
+    let credential = Credential { id, is_api_key, expires_at };
+    let actor = Actor::bearer(scope, presented.is_admin, permissions, credential);
     // Inactive accounts are refused last, at this one door.
     presented.is_active.then_some(actor)
 }

@@ -79,6 +79,11 @@ fn no_nul(field: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// A name or address as it is compared: letters A to Z in lower case, as the database folds them.
+pub(super) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

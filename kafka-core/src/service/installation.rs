@@ -28,13 +28,15 @@ use crate::{
         time::{Clock, Timestamp},
     },
     provider::{endpoint::ModelHost, network::Network, registry::Registry},
-    repo::{idempotency_keys, responses},
+    repo::{access_tokens, idempotency_keys, invitations, responses},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
 };
 
 /// After so many looks at the answers of this process those of dead ones are looked for, too: every 2
 /// seconds.
 const LOOKS_PER_ROUND: u32 = 4;
+/// Looks between two sweeps, about an hour. A sweep reads every credential.
+const LOOKS_PER_SWEEP: u32 = 7200;
 /// How long closing waits for the ends of running answers to be stored.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -129,6 +131,9 @@ impl Installation {
                 if look % LOOKS_PER_ROUND == 0 {
                     installation.keep_up();
                 }
+                if look % LOOKS_PER_SWEEP == LOOKS_PER_ROUND {
+                    installation.sweep();
+                }
                 true
             })?;
         }
@@ -156,6 +161,21 @@ impl Installation {
         let expired = self.storage().read(|conn| idempotency_keys::any_expired(conn, now));
         if expired.unwrap_or(false) {
             let _ = self.storage().write(move |tx| idempotency_keys::purge(tx, now));
+        }
+    }
+
+    /// Forgets the sessions and invitations that nobody can use any more. Expired API keys stay until they
+    /// are deleted, so that their owner sees why they stopped working.
+    fn sweep(&self) {
+        let now = self.now();
+        let expired = self.storage().read(|conn| {
+            Ok(access_tokens::any_expired_session(conn, now)? || invitations::any_expired(conn, now)?)
+        });
+        if expired.unwrap_or(false) {
+            let _ = self.storage().write(move |tx| {
+                access_tokens::purge_sessions(tx, now)?;
+                invitations::purge(tx, now)
+            });
         }
     }
 

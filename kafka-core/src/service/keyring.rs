@@ -15,6 +15,7 @@ use crate::{
     base::{
         actor::Actor,
         error::{Error, ErrorKind, Result},
+        permission::{Area, Permission},
         random::Random,
         secret::Secret,
     },
@@ -140,10 +141,10 @@ impl<'k> Secrets<'k> {
     /// What the stored keys are sealed with. Reads every model that has a key.
     ///
     /// # Errors
-    /// `Forbidden` unless the actor administers the installation, and (`secret_missing`) when it has no
+    /// `Forbidden` (`admin_required`) unless the actor administers the installation, and (`secret_missing`) when it has no
     /// secret.
     pub fn report(&self) -> Result<KeyringReport> {
-        let (keyring, mut report) = (self.keyring()?, KeyringReport::default());
+        let (keyring, mut report) = (self.keyring(Permission::read(Area::Admin))?, KeyringReport::default());
         let known = keyring.refresh()?;
         report.secret_id = known.first().map(Sealer::id).unwrap_or_default();
         self.each_page(|page| {
@@ -164,9 +165,10 @@ impl<'k> Secrets<'k> {
     /// needed no longer when all servers know the newest and [`report`](Secrets::report) counts none.
     ///
     /// # Errors
-    /// As for [`report`](Secrets::report); those of writing. It may be called again after any failure.
+    /// As for [`report`](Secrets::report), also (`scope_missing`) for an API key without `admin:write`; those
+    /// of writing. It may be called again after any failure.
     pub fn reseal(&self) -> Result<KeyringReport> {
-        let keyring = self.keyring()?;
+        let keyring = self.keyring(Permission::write(Area::Admin))?;
         let known = keyring.refresh()?;
         self.each_page(|page| {
             let mut resealed = Vec::new();
@@ -200,8 +202,9 @@ impl<'k> Secrets<'k> {
         }
     }
 
-    fn keyring(&self) -> Result<&'k Keyring> {
+    fn keyring(&self, permission: Permission) -> Result<&'k Keyring> {
         if self.actor.is_admin() {
+            self.actor.require(permission)?;
             return self.installation.keyring();
         }
         Err(Error::new(

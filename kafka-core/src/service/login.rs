@@ -14,7 +14,7 @@ use crate::{
     crypto::{bearer, digest},
     entity::{token::Login, user::User},
     repo::{access_tokens, users},
-    service::{auth, installation::Installation},
+    service::{auth, input, installation::Installation, throttle::Attempt},
     storage::{Conn, Tx},
 };
 
@@ -29,15 +29,13 @@ pub(crate) fn login(
     password: &Secret<String>,
 ) -> Result<Login> {
     let account = installation.storage().read(|conn| account_named(conn, name))?;
-    // An account has two names and one count; what is no account has a count, too, so that nobody learns
-    // which it is.
-    let counted = account.as_ref().map_or_else(
-        || digest::sha256_hex(name.to_lowercase().as_bytes()),
-        |found| found.user.id.to_string(),
-    );
+    // Whether there is such an account or not, its name has a count, so that nobody learns which it is.
+    let counted = digest::sha256_hex(input::folded(name).as_bytes());
+    let id = account.as_ref().map(|found| found.user.id.to_string());
     let now = installation.clock().instant();
-    let attempt = from.map(|from| installation.throttle().login(counted, from, now)).transpose()?;
-    let outcome = log_in(installation, name, account, password);
+    let attempt = from.map(|from| installation.throttle().login(counted, id, from, now)).transpose()?;
+    let account = account.filter(|_| !attempt.as_ref().is_some_and(Attempt::is_hopeless));
+    let outcome = log_in(installation, from, name, account, password);
     let is_failure = matches!(&outcome, Err(error) if error.kind() == ErrorKind::Unauthenticated);
     if let Some(attempt) = attempt.filter(|_| !is_failure) {
         attempt.withdraw();
@@ -47,6 +45,7 @@ pub(crate) fn login(
 
 fn log_in(
     installation: &Installation,
+    from: Option<IpAddr>,
     name: &str,
     account: Option<users::Account>,
     password: &Secret<String>,
@@ -59,7 +58,7 @@ fn log_in(
         )
     };
     let verified = account.as_ref().and_then(|account| account.hashed_password.clone());
-    let correct = installation.passwords().verify(password, verified.as_ref())?;
+    let correct = installation.passwords().verify(password, verified.as_ref(), from)?;
     let id = account.filter(|_| correct).ok_or_else(refused)?.user.id;
     let session = Session::new(installation, id);
     let (name, now) = (name.to_owned(), installation.now());
@@ -86,6 +85,10 @@ fn account_named(conn: &Conn<'_>, name: &str) -> Result<Option<users::Account>> 
 /// See [`Kafka::logout`](crate::Kafka::logout).
 pub(crate) fn logout(installation: &Installation, token: &Secret<String>) -> Result<()> {
     let hash = digest::sha256_hex(token.expose().as_bytes());
+    // Anyone may ask, so what is no token costs no commit.
+    if installation.storage().read(|conn| access_tokens::find(conn, &hash))?.is_none() {
+        return Ok(());
+    }
     let doorman = installation.doorman().clone();
     installation.storage().write(move |tx| {
         access_tokens::delete(tx, &hash)?;
@@ -105,13 +108,13 @@ pub(crate) fn change_password(
     let scope = actor.scope(Permission::write(Area::Account))?;
     let stored = installation.storage().read(|conn| users::password(conn, scope, id))?;
     let attempt = installation.throttle().own_password(id.to_string(), installation.clock().instant())?;
-    let correct = installation.passwords().verify(current, stored.as_ref());
+    let correct = installation.passwords().verify(current, stored.as_ref(), None);
     match correct {
         Ok(false) => return Err(wrong_password()),
         Ok(true) | Err(_) => attempt.withdraw(),
     }
     correct?;
-    let hash = installation.passwords().hash(new)?;
+    let hash = installation.passwords().hash(new, None)?;
     let (doorman, now) = (installation.doorman().clone(), installation.now());
     installation.storage().write(move |tx| {
         // Of two calls with the old password the second comes too late.

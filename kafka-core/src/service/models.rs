@@ -117,12 +117,19 @@ impl<'k> Models<'k> {
         })
     }
 
-    /// One model.
+    /// One model. Callers without a credential are not told where it is, nor its parameters.
     ///
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: ModelId) -> Result<Model> {
-        self.row(id).map(|row| row.model)
+        self.row(id).map(|row| self.shown(row.model))
+    }
+
+    fn shown(&self, model: Model) -> Model {
+        match self.actor.is_anonymous() {
+            true => Model { base_url: String::new(), params: Params::default(), ..model },
+            false => model,
+        }
     }
 
     fn row(&self, id: ModelId) -> Result<ModelRow> {
@@ -131,13 +138,13 @@ impl<'k> Models<'k> {
         found.ok_or_else(|| not_found(id))
     }
 
-    /// The actor's models and the shared ones, oldest first. `echo` is built in and has no row.
+    /// The actor's models and the shared ones, oldest first, each as by [`get`](Models::get). `echo` is built in and has no row.
     ///
     /// # Errors
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Model>> {
         let scope = self.actor.scope(READ)?;
-        self.installation.storage().read(|conn| {
+        let mut page = self.installation.storage().read(|conn| {
             let list = ByCreation {
                 after: &|key, limit| models::list(conn, scope, key, limit),
                 before: &|key, limit| models::list_back(conn, scope, key, limit),
@@ -148,7 +155,9 @@ impl<'k> Models<'k> {
                 cursor: &|model: &Model| TimeKey::cursor(model.created_at, model.id),
             };
             list.page(self.installation.limits(), request)
-        })
+        })?;
+        page.items = page.items.into_iter().map(|model| self.shown(model)).collect();
+        Ok(page)
     }
 
     /// The names of the models that a chat's owner has added, oldest first; without the shared ones,

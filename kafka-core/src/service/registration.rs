@@ -1,5 +1,7 @@
 //! Making one's own account: who may, and the invitations of those who could not otherwise.
 
+use std::net::IpAddr;
+
 use super::{login::Session, users as accounts};
 use crate::{
     base::{
@@ -60,15 +62,35 @@ impl Registration {
             Registration::First | Registration::Closed => Err(Error::new(
                 ErrorKind::Forbidden,
                 "registration_closed",
-                "Nobody may register here any more; ask whoever runs this installation for an account.",
+                "Nobody may register here any more; ask whoever runs this installation for an account. They let \
+                 everyone register with --registration open.",
             )),
         }
     }
 }
 
-/// See [`Kafka::register`](crate::Kafka::register).
+/// See [`Kafka::register`](crate::Kafka::register) and [`Kafka::register_from`](crate::Kafka::register_from).
 pub(crate) fn register(
     installation: &Installation,
+    from: Option<IpAddr>,
+    new: NewUser,
+    password: &Secret<String>,
+    invite: Option<&Secret<String>>,
+) -> Result<Login> {
+    let now = installation.clock().instant();
+    let attempt = from.map(|from| installation.throttle().registration(from, now)).transpose()?;
+    let outcome = make(installation, from, new, password, invite);
+    // What is misspelt, and what the server has no time for, is free.
+    let is_free = |error: &Error| !matches!(error.kind(), ErrorKind::Forbidden | ErrorKind::Conflict);
+    if let Some(attempt) = attempt.filter(|_| outcome.as_ref().is_err_and(is_free)) {
+        attempt.withdraw();
+    }
+    outcome
+}
+
+fn make(
+    installation: &Installation,
+    from: Option<IpAddr>,
     new: NewUser,
     password: &Secret<String>,
     invite: Option<&Secret<String>>,
@@ -80,10 +102,13 @@ pub(crate) fn register(
         code_hash: invite.map(|code| digest::sha256_hex(code.expose().as_bytes())),
         now,
     };
-    // Asked before the password is hashed, which is meant to be slow, and again where it counts.
-    installation.storage().read(|conn| door.admit(conn, &new.email).map(drop))?;
-    let hash = installation.passwords().hash(password)?;
     let user = accounts::new_user(installation, new)?;
+    // Asked before the password is hashed, which is meant to be slow, and again where it counts.
+    installation.storage().read(|conn| {
+        door.admit(conn, &user.email)?;
+        accounts::must_be_free(conn, &user)
+    })?;
+    let hash = installation.passwords().hash(password, from)?;
     let session = Session::new(installation, user.id);
     installation.storage().write(move |tx| {
         let is_admin = door.pass(tx, &user.email)?;

@@ -1,5 +1,5 @@
-//! Slows down those who guess passwords. Failures are counted by account *and* address, so that nobody
-//! can lock others out of their accounts from elsewhere.
+//! Slows down those who guess passwords, and those who make accounts. Failures are counted by account *and*
+//! address, so that nobody can lock others out of their accounts from elsewhere.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,13 +16,20 @@ use crate::base::{
 /// Most counts that are kept; those that were silent the longest go first.
 const MOST_COUNTS: usize = 10_000;
 
-/// What failures are counted for.
+/// What attempts are counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Guessing {
-    /// The password of one account, from one address; or, by whoever is logged in already, from anywhere.
-    Account(String, Option<IpAddr>),
+    /// The password of whoever has this name, from one address. Names are counted each by itself, so that
+    /// the count does not tell which of them belong to one account.
+    Name(String, IpAddr),
+    /// The password of one account by all its names, from one address.
+    Account(String, IpAddr),
+    /// The password of one account, by whoever is logged in to it already.
+    Own(String),
     /// Any password, from one address.
     Address(IpAddr),
+    /// Making accounts, from one address.
+    Registration(IpAddr),
 }
 
 /// The failures of late.
@@ -41,6 +48,7 @@ pub(crate) struct Attempt<'t> {
     throttle: &'t Throttle,
     guessing: Vec<Guessing>,
     at: Instant,
+    is_hopeless: bool,
 }
 
 impl Throttle {
@@ -53,13 +61,30 @@ impl Throttle {
         }
     }
 
-    /// Lets someone try the password of an account from an address.
+    /// Lets someone try a password with a name, folded, from an address. `account` is whose name it is.
     ///
     /// # Errors
     /// `RateLimited` (`login_throttled`) after too many failures, with the time to wait.
-    pub(crate) fn login(&self, account: String, from: IpAddr, now: Instant) -> Result<Attempt<'_>> {
+    pub(crate) fn login(
+        &self,
+        name: String,
+        account: Option<String>,
+        from: IpAddr,
+        now: Instant,
+    ) -> Result<Attempt<'_>> {
         let from = network(from);
-        self.attempt(vec![Guessing::Account(account, Some(from)), Guessing::Address(from)], now)
+        let mut guessing = vec![Guessing::Name(name, from), Guessing::Address(from)];
+        guessing.extend(account.map(|account| Guessing::Account(account, from)));
+        self.attempt(guessing, now)
+    }
+
+    /// Lets someone make an account from an address. Whether it is made or not, it counts, so that nobody
+    /// has the server hash passwords all day.
+    ///
+    /// # Errors
+    /// `RateLimited` (`registration_throttled`) after too many, with the time to wait.
+    pub(crate) fn registration(&self, from: IpAddr, now: Instant) -> Result<Attempt<'_>> {
+        self.attempt(vec![Guessing::Registration(network(from))], now)
     }
 
     /// Lets someone who is logged in already try the password of their account.
@@ -67,11 +92,12 @@ impl Throttle {
     /// # Errors
     /// Those of [`login`](Throttle::login).
     pub(crate) fn own_password(&self, account: String, now: Instant) -> Result<Attempt<'_>> {
-        self.attempt(vec![Guessing::Account(account, None)], now)
+        self.attempt(vec![Guessing::Own(account)], now)
     }
 
     fn attempt(&self, guessing: Vec<Guessing>, now: Instant) -> Result<Attempt<'_>> {
         let mut failures = self.failures();
+        let mut is_hopeless = false;
         for each in &guessing {
             let Some(known) = failures.get_mut(each) else { continue };
             while known.front().is_some_and(|at| now.duration_since(*at) >= self.window) {
@@ -80,20 +106,27 @@ impl Throttle {
             if known.len() >= self.most(each)
                 && let Some(first) = known.front()
             {
-                return Err(throttled(self.window.saturating_sub(now.duration_since(*first))));
+                let wait = self.window.saturating_sub(now.duration_since(*first));
+                match each {
+                    // Saying so would say that two names are one account's.
+                    Guessing::Account(..) => is_hopeless = true,
+                    _ => return Err(throttled(each, wait)),
+                }
             }
         }
         for each in &guessing {
             self.make_room(&mut failures, each, now);
             failures.entry(each.clone()).or_default().push_back(now);
         }
-        Ok(Attempt { throttle: self, guessing, at: now })
+        Ok(Attempt { throttle: self, guessing, at: now, is_hopeless })
     }
 
     fn most(&self, guessing: &Guessing) -> usize {
         match guessing {
-            Guessing::Account(..) => self.most_of_account,
-            Guessing::Address(_) => self.most_of_address,
+            Guessing::Name(..) | Guessing::Own(_) => self.most_of_account,
+            // It has two names.
+            Guessing::Account(..) => self.most_of_account.saturating_mul(2),
+            Guessing::Address(_) | Guessing::Registration(_) => self.most_of_address,
         }
     }
 
@@ -119,6 +152,11 @@ impl Throttle {
 }
 
 impl Attempt<'_> {
+    /// Whether it must fail, whatever the password: the account was guessed at too often by all its names.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.is_hopeless
+    }
+
     /// It was no failure.
     pub(crate) fn withdraw(self) {
         let mut failures = self.throttle.failures();
@@ -134,18 +172,18 @@ impl Attempt<'_> {
     }
 }
 
-fn throttled(wait: Duration) -> Error {
+fn throttled(guessing: &Guessing, wait: Duration) -> Error {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Error::new(
-        ErrorKind::RateLimited,
-        "login_throttled",
-        format!("Too many wrong passwords; try again in {seconds} seconds."),
-    )
-    .with_retry_after(wait)
+    let (code, what) = match guessing {
+        Guessing::Registration(_) => ("registration_throttled", "registrations from your address"),
+        _ => ("login_throttled", "wrong passwords"),
+    };
+    let message = format!("Too many {what}; try again in {seconds} seconds.");
+    Error::new(ErrorKind::RateLimited, code, message).with_retry_after(wait)
 }
 
 /// What one caller controls: an IPv4 address, or the /64 of an IPv6 one.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let host_bits = 64;
@@ -174,30 +212,30 @@ mod tests {
         let later = |number: u32| start + Duration::from_millis(u64::from(number));
         let most = u32::try_from(MOST_COUNTS).unwrap();
         for number in 0..2 * most {
-            throttle.login("k".to_owned(), other(number), later(number)).unwrap();
+            throttle.login("k".to_owned(), None, other(number), later(number)).unwrap();
             assert!(throttle.failures().len() <= MOST_COUNTS);
         }
         for _ in 0..10 {
-            throttle.login("k".to_owned(), address("192.0.2.1"), later(2 * most)).unwrap();
+            throttle.login("k".to_owned(), None, address("192.0.2.1"), later(2 * most)).unwrap();
         }
         for number in 0..most / 4 {
-            throttle.login("k".to_owned(), other(number), later(2 * most + number)).unwrap();
+            throttle.login("k".to_owned(), None, other(number), later(2 * most + number)).unwrap();
         }
-        assert!(throttle.login("k".to_owned(), address("192.0.2.1"), later(3 * most)).is_err());
+        assert!(throttle.login("k".to_owned(), None, address("192.0.2.1"), later(3 * most)).is_err());
     }
 
     #[test]
     fn one_household_is_one_address() {
         let (throttle, now) = (throttle(), Instant::now());
         for host in 1..=10 {
-            throttle.login("k".to_owned(), address(&format!("2001:db8::{host}")), now).unwrap();
+            throttle.login("k".to_owned(), None, address(&format!("2001:db8::{host}")), now).unwrap();
         }
-        assert!(throttle.login("k".to_owned(), address("2001:db8::ffff"), now).is_err());
-        assert!(throttle.login("k".to_owned(), address("2001:db8:0:1::1"), now).is_ok());
+        assert!(throttle.login("k".to_owned(), None, address("2001:db8::ffff"), now).is_err());
+        assert!(throttle.login("k".to_owned(), None, address("2001:db8:0:1::1"), now).is_ok());
         for _ in 0..10 {
-            throttle.login("k".to_owned(), address("::ffff:192.0.2.1"), now).unwrap();
+            throttle.login("k".to_owned(), None, address("::ffff:192.0.2.1"), now).unwrap();
         }
-        assert!(throttle.login("k".to_owned(), address("192.0.2.1"), now).is_err());
-        assert!(throttle.login("k".to_owned(), address("192.0.2.2"), now).is_ok());
+        assert!(throttle.login("k".to_owned(), None, address("192.0.2.1"), now).is_err());
+        assert!(throttle.login("k".to_owned(), None, address("192.0.2.2"), now).is_ok());
     }
 }

@@ -55,10 +55,15 @@ impl<'k> Tokens<'k> {
 
     /// Makes a key. Its secret is in the answer, and nowhere else afterwards.
     ///
+    /// A key makes no key that may do more or lasts longer than itself: one without an expiry gets its
+    /// maker's. What it made stays when it is deleted before, so look through
+    /// [`list`](Tokens::list) when a key fell into wrong hands.
+    ///
     /// # Errors
     /// `Unauthenticated` (`account_required`) without an account; `Invalid` for a name of the wrong length,
     /// no scopes at all and an expiry in the past; `Forbidden` (`scopes_beyond_own`) for scopes that the
-    /// actor has not, and (`owner_not_yours`) for someone else's account; `Conflict` (`too_many_tokens`)
+    /// actor has not, (`expiry_beyond_own`) for an expiry after that of the key that asks, and
+    /// (`owner_not_yours`) for someone else's account; `Conflict` (`too_many_tokens`)
     /// beyond [`Limits::api_keys`](crate::Limits).
     pub fn create(&self, new: NewToken) -> Result<IssuedToken> {
         let user = self.account(Permission::write(Area::Account))?;
@@ -70,7 +75,7 @@ impl<'k> Tokens<'k> {
             id: self.installation.new_id(TokenId::generate),
             name: new.name,
             scopes: new.scopes.or((own != Permissions::ALL).then_some(own)),
-            expires_at: new.expires_at,
+            expires_at: new.expires_at.or(self.own_expiry()),
             last_used_at: None,
             created_at: now,
         };
@@ -98,6 +103,17 @@ impl<'k> Tokens<'k> {
         if new.expires_at.is_some_and(|at| at <= now) {
             return Err(Error::invalid("expiry_past", "expires_at", "give an instant in the future"));
         }
+        if let (Some(wanted), Some(own)) = (new.expires_at, self.own_expiry())
+            && wanted > own
+        {
+            return Err(Error::new(
+                ErrorKind::Forbidden,
+                "expiry_beyond_own",
+                format!(
+                    "This API key works until {own} and cannot make one that works longer; log in for that."
+                ),
+            ));
+        }
         let Some(scopes) = new.scopes else { return Ok(()) };
         let beyond: Vec<String> =
             scopes.beyond(self.actor.permissions()).map(|permission| permission.to_string()).collect();
@@ -113,6 +129,11 @@ impl<'k> Tokens<'k> {
             return Err(Error::invalid("scopes_empty", "scopes", message));
         }
         Ok(())
+    }
+
+    /// When the API key that asks stops working. What a session makes may outlive it.
+    fn own_expiry(&self) -> Option<Timestamp> {
+        self.actor.api_key().and_then(|key| key.expires_at)
     }
 
     /// One key, without its secret.

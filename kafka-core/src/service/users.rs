@@ -107,16 +107,21 @@ impl<'k> Users<'k> {
         page(self.installation, self.actor.scope(READ)?, request)
     }
 
-    /// Changes an account.
+    /// Changes an account. The e-mail address, by which one logs in, is not changed with an API key.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` and `Conflict` as for [`create`](Users::create).
+    /// `NotFound`; `Forbidden` (`session_required`) for an address by an API key; `Invalid` and `Conflict`
+    /// as for [`create`](Users::create).
     pub fn update(&self, id: UserId, patch: UserPatch) -> Result<User> {
+        let scope = self.actor.scope(WRITE)?;
+        if patch.email.is_some() {
+            self.actor.require_session()?;
+        }
         let limits = self.installation.limits();
         patch.email.as_ref().map_or(Ok(()), |email| input::email(limits, email))?;
         input::username(limits, patch.username.as_ref().and_then(Option::as_ref))?;
         input::optional_name(limits, "full_name", patch.full_name.as_ref().and_then(Option::as_ref))?;
-        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
+        let now = self.installation.now();
         self.installation.storage().write(move |tx| {
             let mut user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(email) = &patch.email {
@@ -138,9 +143,12 @@ impl<'k> Users<'k> {
     /// Deletes an account with all it owns. Running answers in its chats and workspaces end.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` (`last_admin`) for the only administrator.
+    /// `NotFound`; `Forbidden` (`session_required`) for an API key; `Conflict` (`last_admin`) for the only
+    /// administrator.
     pub fn delete(&self, id: UserId) -> Result<()> {
-        delete(self.installation, self.actor.scope(WRITE)?, id)
+        let scope = self.actor.scope(WRITE)?;
+        self.actor.require_session()?;
+        delete(self.installation, scope, id)
     }
 }
 
@@ -213,9 +221,10 @@ pub(crate) fn insert(tx: &Tx<'_>, user: &User, password: Option<&Secret<String>>
     users::insert(tx, user, password)
 }
 
-fn must_be_free(tx: &Tx<'_>, user: &User) -> Result<()> {
+/// Fails when someone else has the address or the username.
+pub(crate) fn must_be_free(conn: &Conn<'_>, user: &User) -> Result<()> {
     let taken = |account: Option<users::Account>| account.is_some_and(|account| account.user.id != user.id);
-    if taken(users::find_by_email(tx, &user.email)?) {
+    if taken(users::find_by_email(conn, &user.email)?) {
         return Err(Error::new(
             ErrorKind::Conflict,
             "email_taken",
@@ -223,7 +232,7 @@ fn must_be_free(tx: &Tx<'_>, user: &User) -> Result<()> {
         ));
     }
     if let Some(username) = &user.username
-        && taken(users::find_by_username(tx, username)?)
+        && taken(users::find_by_username(conn, username)?)
     {
         return Err(Error::new(
             ErrorKind::Conflict,

@@ -3,11 +3,11 @@
 use std::{net::IpAddr, thread, time::Duration};
 
 use kafka_core::{
-    Actor, AnswerRequest, ChatFilter, ErrorKind, IdempotencyKey, Kafka, NewChat, NewMessage, NewUser,
-    NewWorkspace, PageRequest, Registration, Role, Secret, StandingPatch,
+    Actor, AnswerRequest, ChatFilter, ErrorKind, IdempotencyKey, Kafka, NewChat, NewMessage, NewToken,
+    NewUser, NewWorkspace, PageRequest, Registration, Role, Secret, StandingPatch, UserPatch,
 };
 
-use crate::stage::{In, PASSWORD, Stage, new_user, unheard_of};
+use crate::stage::{In, MODEL, PASSWORD, Stage, new_user, unheard_of};
 
 fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
@@ -42,13 +42,61 @@ fn an_account_is_guessed_at_ten_times_from_one_address() {
         assert_eq!((refused.kind(), refused.code()), (ErrorKind::RateLimited, "login_throttled"));
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(300)), "{name}");
     }
-    // The other name of the account is the same account; elsewhere nobody is locked out.
-    assert_eq!(login(kafka, HERE, "Klamm@Example.org", PASSWORD), "login_throttled");
+    // Written otherwise it is the same name; elsewhere nobody is locked out.
+    assert_eq!(login(kafka, HERE, "KLAMM", PASSWORD), "login_throttled");
     assert_eq!(login(kafka, THERE, "klamm", PASSWORD), "done");
     stage.clock.advance(Duration::from_millis(299_999));
     assert_eq!(login(kafka, HERE, "klamm", PASSWORD), "login_throttled");
     stage.clock.advance(Duration::from_millis(1));
     assert_eq!(login(kafka, HERE, "klamm", PASSWORD), "done");
+}
+
+#[test]
+fn the_count_does_not_tell_which_names_are_one_account() {
+    let stage = Stage::new(In::Memory);
+    let id = stage.user("klamm").user_id().unwrap();
+    let kafka = &stage.kafka;
+    for name in ["klamm", "klamm@example.org"] {
+        for _ in 0..10 {
+            assert_eq!(login(kafka, HERE, name, "wrong horse"), "login_failed", "{name}");
+        }
+        assert_eq!(login(kafka, HERE, name, PASSWORD), "login_throttled", "{name}");
+    }
+    // A further name gives no further guesses, without saying so.
+    let username = Some(Some("sordini".to_owned()));
+    kafka.users(&stage.operator).update(id, UserPatch { username, ..UserPatch::default() }).unwrap();
+    assert_eq!(login(kafka, HERE, "sordini", PASSWORD), "login_failed");
+    assert_eq!(login(kafka, THERE, "sordini", PASSWORD), "done");
+    stage.clock.advance(Duration::from_secs(300));
+    assert_eq!(login(kafka, HERE, "sordini", PASSWORD), "done");
+}
+
+#[test]
+fn one_address_registers_a_hundred_times_whatever_comes_of_it() {
+    let stage =
+        Stage::with(In::Memory, |_| Default::default(), |config| config.limits.failed_logins_of_address = 4);
+    stage.user("klamm");
+    let register = |from: &str, name: &str, password: &str| {
+        let made = stage.kafka.register_from(address(from), new_user(name), secret(password), None);
+        made.err().map_or_else(|| "done".to_owned(), |error| error.code().to_owned())
+    };
+    for (name, password, outcome) in [
+        ("klamm", PASSWORD, "email_taken"),
+        // What is misspelt is free.
+        ("frieda", "short", "password_too_short"),
+        ("frieda", PASSWORD, "done"),
+        ("klamm", PASSWORD, "email_taken"),
+        // Seen before the password is looked at, let alone hashed.
+        ("klamm", "short", "email_taken"),
+        ("olga", PASSWORD, "registration_throttled"),
+    ] {
+        assert_eq!(register(HERE, name, password), outcome, "{name}");
+    }
+    assert_eq!(register(THERE, "olga", PASSWORD), "done");
+    // Logging in is counted apart.
+    assert_eq!(login(&stage.kafka, HERE, "klamm", PASSWORD), "done");
+    stage.clock.advance(Duration::from_secs(300));
+    assert_eq!(register(HERE, "amalia", PASSWORD), "done");
 }
 
 #[test]
@@ -202,6 +250,61 @@ fn an_invitation_is_good_once_for_a_while_and_for_whom_it_names() {
 }
 
 #[test]
+fn an_invitation_is_listed_and_withdrawn() {
+    let (stage, admin) = stage_with(Registration::Invite);
+    let administration = stage.kafka.administration(&admin);
+    let [kept, withdrawn, short] =
+        [("frieda@example.org", 7), ("olga@example.org", 7), ("amalia@example.org", 1)]
+            .map(|(email, days)| administration.invite(Some(email.to_owned()), days).unwrap());
+    stage.clock.advance(Duration::from_secs(24 * 3600));
+    let listed = administration.invitations().unwrap();
+    assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [kept.id, withdrawn.id]);
+    assert_eq!(listed[0].email.as_deref(), Some("frieda@example.org"));
+    assert!(!listed.iter().any(|one| one.id == short.id));
+    administration.withdraw(withdrawn.id).unwrap();
+    assert_eq!(register(&stage, "olga", Some(&withdrawn.code)), "invite_invalid");
+    let again = administration.withdraw(withdrawn.id).unwrap_err();
+    assert_eq!((again.kind(), again.code()), (ErrorKind::NotFound, "invitation_not_found"));
+    assert_eq!(register(&stage, "frieda", Some(&kept.code)), "done");
+    assert!(administration.invitations().unwrap().is_empty());
+}
+
+#[test]
+fn what_has_expired_is_forgotten_but_for_keys() {
+    let (stage, admin) = stage_with(Registration::Open);
+    let new = NewToken {
+        name: "day".to_owned(),
+        scopes: None,
+        expires_at: Some("2026-01-02T00:00:00Z".parse().unwrap()),
+    };
+    stage.kafka.tokens(&admin).create(new).unwrap();
+    stage.kafka.administration(&admin).invite(None, 1).unwrap();
+    stage.clock.advance(Duration::from_secs(31 * 24 * 3600));
+    stage.kafka.login("admin", secret(PASSWORD)).unwrap();
+    let left = || -> (i64, i64, i64) {
+        let counts = "SELECT (SELECT COUNT(*) FROM access_tokens WHERE kind = 'session'), \
+            (SELECT COUNT(*) FROM access_tokens WHERE kind = 'api_key'), (SELECT COUNT(*) FROM invitations)";
+        stage.rows().query_row(counts, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+    };
+    // One that opens sweeps soon.
+    let _beside = stage.beside();
+    let patience = std::time::Instant::now() + Duration::from_secs(60);
+    while left() != (1, 1, 0) {
+        assert!(std::time::Instant::now() < patience, "{:?}", left());
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn logging_out_with_what_is_no_token_writes_nothing() {
+    let (stage, _) = stage_with(Registration::Open);
+    let rows = stage.rows();
+    rows.execute_batch("BEGIN IMMEDIATE").unwrap();
+    stage.kafka.logout(&secret("never heard of")).unwrap();
+    rows.execute_batch("ROLLBACK").unwrap();
+}
+
+#[test]
 fn one_code_at_the_same_time_lets_one_in() {
     let (stage, admin) = stage_with(Registration::Invite);
     let code = stage.kafka.administration(&admin).invite(None, 7).unwrap().code;
@@ -284,6 +387,9 @@ fn the_only_administrator_stays() {
     let promote = StandingPatch { is_admin: Some(true), ..StandingPatch::default() };
     administration.update(other, StandingPatch { is_active: Some(false), ..promote }).unwrap();
     assert_eq!(administration.delete(id).unwrap_err().code(), "last_admin");
+    let nameless = NewUser { email: "bot@example.org".into(), ..NewUser::default() };
+    administration.create(nameless, None, true).unwrap();
+    assert_eq!(administration.delete(id).unwrap_err().code(), "last_admin");
     administration
         .update(other, StandingPatch { is_active: Some(true), ..StandingPatch::default() })
         .unwrap();
@@ -307,6 +413,8 @@ fn administration_is_for_administrators() {
         administration.reset_password(id).err(),
         administration.delete(id).err(),
         administration.invite(None, 7).err(),
+        administration.invitations().err(),
+        administration.withdraw(unheard_of()).err(),
         administration.stats().err(),
     ];
     for refused in refused {
@@ -327,7 +435,11 @@ fn callers_without_a_credential_have_what_they_know_the_id_of() {
     let message = kafka.messages(&nobody).create(chat.id, NewMessage::text(Role::User, "Hi")).unwrap();
     kafka.completions(&nobody).start(chat.id, AnswerRequest::text("Why?")).unwrap().wait().unwrap();
     assert_eq!(kafka.messages(&nobody).get(message.id).unwrap().content, "Hi");
-    kafka.models(&nobody).list(&PageRequest::default()).unwrap();
+    // Models by their names, not by where they are.
+    let shared = kafka.models(&nobody).list(&PageRequest::default()).unwrap().items.remove(0);
+    assert_eq!((shared.name.as_str(), shared.base_url.as_str()), (MODEL, ""));
+    assert_eq!(kafka.models(&nobody).get(shared.id).unwrap(), shared);
+    assert_ne!(kafka.models(&user).get(shared.id).unwrap().base_url, "");
 
     // What belongs to nobody, but was not made like this, stays the operator's; what is someone's, theirs.
     let operators = stage.chat();

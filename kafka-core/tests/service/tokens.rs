@@ -119,6 +119,50 @@ fn a_key_expires() {
 }
 
 #[test]
+fn a_key_makes_none_that_outlives_it() {
+    let stage = Stage::new(In::Memory);
+    let user = stage.user("owner");
+    let at = |text: &str| Some(text.parse().unwrap());
+    let (hour, sooner, later) =
+        (at("2026-01-01T01:00:00Z"), at("2026-01-01T00:30:00Z"), at("2026-01-01T01:00:00.001Z"));
+    let make = |actor: &Actor, expires_at| {
+        stage.kafka.tokens(actor).create(NewToken { expires_at, ..key("k", None) })
+    };
+    let parent = stage.kafka.authenticate(&make(&user, hour).unwrap().token).unwrap();
+    let child = make(&parent, None).unwrap();
+    assert_eq!(child.key.expires_at, hour);
+    assert_eq!(make(&parent, sooner).unwrap().key.expires_at, sooner);
+    let refused = make(&parent, later).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "expiry_beyond_own"));
+    // Nor does a key of a key, while one of a session lasts.
+    let of_key = stage.kafka.authenticate(&child.token).unwrap();
+    assert_eq!(make(&of_key, later).unwrap_err().code(), "expiry_beyond_own");
+    assert_eq!(make(&user, None).unwrap().key.expires_at, None);
+    assert_eq!(make(&user, at("2030-01-01T00:00:00Z")).unwrap().key.expires_at, at("2030-01-01T00:00:00Z"));
+}
+
+#[test]
+fn a_key_takes_no_account_away() {
+    let stage = Stage::new(In::Memory);
+    let [_, user] = ["admin", "owner"].map(|name| stage.user(name));
+    let id = user.user_id().unwrap();
+    let all = stage.kafka.tokens(&user).create(key("all", None)).unwrap();
+    let by_key = stage.kafka.authenticate(&all.token).unwrap();
+    let moved = || UserPatch { email: Some("new@example.org".to_owned()), ..UserPatch::default() };
+    for refused in [
+        stage.kafka.users(&by_key).delete(id).unwrap_err(),
+        stage.kafka.users(&by_key).update(id, moved()).unwrap_err(),
+    ] {
+        assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "session_required"));
+    }
+    let renamed = UserPatch { full_name: Some(Some("O.".to_owned())), ..UserPatch::default() };
+    let shown = stage.kafka.users(&by_key).update(id, renamed).unwrap();
+    assert_eq!((shown.email.as_str(), shown.full_name.as_deref()), ("owner@example.org", Some("O.")));
+    assert_eq!(stage.kafka.users(&user).update(id, moved()).unwrap().email, "new@example.org");
+    stage.kafka.users(&user).delete(id).unwrap();
+}
+
+#[test]
 fn the_last_use_is_noted_to_the_minute_and_later() {
     let stage = Stage::new(In::File);
     let user = stage.user("owner");
@@ -204,6 +248,8 @@ const NEEDS: &[Need] = &[
     ("admin:write", |k, a| k.administration(a).delete(crate::stage::unheard_of())),
     ("admin:write", |k, a| k.administration(a).reset_password(crate::stage::unheard_of()).map(drop)),
     ("admin:write", |k, a| k.administration(a).invite(None, 1).map(drop)),
+    ("admin:read", |k, a| k.administration(a).invitations().map(drop)),
+    ("admin:write", |k, a| k.administration(a).withdraw(crate::stage::unheard_of())),
     ("admin:write", |k, a| k.users(a).create(crate::stage::new_user("made")).map(drop)),
 ];
 
@@ -234,4 +280,16 @@ fn every_call_asks_for_its_scope() {
         assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "scope_missing"), "call {at}");
         assert!(refused.message().contains(&needed.to_string()), "{refused}");
     }
+}
+
+#[test]
+fn a_key_that_reads_for_administrators_seals_nothing_anew() {
+    let stage = Stage::with(In::Memory, |_| Default::default(), |_| {});
+    let admin = stage.user("admin");
+    let reading = stage.kafka.tokens(&admin).create(key("k", scopes(&["admin:read"]))).unwrap();
+    let reading = stage.kafka.authenticate(&reading.token).unwrap();
+    stage.kafka.secrets(&reading).report().unwrap();
+    let refused = stage.kafka.secrets(&reading).reseal().unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "scope_missing"));
+    stage.kafka.secrets(&admin).reseal().unwrap();
 }

@@ -27,19 +27,17 @@ struct Credentials {
 }
 
 pub(super) fn register(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
-    let Registration { email, password, username, full_name, invite } = call.json()?;
+    let Registration { email, password, username, full_name, invite } = call.json_for_secret()?;
     let new = NewUser { email, username, full_name };
-    reply::created(&match invite {
-        Some(invite) => call.kafka().register_invited(new, password, &invite)?,
-        None => call.kafka().register(new, password)?,
-    })
+    let from = call.request.client();
+    reply::secret(201, &call.kafka().register_from(from, new, password, invite.as_ref())?)
 }
 
 pub(super) fn login(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let Credentials { email, username, password } = call.json()?;
     let missing = || Error::invalid("field_missing", "email", "give email or username");
     let name = email.or(username).ok_or_else(missing)?;
-    reply::ok(&call.kafka().login_from(call.request.client(), &name, password)?)
+    reply::secret(200, &call.kafka().login_from(call.request.client(), &name, password)?)
 }
 
 pub(super) fn logout(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {

@@ -92,7 +92,7 @@ pub(super) fn events(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 
 pub(super) fn ticket(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
-    reply::created(&call.kafka().responses(&actor).ticket(call.id()?)?)
+    reply::secret(201, &call.kafka().responses(&actor).ticket(call.id()?)?)
 }
 
 pub(super) fn cancel(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {

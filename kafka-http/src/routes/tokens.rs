@@ -11,9 +11,8 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
-    let new: NewToken = call.json()?;
-    let issued = call.kafka().tokens(&actor).create(new)?;
-    Ok(reply::created(&issued)?.with_header("Cache-Control", "no-store"))
+    let new: NewToken = call.json_for_secret()?;
+    reply::secret(201, &call.kafka().tokens(&actor).create(new)?)
 }
 
 pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {

@@ -124,12 +124,15 @@ impl<'k> Stage<'k> {
         Ok(id)
     }
 
-    /// An account that may be spent, its key, and its password.
+    /// An account that may be spent, the token of a session, because no API key may spend it, and its
+    /// password.
     pub(super) fn spare(&mut self) -> Result<(String, &'static str)> {
         const PASSWORD: &str = "spare-password";
-        let account = self.account("spare")?;
-        self.kafka.administration(&self.operator).set_password(account, Secret::new(PASSWORD.to_owned()))?;
-        Ok((self.lasting_key(account, None)?, PASSWORD))
+        let (account, password) = (self.account("spare")?, Secret::new(PASSWORD.to_owned()));
+        let administration = self.kafka.administration(&self.operator);
+        administration.set_password(account, password.clone())?;
+        let login = self.kafka.login(&self.kafka.users(&self.operator).get(account)?.email, password)?;
+        Ok((login.token.expose().clone(), PASSWORD))
     }
 
     /// An account that logs in: its address and its password.
@@ -204,7 +207,8 @@ impl<'k> Stage<'k> {
         let params = Params { timeouts: Some(seconds), ..Params::default() };
         let model = NewModel { params, ..NewModel::new(format!("{MARK}-{}", answer.response.id), NOWHERE) };
         let model = kafka.models(&actor).create(model)?;
-        let token = kafka.tokens(&actor).create(new_key(Some(MARK), KEY_MS))?;
+        // By the operator, because it outlives the owner's key.
+        let token = kafka.tokens(&self.operator).of(self.owner.0).create(new_key(Some(MARK), KEY_MS))?;
         Ok(Things {
             workspace: workspace.id.to_string(),
             chat: chat.id.to_string(),
