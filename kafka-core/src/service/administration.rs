@@ -92,8 +92,9 @@ impl<'k> Administration<'k> {
         let user = User { is_admin, ..accounts::new_user(self.installation, new)? };
         let hash =
             password.into().map(|password| self.installation.passwords().hash(&password)).transpose()?;
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
-            accounts::insert(tx, &user, hash.as_ref())?;
+            accounts::insert(tx, &feed, &user, hash.as_ref())?;
             Ok(user.clone())
         })
     }
@@ -107,6 +108,7 @@ impl<'k> Administration<'k> {
     pub fn update(&self, id: UserId, patch: StandingPatch) -> Result<User> {
         let scope = self.scope(WRITE)?;
         let (doorman, now) = (self.installation.doorman().clone(), self.installation.now());
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let before = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let after = User {
@@ -125,6 +127,7 @@ impl<'k> Administration<'k> {
             }
             users::update_standing(tx, scope, &after)?;
             doorman.announce(tx);
+            feed.user(tx, id);
             Ok(after)
         })
     }

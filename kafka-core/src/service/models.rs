@@ -106,12 +106,13 @@ impl<'k> Models<'k> {
             },
             ak_sealed,
         };
-        let key = self.once.clone();
+        let (key, feed) = (self.once.clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 users::must_exist(tx, row.model.user_id)?;
                 must_be_free(tx, &row.model)?;
                 models::insert(tx, &row)?;
+                feed.model(tx, row.model.id);
                 Ok(row.model.clone())
             })
         })
@@ -178,6 +179,7 @@ impl<'k> Models<'k> {
         let before = self.installation.storage().read(|conn| models::find_for_writing(conn, scope, id))?;
         let before = before.ok_or_else(|| not_found(id))?;
         let ak_sealed = self.key_after(&before, &patch)?;
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let mut row = models::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if row.ak_sealed != before.ak_sealed || row.model.base_url != before.model.base_url {
@@ -195,6 +197,7 @@ impl<'k> Models<'k> {
                 must_be_free(tx, &row.model)?;
             }
             models::update(tx, scope, &row, now)?;
+            feed.model(tx, id);
             Ok(row.model)
         })
     }
@@ -224,9 +227,13 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `NotFound`, also for shared models of the operator.
     pub fn delete(&self, id: ModelId) -> Result<()> {
-        let scope = self.actor.scope(WRITE)?;
-        let deleted = self.installation.storage().write(move |tx| models::delete(tx, scope, id))?;
-        if deleted { Ok(()) } else { Err(not_found(id)) }
+        let (scope, feed) = (self.actor.scope(WRITE)?, self.installation.feed().clone());
+        self.installation.storage().write(move |tx| {
+            let row = models::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            models::delete(tx, scope, id)?;
+            feed.model_deleted(tx, id, row.model.user_id);
+            Ok(())
+        })
     }
 
     /// Makes sure that the model can be called from here: its key can be opened, its provider is known.

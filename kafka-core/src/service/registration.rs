@@ -84,11 +84,11 @@ pub(crate) fn register(
     installation.storage().read(|conn| door.admit(conn, &new.email).map(drop))?;
     let hash = installation.passwords().hash(password)?;
     let user = accounts::new_user(installation, new)?;
-    let session = Session::new(installation, user.id);
+    let (session, feed) = (Session::new(installation, user.id), installation.feed().clone());
     installation.storage().write(move |tx| {
         let is_admin = door.pass(tx, &user.email)?;
         let user = User { is_admin, ..user.clone() };
-        accounts::insert(tx, &user, Some(&hash))?;
+        accounts::insert(tx, &feed, &user, Some(&hash))?;
         session.store(tx)?;
         Ok(session.login(&user))
     })
