@@ -56,7 +56,7 @@ impl Kafka {
         let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
         let parts = Parts {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
-            network: Network { policy: config.addresses, resolver: config.resolver },
+            network: Network::new(config.addresses, config.resolver),
             model_hosts: config.model_hosts,
             secret: config.secret,
             password_cost: config.password_cost,

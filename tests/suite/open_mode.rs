@@ -7,6 +7,9 @@ use crate::support::{
     process::{Binary, RunningServer},
 };
 
+/// What the trusted proxy says of a caller on its own machine.
+const LOCAL: (&str, &str) = ("X-Forwarded-For", "127.0.0.1");
+
 #[test]
 fn only_local_callers_that_mean_this_server_are_served() {
     let data = TempDir::new().unwrap();
@@ -28,7 +31,6 @@ fn only_local_callers_that_mean_this_server_are_served() {
         };
         let unreadable =
             |headers| from(headers, 403, &["proxy_not_understood", "X-Forwarded-For", "--trusted-proxy"]);
-        const LOCAL: (&str, &str) = ("X-Forwarded-For", "127.0.0.1");
         Api::of(&server).run(&[
             from(&[LOCAL], 200, &[]),
             from(&[LOCAL, ("Host", "localhost:8000")], 200, &[]),

@@ -1,7 +1,9 @@
 //! What changed: told after the commit that made it so.
 
-use super::{chat::Chat, message::Message};
-use crate::base::id::{ChatId, MessageId};
+use super::{
+    chat::Chat, message::Message, model::Model, response::Response, user::User, workspace::Workspace,
+};
+use crate::base::id::{ChatId, MessageId, ModelId, UserId, WorkspaceId};
 
 /// Something that was committed. It shows what was changed as it is when the change is read, so that
 /// several quick changes of one thing may be told as one.
@@ -21,6 +23,22 @@ pub enum Change {
         /// Its id.
         id: MessageId,
     },
+    /// An answer was accepted, or it ended. Those who follow one chat learn it from the answer's message.
+    Response(Box<Response>),
+    /// A workspace was made, renamed or shared.
+    Workspace(Box<Workspace>),
+    /// A workspace was deleted with all that it held, alone or with its owner's account.
+    WorkspaceDeleted(WorkspaceId),
+    /// A model was added, or was itself changed; one that stops being the default since another is made it is
+    /// not told.
+    Model(Box<Model>),
+    /// A model was deleted; but those that go with their owner's account are not told one by one.
+    ModelDeleted(ModelId),
+    /// An account was made, or it or its standing was changed; tokens that are counted are not. Told to the
+    /// account itself, to administrators and to the operator.
+    User(Box<User>),
+    /// An account was deleted with all that it owned.
+    UserDeleted(UserId),
     /// So many changes came faster than they were read, and are lost: read anew what matters.
     Lost(u64),
 }

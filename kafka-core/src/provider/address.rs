@@ -25,10 +25,12 @@ impl AddressPolicy {
     }
 }
 
+/// From what may be connected to by all to what may not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
-    Never,
-    Private,
     Public,
+    Private,
+    Never,
 }
 
 fn reach(address: IpAddr) -> Reach {
@@ -71,23 +73,39 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
         return reach_v4(inner);
     }
     let first = address.segments()[0];
-    if address == METADATA || address.is_multicast() || address.is_unicast_link_local() {
+    let own = if address == METADATA || address.is_multicast() || address.is_unicast_link_local() {
         Reach::Never
     } else if address.is_unique_local() || first & 0xffc0 == 0xfec0 {
         Reach::Private
     } else {
         Reach::Public
+    };
+    tunnelled_v4(address).into_iter().flatten().map(reach_v4).fold(own, Ord::max)
+}
+
+/// The IPv4 addresses through which a tunnel leads to an IPv6 address: the server and, with its bits
+/// turned over, the client of Teredo; the host of ISATAP.
+fn tunnelled_v4(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
+    match address.segments() {
+        [0x2001, 0, server_high, server_low, _, _, high, low] => {
+            [Some(v4(server_high, server_low)), Some(v4(!high, !low))]
+        }
+        [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => [Some(v4(high, low)), None],
+        _ => [None, None],
     }
+}
+
+fn v4(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))
 }
 
 /// The IPv4 address that an IPv6 address stands for: mapped, compatible (which holds `::`), NAT64, 6to4.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(of(high, low)),
-        [0, 0, 0, 0, 0xffff, 0, high, low] => Some(of(high, low)),
-        [0x64, 0xff9b, 0 | 1, _, _, _, high, low] => Some(of(high, low)),
-        [0x2002, high, low, ..] => Some(of(high, low)),
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(v4(high, low)),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => Some(v4(high, low)),
+        [0x64, 0xff9b, 0 | 1, _, _, _, high, low] => Some(v4(high, low)),
+        [0x2002, high, low, ..] => Some(v4(high, low)),
         _ => None,
     }
 }
@@ -122,6 +140,10 @@ mod tests {
             "64:ff9b:1::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
             "::ffff:0:169.254.169.254",
+            "2001:0:0101:0101::5601:5601", // Teredo: the client is 169.254.169.254
+            "2001:0:a9fe:a9fe::fefe:fefe", // Teredo: the server is
+            "2606:4700::5efe:169.254.169.254",
+            "2606:4700::200:5efe:a9fe:a9fe",
         ];
         let private = [
             "127.0.0.1",
@@ -139,9 +161,24 @@ mod tests {
             "fec0::1",
             "64:ff9b::10.0.0.1",
             "2002:7f00:1::1",
+            "2002:a00:1::5efe:101:101",
+            "2001:0:0101:0101::80ff:fffe", // Teredo: the client is 127.0.0.1
+            "2001:0:0a00:0001::fefe:fefe", // Teredo: the server is 10.0.0.1
+            "2606:4700::5efe:10.0.0.1",
+            "fc00::5efe:1.1.1.1",
         ];
-        let public =
-            ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1"];
+        let public = [
+            "1.1.1.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "::ffff:1.1.1.1",
+            "64:ff9b::1.1.1.1",
+            "2002:101:101::1",
+            "2001:0:0101:0101::fefe:fefe",
+            "2001:4860:4860::8888",
+            "2606:4700::5efe:1.1.1.1",
+        ];
         let allowed = |text: &str| {
             let address: IpAddr = text.parse().unwrap();
             (AddressPolicy::PrivateAllowed.allows(address), AddressPolicy::PublicOnly.allows(address))

@@ -7,7 +7,7 @@
 use std::{
     fmt,
     io::{self, Read, Write},
-    net::{IpAddr, Shutdown, TcpStream},
+    net::{Shutdown, TcpStream},
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -41,7 +41,7 @@ pub(crate) enum Broken {
     /// Cancelled or out of time.
     Stopped(Stop),
     /// The policy does not allow the address that the host has.
-    AddressRefused(IpAddr),
+    AddressRefused,
     /// The host's name has no address.
     NameUnknown,
     /// The key cannot stand in a header.
@@ -156,7 +156,7 @@ fn why(error: ureq::Error, line: &Line) -> Broken {
     match error {
         ureq::Error::Other(error) => match error.downcast::<DialError>() {
             Ok(error) => match *error {
-                DialError::AddressRefused(address) => Broken::AddressRefused(address),
+                DialError::AddressRefused => Broken::AddressRefused,
                 DialError::NameUnknown => Broken::NameUnknown,
                 DialError::KeyUnsendable => Broken::KeyUnsendable,
             },
@@ -176,7 +176,7 @@ fn why(error: ureq::Error, line: &Line) -> Broken {
 /// What only this module's own parts can find wrong.
 #[derive(Debug)]
 enum DialError {
-    AddressRefused(IpAddr),
+    AddressRefused,
     NameUnknown,
     KeyUnsendable,
 }
@@ -270,7 +270,7 @@ fn resolve_and_connect(
     let addresses = network.addresses(host, port).map_err(|error| {
         ureq::Error::Other(Box::new(match error {
             NoAddress::Unknown => DialError::NameUnknown,
-            NoAddress::Refused(address) => DialError::AddressRefused(address),
+            NoAddress::Refused(_) => DialError::AddressRefused,
         }))
     })?;
     let mut outcome = Err(ureq::Error::Other(Box::new(DialError::NameUnknown)));

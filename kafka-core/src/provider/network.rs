@@ -3,18 +3,25 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
 
 use super::{address::AddressPolicy, endpoint::Endpoint};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// How long saving a model waits for the name of its host. Looking up goes on behind that, unheard.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Looking up needs little, but the system's resolver keeps its answers on the stack.
 const STACK_BYTES: usize = 512 << 10;
+/// Hosts that are looked up at the same time for those who save models. A name server that does not
+/// answer holds each up for long after nobody waits any more.
+const LOOKUPS_MAX: usize = 8;
 
 /// Finds the addresses of hosts.
 pub trait Resolver: Send + Sync + fmt::Debug {
@@ -42,12 +49,35 @@ pub struct Network {
     pub policy: AddressPolicy,
     /// Who knows the addresses of their names.
     pub resolver: Arc<dyn Resolver>,
+    pub(crate) lookups: Lookups,
+}
+
+/// Counts the lookups that go on for saving models. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lookups(Arc<AtomicUsize>);
+
+/// A lookup that goes on until this is dropped.
+struct Lookup(Lookups);
+
+impl Lookups {
+    /// None when as many go on as may.
+    fn begin(&self) -> Option<Lookup> {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        let lookup = Lookup(self.clone());
+        (before < LOOKUPS_MAX).then_some(lookup)
+    }
+}
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Private addresses allowed, names as the operating system knows them.
 impl Default for Network {
     fn default() -> Network {
-        Network { policy: AddressPolicy::default(), resolver: Arc::new(SystemResolver) }
+        Network::new(AddressPolicy::default(), Arc::new(SystemResolver))
     }
 }
 
@@ -61,6 +91,11 @@ pub(crate) enum NoAddress {
 }
 
 impl Network {
+    /// Endpoints with the addresses that the policy allows, as this resolver knows them.
+    pub fn new(policy: AddressPolicy, resolver: Arc<dyn Resolver>) -> Network {
+        Network { policy, resolver, lookups: Lookups::default() }
+    }
+
     /// The addresses of an endpoint, each of them allowed. One forbidden address spoils the name: whoever
     /// answers for it may alternate.
     pub(crate) fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoAddress> {
@@ -73,23 +108,42 @@ impl Network {
     }
 
     /// Refuses an endpoint that could not be called. A name that nobody knows now, or within 2 s, passes:
-    /// addresses are checked again by whoever connects.
-    pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<()> {
+    /// addresses are checked again by whoever connects. The address is named to those who run the
+    /// installation alone: to others the names of its network are none of their business.
+    ///
+    /// # Errors
+    /// `Invalid` (`base_url_refused`) for an address that the policy does not allow; `Busy`
+    /// (`lookups_at_capacity`) while 8 hosts are looked up already.
+    pub(crate) fn check(&self, endpoint: &Endpoint, names_address: bool) -> Result<()> {
+        let lookup = self.lookups.begin().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Busy,
+                "lookups_at_capacity",
+                format!(
+                    "So many hosts are being looked up that {endpoint} must wait; try again in a few seconds."
+                ),
+            )
+        })?;
         let (network, host, port) = (self.clone(), endpoint.host().to_owned(), endpoint.port());
         let (tell, answer) = mpsc::channel();
-        let asked = thread::Builder::new()
-            .name("kafka-resolve".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(move || drop(tell.send(network.addresses(&host, port))));
+        let asked = thread::Builder::new().name("kafka-resolve".to_owned()).stack_size(STACK_BYTES).spawn(
+            move || {
+                let found = network.addresses(&host, port);
+                drop(lookup);
+                drop(tell.send(found));
+            },
+        );
         match asked.ok().and_then(|_| answer.recv_timeout(PATIENCE).ok()) {
             Some(Err(NoAddress::Refused(address))) => {
+                let which = match names_address {
+                    true => format!("the address {address}, which"),
+                    false => "an address that".to_owned(),
+                };
                 let remedy = match AddressPolicy::PrivateAllowed.allows(address) {
                     true => " or have whoever runs this installation allow it with --allow-model-host",
                     false => "",
                 };
-                let why = format!(
-                    "{endpoint} has the address {address}, which models may not have here; use another host"
-                );
+                let why = format!("{endpoint} has {which} models may not have here; use another host");
                 Err(Error::invalid("base_url_refused", "base_url", why + remedy))
             }
             _ => Ok(()),
@@ -99,7 +153,10 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::{
+        sync::{Condvar, Mutex},
+        time::Instant,
+    };
 
     use super::*;
 
@@ -110,7 +167,7 @@ mod tests {
     fn network(addresses: &[&str]) -> Network {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
         let resolver = Says(Mutex::new(Some(Ok(addresses))));
-        Network { policy: AddressPolicy::PublicOnly, resolver: Arc::new(resolver) }
+        Network::new(AddressPolicy::PublicOnly, Arc::new(resolver))
     }
 
     impl Resolver for Says {
@@ -143,12 +200,61 @@ mod tests {
     #[test]
     fn saving_refuses_what_could_never_be_called_and_accepts_what_is_not_known() {
         let endpoint = Endpoint::parse("https://models.example/v1").unwrap();
-        let error = network(&["192.168.1.1"]).check(&endpoint).unwrap_err();
-        assert_eq!(error.code(), "base_url_refused");
-        assert!(error.message().contains("models.example has the address 192.168.1.1"), "{error}");
-        assert!(network(&["1.1.1.1"]).check(&endpoint).is_ok());
+        for (names_address, expected) in
+            [(true, "has the address 192.168.1.1,"), (false, "has an address that models may not have")]
+        {
+            let error = network(&["192.168.1.1"]).check(&endpoint, names_address).unwrap_err();
+            assert_eq!(error.code(), "base_url_refused");
+            assert!(error.message().contains(&format!("models.example {expected}")), "{error}");
+            assert_eq!(error.message().contains("192.168"), names_address, "{error}");
+        }
+        assert!(network(&["1.1.1.1"]).check(&endpoint, false).is_ok());
         let unknown = Says(Mutex::new(Some(Err(io::ErrorKind::NotFound.into()))));
-        let network = Network { policy: AddressPolicy::PublicOnly, resolver: Arc::new(unknown) };
-        assert!(network.check(&endpoint).is_ok());
+        let network = Network::new(AddressPolicy::PublicOnly, Arc::new(unknown));
+        assert!(network.check(&endpoint, false).is_ok());
+    }
+
+    /// Answers once it is let, and tells that it was asked.
+    #[derive(Debug)]
+    struct Held {
+        asked: Mutex<mpsc::Sender<()>>,
+        is_let: (Mutex<bool>, Condvar),
+    }
+
+    impl Resolver for Held {
+        fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+            self.asked.lock().unwrap().send(()).unwrap();
+            let (is_let, changed) = &self.is_let;
+            drop(changed.wait_while(is_let.lock().unwrap(), |is_let| !*is_let).unwrap());
+            Ok(vec![[1, 1, 1, 1].into()])
+        }
+    }
+
+    #[test]
+    fn hosts_that_do_not_answer_hold_up_a_few_threads_at_most() {
+        let endpoint = Endpoint::parse("https://models.example/v1").unwrap();
+        let (asked, was_asked) = mpsc::channel();
+        let held = Arc::new(Held { asked: Mutex::new(asked), is_let: Default::default() });
+        let network = Network::new(AddressPolicy::PublicOnly, held.clone());
+        let saving: Vec<_> = (0..LOOKUPS_MAX)
+            .map(|_| {
+                let (network, endpoint) = (network.clone(), endpoint.clone());
+                thread::spawn(move || network.check(&endpoint, false))
+            })
+            .collect();
+        (0..LOOKUPS_MAX).for_each(|_| was_asked.recv().unwrap());
+        for _ in 0..2 {
+            let error = network.clone().check(&endpoint, false).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "lookups_at_capacity"));
+        }
+        assert!(was_asked.try_recv().is_err(), "nobody else was asked for");
+        *held.is_let.0.lock().unwrap() = true;
+        held.is_let.1.notify_all();
+        saving.into_iter().for_each(|saved| saved.join().unwrap().unwrap());
+        let until = Instant::now() + Duration::from_secs(60);
+        while network.check(&endpoint, false).is_err() {
+            assert!(Instant::now() < until, "places are given back");
+            thread::yield_now();
+        }
     }
 }

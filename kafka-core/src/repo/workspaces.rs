@@ -42,6 +42,7 @@ statements! {
     REMOVE_MEMBER = ["DELETE FROM workspace_members WHERE workspace_id = $1 AND user_id = $2"];
     WRITABLE = ["SELECT 1 FROM workspaces w WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
     DELETE = ["DELETE FROM workspaces AS w WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
+    OF_ACCOUNT = ["SELECT w.id FROM workspaces w WHERE w.owner_id = $1"];
     READERS = ["SELECT w.owner_id FROM workspaces w WHERE w.id = $1 AND w.owner_id IS NOT NULL \
         UNION SELECT wm.user_id FROM workspace_members wm WHERE wm.workspace_id = $1"];
 }
@@ -59,6 +60,11 @@ pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: WorkspaceId) -> Result<Opt
 /// Who sees what is in it: the owner and the members.
 pub(crate) fn readers(conn: &Conn<'_>, id: WorkspaceId) -> Result<Vec<UserId>> {
     conn.all(&READERS, params![id], |row| row.next())
+}
+
+/// What an account owns, which goes with it.
+pub(crate) fn of_account(conn: &Conn<'_>, owner: UserId) -> Result<Vec<WorkspaceId>> {
+    conn.all(&OF_ACCOUNT, params![owner], |row| row.next())
 }
 
 /// Whether chats and files may be put into it.

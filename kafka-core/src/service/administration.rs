@@ -94,8 +94,9 @@ impl<'k> Administration<'k> {
             .into()
             .map(|password| self.installation.passwords().hash(&password, None))
             .transpose()?;
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
-            accounts::insert(tx, &user, hash.as_ref())?;
+            accounts::insert(tx, &feed, &user, hash.as_ref())?;
             Ok(user.clone())
         })
     }
@@ -109,6 +110,7 @@ impl<'k> Administration<'k> {
     pub fn update(&self, id: UserId, patch: StandingPatch) -> Result<User> {
         let scope = self.scope(WRITE)?;
         let (doorman, now) = (self.installation.doorman().clone(), self.installation.now());
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let before = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let after = User {
@@ -127,6 +129,7 @@ impl<'k> Administration<'k> {
             }
             users::update_standing(tx, scope, &after)?;
             doorman.announce(tx);
+            feed.user(tx, id);
             Ok(after)
         })
     }

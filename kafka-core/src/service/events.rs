@@ -16,12 +16,12 @@ use std::{
 use super::doorman::{Ending, Followed, Guest};
 use crate::{
     base::{
-        actor::Actor,
+        actor::{Actor, Scope},
         error::Result,
-        id::{ChatId, MessageId, UserId},
+        id::{ChatId, MessageId, ModelId, ResponseId, UserId, WorkspaceId},
         permission::{Area, Permission},
     },
-    entity::{change::Change, message::MessageStatus},
+    entity::{change::Change, message::MessageStatus, response::ResponseStatus},
     repo::{self, chats::Belonging},
     service::{auth, chats, installation::Installation},
     storage::{Conn, Tx},
@@ -35,16 +35,37 @@ enum Notice {
     ChatDeleted(ChatId, Option<UserId>, Arc<[UserId]>),
     Message(ChatId, MessageId),
     MessageDeleted(ChatId, MessageId),
+    Response(ResponseId),
+    Workspace(WorkspaceId),
+    /// With its owner and readers.
+    WorkspaceDeleted(WorkspaceId, Option<UserId>, Arc<[UserId]>),
+    Model(ModelId),
+    /// With its owner; those of nobody are everybody's.
+    ModelDeleted(ModelId, Option<UserId>),
+    User(UserId),
+    UserDeleted(UserId),
 }
 
 impl Notice {
-    fn chat(&self) -> ChatId {
+    /// The chat whose followers want to know it.
+    fn chat(&self) -> Option<ChatId> {
         match self {
             Notice::Chat(chat)
             | Notice::ChatDeleted(chat, ..)
             | Notice::Message(chat, _)
-            | Notice::MessageDeleted(chat, _) => *chat,
+            | Notice::MessageDeleted(chat, _) => Some(*chat),
+            _ => None,
         }
+    }
+
+    /// What a credential needs to be told.
+    fn permission(&self) -> Permission {
+        Permission::read(match self {
+            Notice::Workspace(_) | Notice::WorkspaceDeleted(..) => Area::Files,
+            Notice::Model(_) | Notice::ModelDeleted(..) => Area::Models,
+            Notice::User(_) | Notice::UserDeleted(_) => Area::Account,
+            _ => Area::Chats,
+        })
     }
 }
 
@@ -84,6 +105,48 @@ impl Feed {
     /// Announces that a message was deleted.
     pub(crate) fn message_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
         self.announce(tx, vec![Notice::MessageDeleted(chat, id)]);
+    }
+
+    /// Announces that an answer was accepted or has ended.
+    pub(crate) fn response(&self, tx: &Tx<'_>, id: ResponseId) {
+        self.announce(tx, vec![Notice::Response(id)]);
+    }
+
+    /// Announces that a workspace was made or changed.
+    pub(crate) fn workspace(&self, tx: &Tx<'_>, id: WorkspaceId) {
+        self.announce(tx, vec![Notice::Workspace(id)]);
+    }
+
+    /// Announces that a workspace is deleted. Whom that concerns is read here, so it comes before the deed.
+    pub(crate) fn workspace_deleted(
+        &self,
+        tx: &Tx<'_>,
+        id: WorkspaceId,
+        owner: Option<UserId>,
+    ) -> Result<()> {
+        let readers = Arc::from(repo::workspaces::readers(tx, id)?);
+        self.announce(tx, vec![Notice::WorkspaceDeleted(id, owner, readers)]);
+        Ok(())
+    }
+
+    /// Announces that a model was made or changed.
+    pub(crate) fn model(&self, tx: &Tx<'_>, id: ModelId) {
+        self.announce(tx, vec![Notice::Model(id)]);
+    }
+
+    /// Announces that a model was deleted.
+    pub(crate) fn model_deleted(&self, tx: &Tx<'_>, id: ModelId, owner: Option<UserId>) {
+        self.announce(tx, vec![Notice::ModelDeleted(id, owner)]);
+    }
+
+    /// Announces that an account was made or changed.
+    pub(crate) fn user(&self, tx: &Tx<'_>, id: UserId) {
+        self.announce(tx, vec![Notice::User(id)]);
+    }
+
+    /// Announces that an account was deleted.
+    pub(crate) fn user_deleted(&self, tx: &Tx<'_>, id: UserId) {
+        self.announce(tx, vec![Notice::UserDeleted(id)]);
     }
 
     fn announce(&self, tx: &Tx<'_>, notices: Vec<Notice>) {
@@ -134,7 +197,7 @@ impl Subscriber {
     }
 
     fn tell(&self, notice: &Notice) {
-        if self.chat.is_some_and(|chat| chat != notice.chat()) {
+        if self.chat.is_some() && self.chat != notice.chat() {
             return;
         }
         let mut queue = self.queue();
@@ -223,6 +286,7 @@ impl<'k> Events<'k> {
             feed,
             subscriber,
             told: None,
+            told_response: None,
         })
     }
 }
@@ -242,6 +306,8 @@ pub struct Changes {
     is_refused: bool,
     /// The message told last, as it was: the newest state may be announced once more.
     told: Option<(MessageId, MessageStatus, u64)>,
+    /// The answer told last, likewise.
+    told_response: Option<(ResponseId, ResponseStatus)>,
 }
 
 impl Changes {
@@ -306,7 +372,10 @@ impl Changes {
 
     /// What stands behind a notice. None when the actor may not see it, or it is gone again.
     fn resolve(&mut self, notice: Notice) -> Result<Option<Change>> {
-        let scope = self.actor.scope(Permission::read(Area::Chats))?;
+        if !self.actor.permissions().allow(notice.permission()) {
+            return Ok(None);
+        }
+        let scope = self.actor.scope(notice.permission())?;
         let is_of_chat = self.subscriber.chat.is_some();
         self.installation.storage().read(|conn| {
             let sees_chat =
@@ -331,6 +400,42 @@ impl Changes {
                     let saw =
                         is_of_chat || self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
                     saw.then_some(Change::ChatDeleted(id))
+                }
+                Notice::Response(id) => {
+                    let response = repo::responses::find(conn, scope, id)?;
+                    let response = response.filter(|response| {
+                        let state = Some((response.id, response.status));
+                        std::mem::replace(&mut self.told_response, state) != state
+                    });
+                    response.map(|response| Change::Response(Box::new(response)))
+                }
+                Notice::Workspace(id) => {
+                    let workspace = repo::workspaces::find(conn, scope, id)?;
+                    workspace.map(|workspace| Change::Workspace(Box::new(workspace)))
+                }
+                Notice::WorkspaceDeleted(id, owner, readers) => {
+                    let saw = match scope {
+                        Scope::Operator => true,
+                        Scope::Admin(_) if owner.is_none() => true,
+                        Scope::Admin(user) | Scope::User(user) => readers.contains(&user),
+                        Scope::Anonymous => false,
+                    };
+                    saw.then_some(Change::WorkspaceDeleted(id))
+                }
+                Notice::Model(id) => {
+                    repo::models::find(conn, scope, id)?.map(|row| Change::Model(Box::new(row.model)))
+                }
+                Notice::ModelDeleted(id, owner) => {
+                    let saw = owner.is_none() || self.actor.is_operator() || owner == self.actor.user_id();
+                    saw.then_some(Change::ModelDeleted(id))
+                }
+                Notice::User(id) => {
+                    let scope = if self.actor.is_admin() { Scope::Operator } else { scope };
+                    repo::users::find(conn, scope, id)?.map(|user| Change::User(Box::new(user)))
+                }
+                Notice::UserDeleted(id) => {
+                    let saw = self.actor.is_admin() || self.actor.user_id() == Some(id);
+                    saw.then_some(Change::UserDeleted(id))
                 }
             })
         })

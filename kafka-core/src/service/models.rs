@@ -106,12 +106,13 @@ impl<'k> Models<'k> {
             },
             ak_sealed,
         };
-        let key = self.once.clone();
+        let (key, feed) = (self.once.clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 users::must_exist(tx, row.model.user_id)?;
                 must_be_free(tx, &row.model)?;
                 models::insert(tx, &row)?;
+                feed.model(tx, row.model.id);
                 Ok(row.model.clone())
             })
         })
@@ -187,6 +188,7 @@ impl<'k> Models<'k> {
         let before = self.installation.storage().read(|conn| models::find_for_writing(conn, scope, id))?;
         let before = before.ok_or_else(|| not_found(id))?;
         let ak_sealed = self.key_after(&before, &patch)?;
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let mut row = models::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if row.ak_sealed != before.ak_sealed || row.model.base_url != before.model.base_url {
@@ -204,6 +206,7 @@ impl<'k> Models<'k> {
                 must_be_free(tx, &row.model)?;
             }
             models::update(tx, scope, &row, now)?;
+            feed.model(tx, id);
             Ok(row.model)
         })
     }
@@ -233,9 +236,13 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `NotFound`, also for shared models of the operator.
     pub fn delete(&self, id: ModelId) -> Result<()> {
-        let scope = self.actor.scope(WRITE)?;
-        let deleted = self.installation.storage().write(move |tx| models::delete(tx, scope, id))?;
-        if deleted { Ok(()) } else { Err(not_found(id)) }
+        let (scope, feed) = (self.actor.scope(WRITE)?, self.installation.feed().clone());
+        self.installation.storage().write(move |tx| {
+            let row = models::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            models::delete(tx, scope, id)?;
+            feed.model_deleted(tx, id, row.model.user_id);
+            Ok(())
+        })
     }
 
     /// Makes sure that the model can be called from here: its key can be opened, its provider is known.
@@ -253,14 +260,31 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `NotFound`; `Busy` (`key_unreadable`) when the key cannot be opened.
     pub fn probe(&self, id: ModelId) -> Result<ModelHealth> {
-        let callable = Callable::of_row(self.installation, self.row(id)?, None, None)?;
-        Ok(callable.provider.probe(&callable.options)?)
+        let row = self.row(id)?;
+        // What is shared was saved by those who run the installation; what is one's own may be saved and
+        // asked by the same key.
+        let network = match row.model.user_id {
+            Some(owner) => Some(self.network(Some(owner), &Endpoint::parse(&row.model.base_url)?)?),
+            None => None,
+        };
+        let Callable { provider, mut options } = Callable::of_row(self.installation, row, None, None)?;
+        options.network = network.unwrap_or(options.network);
+        Ok(provider.probe(&options)?)
+    }
+
+    /// How the actor may reach a model of this owner: private addresses take a credential that may
+    /// administer, whoever's it is.
+    fn network(&self, owner: Option<UserId>, endpoint: &Endpoint) -> Result<Network> {
+        match self.actor.permissions().allow(Permission::write(Area::Admin)) {
+            true => network(self.installation, owner, endpoint),
+            false => Ok(network_for_all(self.installation, endpoint)),
+        }
     }
 
     fn check_base_url(&self, base_url: &str, owner: Option<UserId>) -> Result<Endpoint> {
         input::bytes("base_url", base_url, 2048)?;
         let endpoint = Endpoint::parse(base_url)?;
-        network(self.installation, owner, &endpoint)?.check(&endpoint)?;
+        self.network(owner, &endpoint)?.check(&endpoint, self.actor.is_admin())?;
         Ok(endpoint)
     }
 
@@ -277,10 +301,6 @@ impl<'k> Models<'k> {
 /// How a model of this owner is reached. Private addresses are for those who run the installation, and
 /// for hosts that they allowed: others would reach through it what they cannot reach themselves.
 fn network(installation: &Installation, owner: Option<UserId>, endpoint: &Endpoint) -> Result<Network> {
-    let network = installation.network();
-    if installation.model_hosts().iter().any(|host| host.is_of(endpoint)) {
-        return Ok(Network { policy: AddressPolicy::PrivateAllowed, ..network.clone() });
-    }
     let is_trusted = match owner {
         Some(id) if !installation.is_open() => {
             let found = installation.storage().read(|conn| accounts::find(conn, Scope::Operator, id))?;
@@ -288,10 +308,24 @@ fn network(installation: &Installation, owner: Option<UserId>, endpoint: &Endpoi
         }
         _ => true,
     };
-    Ok(match is_trusted {
-        true => network.clone(),
-        false => Network { policy: AddressPolicy::PublicOnly, ..network.clone() },
-    })
+    match is_trusted && !is_allowed(installation, endpoint) {
+        true => Ok(installation.network().clone()),
+        false => Ok(network_for_all(installation, endpoint)),
+    }
+}
+
+/// How a model of anybody is reached.
+fn network_for_all(installation: &Installation, endpoint: &Endpoint) -> Network {
+    let policy = match is_allowed(installation, endpoint) {
+        true => AddressPolicy::PrivateAllowed,
+        false => AddressPolicy::PublicOnly,
+    };
+    Network { policy, ..installation.network().clone() }
+}
+
+/// Whether those who run the installation allowed this host to every model.
+fn is_allowed(installation: &Installation, endpoint: &Endpoint) -> bool {
+    installation.model_hosts().iter().any(|host| host.is_of(endpoint))
 }
 
 /// Who a key is sealed for.

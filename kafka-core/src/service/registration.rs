@@ -109,11 +109,11 @@ fn make(
         accounts::must_be_free(conn, &user)
     })?;
     let hash = installation.passwords().hash(password, from)?;
-    let session = Session::new(installation, user.id);
+    let (session, feed) = (Session::new(installation, user.id), installation.feed().clone());
     installation.storage().write(move |tx| {
         let is_admin = door.pass(tx, &user.email)?;
         let user = User { is_admin, ..user.clone() };
-        accounts::insert(tx, &user, Some(&hash))?;
+        accounts::insert(tx, &feed, &user, Some(&hash))?;
         session.store(tx)?;
         Ok(session.login(&user))
     })

@@ -16,8 +16,8 @@ use crate::{
         secret::Secret,
     },
     entity::user::{NewUser, User, UserPatch},
-    repo::{chats, idempotency_keys, users},
-    service::installation::Installation,
+    repo::{chats, idempotency_keys, users, workspaces},
+    service::{events::Feed, installation::Installation},
     storage::{Conn, Tx},
 };
 
@@ -121,7 +121,7 @@ impl<'k> Users<'k> {
         patch.email.as_ref().map_or(Ok(()), |email| input::email(limits, email))?;
         input::username(limits, patch.username.as_ref().and_then(Option::as_ref))?;
         input::optional_name(limits, "full_name", patch.full_name.as_ref().and_then(Option::as_ref))?;
-        let now = self.installation.now();
+        let (feed, now) = (self.installation.feed().clone(), self.installation.now());
         self.installation.storage().write(move |tx| {
             let mut user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(email) = &patch.email {
@@ -136,6 +136,7 @@ impl<'k> Users<'k> {
             user.updated_at = now;
             must_be_free(tx, &user)?;
             users::update(tx, scope, &user)?;
+            feed.user(tx, id);
             Ok(user)
         })
     }
@@ -170,11 +171,15 @@ pub(crate) fn page(installation: &Installation, scope: Scope, request: &PageRequ
 
 /// Deletes an account of a scope.
 pub(crate) fn delete(installation: &Installation, scope: Scope, id: UserId) -> Result<()> {
-    let parting = Parting::new(installation);
+    let (parting, feed) = (Parting::new(installation), installation.feed().clone());
     installation.storage().write(move |tx| {
         let user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
         must_not_be_last_admin(tx, &user)?;
         parting.announce(tx, &chats::of_account(tx, scope, id)?)?;
+        for workspace in workspaces::of_account(tx, id)? {
+            feed.workspace_deleted(tx, workspace, Some(id))?;
+        }
+        feed.user_deleted(tx, id);
         users::delete(tx, scope, id)?;
         // No key holds these rows to the account, because the operator has some, too.
         idempotency_keys::delete_of_user(tx, id)
@@ -216,8 +221,9 @@ pub(crate) fn new_user(installation: &Installation, new: NewUser) -> Result<User
 }
 
 /// Stores a new account.
-pub(crate) fn insert(tx: &Tx<'_>, user: &User, password: Option<&Secret<String>>) -> Result<()> {
+pub(crate) fn insert(tx: &Tx<'_>, feed: &Feed, user: &User, password: Option<&Secret<String>>) -> Result<()> {
     must_be_free(tx, user)?;
+    feed.user(tx, user.id);
     users::insert(tx, user, password)
 }
 

@@ -63,11 +63,12 @@ impl<'k> Workspaces<'k> {
             created_at: now,
             updated_at: now,
         };
-        let key = self.once.clone();
+        let (key, feed) = (self.once.clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 super::users::must_exist(tx, workspace.owner_id)?;
                 workspaces::insert(tx, &workspace)?;
+                feed.workspace(tx, workspace.id);
                 Ok(workspace.clone())
             })
         })
@@ -110,13 +111,18 @@ impl<'k> Workspaces<'k> {
     pub fn update(&self, id: WorkspaceId, patch: WorkspacePatch) -> Result<Workspace> {
         input::optional_name(self.installation.limits(), "name", patch.name.as_ref())?;
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let mut workspace = workspaces::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             if let Some(name) = &patch.name {
                 workspace.name.clone_from(name);
                 workspace.updated_at = now;
             }
-            if workspaces::update(tx, scope, &workspace)? { Ok(workspace) } else { Err(not_found(id)) }
+            if !workspaces::update(tx, scope, &workspace)? {
+                return Err(not_found(id));
+            }
+            feed.workspace(tx, id);
+            Ok(workspace)
         })
     }
 
@@ -127,13 +133,14 @@ impl<'k> Workspaces<'k> {
     /// `NotFound` for the workspace, also for members, who may not share it, and for the account.
     pub fn share(&self, id: WorkspaceId, user: UserId, role: Option<MemberRole>) -> Result<()> {
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
-        let doorman = self.installation.doorman().clone();
+        let (doorman, feed) = (self.installation.doorman().clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             if !workspaces::is_writable(tx, scope, id)? {
                 return Err(not_found(id));
             }
             super::users::must_exist(tx, Some(user))?;
             doorman.announce(tx);
+            feed.workspace(tx, id);
             match role {
                 Some(role) => workspaces::add_member(tx, id, user, role, now),
                 None => workspaces::remove_member(tx, id, user),
@@ -147,8 +154,11 @@ impl<'k> Workspaces<'k> {
     /// `NotFound`, also for members, who may not delete it.
     pub fn delete(&self, id: WorkspaceId) -> Result<()> {
         let (scope, parting) = (self.actor.scope(WRITE)?, Parting::new(self.installation));
+        let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
+            let workspace = workspaces::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             parting.announce(tx, &chats::of_workspace(tx, scope, id)?)?;
+            feed.workspace_deleted(tx, id, workspace.owner_id)?;
             if workspaces::delete(tx, scope, id)? { Ok(()) } else { Err(not_found(id)) }
         })
     }

@@ -10,12 +10,13 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, Change, Changes, Chat, ChatId, ChatPatch, ErrorKind, MessagePatch, MessageStatus,
-    NewChat, NewMessage, NewWorkspace, Role,
+    Actor, AnswerRequest, Change, Changes, Chat, ChatId, ChatPatch, ErrorKind, MemberRole, MessagePatch,
+    MessageStatus, ModelPatch, NewChat, NewMessage, NewWorkspace, ResponseStatus, Role, StandingPatch,
+    UserPatch, WorkspacePatch,
     testing::{Gate, ScriptedAnswer},
 };
 
-use crate::stage::{In, Stage, unheard_of};
+use crate::stage::{In, Stage, new_model, unheard_of};
 
 /// Longer than any step of a test takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,6 +34,13 @@ fn told(changes: &mut Changes) -> Vec<String> {
             Change::ChatDeleted(_) => "chat deleted".to_owned(),
             Change::Message(message) => format!("{} {}", message.role.as_str(), message.content),
             Change::MessageDeleted { .. } => "message deleted".to_owned(),
+            Change::Response(response) => format!("response {}", response.status.as_str()),
+            Change::Workspace(workspace) => format!("workspace {}", workspace.name),
+            Change::WorkspaceDeleted(_) => "workspace deleted".to_owned(),
+            Change::Model(model) => format!("model {}", model.name),
+            Change::ModelDeleted(_) => "model deleted".to_owned(),
+            Change::User(user) => format!("user {}", user.full_name.unwrap_or_default()),
+            Change::UserDeleted(_) => "user deleted".to_owned(),
             Change::Lost(count) => format!("lost {count}"),
             _ => "something new".to_owned(),
         });
@@ -87,6 +95,120 @@ fn everyone_is_told_of_what_they_may_see_and_of_nothing_else() {
     assert_eq!(told(&mut of_one), ["user here"]);
     kafka.chats(&owner).delete(before.id).unwrap();
     assert_eq!(told(&mut of_one), ["chat deleted"]);
+}
+
+/// What was done, and who is told it in which words.
+type Told = (&'static str, Vec<String>, Vec<String>, Vec<String>);
+
+#[test]
+fn every_noun_is_told_to_those_who_may_see_it() {
+    let stage = Stage::with(In::File, |_| ScriptedAnswer::of(&["Yes"]), |config| config.open = false);
+    let kafka = &stage.kafka;
+    let [admin, owner, stranger] = ["admin", "owner", "stranger"].map(|name| stage.user(name));
+    let id = owner.user_id().unwrap();
+    let mut readers =
+        [owner, stage.operator, stranger, admin].map(|actor| kafka.events(&actor).subscribe(None).unwrap());
+    let mut seen: Vec<Told> = Vec::new();
+    let mut done = |what| {
+        let [owner, operator, stranger, admin] = readers.each_mut().map(told);
+        assert_eq!(owner, operator, "{what}");
+        seen.push((what, owner, stranger, admin));
+    };
+
+    let new = NewWorkspace { name: "Office".into(), owner_id: None };
+    let workspace = kafka.workspaces(&owner).create(new).unwrap().id;
+    done("workspace made");
+    let name = |name: &str| WorkspacePatch { name: Some(name.into()) };
+    kafka.workspaces(&owner).update(workspace, name("Study")).unwrap();
+    done("workspace renamed");
+    let member = stranger.user_id().unwrap();
+    kafka.workspaces(&owner).share(workspace, member, Some(MemberRole::Viewer)).unwrap();
+    done("workspace shared");
+    kafka.workspaces(&owner).delete(workspace).unwrap();
+    done("workspace deleted");
+
+    let own = kafka.models(&owner).create(new_model("own")).unwrap().id;
+    done("model made");
+    let renamed = ModelPatch { name: Some("mine".into()), ..ModelPatch::default() };
+    kafka.models(&owner).update(own, renamed).unwrap();
+    done("model renamed");
+    kafka.models(&owner).delete(own).unwrap();
+    done("model deleted");
+    let shared = kafka.models(&stage.operator).create(new_model("shared")).unwrap().id;
+    done("shared model made");
+    kafka.models(&stage.operator).delete(shared).unwrap();
+    done("shared model deleted");
+
+    let patch = UserPatch { full_name: Some(Some("Ada".into())), ..UserPatch::default() };
+    kafka.users(&owner).update(id, patch).unwrap();
+    done("account changed");
+    let standing = StandingPatch { is_admin: Some(false), ..StandingPatch::default() };
+    kafka.administration(&stage.operator).update(id, standing).unwrap();
+    done("standing changed");
+
+    let words = |words: &str| words.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let expected = [
+        ("workspace made", "workspace Office", "", ""),
+        ("workspace renamed", "workspace Study", "", ""),
+        ("workspace shared", "workspace Study", "workspace Study", ""),
+        ("workspace deleted", "workspace deleted", "workspace deleted", ""),
+        ("model made", "model own", "", ""),
+        ("model renamed", "model mine", "", ""),
+        ("model deleted", "model deleted", "", ""),
+        ("shared model made", "model shared", "model shared", "model shared"),
+        ("shared model deleted", "model deleted", "model deleted", "model deleted"),
+        ("account changed", "user Ada", "", "user Ada"),
+        ("standing changed", "user Ada", "", "user Ada"),
+    ];
+    let expected =
+        expected.map(|(what, owner, stranger, admin)| (what, words(owner), words(stranger), words(admin)));
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn accounts_are_told_to_administrators_and_go_with_their_workspaces() {
+    let stage = Stage::with(In::File, |_| Default::default(), |config| config.open = false);
+    let kafka = &stage.kafka;
+    let [admin, stranger] = ["admin", "stranger"].map(|name| stage.user(name));
+    let mut readers = [admin, stranger].map(|actor| kafka.events(&actor).subscribe(None).unwrap());
+    let owner = stage.user("owner");
+    assert_eq!(readers.each_mut().map(|changes| told(changes).len()), [1, 0]);
+    let new = NewWorkspace { name: "Office".into(), owner_id: None };
+    let workspace = kafka.workspaces(&owner).create(new).unwrap().id;
+    let member = stranger.user_id().unwrap();
+    kafka.workspaces(&owner).share(workspace, member, Some(MemberRole::Viewer)).unwrap();
+    assert_eq!(told(&mut readers[1]), ["workspace Office"]);
+    kafka.users(&owner).delete(owner.user_id().unwrap()).unwrap();
+    assert_eq!(readers.each_mut().map(told), [["user deleted"], ["workspace deleted"]]);
+}
+
+/// Followers of one chat learn it from the message, which carries the answer's record.
+#[test]
+fn answers_are_told_when_they_begin_and_end() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let script = move |_: &_| ScriptedAnswer::new().text("Because").wait_for(&held).finish();
+    let stage = Stage::with(In::File, move |call| script(call), |_| {});
+    let kafka = &stage.kafka;
+    let (owner, stranger) = (stage.user("owner"), stage.user("stranger"));
+    let chat = chat(&stage, &owner, "Trial");
+    let mut readers = [owner, stranger].map(|actor| kafka.events(&actor).subscribe(None).unwrap());
+    let mut of_chat = kafka.events(&owner).subscribe(chat.id).unwrap();
+    let turn = kafka.completions(&owner).start(chat.id, AnswerRequest::text("Why?")).unwrap();
+    let mut response = || loop {
+        if let Change::Response(response) = next(&mut readers[0]) {
+            return *response;
+        }
+    };
+    let begun = response();
+    assert_eq!((begun.id, begun.status), (turn.id(), ResponseStatus::Streaming));
+    gate.open();
+    let ended = response();
+    assert_eq!(ended, kafka.responses(&owner).get(turn.id()).unwrap());
+    assert_eq!(ended.status, ResponseStatus::Completed);
+    assert!(kafka.wait_until_idle(PATIENCE));
+    assert_eq!(told(&mut readers[1]), [""; 0]);
+    assert!(told(&mut of_chat).iter().all(|words| !words.starts_with("response")));
 }
 
 #[test]
@@ -217,10 +339,12 @@ fn chats_that_are_deleted_with_what_holds_them_are_told_and_their_answers_end() 
                     std::iter::from_fn(|| of_owner.next_within(PATIENCE).transpose()).find_map(Result::err);
                 assert_eq!(refused.unwrap().code(), "credential_revoked");
             }
-            false => assert_eq!(told(of_owner), ["chat deleted"]),
+            false => assert_eq!(told(of_owner), ["chat deleted", "workspace deleted"]),
         }
-        for changes in others {
-            assert_eq!(told(changes), ["chat deleted"]);
+        let expected = ["chat deleted", "workspace deleted", "user deleted"];
+        let of_operator = if account { &expected[..] } else { &expected[..2] };
+        for (changes, expected) in others.iter_mut().zip([&expected[..2], of_operator]) {
+            assert_eq!(told(changes), expected);
         }
         assert_eq!(told(&mut unconcerned), [""; 0]);
         assert_eq!(told(&mut of_another), [""; 0]);

@@ -8,7 +8,8 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AddressPolicy, AnswerRequest, Config, NewModel, Resolver, ResponseStatus,
+    Actor, AddressPolicy, AnswerRequest, Config, ModelPatch, NewModel, NewToken, Permission, Resolver,
+    ResponseStatus,
     testing::{Script, ScriptedEndpoint},
 };
 
@@ -144,4 +145,59 @@ fn an_embedding_application_may_keep_all_to_public_addresses() {
     for actor in [stage.operator, admin] {
         assert!(refusal(&stage, &actor, "http://127.0.0.1:9/v1").is_some());
     }
+}
+
+/// Whoever finds a key of an administrator that is only for models finds no more than a user's key.
+#[test]
+fn a_key_that_may_not_administer_reaches_no_private_address() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["hello"]));
+    let url = format!("http://{}/v1", endpoint.host());
+    let (stage, admin, _) = stage(|_| {});
+    let key = |scopes: &str| {
+        let name = scopes.to_owned();
+        let scopes = scopes.split(' ').map(|scope| scope.parse::<Permission>().unwrap()).collect();
+        let new = NewToken { name, scopes: Some(scopes), expires_at: None };
+        stage.kafka.authenticate(&stage.kafka.tokens(&admin).create(new).unwrap().token).unwrap()
+    };
+    let saved = stage.kafka.models(&admin).create(NewModel::new("local", &url)).unwrap();
+    let table =
+        [("models:write", false), ("models:write admin:read", false), ("models:write admin:write", true)];
+    for (scopes, is_allowed) in table {
+        let actor = key(scopes);
+        let models = stage.kafka.models(&actor);
+        let refused = models.create(NewModel::new(scopes, &url)).err().map(|error| error.code());
+        assert_eq!(refused, (!is_allowed).then_some("base_url_refused"), "{scopes}");
+        let moved = ModelPatch { base_url: Some(url.clone()), ..ModelPatch::default() };
+        assert_eq!(models.update(saved.id, moved).is_ok(), is_allowed, "{scopes}");
+        let asked = endpoint.requests().len();
+        models.probe(saved.id).unwrap();
+        assert_eq!(endpoint.requests().len() > asked, is_allowed, "{scopes}");
+    }
+    // What was saved is used by keys that are only for chatting.
+    let actor = key("chats:write");
+    let chat = stage.chat_of(&actor);
+    let request = AnswerRequest { model: Some("local".into()), ..AnswerRequest::text("Hi") };
+    let answer = stage.kafka.completions(&actor).start(chat.id, request).unwrap().wait().unwrap();
+    assert_eq!(answer.response.status, ResponseStatus::Completed);
+}
+
+/// Names of the network around the installation lead somewhere, which is not for everyone to know.
+#[test]
+fn addresses_behind_names_are_told_to_those_who_run_the_installation() {
+    let names = Names::default();
+    let (stage, admin, user) = stage(|config| {
+        config.resolver = Arc::new(names.clone());
+        config.addresses = AddressPolicy::PublicOnly;
+    });
+    names.lead_to(&[&["10.1.2.3"]]);
+    for (actor, is_told) in [(stage.operator, true), (admin, true), (user, false)] {
+        let why = refusal(&stage, &actor, "http://git.corp/v1").unwrap();
+        assert_eq!(why.contains("10.1.2.3"), is_told, "{why}");
+    }
+    // Found out later, when it is connected to.
+    names.lead_to(&[&["1.1.1.1"], &["10.1.2.3"]]);
+    let model = stage.kafka.models(&user).create(NewModel::new("moved", "http://git.corp/v1")).unwrap();
+    let health = format!("{:?}", stage.kafka.models(&user).probe(model.id).unwrap());
+    assert!(health.contains("an address that models may not have"), "{health}");
+    assert!(!health.contains("10.1.2.3"), "{health}");
 }

@@ -60,11 +60,10 @@ impl Reporter {
                 Failure { error: ProviderError::cancelled(), again: Again::No }
             }
             Broken::Stopped(Stop::TimedOut(limit)) => self.timed_out(*limit),
-            Broken::AddressRefused(address) => self.failure(
+            // Users read this, and the addresses behind the names of this network are not for them.
+            Broken::AddressRefused => self.failure(
                 "base_url_refused",
-                format!(
-                    "{host} has the address {address}, which models may not have here; use another base URL."
-                ),
+                format!("{host} has an address that models may not have here; use another base URL."),
                 Again::No,
             ),
             Broken::KeyUnsendable => self.failure(

@@ -90,6 +90,7 @@ pub(super) fn store(
     };
     repo::messages::finish(tx, response.message_id, &finished, now)?;
     feed.message(tx, response.chat_id, response.message_id);
+    feed.response(tx, response.id);
     repo::chats::touch(tx, response.chat_id, tokens.unwrap_or(0), now)?;
     repo::users::spend(tx, response.chat_id, tokens.unwrap_or(0))?;
     repo::usage_daily::count_answer(tx, &response, day)?;

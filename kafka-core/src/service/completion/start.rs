@@ -87,6 +87,7 @@ impl Completions<'_> {
                 accepting.store_response(tx, &message, node, reserved.tokens, once.as_ref())?;
             feed.message(tx, chat, user_message.id);
             feed.message(tx, chat, message.id);
+            feed.response(tx, response.id);
             let running = Running::new(&response, user_message, event.into_block(), cancel.clone());
             let (live, registered) = (live.clone(), running.clone());
             tx.after_commit(move || live.add(registered));
