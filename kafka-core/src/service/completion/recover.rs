@@ -8,6 +8,7 @@ use super::{
 use crate::{
     base::{error::Result, id::ResponseId, time::Timestamp},
     entity::{
+        event::Event,
         params::Params,
         response::{Response, ResponseStatus},
     },
@@ -48,7 +49,7 @@ pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> R
 /// Stores the end of an answer that no thread of this process runs, with what its log holds.
 pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseStatus) -> Result<()> {
     let ender = Ender::new(installation);
-    installation.storage().write(move |tx| ender.end(tx, id, status))
+    installation.storage().write(move |tx| ender.end(tx, id, status).map(drop))
 }
 
 /// Stores ends inside a transaction: also of answers whose chat is about to be deleted, because what they
@@ -65,14 +66,18 @@ impl Ender {
         Ender { feed, context_tokens, now: installation.now() }
     }
 
-    /// Ends an answer with what its log holds, unless it has ended.
-    pub(crate) fn end(&self, tx: &Tx<'_>, id: ResponseId, status: ResponseStatus) -> Result<()> {
-        let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
+    /// Ends an answer with what its log holds, and returns its whole log. None when it has ended before.
+    pub(crate) fn end(
+        &self,
+        tx: &Tx<'_>,
+        id: ResponseId,
+        status: ResponseStatus,
+    ) -> Result<Option<Vec<Event>>> {
+        let Some(response) = responses::find_running(tx, id)? else { return Ok(None) };
         let events = response_events::list(tx, id)?;
         let mut ending = Ending { is_afterwards: true, ..Ending::of(status) };
         ending.prompt_tokens_estimate = self.prompt_tokens(tx, &response)?;
-        finish::store(tx, &self.feed, &response, &ending, events, self.now)?;
-        Ok(())
+        finish::store(tx, &self.feed, &response, &ending, events, self.now)
     }
 
     /// What was sent, by estimate: its count was in the memory of whoever sent it.
