@@ -430,6 +430,7 @@ fn an_answer_whose_end_cannot_be_stored_is_ended_later() {
     rows.execute_batch("DROP TRIGGER broken").unwrap();
     let answer = turn.wait().unwrap();
     assert_eq!(answer.response.status, ResponseStatus::Interrupted);
-    assert_eq!(answer.message.content, "One");
+    // What came last may be stored with the end or before it.
+    assert!(["One", "One two"].contains(&&*answer.message.content));
     assert_eq!(stage.events(id).last().unwrap().kind, EventKind::Interrupted);
 }
