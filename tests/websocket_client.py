@@ -88,8 +88,12 @@ async def cancel(client, url: str, _: str) -> None:
     assert delta["action"] == "delta", delta
     await socket.send(json.dumps({"action": "cancel", "response_id": delta["response_id"]}))
     said = delta["text"]
+    frames = []
     while (last := await heard(socket)).startswith("{"):
-        said += json.loads(last)["text"]
+        frames.append(json.loads(last))
+    # The last of them says that the text that follows is not all.
+    assert (frames[-1]["action"], frames[-1]["status"]) == ("end", "cancelled"), frames
+    said += "".join(delta["text"] for delta in frames[:-1])
     assert last == said, (last, said)
     seen = [await frame(other) for _ in range(3)]
     assert [message["message"]["status"] for message in seen] == ["complete", "streaming", "cancelled"], seen

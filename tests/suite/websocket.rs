@@ -258,7 +258,8 @@ fn a_chat_that_goes_with_its_workspace_ends_for_everyone_in_it() {
     room.api.delete(&format!("/api/v1/workspaces/{workspace}"));
     endpoint.wait_for_hang_ups(1);
     for socket in [&mut asking, &mut watching] {
-        while socket.json()["error"] != "Chat not found." {}
+        // Whoever asked may be told before how the answer ended.
+        while !socket.next_text().contains("\"error\":\"Chat not found.\"") {}
         assert_eq!(socket.closed(), 1000);
     }
 }
@@ -327,12 +328,17 @@ fn an_answer_is_cancelled_while_it_streams_and_while_it_waits() {
     socket.say(&json!({"action": "dance"}));
     assert_eq!(socket.json()["error"], "Unknown action: dance");
     socket.say(&json!({"action": "cancel", "response_id": first["response_id"]}));
+    let end = json!({"action": "end", "response_id": first["response_id"], "status": "cancelled"});
+    assert_eq!(socket.json(), end);
     assert_eq!(socket.next_text(), "On and on");
     endpoint.wait_for_hang_ups(1);
     assert_eq!(socket.json()["text"], "On and on", "the second begins");
     socket.stream("And now?");
     socket.say(&json!({"action": "cancel"}));
-    let mut ends = [socket.next_text(), socket.next_text()];
+    let told = [(); 4].map(|()| socket.next_text());
+    let (marks, mut ends): (Vec<_>, Vec<_>) =
+        told.into_iter().partition(|text| text.contains("\"action\":\"end\""));
+    assert!(marks.iter().all(|mark| mark.contains("\"cancelled\"")), "{marks:?}");
     ends.sort();
     let never_begun: Value = serde_json::from_str(&ends[1]).unwrap();
     assert_eq!(
@@ -345,6 +351,22 @@ fn an_answer_is_cancelled_while_it_streams_and_while_it_waits() {
     socket.say(&json!({"action": "cancel"}));
     socket.frame(FIN | PING, b"");
     assert_eq!(socket.hear(), Said::Pong(Vec::new()));
+}
+
+#[test]
+fn whoever_asked_for_an_answer_that_is_deleted_is_told_its_end() {
+    let room = Room::open();
+    let endpoint = ScriptedEndpoint::start(|_| Script::events().token("On and on").until_hung_up());
+    room.add_model("m", &endpoint);
+    let mut socket = room.enter();
+    socket.stream("Go on.");
+    let first = socket.json();
+    assert_eq!(first["text"], "On and on");
+    let message = id(room.messages().last().unwrap());
+    room.api.delete(&format!("/api/v1/messages/{message}"));
+    let end = json!({"action": "end", "response_id": first["response_id"], "status": "cancelled"});
+    assert_eq!((socket.json(), socket.next_text()), (end, "On and on".to_owned()));
+    endpoint.wait_for_hang_ups(1);
 }
 
 #[test]

@@ -243,11 +243,17 @@ impl Parting {
     /// stopped, once they are deleted. Comes before the deletion, after which nobody can say any more whose
     /// they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
+        let mut ended = Vec::new();
         for (response, chat) in responses::all_running(tx)?.into_iter().rev() {
             if chats.iter().any(|leaving| leaving.id == chat) {
-                self.ender.end(tx, response, ResponseStatus::Cancelled)?;
+                ended.push((response, self.ender.end(tx, response, ResponseStatus::Cancelled)?));
             }
         }
+        let live = self.live.clone();
+        // Before anyone is told that the chat is gone, those who watch see how its answers end.
+        tx.after_commit(move || {
+            ended.iter().for_each(|(response, log)| live.abandon(*response, log.as_deref()));
+        });
         self.feed.chats_deleted(tx, chats)?;
         self.doorman.announce(tx);
         let (live, ids) = (self.live.clone(), chats.iter().map(|chat| chat.id).collect());

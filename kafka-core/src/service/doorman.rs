@@ -12,12 +12,13 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use super::upkeep::Upkeep;
 use crate::{
     base::{
-        actor::Actor,
+        actor::{Actor, Scope},
         error::{Error, ErrorKind, Result},
         id::{ChatId, ResponseId},
         permission::{Area, Permission},
@@ -26,6 +27,9 @@ use crate::{
     service::{auth, installation::Installation},
     storage::{Conn, Tx},
 };
+
+/// Time between two looks.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is followed.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +92,7 @@ impl Doorman {
         // Weak, so that the thread keeps nothing open that nobody uses any more.
         let installation = installation.downgrade();
         let mut last_version = None;
-        self.0.upkeep.start("kafka-doorman", move |_| {
+        self.0.upkeep.start("kafka-doorman", INTERVAL, move |_| {
             let Some(installation) = installation.upgrade() else { return false };
             installation.doorman().look(&installation, &mut last_version);
             true
@@ -183,7 +187,11 @@ impl Guest {
     fn sees(&self, conn: &Conn<'_>) -> Result<bool> {
         let scope = self.actor.scope(Permission::read(Area::Chats))?;
         Ok(match self.followed {
-            Followed::Response(id) => repo::responses::find(conn, scope, id)?.is_some(),
+            // One that is gone for everyone ends by itself, with its last event.
+            Followed::Response(id) => {
+                repo::responses::find(conn, scope, id)?.is_some()
+                    || repo::responses::find(conn, Scope::Operator, id)?.is_none()
+            }
             Followed::Chat(id) => repo::chats::find(conn, scope, id)?.is_some(),
             Followed::Everything => true,
         })

@@ -1,6 +1,7 @@
 //! What every service works with: the open database, the running answers, the providers.
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
@@ -22,21 +23,26 @@ use super::{
 use crate::{
     base::{
         error::Result,
-        id::NodeId,
+        id::{NodeId, ResponseId},
         limits::Limits,
         random::Random,
         time::{Clock, Timestamp},
     },
+    entity::response::ResponseStatus,
     provider::{endpoint::ModelHost, network::Network, registry::Registry},
     repo::{access_tokens, idempotency_keys, invitations, responses},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
 };
 
-/// After so many looks at the answers of this process those of dead ones are looked for, too: every 2
-/// seconds.
-const LOOKS_PER_ROUND: u32 = 4;
-/// Looks between two sweeps, about an hour. A sweep reads every credential.
-const LOOKS_PER_SWEEP: u32 = 7200;
+/// How soon it is noticed that another process has ended an answer of this one.
+const LOOK: Duration = Duration::from_millis(100);
+/// After so many looks the answers of this process are looked at whether or not another one wrote, and
+/// uses of tokens are stored: every half second.
+const LOOKS_PER_CHECK: u32 = 5;
+/// After so many looks the answers of dead processes are looked for, too: every 2 seconds.
+const LOOKS_PER_ROUND: u32 = 20;
+/// Looks between two sweeps, an hour. A sweep reads every credential.
+const LOOKS_PER_SWEEP: u32 = 36_000;
 /// How long closing waits for the ends of running answers to be stored.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -124,11 +130,16 @@ impl Installation {
             installation.doorman().start(&installation)?;
             // Weak, so that the thread does not keep an installation open that nobody uses any more.
             let itself = installation.downgrade();
-            installation.0.upkeep.start("kafka-upkeep", move |look| {
+            let (mut last_version, mut stranded) = (None, HashSet::new());
+            installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
                 let Some(installation) = itself.upgrade() else { return false };
-                installation.let_go();
-                installation.uses().store(installation.storage());
+                let is_check = look % LOOKS_PER_CHECK == 0;
+                installation.let_go(is_check, &mut last_version);
+                if is_check {
+                    installation.uses().store(installation.storage());
+                }
                 if look % LOOKS_PER_ROUND == 0 {
+                    stranded = installation.end_stranded(&stranded);
                     installation.keep_up();
                 }
                 if look % LOOKS_PER_SWEEP == LOOKS_PER_ROUND {
@@ -141,10 +152,16 @@ impl Installation {
     }
 
     /// Stops the answers that another process has ended or deleted: their models may be silent for long,
-    /// so that no write of theirs finds out.
-    fn let_go(&self) {
+    /// so that no write of theirs finds out. Asks the rows only when another process wrote, or for a check.
+    fn let_go(&self, is_check: bool, last_version: &mut Option<i64>) {
         let here = self.live().all();
         if here.is_empty() {
+            return;
+        }
+        let version = self.storage().foreign_version().ok();
+        let others_wrote = version.is_none() || version != *last_version;
+        *last_version = version;
+        if !is_check && !others_wrote {
             return;
         }
         let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
@@ -152,6 +169,20 @@ impl Installation {
         for running in here.iter().filter(|running| !stored.contains(&running.id)) {
             running.cancel.cancel();
         }
+    }
+
+    /// Ends the answers that are this process's by their rows, but that it does not run: how they ended
+    /// could not be stored. Those that `before` names were seen like this in the round before; one that is
+    /// new may have been accepted just now. Returns what this round saw.
+    fn end_stranded(&self, before: &HashSet<ResponseId>) -> HashSet<ResponseId> {
+        let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
+        let mut seen: HashSet<_> = stored.unwrap_or_default().into_iter().collect();
+        seen.retain(|id| self.live().get(*id).is_none());
+        // What cannot be ended now is seen again.
+        seen.retain(|id| {
+            !before.contains(id) || recover::end(self, *id, ResponseStatus::Interrupted).is_err()
+        });
+        seen
     }
 
     /// One round of upkeep. What fails is tried again in the next one.

@@ -200,17 +200,18 @@ impl<'k> Messages<'k> {
             let head =
                 repo::chats::head_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
             let leaf = if head.active_leaf_id == Some(id) { message.parent_id } else { head.active_leaf_id };
-            if message.status == MessageStatus::Streaming
-                && let Some(response) = &message.response
-            {
-                ender.end(tx, response.id, ResponseStatus::Cancelled)?;
-            }
+            let log = match &message.response {
+                Some(response) if message.status == MessageStatus::Streaming => {
+                    ender.end(tx, response.id, ResponseStatus::Cancelled)?
+                }
+                _ => None,
+            };
             messages::delete(tx, id, message.parent_id)?;
             repo::chats::shrink(tx, chat, leaf, now)?;
             feed.message_deleted(tx, chat, id);
             if let Some(response) = message.response {
                 let live = live.clone();
-                tx.after_commit(move || live.abandon(response.id));
+                tx.after_commit(move || live.abandon(response.id, log.as_deref()));
             }
             Ok(())
         })

@@ -125,7 +125,9 @@ impl<'k> Responses<'k> {
         match self.installation.live().get(id) {
             Some(running) => {
                 running.cancel.cancel();
-                let mut stream = EventStream::new(self.installation, id, 0);
+                // Only the end is waited for, however much was said before.
+                let after = running.last_seq();
+                let mut stream = EventStream { after, ..EventStream::of_running(self.installation, running) };
                 while let Next::Event(_) = stream.next_within(CANCEL_PATIENCE)? {}
             }
             // Another process runs it: its next write finds the response ended, and stops.

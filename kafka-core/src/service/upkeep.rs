@@ -8,9 +8,6 @@ use std::{
 
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// Time between two looks.
-const INTERVAL: Duration = Duration::from_millis(500);
-
 /// A thread that repeats a piece of work until it is stopped.
 #[derive(Default)]
 pub(super) struct Upkeep {
@@ -31,13 +28,18 @@ struct State {
 }
 
 impl Upkeep {
-    /// Starts the thread. `look` gets the number of the look, from 1, and is false when there is nothing
+    /// Starts the thread, which looks this often. `look` gets the number of the look, from 1, and is false when there is nothing
     /// left to keep up.
-    pub(super) fn start(&self, name: &str, mut look: impl FnMut(u32) -> bool + Send + 'static) -> Result<()> {
+    pub(super) fn start(
+        &self,
+        name: &str,
+        interval: Duration,
+        mut look: impl FnMut(u32) -> bool + Send + 'static,
+    ) -> Result<()> {
         let signal = Arc::clone(&self.signal);
         let work = move || {
             let mut number = 1;
-            while signal.wait() && look(number) {
+            while signal.wait(interval) && look(number) {
                 number = number.wrapping_add(1);
             }
         };
@@ -77,9 +79,9 @@ impl Signal {
     }
 
     /// Waits for the next look. False when it will not come.
-    fn wait(&self) -> bool {
+    fn wait(&self, interval: Duration) -> bool {
         let nothing = |state: &mut State| !state.is_stopped && !state.is_nudged;
-        let waited = self.wake.wait_timeout_while(self.state(), INTERVAL, nothing);
+        let waited = self.wake.wait_timeout_while(self.state(), interval, nothing);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.is_nudged = false;
         !state.is_stopped

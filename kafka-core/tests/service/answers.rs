@@ -186,6 +186,9 @@ fn an_answer_longer_than_the_limit_is_cut_off() {
     let answer = stage.ask(&stage.chat(), text("Hi"));
     assert_eq!(answer.response.status, ResponseStatus::Interrupted);
     assert_eq!(answer.message.content, "12345678");
+    let error = answer.response.error.unwrap();
+    assert_eq!(error.code, "answer_too_long");
+    assert!(error.detail.contains("more than the 100 bytes"), "{}", error.detail);
 }
 
 #[test]

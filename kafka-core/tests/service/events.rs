@@ -326,11 +326,18 @@ fn deleting_what_streams_ends_the_answer() {
         let turn = stage.kafka.completions(&stage.operator).start(chat.id, text("Hi")).unwrap();
         let id = turn.id();
         until(&stage.kafka, &stage.operator, id, "One");
+        // One who was told all so far, and one who has yet to read from the start.
+        let mut watchers = [0, 0].map(|_| stage.kafka.responses(&stage.operator).events(id, 0).unwrap());
+        let told: Vec<_> = watchers[0].by_ref().take(2).map(Result::unwrap).collect();
         if whole_chat {
             stage.kafka.chats(&stage.operator).delete(chat.id).unwrap();
         } else {
             stage.kafka.messages(&stage.operator).delete(turn.message_id()).unwrap();
         }
+        let [informed, late] = watchers.map(|watcher| watcher.map(Result::unwrap).collect::<Vec<_>>());
+        assert_eq!([told, informed].concat(), late);
+        let last = late.last().unwrap();
+        assert_eq!((last.kind, last.seq), (EventKind::Cancelled, late.len() as u64));
         let gone = turn.wait().unwrap_err();
         assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone}");
         assert!(stage.kafka.wait_until_idle(PATIENCE), "its thread ends");
@@ -404,4 +411,29 @@ fn what_another_handle_deletes_ends_here_too() {
     beside.chats(&beside.operator()).delete(chat.id).unwrap();
     was_stopped.recv_timeout(PATIENCE).expect("the model is stopped");
     assert_eq!(turn.wait().unwrap_err().code(), "message_not_found");
+}
+
+/// The database refuses an end for a reason that no trying again mends: the answer is ended when it can be.
+#[test]
+fn an_answer_whose_end_cannot_be_stored_is_ended_later() {
+    let (stage, gate) = held(In::File);
+    let chat = stage.chat();
+    let turn = stage.kafka.completions(&stage.operator).start(chat.id, text("Hi")).unwrap();
+    let id = turn.id();
+    until(&stage.kafka, &stage.operator, id, "One");
+    let rows = stage.rows();
+    rows.execute_batch(
+        "CREATE TABLE taken (number INTEGER PRIMARY KEY);
+         INSERT INTO taken VALUES (1);
+         CREATE TRIGGER broken BEFORE UPDATE ON responses BEGIN INSERT INTO taken VALUES (1); END",
+    )
+    .unwrap();
+    gate.open();
+    assert!(stage.kafka.wait_until_idle(PATIENCE), "its thread ends");
+    rows.execute_batch("DROP TRIGGER broken").unwrap();
+    let answer = turn.wait().unwrap();
+    assert_eq!(answer.response.status, ResponseStatus::Interrupted);
+    // What came last may be stored with the end or before it.
+    assert!(["One", "One two"].contains(&&*answer.message.content));
+    assert_eq!(stage.events(id).last().unwrap().kind, EventKind::Interrupted);
 }

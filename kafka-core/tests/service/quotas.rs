@@ -230,6 +230,9 @@ fn an_answer_of_unknown_length_ends_where_its_share_does() {
         (response.status, response.finish_reason.as_deref()),
         (ResponseStatus::Interrupted, Some("length"))
     );
+    let error = response.error.as_ref().unwrap();
+    assert_eq!(error.code, "quota_exceeded");
+    assert!(error.detail.contains("wait until midnight UTC"), "{}", error.detail);
     // 20 tokens are 160 bytes at most; no character is cut in two.
     assert_eq!(answer.message.content.len(), 160, "{}", answer.message.content);
     assert_eq!((response.usage_estimated, response.tokens_total), (true, Some(25)));
@@ -261,6 +264,7 @@ fn calls_of_tools_end_where_the_share_does() {
     // 8 tokens are 64 bytes at most, and a call has 23.
     assert_eq!(answer.message.parts.unwrap().as_array().unwrap().len(), 2);
     assert_eq!(answer.response.status, ResponseStatus::Interrupted);
+    assert_eq!(answer.response.error.unwrap().code, "quota_exceeded");
     assert_eq!(office.usage().daily_token_count, 13);
 }
 

@@ -12,6 +12,7 @@
 use std::{
     cell::OnceCell,
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -93,13 +94,29 @@ impl Audiences {
     fn catch_up(&self, id: ResponseId, mut seat: Seat, mut events: EventStream) {
         while !seat.is_deserted() {
             match News::next(id, &mut events, Duration::ZERO) {
-                Ok(News::Told(told)) => seat.hear(&told),
+                Ok(News::Told(told)) => {
+                    seat.hear(&told);
+                    if told.is_last() {
+                        break;
+                    }
+                }
                 Ok(News::None) => match self.find_seat(id, seat, events) {
                     Seated::WithOthers => return,
-                    Seated::First(audience, events) => return self.tell(id, &audience, events),
+                    Seated::First(audience, events) => {
+                        let telling = AssertUnwindSafe(|| self.tell(id, &audience, events));
+                        if catch_unwind(telling).is_err() {
+                            // Nobody would tell those who come any more.
+                            lock(&self.0).remove(&id);
+                            lock(&audience).leave(id);
+                        }
+                        return;
+                    }
                     Seated::TooLate(back, own) => (seat, events) = (back, own),
                 },
-                Ok(News::Over) => break,
+                Ok(News::Over) => {
+                    seat.miss_the_end();
+                    break;
+                }
                 Err(error) => {
                     seat.session.explain(&error);
                     break;
@@ -183,8 +200,9 @@ impl Audience {
     /// The lead leaves, if it is still there, because its stream ended like this; the next one gives its own.
     fn next_lead(&mut self, id: ResponseId, end: &Result<()>) -> Option<EventStream> {
         for seat in self.seats.extract_if(.., |seat| seat.events.is_none()) {
-            if let Err(error) = end {
-                seat.session.explain(error);
+            match end {
+                Ok(()) => seat.miss_the_end(),
+                Err(error) => seat.session.explain(error),
             }
             seat.session.forget(id);
         }
@@ -211,12 +229,25 @@ impl Seat {
                 }
             }
             TurnEvent::Finished(response) if self.watch != Watch::Followed => {
+                // The text alone does not tell that it is not all.
+                if self.watch == (Watch::Asked { with_deltas: true })
+                    && response.status != ResponseStatus::Completed
+                {
+                    outbox.text(frame::end(told.response, response.status));
+                }
                 match failure(response, &self.said) {
                     Some(sentence) => self.session.refuse(sentence),
                     None => outbox.text(frame::answer(std::mem::take(&mut self.said))),
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The answer is gone without a last event.
+    fn miss_the_end(&self) {
+        if self.watch != Watch::Followed {
+            self.session.refuse("The answer was deleted.");
         }
     }
 
@@ -278,8 +309,9 @@ fn failure<'a>(response: &'a Response, said: &str) -> Option<&'a str> {
         (ResponseStatus::Cancelled, _) if said.is_empty() => {
             Some("The answer was cancelled before it began.")
         }
-        (ResponseStatus::Interrupted, _) if said.is_empty() => {
-            Some("The answer was cut off before it began.")
+        (ResponseStatus::Interrupted, error) if said.is_empty() => {
+            let why = error.as_ref().map(|error| error.detail.as_str());
+            why.or(Some("The answer was cut off before it began."))
         }
         _ => None,
     }

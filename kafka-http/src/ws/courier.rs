@@ -1,6 +1,7 @@
 //! Brings what others changed to the sockets that it concerns: one thread for all of them.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Weak,
         mpsc::{self, Sender},
@@ -17,13 +18,16 @@ pub(crate) struct Courier(Sender<Weak<Session>>);
 impl Courier {
     pub(crate) fn start() -> Courier {
         let (sender, called) = mpsc::channel::<Weak<Session>>();
-        thread::spawn(move || {
+        let deliver = move || {
             for session in called {
                 if let Some(session) = session.upgrade() {
-                    session.deliver();
+                    // What fails for one must not silence the others; it has been reported.
+                    drop(catch_unwind(AssertUnwindSafe(|| session.deliver())));
                 }
             }
-        });
+        };
+        // Without the thread the sockets are told what they ask for themselves.
+        drop(thread::Builder::new().name("ws-courier".to_owned()).spawn(deliver));
         Courier(sender)
     }
 

@@ -1,6 +1,6 @@
 //! What is said over a socket, in both directions.
 
-use kafka_core::{Message, ResponseId};
+use kafka_core::{Message, ResponseId, ResponseStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -103,6 +103,11 @@ pub(super) fn error_in(mut conversation: Vec<Entry>, sentence: &str) -> String {
 /// A piece of an answer.
 pub(super) fn delta(response: ResponseId, seq: u64, text: &str) -> String {
     json!({"action": "delta", "response_id": response, "seq": seq, "text": text}).to_string()
+}
+
+/// That an answer ended without being whole. What there is of it comes next.
+pub(super) fn end(response: ResponseId, status: ResponseStatus) -> String {
+    json!({"action": "end", "response_id": response, "status": status}).to_string()
 }
 
 /// A message that someone else stored.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
     time::Duration,
 };
 
@@ -127,7 +127,11 @@ impl Session {
     /// Tells what others changed since it was last told. Runs on the courier's thread.
     pub(super) fn deliver(self: &Arc<Session>) {
         // Whoever is storing something here calls the courier again when it knows what is its own.
-        let Ok(mut inbox) = self.inbox.try_lock() else { return };
+        let mut inbox = match self.inbox.try_lock() {
+            Ok(inbox) => inbox,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         loop {
             match inbox.changes.next_within(Duration::ZERO) {
                 Ok(Some(change)) => self.tell(&inbox.own, change),

@@ -144,6 +144,10 @@ impl Running {
     /// Shows what a commit holds of this answer.
     pub(super) fn show(&self, events: Option<Block>, over: bool) {
         let mut shown = self.shown();
+        if shown.over {
+            // Its end was shown by who deleted it, with all that was stored until then.
+            return;
+        }
         if let Some(events) = events {
             shown.last_seq = events.last_seq().max(shown.last_seq);
             shown.kept += events.len();
@@ -154,6 +158,19 @@ impl Running {
             shown.kept -= old.map_or(0, |block| block.len());
         }
         shown.over |= over;
+        drop(shown);
+        self.grown.notify_all();
+    }
+}
+
+impl Running {
+    /// Shows the end of an answer that was deleted: its log is nowhere but here now, whole, for those who
+    /// watch already.
+    fn part(&self, log: &[Event]) {
+        let Ok(log) = Block::joining(log) else { return self.show(None, true) };
+        let mut shown = self.shown();
+        (shown.last_seq, shown.kept, shown.over) = (log.last_seq(), log.len(), true);
+        shown.recent = VecDeque::from([log]);
         drop(shown);
         self.grown.notify_all();
     }
@@ -258,9 +275,12 @@ impl Live {
         self.0.ended.notify_all();
     }
 
-    /// Stops an answer whose message is gone.
-    pub(crate) fn abandon(&self, id: ResponseId) {
+    /// Stops an answer whose message is gone, and shows those who watch how it ended, as its log had it.
+    pub(crate) fn abandon(&self, id: ResponseId, log: Option<&[Event]>) {
         if let Some(running) = self.get(id) {
+            if let Some(log) = log {
+                running.part(log);
+            }
             running.cancel.cancel();
         }
     }

@@ -13,6 +13,7 @@ use crate::{
         time::Timestamp,
     },
     entity::{
+        event::Event,
         params::Params,
         response::{Response, ResponseStatus},
     },
@@ -60,7 +61,7 @@ pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> R
 /// Stores the end of an answer that no thread of this process runs, with what its log holds.
 pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseStatus) -> Result<()> {
     let ender = Ender::new(installation);
-    installation.storage().write(move |tx| ender.end(tx, id, status))
+    installation.storage().write(move |tx| ender.end(tx, id, status).map(drop))
 }
 
 /// Stores ends inside a transaction: also of answers whose chat is about to be deleted, because what they
@@ -77,12 +78,17 @@ impl Ender {
         Ender { feed, context_tokens, now: installation.now() }
     }
 
-    /// Ends an answer with what its log holds, unless it has ended. It is counted on the day on which it was
-    /// asked for: when it ended nobody knows.
+    /// Ends an answer with what its log holds, and returns its whole log. None when it has ended before. It is
+    /// counted on the day on which it was asked for: when it ended nobody knows.
     ///
     /// Of several of a chat the last is to be ended first: one that waits behind others has asked no endpoint.
-    pub(crate) fn end(&self, tx: &Tx<'_>, id: ResponseId, status: ResponseStatus) -> Result<()> {
-        let Some(response) = responses::find_running(tx, id)? else { return Ok(()) };
+    pub(crate) fn end(
+        &self,
+        tx: &Tx<'_>,
+        id: ResponseId,
+        status: ResponseStatus,
+    ) -> Result<Option<Vec<Event>>> {
+        let Some(response) = responses::find_running(tx, id)? else { return Ok(None) };
         let events = response_events::list(tx, id)?;
         let mut ending = Ending { is_afterwards: true, ..Ending::of(status) };
         let is_first = responses::running_in_chat(tx, response.chat_id)?.first() == Some(&id);
@@ -90,8 +96,7 @@ impl Ender {
             ending.prompt_tokens_estimate = Some(self.prompt_tokens(tx, &response)?);
         }
         let day = Day::of(response.created_at);
-        finish::store(tx, &self.feed, &response, &ending, events, day, self.now)?;
-        Ok(())
+        finish::store(tx, &self.feed, &response, &ending, events, day, self.now)
     }
 
     /// What was sent, by estimate: its count was in the memory of whoever sent it.

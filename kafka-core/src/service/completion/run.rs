@@ -138,9 +138,11 @@ impl Answering {
             self.take(delta?);
             if self.is_spent {
                 self.ending.finish_reason = Some("length".to_owned());
+                self.ending.error = Some(share_spent());
                 return Ok(ResponseStatus::Interrupted);
             }
             if self.bytes > most {
+                self.ending.error = Some(too_long(most));
                 return Ok(ResponseStatus::Interrupted);
             }
         }
@@ -235,6 +237,26 @@ impl Answering {
     fn elapsed_ms(&self) -> u64 {
         let elapsed = self.installation.clock().instant().saturating_duration_since(self.began);
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Why an answer ends where what its owner's plan kept free for it does.
+fn share_spent() -> ResponseError {
+    ResponseError {
+        code: "quota_exceeded".to_owned(),
+        detail: "The answer was cut off because the tokens that the plan kept free for it are used up; \
+                 ask for a longer one with max_tokens, or wait until midnight UTC."
+            .to_owned(),
+    }
+}
+
+/// Why an answer ends that is longer than any may be.
+fn too_long(most: usize) -> ResponseError {
+    ResponseError {
+        code: "answer_too_long".to_owned(),
+        detail: format!(
+            "The answer was cut off because it takes more than the {most} bytes that an answer may have; ask for a shorter one."
+        ),
     }
 }
 
