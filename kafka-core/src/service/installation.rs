@@ -1,7 +1,6 @@
 //! What every service works with: the open database, the running answers, the providers.
 
 use std::{
-    collections::HashSet,
     fmt,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
@@ -130,7 +129,7 @@ impl Installation {
             installation.doorman().start(&installation)?;
             // Weak, so that the thread does not keep an installation open that nobody uses any more.
             let itself = installation.downgrade();
-            let (mut last_version, mut stranded) = (None, HashSet::new());
+            let (mut last_version, mut stranded) = (None, Vec::new());
             installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
                 let Some(installation) = itself.upgrade() else { return false };
                 let is_check = look % LOOKS_PER_CHECK == 0;
@@ -174,9 +173,10 @@ impl Installation {
     /// Ends the answers that are this process's by their rows, but that it does not run: how they ended
     /// could not be stored. Those that `before` names were seen like this in the round before; one that is
     /// new may have been accepted just now. Returns what this round saw.
-    fn end_stranded(&self, before: &HashSet<ResponseId>) -> HashSet<ResponseId> {
+    fn end_stranded(&self, before: &[ResponseId]) -> Vec<ResponseId> {
         let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
-        let mut seen: HashSet<_> = stored.unwrap_or_default().into_iter().collect();
+        // The last of a chat first: it must not count as one that was asked.
+        let mut seen: Vec<_> = stored.unwrap_or_default().into_iter().rev().collect();
         seen.retain(|id| self.live().get(*id).is_none());
         // What cannot be ended now is seen again.
         seen.retain(|id| {
