@@ -245,7 +245,7 @@ fn share_spent() -> ResponseError {
     ResponseError {
         code: "quota_exceeded".to_owned(),
         detail: "The answer was cut off because the tokens that the plan kept free for it are used up; \
-                 ask for a longer one with max_tokens, or wait until midnight UTC."
+                 ask for more with max_tokens, or wait until midnight UTC."
             .to_owned(),
     }
 }
