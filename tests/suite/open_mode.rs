@@ -26,7 +26,8 @@ fn only_local_callers_that_mean_this_server_are_served() {
             contains,
             ..Scenario::default()
         };
-        let unreadable = |headers| from(headers, 403, &["proxy_not_understood", "X-Forwarded-For", "--trusted-proxy"]);
+        let unreadable =
+            |headers| from(headers, 403, &["proxy_not_understood", "X-Forwarded-For", "--trusted-proxy"]);
         const LOCAL: (&str, &str) = ("X-Forwarded-For", "127.0.0.1");
         Api::of(&server).run(&[
             from(&[LOCAL], 200, &[]),

@@ -274,15 +274,14 @@ mod slow {
             Script::events().token("first").wait_for(gate).token("last").finish("stop").done()
         });
         let data = TempDir::new().unwrap();
-        let (server, nginx) = start(&data, &["--trusted-proxy=127.0.0.1"]);
-        let api = Api::of(&server);
+        let (_server, nginx) = start(&data, &["--trusted-proxy=127.0.0.1"]);
+        let api = Api::at(nginx.plain);
         api.post(
             "/api/v1/models",
             &json!({"name": "m", "base_url": endpoint.base_url(), "is_default": true}),
         );
 
-        let proxied = Api::at(nginx.plain);
-        let mut events = proxied.ask(&api.chat(), &json!({"content": "over events"}));
+        let mut events = api.ask(&api.chat(), &json!({"content": "over events"}));
         // The model says the rest only when the first token has arrived here.
         events.find(|event| event.data.contains("first")).expect("the first token");
         gates[0].open();
