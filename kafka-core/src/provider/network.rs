@@ -3,11 +3,7 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Condvar, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -54,23 +50,32 @@ pub struct Network {
 
 /// Counts the lookups that go on for saving models. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lookups(Arc<AtomicUsize>);
+pub(crate) struct Lookups(Arc<(Mutex<usize>, Condvar)>);
 
 /// A lookup that goes on until this is dropped.
 struct Lookup(Lookups);
 
 impl Lookups {
-    /// None when as many go on as may.
+    /// Waits for a place; none when there is none in time.
     fn begin(&self) -> Option<Lookup> {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        let lookup = Lookup(self.clone());
-        (before < LOOKUPS_MAX).then_some(lookup)
+        let (running, left) = &*self.0;
+        let running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |running: &mut usize| *running >= LOOKUPS_MAX;
+        let (mut running, _) =
+            left.wait_timeout_while(running, PATIENCE, is_full).unwrap_or_else(PoisonError::into_inner);
+        if *running >= LOOKUPS_MAX {
+            return None;
+        }
+        *running += 1;
+        Some(Lookup(self.clone()))
     }
 }
 
 impl Drop for Lookup {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        let (running, left) = &*self.0.0;
+        *running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        left.notify_one();
     }
 }
 
@@ -113,7 +118,7 @@ impl Network {
     ///
     /// # Errors
     /// `Invalid` (`base_url_refused`) for an address that the policy does not allow; `Busy`
-    /// (`lookups_at_capacity`) while 8 hosts are looked up already.
+    /// (`lookups_at_capacity`) when 8 others are looked up for as long.
     pub(crate) fn check(&self, endpoint: &Endpoint, names_address: bool) -> Result<()> {
         let lookup = self.lookups.begin().ok_or_else(|| {
             Error::new(
@@ -153,10 +158,7 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{Condvar, Mutex},
-        time::Instant,
-    };
+    use std::time::Instant;
 
     use super::*;
 

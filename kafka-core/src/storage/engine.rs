@@ -55,7 +55,8 @@ pub(crate) struct StorageOptions {
     pub(crate) random: Arc<dyn Random>,
     /// What a commit waits for. Default `Full`.
     pub(crate) synchronous: Synchronous,
-    /// Most connections that read at the same time. Default twice the cores, at least 4.
+    /// Most connections that read at the same time; one is opened when all others are busy. Default twice
+    /// the cores, at least 16: with as few as there are cores, a handful of long reads keep everyone waiting.
     pub(crate) read_connections: usize,
     /// How long a call waits for a lock that another process holds. Default 5 s.
     pub(crate) busy_timeout: Duration,
@@ -69,7 +70,7 @@ impl Default for StorageOptions {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             synchronous: Synchronous::Full,
-            read_connections: (2 * cores).max(4),
+            read_connections: (2 * cores).max(16),
             busy_timeout: Duration::from_secs(5),
         }
     }
