@@ -137,9 +137,19 @@ async function follow(answer, begin) {
   if (failure && !isDeleted) complain(failure);
   offerRetry();
   if (!answer.response) return false;
+  if (answer.response.status === "cancelled") tellIfDeleted(answer, left);
   speak(answer.response.status === "completed" ? "The answer is complete." : answer.state.textContent);
   call("GET", `chats/${here.chat.id}`, { signal: left }).then(putFirst).catch(() => {});
   return true;
+}
+
+/** Deleting what is being written stops it first, so both end alike. */
+async function tellIfDeleted(answer, signal) {
+  try {
+    await call("GET", `messages/${answer.response.message_id}`, { signal });
+  } catch (error) {
+    if (error.status === 404) keepAtEnd(() => answer.say("This answer was deleted.", true));
+  }
 }
 
 function showRunning() {
