@@ -36,7 +36,7 @@ pub struct Route {
     pub(crate) handler: fn(&mut Call<'_, '_>) -> Result<Reply, Failure>,
 }
 
-/// Who may ask for something. [`Call::authenticate`] enforces it.
+/// Who may ask for something. Authentication enforces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everyone: no credential is looked at.
