@@ -182,7 +182,7 @@ impl<'k> Administration<'k> {
         }
         let now = self.installation.now();
         let invitation = Invitation {
-            id: self.installation.new_id(InvitationId::generate),
+            id: self.installation.new_id(),
             code: bearer::invitation(self.installation.random()),
             email,
             expires_at: now.plus_ms(i64::from(days) * DAY_MS),

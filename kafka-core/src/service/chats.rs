@@ -78,7 +78,7 @@ impl<'k> Chats<'k> {
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let chat = Chat {
             number: 0,
-            id: self.installation.new_id(ChatId::generate),
+            id: self.installation.new_id(),
             title: new.title,
             description: new.description,
             notebooks: new.notebooks,

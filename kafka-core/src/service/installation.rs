@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use uuid::Uuid;
+
 use super::{
     completion::{live::Live, log::EventLog, recover},
     doorman::Doorman,
@@ -22,7 +24,7 @@ use super::{
 use crate::{
     base::{
         error::Result,
-        id::{NodeId, ResponseId},
+        id::{Ids, NodeId, ResponseId},
         limits::Limits,
         random::Random,
         time::{Clock, Timestamp},
@@ -63,6 +65,7 @@ struct Inner {
     doorman: Doorman,
     upkeep: Upkeep,
     keyring: Option<Keyring>,
+    ids: Ids,
     parts: Parts,
 }
 
@@ -115,6 +118,7 @@ impl Installation {
             log,
             feed,
             tickets: Tickets::new(&*parts.random),
+            ids: Ids::new(Arc::clone(&parts.random)),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -315,8 +319,8 @@ impl Installation {
         self.clock().now()
     }
 
-    pub(crate) fn new_id<T>(&self, generate: fn(Timestamp, &dyn Random) -> T) -> T {
-        generate(self.now(), self.random())
+    pub(crate) fn new_id<T: From<Uuid>>(&self) -> T {
+        self.0.ids.next(self.now())
     }
 }
 

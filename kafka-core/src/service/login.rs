@@ -147,7 +147,7 @@ impl Session {
         let created_at = installation.now();
         let token = bearer::generate(installation.random());
         Session {
-            id: installation.new_id(TokenId::generate),
+            id: installation.new_id(),
             user_id,
             hash: digest::sha256_hex(token.expose().as_bytes()),
             token,

@@ -68,7 +68,7 @@ impl<'k> Messages<'k> {
         input::optional_name(limits, "model", new.model.as_ref())?;
         input::optional_name(limits, "type", new.kind.as_ref())?;
         let (actor, now) = (self.actor, self.installation.now());
-        let id = self.installation.new_id(MessageId::generate);
+        let id = self.installation.new_id();
         let (key, feed) = (self.once.clone(), self.installation.feed().clone());
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {

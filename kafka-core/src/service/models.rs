@@ -92,7 +92,7 @@ impl<'k> Models<'k> {
         let ak_sealed = api_key.map(|key| self.seal(&key, user_id, &endpoint)).transpose()?;
         let row = ModelRow {
             model: Model {
-                id: self.installation.new_id(ModelId::generate),
+                id: self.installation.new_id(),
                 user_id,
                 name: new.name,
                 upstream_model: new.upstream_model.filter(|name| !name.is_empty()),

@@ -5,7 +5,7 @@ use crate::{
     base::{
         actor::Actor,
         error::{Error, ErrorKind, Result},
-        id::{PlanId, UserId},
+        id::UserId,
         permission::{Area, Permission},
     },
     entity::{
@@ -80,7 +80,7 @@ impl<'k> Plans<'k> {
         input::name(self.installation.limits(), "name", &new.name)?;
         let now = self.installation.now();
         let plan = Plan {
-            id: self.installation.new_id(PlanId::generate),
+            id: self.installation.new_id(),
             name: new.name,
             token_limit_daily: new.token_limit_daily,
             document_limit: new.document_limit,
@@ -152,7 +152,7 @@ impl<'k> Plans<'k> {
         self.must_administer()?;
         let now = self.installation.now();
         let wanted = DOCUCHAT.map(|(name, tokens, documents, chats)| Plan {
-            id: self.installation.new_id(PlanId::generate),
+            id: self.installation.new_id(),
             name: name.to_owned(),
             token_limit_daily: Some(tokens),
             document_limit: Some(documents),

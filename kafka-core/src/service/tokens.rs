@@ -72,7 +72,7 @@ impl<'k> Tokens<'k> {
         let own = self.actor.permissions();
         let token = bearer::generate(self.installation.random());
         let key = Token {
-            id: self.installation.new_id(TokenId::generate),
+            id: self.installation.new_id(),
             name: new.name,
             scopes: new.scopes.or((own != Permissions::ALL).then_some(own)),
             expires_at: new.expires_at.or(self.own_expiry()),

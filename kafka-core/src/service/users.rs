@@ -207,7 +207,7 @@ pub(crate) fn new_user(installation: &Installation, new: NewUser) -> Result<User
     input::optional_name(limits, "full_name", new.full_name.as_ref())?;
     let now = installation.now();
     Ok(User {
-        id: installation.new_id(UserId::generate),
+        id: installation.new_id(),
         email: new.email,
         username: new.username.filter(|name| !name.is_empty()),
         full_name: new.full_name,

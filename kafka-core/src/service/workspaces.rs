@@ -57,7 +57,7 @@ impl<'k> Workspaces<'k> {
         input::name(self.installation.limits(), "name", &new.name)?;
         let now = self.installation.now();
         let workspace = Workspace {
-            id: self.installation.new_id(WorkspaceId::generate),
+            id: self.installation.new_id(),
             name: new.name,
             owner_id: super::users::owner(&self.actor, "owner_id", new.owner_id)?,
             created_at: now,

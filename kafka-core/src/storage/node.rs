@@ -4,7 +4,7 @@
 //! ends in whatever way. A row whose lock is free belongs to a dead node. What a dead node left
 //! unfinished is not this floor's matter.
 
-use std::{fmt, process};
+use std::{fmt, process, sync::Arc};
 
 use serde::Serialize;
 
@@ -16,7 +16,11 @@ use super::{
     sql::statements,
     value::Column,
 };
-use crate::base::{error::Result, id::NodeId, time::Timestamp};
+use crate::base::{
+    error::Result,
+    id::{Ids, NodeId},
+    time::Timestamp,
+};
 
 statements! {
     INSERT = ["INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES ($1, $2, $3, $4, $4)"];
@@ -122,7 +126,7 @@ impl Storage {
     fn register(&self, kind: NodeKind, migrations: &MigrationLock) -> Result<NodeHandle> {
         self.locks().sweep(migrations)?;
         let now = self.options().clock.now();
-        let id = NodeId::generate(now, &*self.options().random);
+        let id: NodeId = Ids::new(Arc::clone(&self.options().random)).next(now);
         let lock = self.locks().claim(id, migrations)?;
         self.write(move |tx| {
             tx.execute(&INSERT, &[id.into(), kind.as_str().into(), process::id().into(), now.into()])

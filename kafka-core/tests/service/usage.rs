@@ -80,13 +80,14 @@ enum Way {
     FailedInTheMiddle,
     FailedWithUsage,
     Cancelled,
-    CancelledBeforeItBegan,
+    CancelledBeforeAWord,
+    CancelledInTheQueue,
     Retried,
     Stored,
 }
 
 impl Way {
-    const ALL: [Way; 10] = [
+    const ALL: [Way; 11] = [
         Way::Answered,
         Way::AnsweredWithoutUsage,
         Way::CutOff,
@@ -94,7 +95,8 @@ impl Way {
         Way::FailedInTheMiddle,
         Way::FailedWithUsage,
         Way::Cancelled,
-        Way::CancelledBeforeItBegan,
+        Way::CancelledBeforeAWord,
+        Way::CancelledInTheQueue,
         Way::Retried,
         Way::Stored,
     ];
@@ -109,8 +111,8 @@ fn script(call: &ScriptedCall) -> ScriptedAnswer {
         "Refused" => ScriptedAnswer::new().fail(failure()),
         "FailedInTheMiddle" => model(ScriptedAnswer::new()).text("Half").fail(failure()),
         "FailedWithUsage" => ScriptedAnswer::new().text("Half").usage(9, 4).fail(failure()),
-        "Cancelled" => ScriptedAnswer::new().text("Half").wait_for(&Gate::new()),
-        "CancelledBeforeItBegan" => ScriptedAnswer::new().wait_for(&Gate::new()),
+        "Cancelled" | "CancelledInTheQueue" => ScriptedAnswer::new().text("Half").wait_for(&Gate::new()),
+        "CancelledBeforeAWord" => ScriptedAnswer::new().wait_for(&Gate::new()),
         _ => {
             // Some endpoints count what they thought besides.
             let usage = TokenUsage { prompt: 7, completion: 5, total: 20 };
@@ -134,7 +136,19 @@ fn go(stage: &Stage, actor: &Actor, way: Way) {
             while !matches!(turn.next(), Some(Ok(TurnEvent::Delta(_)))) {}
             cancel(stage, actor, &turn);
         }
-        Way::CancelledBeforeItBegan => cancel(stage, actor, &ask(text)),
+        // A question counts once it was sent.
+        Way::CancelledBeforeAWord => {
+            let calls = stage.provider.calls().len();
+            let turn = ask(text);
+            stage.provider.wait_for_calls(calls + 1);
+            cancel(stage, actor, &turn);
+        }
+        Way::CancelledInTheQueue => {
+            let mut first = ask(text.clone());
+            while !matches!(first.next(), Some(Ok(TurnEvent::Delta(_)))) {}
+            cancel(stage, actor, &ask(text));
+            cancel(stage, actor, &first);
+        }
         Way::Retried => {
             drop(ask(text).wait().unwrap());
             drop(ask(AnswerRequest::default()).wait().unwrap());
@@ -161,11 +175,11 @@ fn the_days_tell_what_the_records_do_however_answers_end() {
     let usage = summary(&stage.kafka, &user);
     assert!(usage.daily_token_count > 0);
     assert_eq!(usage.daily_token_count, usage.total_tokens_used);
-    assert_eq!((usage.session_count, usage.doc_count), (10, 0));
+    assert_eq!((usage.session_count, usage.doc_count), (11, 0));
     let whole = summary(&stage.kafka, &stage.operator);
     assert_eq!(whole.daily_token_count, 2 * usage.daily_token_count);
     assert_eq!(whole.total_tokens_used, 2 * usage.total_tokens_used);
-    assert_eq!((whole.session_count, whole.limits), (20, None));
+    assert_eq!((whole.session_count, whole.limits), (22, None));
 }
 
 proptest! {
