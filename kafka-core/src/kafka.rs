@@ -18,9 +18,11 @@ use crate::{
     service::{
         administration::Administration,
         auth,
+        chat_files::ChatFiles,
         chats::Chats,
         completion::Completions,
         events::Events,
+        files::Files,
         installation::{Installation, Parts},
         keyring::Secrets,
         login,
@@ -247,6 +249,18 @@ impl Kafka {
     #[must_use]
     pub fn chats(&self, actor: &Actor) -> Chats<'_> {
         Chats::new(&self.0, actor)
+    }
+
+    /// Bytes under names, in workspaces.
+    #[must_use]
+    pub fn files(&self, actor: &Actor) -> Files<'_> {
+        Files::new(&self.0, actor)
+    }
+
+    /// Files as they stand in conversations, and the versions of those that are written there.
+    #[must_use]
+    pub fn chat_files(&self, actor: &Actor) -> ChatFiles<'_> {
+        ChatFiles::new(&self.0, actor)
     }
 
     /// What stands in conversations.

@@ -14,6 +14,7 @@ mod service;
 mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 
 pub use base::{
     actor::Actor,
@@ -33,7 +34,9 @@ pub use entity::{
     block::Piece,
     change::Change,
     chat::{Chat, ChatFilter, ChatPatch, NewChat},
+    chat_file::{ChatFile, ChatFileKind, NewChatFile, NewVersion, Version},
     event::{Event, EventKind, TurnEvent},
+    file::{File, FilePatch, NewFile, clean_filename},
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     model::{Model, ModelPatch, NewModel},
     params::{Params, TimeoutSeconds, Timeouts},
@@ -61,9 +64,12 @@ pub use provider::{
 pub use schema::{Diagnosis, Schema};
 pub use service::{
     administration::Administration,
+    blob_sweep::FilesReport,
+    chat_files::ChatFiles,
     chats::Chats,
     completion::{Completions, turn::Turn},
     events::{Changes, Events},
+    files::{FileContent, Files},
     keyring::{KeyringReport, SecretSource, Secrets},
     messages::Messages,
     models::Models,

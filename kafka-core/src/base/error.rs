@@ -68,6 +68,7 @@ struct Inner {
     message: Cow<'static, str>,
     fields: Vec<FieldError>,
     retry_after: Option<Duration>,
+    current: Option<u64>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -82,6 +83,7 @@ impl Error {
             message: message.into(),
             fields: Vec::new(),
             retry_after: None,
+            current: None,
             source: None,
         }))
     }
@@ -114,6 +116,13 @@ impl Error {
         self
     }
 
+    /// Adds the number of the state that is stored, where the call was made for an older one.
+    #[must_use]
+    pub fn with_current(mut self, number: u64) -> Error {
+        self.0.current = Some(number);
+        self
+    }
+
     /// Adds the cause. It is for logs, never for clients.
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Error {
@@ -143,6 +152,12 @@ impl Error {
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
+    }
+
+    /// The number of the state that is stored, for a call that was made for an older one (`version_stale`).
+    #[must_use]
+    pub fn current(&self) -> Option<u64> {
+        self.0.current
     }
 
     /// How long to wait before trying again, where that is known.

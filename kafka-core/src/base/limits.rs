@@ -15,6 +15,12 @@ pub struct Limits {
     pub notebooks: usize,
     /// Longest text of one message, in bytes. Default 1 MiB.
     pub message_bytes: usize,
+    /// Longest file, in bytes. Default 20 MiB.
+    pub file_bytes: u64,
+    /// Longest text of one version of a chat's file, in bytes. Default 1 MiB.
+    pub version_bytes: usize,
+    /// Files of one chat. Default 1000.
+    pub files_per_chat: u32,
     /// Longest answer kept of a model, in bytes, with 64 for each piece it came in; beyond it the answer ends as interrupted. Default 8 MiB.
     pub answer_bytes: usize,
     /// Entries of a page when none is asked for. Default 50.
@@ -66,6 +72,9 @@ impl Default for Limits {
             description_bytes: 64 << 10,
             notebooks: 100,
             message_bytes: 1 << 20,
+            file_bytes: 20 << 20,
+            version_bytes: 1 << 20,
+            files_per_chat: 1000,
             answer_bytes: 8 << 20,
             page_default: 50,
             page_max: 200,

@@ -3,7 +3,9 @@
 pub(crate) mod block;
 pub(crate) mod change;
 pub(crate) mod chat;
+pub(crate) mod chat_file;
 pub(crate) mod event;
+pub(crate) mod file;
 pub(crate) mod message;
 pub(crate) mod model;
 pub(crate) mod params;

@@ -24,10 +24,14 @@ use crate::{
         response::ResponseStatus,
     },
     repo::{
+        chat_files,
         chats::{self, Belonging, Slice},
-        messages, responses, usage_daily,
+        files, messages, responses, usage_daily,
     },
-    service::{completion::live::Live, doorman::Doorman, events::Feed, installation::Installation},
+    service::{
+        blob_sweep::BlobSweep, completion::live::Live, doorman::Doorman, events::Feed,
+        installation::Installation,
+    },
     storage::Tx,
 };
 
@@ -227,6 +231,7 @@ pub(crate) struct Parting {
     feed: Feed,
     ender: Ender,
     doorman: Doorman,
+    sweep: BlobSweep,
 }
 
 impl Parting {
@@ -236,11 +241,12 @@ impl Parting {
             feed: installation.feed().clone(),
             ender: Ender::new(installation),
             doorman: installation.doorman().clone(),
+            sweep: installation.blob_sweep().clone(),
         }
     }
 
     /// Counts what running answers have spent, and has whoever can see the chats told, and their answers
-    /// stopped, once they are deleted. Comes before the deletion, after which nobody can say any more whose
+    /// stopped, once they are deleted. The files go that only these chats have. Comes before the deletion, after which nobody can say any more whose
     /// they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
         let mut ended = Vec::new();
@@ -250,6 +256,12 @@ impl Parting {
             }
         }
         let live = self.live.clone();
+        for chat in chats {
+            files::delete_of_chat(tx, chat.id)?;
+            // Not left to the chat's own end, so that a file which two chats have that go together goes, too.
+            chat_files::delete_of_chat(tx, chat.id)?;
+        }
+        self.sweep.ask(tx);
         // Before anyone is told that the chat is gone, those who watch see how its answers end.
         tx.after_commit(move || {
             ended.iter().for_each(|(response, log)| live.abandon(*response, log.as_deref()));

@@ -18,7 +18,7 @@ use crate::{
     base::{
         actor::{Actor, Scope},
         error::Result,
-        id::{ChatId, MessageId, ModelId, ResponseId, UserId, WorkspaceId},
+        id::{ChatFileId, ChatId, FileId, MessageId, ModelId, ResponseId, UserId, WorkspaceId},
         permission::{Area, Permission},
     },
     entity::{change::Change, message::MessageStatus, response::ResponseStatus},
@@ -35,6 +35,11 @@ enum Notice {
     ChatDeleted(ChatId, Option<UserId>, Arc<[UserId]>),
     Message(ChatId, MessageId),
     MessageDeleted(ChatId, MessageId),
+    ChatFile(ChatId, ChatFileId),
+    ChatFileDeleted(ChatId, ChatFileId),
+    File(FileId),
+    /// With the readers of its workspace.
+    FileDeleted(FileId, Arc<[UserId]>),
     Response(ResponseId),
     Workspace(WorkspaceId),
     /// With its owner and readers.
@@ -53,7 +58,9 @@ impl Notice {
             Notice::Chat(chat)
             | Notice::ChatDeleted(chat, ..)
             | Notice::Message(chat, _)
-            | Notice::MessageDeleted(chat, _) => Some(*chat),
+            | Notice::MessageDeleted(chat, _)
+            | Notice::ChatFile(chat, _)
+            | Notice::ChatFileDeleted(chat, _) => Some(*chat),
             _ => None,
         }
     }
@@ -61,7 +68,10 @@ impl Notice {
     /// What a credential needs to be told.
     fn permission(&self) -> Permission {
         Permission::read(match self {
-            Notice::Workspace(_) | Notice::WorkspaceDeleted(..) => Area::Files,
+            Notice::Workspace(_)
+            | Notice::WorkspaceDeleted(..)
+            | Notice::File(_)
+            | Notice::FileDeleted(..) => Area::Files,
             Notice::Model(_) | Notice::ModelDeleted(..) => Area::Models,
             Notice::User(_) | Notice::UserDeleted(_) => Area::Account,
             _ => Area::Chats,
@@ -105,6 +115,28 @@ impl Feed {
     /// Announces that a message was deleted.
     pub(crate) fn message_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
         self.announce(tx, vec![Notice::MessageDeleted(chat, id)]);
+    }
+
+    /// Announces that a file came into a chat, or a version to it.
+    pub(crate) fn chat_file(&self, tx: &Tx<'_>, chat: ChatId, id: ChatFileId) {
+        self.announce(tx, vec![Notice::ChatFile(chat, id)]);
+    }
+
+    /// Announces that a file was taken out of a chat.
+    pub(crate) fn chat_file_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: ChatFileId) {
+        self.announce(tx, vec![Notice::ChatFileDeleted(chat, id)]);
+    }
+
+    /// Announces that a file was uploaded or renamed.
+    pub(crate) fn file(&self, tx: &Tx<'_>, id: FileId) {
+        self.announce(tx, vec![Notice::File(id)]);
+    }
+
+    /// Announces that a file was deleted from its workspace.
+    pub(crate) fn file_deleted(&self, tx: &Tx<'_>, id: FileId, workspace: Option<WorkspaceId>) -> Result<()> {
+        let readers = workspace.map(|workspace| repo::workspaces::readers(tx, workspace)).transpose()?;
+        self.announce(tx, vec![Notice::FileDeleted(id, readers.unwrap_or_default().into())]);
+        Ok(())
     }
 
     /// Announces that an answer was accepted or has ended.
@@ -400,6 +432,21 @@ impl Changes {
                     let saw =
                         is_of_chat || self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
                     saw.then_some(Change::ChatDeleted(id))
+                }
+                Notice::ChatFile(_, id) => {
+                    let file = repo::chat_files::find(conn, scope, id)?;
+                    file.map(|file| Change::ChatFile(Box::new(file)))
+                }
+                Notice::ChatFileDeleted(chat_id, id) => {
+                    sees_chat(conn, chat_id)?.then_some(Change::ChatFileDeleted { chat_id, id })
+                }
+                Notice::File(id) => {
+                    repo::files::find(conn, scope, id)?.map(|file| Change::File(Box::new(file)))
+                }
+                Notice::FileDeleted(id, readers) => {
+                    let could_see = |user: UserId| readers.contains(&user);
+                    let saw = self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
+                    saw.then_some(Change::FileDeleted(id))
                 }
                 Notice::Response(id) => {
                     let response = repo::responses::find(conn, scope, id)?;

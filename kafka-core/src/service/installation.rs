@@ -9,6 +9,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
+    blob_sweep::{self, BlobSweep},
     completion::{live::Live, log::EventLog, recover},
     doorman::Doorman,
     events::Feed,
@@ -44,6 +45,8 @@ const LOOKS_PER_CHECK: u32 = 5;
 const LOOKS_PER_ROUND: u32 = 20;
 /// Looks between two sweeps, an hour. A sweep reads every credential.
 const LOOKS_PER_SWEEP: u32 = 36_000;
+/// Looks between two sweeps of bytes after something was deleted, a minute. A sweep reads the names of all files.
+const LOOKS_PER_BLOB_SWEEP: u32 = 600;
 /// How long closing waits for the ends of running answers to be stored.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -66,6 +69,7 @@ struct Inner {
     upkeep: Upkeep,
     keyring: Option<Keyring>,
     ids: Ids,
+    blob_sweep: BlobSweep,
     parts: Parts,
 }
 
@@ -119,6 +123,7 @@ impl Installation {
             feed,
             tickets: Tickets::new(&*parts.random),
             ids: Ids::new(Arc::clone(&parts.random)),
+            blob_sweep: BlobSweep::default(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -145,8 +150,12 @@ impl Installation {
                     stranded = installation.end_stranded(&stranded);
                     installation.keep_up();
                 }
-                if look % LOOKS_PER_SWEEP == LOOKS_PER_ROUND {
+                let is_sweep = look % LOOKS_PER_SWEEP == LOOKS_PER_ROUND;
+                if is_sweep {
                     installation.sweep();
+                }
+                if is_sweep || (look % LOOKS_PER_BLOB_SWEEP == 0 && installation.blob_sweep().is_asked()) {
+                    installation.sweep_blobs();
                 }
                 true
             })?;
@@ -214,6 +223,11 @@ impl Installation {
         }
     }
 
+    /// Removes the bytes that no file names. What fails is tried again the next time.
+    fn sweep_blobs(&self) {
+        let _ = blob_sweep::sweep(self.storage());
+    }
+
     /// Whether the database answers.
     pub(crate) fn check(&self) -> Result<()> {
         // One step of an index, however much is stored.
@@ -239,6 +253,10 @@ impl Installation {
 
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
+    }
+
+    pub(crate) fn blob_sweep(&self) -> &BlobSweep {
+        &self.0.blob_sweep
     }
 
     pub(crate) fn tickets(&self) -> &Tickets {

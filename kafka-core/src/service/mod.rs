@@ -3,10 +3,13 @@
 
 pub(crate) mod administration;
 pub(crate) mod auth;
+pub(crate) mod blob_sweep;
+pub(crate) mod chat_files;
 pub(crate) mod chats;
 pub(crate) mod completion;
 mod doorman;
 pub(crate) mod events;
+pub(crate) mod files;
 pub(crate) mod input;
 pub(crate) mod installation;
 pub(crate) mod keyring;
@@ -26,4 +29,5 @@ pub(crate) mod tokens;
 mod upkeep;
 pub(crate) mod usage;
 pub(crate) mod users;
+mod versions;
 pub(crate) mod workspaces;

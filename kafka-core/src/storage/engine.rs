@@ -11,6 +11,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
+    blob::Blobs,
     conn::{Conn, Tx},
     lock::Locks,
     pool::Pool,
@@ -83,6 +84,7 @@ pub(crate) struct Storage(Arc<Inner>);
 struct Inner {
     place: Place,
     options: StorageOptions,
+    blobs: Blobs,
     /// The one connection that writes; in memory, the one that does everything.
     connection: SharedConnection,
     /// In a file only.
@@ -123,7 +125,8 @@ impl Storage {
                 })
             }
         };
-        Ok(Storage(Arc::new(Inner { place, options, connection, file, own_node: Mutex::default() })))
+        let blobs = Blobs::of(&place);
+        Ok(Storage(Arc::new(Inner { place, options, blobs, connection, file, own_node: Mutex::default() })))
     }
 
     /// Runs `work` on a connection that cannot write. All it reads is of one moment. It must not call
@@ -150,6 +153,11 @@ impl Storage {
             Some(file) => file.writer.write(work),
             None => self.0.connection.write_alone(&work),
         }
+    }
+
+    /// The bytes of files.
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.blobs
     }
 
     /// A number that changes when another process has written. In memory there is none that could.

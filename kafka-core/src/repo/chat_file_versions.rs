@@ -1,0 +1,75 @@
+//! The table `chat_file_versions`. Its statements follow a read that has admitted the chat's file.
+
+use super::params;
+use crate::{
+    base::{
+        error::Result,
+        id::{ChatFileId, MessageId, VersionId},
+        time::Timestamp,
+    },
+    storage::{Conn, Row, Tx, sql::statements},
+};
+
+const COLUMNS: &str = "v.id, v.chat_file_id, v.version, v.timestamp, v.content";
+
+/// A version as it is stored; what it differs from the newest by is not.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) id: VersionId,
+    pub(crate) chat_file_id: ChatFileId,
+    pub(crate) number: u64,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) content: String,
+}
+
+fn read(row: &mut Row<'_>) -> Result<Stored> {
+    Ok(Stored {
+        id: row.next()?,
+        chat_file_id: row.next()?,
+        number: row.next()?,
+        timestamp: row.next()?,
+        content: row.next()?,
+    })
+}
+
+statements! {
+    INSERT = ["INSERT INTO chat_file_versions (id, chat_file_id, version, timestamp, content, content_sha256, message_id, \
+        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $4)"];
+    NEWEST = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 ORDER BY v.version DESC LIMIT 1"];
+    NUMBERED = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 AND v.version = $2"];
+    AFTER = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 AND v.version > $2 \
+        ORDER BY v.version LIMIT $3"];
+    BEFORE = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 AND v.version < $2 \
+        ORDER BY v.version DESC LIMIT $3"];
+    FILE_OF = ["SELECT v.chat_file_id, v.version FROM chat_file_versions v WHERE v.id = $1"];
+}
+
+/// Stores a version whose text has this hash.
+pub(crate) fn insert(tx: &Tx<'_>, version: &Stored, sha256: &str, message: Option<MessageId>) -> Result<()> {
+    let Stored { id, chat_file_id, number, timestamp, content } = version;
+    let number = i64::try_from(*number).unwrap_or(i64::MAX);
+    tx.execute(&INSERT, params![*id, *chat_file_id, number, *timestamp, content, sha256, message]).map(drop)
+}
+
+pub(crate) fn newest(conn: &Conn<'_>, file: ChatFileId) -> Result<Option<Stored>> {
+    conn.first(&NEWEST, params![file], read)
+}
+
+pub(crate) fn numbered(conn: &Conn<'_>, file: ChatFileId, number: i64) -> Result<Option<Stored>> {
+    conn.first(&NUMBERED, params![file, number], read)
+}
+
+/// Those after a number, oldest first.
+pub(crate) fn after(conn: &Conn<'_>, file: ChatFileId, number: i64, limit: u32) -> Result<Vec<Stored>> {
+    conn.all(&AFTER, params![file, number, limit], read)
+}
+
+/// Those before a number, newest first.
+pub(crate) fn before(conn: &Conn<'_>, file: ChatFileId, number: i64, limit: u32) -> Result<Vec<Stored>> {
+    conn.all(&BEFORE, params![file, number, limit], read)
+}
+
+/// The file that a version is of, and its number.
+pub(crate) fn file_of(conn: &Conn<'_>, id: VersionId) -> Result<Option<(ChatFileId, u64)>> {
+    conn.first(&FILE_OF, params![id], |row| Ok((row.next()?, row.next()?)))
+}
