@@ -900,6 +900,10 @@ mod tests {
     const ON_DELETE: &[(&str, &str, &str, &str)] = &[
         ("access_tokens", "user_id", "users", "CASCADE"),
         ("anonymous_chats", "chat_id", "chats", "CASCADE"),
+        ("chat_file_versions", "chat_file_id", "chat_files", "CASCADE"),
+        ("chat_file_versions", "message_id", "messages", "SET NULL"),
+        ("chat_files", "chat_id", "chats", "CASCADE"),
+        ("chat_files", "file_id", "files", "CASCADE"),
         ("chats", "user_id", "users", "CASCADE"),
         ("chats", "workspace_id", "workspaces", "CASCADE"),
         ("files", "uploaded_by", "users", "SET NULL"),
