@@ -34,7 +34,7 @@ pub use entity::{
     block::Piece,
     change::Change,
     chat::{Chat, ChatFilter, ChatPatch, NewChat},
-    chat_file::{ChatFile, ChatFileKind, NewChatFile, NewVersion, Version},
+    chat_file::{ChatFile, ChatFileContent, ChatFileKind, NewChatFile, NewVersion, Version},
     event::{Event, EventKind, TurnEvent},
     file::{File, FilePatch, NewFile, clean_filename},
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},

@@ -42,6 +42,20 @@ pub struct ChatFile {
     pub created_at: Timestamp,
 }
 
+/// A file of a chat with what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatFileContent {
+    /// The file.
+    pub file: ChatFile,
+    /// Its text: that of the newest version, or of the bytes that were uploaded, where they are text and not
+    /// too long.
+    pub text: Option<String>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Its versions, oldest first; none of what was uploaded as it is.
+    pub versions: Vec<Version>,
+}
+
 /// A text that is written into a chat as the first version of a new file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct NewChatFile {

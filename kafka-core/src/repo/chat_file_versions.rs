@@ -41,6 +41,11 @@ statements! {
         ORDER BY v.version LIMIT $3"];
     BEFORE = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 AND v.version < $2 \
         ORDER BY v.version DESC LIMIT $3"];
+    OF_CHAT = ["SELECT ", COLUMNS, " FROM chat_files cf JOIN chat_file_versions v ON v.chat_file_id = cf.id \
+        WHERE cf.chat_id = $1 ORDER BY cf.created_at, cf.id, v.version"];
+    NEWEST_OF_CHAT = ["SELECT ", COLUMNS, " FROM chat_files cf JOIN chat_file_versions v ON v.chat_file_id = cf.id \
+        WHERE cf.chat_id = $1 AND v.version = (SELECT MAX(newest.version) FROM chat_file_versions newest \
+        WHERE newest.chat_file_id = cf.id) ORDER BY cf.created_at, cf.id"];
     FILE_OF = ["SELECT v.chat_file_id, v.version FROM chat_file_versions v WHERE v.id = $1"];
 }
 
@@ -67,6 +72,16 @@ pub(crate) fn after(conn: &Conn<'_>, file: ChatFileId, number: i64, limit: u32) 
 /// Those before a number, newest first.
 pub(crate) fn before(conn: &Conn<'_>, file: ChatFileId, number: i64, limit: u32) -> Result<Vec<Stored>> {
     conn.all(&BEFORE, params![file, number, limit], read)
+}
+
+/// All versions of all files of a chat that was admitted, in the order of the files.
+pub(crate) fn of_chat(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Stored>> {
+    conn.all(&OF_CHAT, params![chat], read)
+}
+
+/// The newest version of each file of a chat that was admitted.
+pub(crate) fn newest_of_chat(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Stored>> {
+    conn.all(&NEWEST_OF_CHAT, params![chat], read)
 }
 
 /// The file that a version is of, and its number.

@@ -43,6 +43,8 @@ statements! {
     LIST_NUMBERED = ["SELECT ", COLUMNS, FROM, "cf.chat_id = $3 AND ", scope::CHAT_READ,
         " ORDER BY cf.created_at, cf.id LIMIT $4 OFFSET $5"];
     COUNT = ["SELECT COUNT(*)", FROM, "cf.chat_id = $3 AND ", scope::CHAT_READ];
+    CONTENTS = ["SELECT ", COLUMNS, ", f.sha256, f.size_bytes FROM chat_files cf LEFT JOIN files f ON f.id = cf.file_id \
+        WHERE cf.chat_id = $1 ORDER BY cf.created_at, cf.id"];
     HOW_MANY = ["SELECT COUNT(*) FROM chat_files WHERE chat_id = $1"];
     CHATS_OF_FILE = ["SELECT cf.chat_id, cf.id FROM chat_files cf WHERE cf.file_id = $1"];
     RENAME_OF_FILE = ["UPDATE chat_files SET filename = $2, path = $3, updated_at = $4 WHERE file_id = $1 AND kind = 'upload'"];
@@ -110,6 +112,22 @@ pub(crate) fn list_numbered(
 
 pub(crate) fn count(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Result<u64> {
     Ok(conn.first(&COUNT, scoped![scope, chat], |row| row.next())?.unwrap_or(0))
+}
+
+/// A file of a chat, and where the bytes lie that it is.
+pub(crate) struct Located {
+    pub(crate) file: ChatFile,
+    /// The hash and the length.
+    pub(crate) bytes: Option<(String, u64)>,
+}
+
+/// All files of a chat that was admitted, oldest first.
+pub(crate) fn located(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Located>> {
+    conn.all(&CONTENTS, params![chat], |row| {
+        let file = read(row)?;
+        let (sha256, size) = (row.next::<Option<String>>()?, row.next::<Option<u64>>()?);
+        Ok(Located { file, bytes: sha256.zip(size) })
+    })
 }
 
 /// How many files a chat that was admitted has.

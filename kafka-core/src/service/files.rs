@@ -24,7 +24,7 @@ use crate::{
     repo::{self, files},
     service::installation::Installation,
     storage::blob::{ReadSeek, Staged},
-    text::kind,
+    text::{decode::decode_text, file_kind::FileKind},
 };
 
 /// What a credential needs for reading here.
@@ -150,7 +150,7 @@ impl<'k> Files<'k> {
             let mut file = files::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let Some(filename) = patch.filename.as_deref().map(clean_filename) else { return Ok(file) };
             file.path = file::path(id, &filename);
-            file.media_type = kind::media_type(&filename).to_owned();
+            file.media_type = FileKind::of(&filename).media_type.to_owned();
             file.filename = filename;
             files::rename(tx, scope, &file, now)?;
             repo::chat_files::rename_of_file(tx, id, &file.filename, &file.path, now)?;
@@ -197,7 +197,7 @@ pub(super) fn stage(
         id,
         workspace_id,
         path: file::path(id, &filename),
-        media_type: kind::media_type(&filename).to_owned(),
+        media_type: FileKind::of(&filename).media_type.to_owned(),
         filename,
         size_bytes: staged.size_bytes,
         sha256: staged.sha256.clone(),
@@ -232,5 +232,5 @@ pub(super) fn text_of(bytes: &mut dyn Read) -> Result<Option<String>> {
         let sentence = "The bytes of a file cannot be read; check the disk.";
         Error::new(ErrorKind::Storage, "blob_unreadable", sentence).with_source(fault)
     })?;
-    Ok(kind::decode(&all))
+    Ok(decode_text(&all))
 }

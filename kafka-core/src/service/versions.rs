@@ -17,7 +17,10 @@ use crate::{
     repo::chat_file_versions::{self, Stored},
     service::installation::Installation,
     storage::{Conn, Tx},
-    text::{diff, patch},
+    text::{
+        diff::{readable_diff, unified_diff},
+        patch::apply_patch,
+    },
 };
 
 /// A version that has no number yet.
@@ -55,9 +58,9 @@ impl Draft {
 }
 
 /// With what makes the newest text of it.
-fn shown(stored: Stored, newest: &str) -> Version {
+pub(super) fn shown(stored: Stored, newest: &str) -> Version {
     let Stored { id, chat_file_id, number, timestamp, content } = stored;
-    let diff = diff::diff(&content, newest);
+    let diff = unified_diff(&content, newest);
     Version { id, chat_file_id, number, timestamp, content, diff }
 }
 
@@ -186,7 +189,7 @@ impl ChatFiles<'_> {
                 (Some(content), _) => content.clone(),
                 (None, diff) => {
                     let diff = diff.as_deref().unwrap_or_default();
-                    let content = patch::apply(&newest.content, diff)
+                    let content = apply_patch(&newest.content, diff)
                         .map_err(|misfit| Error::invalid("diff_refused", "diff", misfit.to_string()))?;
                     input::bytes("content", &content, most)?;
                     content
@@ -215,7 +218,8 @@ impl ChatFiles<'_> {
     pub fn diff(&self, id: ChatFileId, from: u64, to: u64) -> Result<String> {
         self.read(id, |conn| {
             let (old, new) = (numbered(conn, id, from)?, numbered(conn, id, to)?);
-            Ok(diff::with_context(&old.content, &new.content))
+            let [old_name, new_name] = [from, to].map(|number| format!("version {number}"));
+            Ok(readable_diff(&old.content, &new.content, &old_name, &new_name))
         })
     }
 

@@ -3,7 +3,7 @@
 use super::{
     finish::{self, Ending},
     opaque::Source,
-    prompt,
+    prompt::{self, PromptBuilder},
 };
 use crate::{
     base::{
@@ -19,7 +19,7 @@ use crate::{
     },
     repo::{messages, response_events, responses},
     service::{events::Feed, installation::Installation},
-    storage::Tx,
+    storage::{Tx, blob::Blobs},
 };
 
 /// Ends the answers of every dead node, and returns how many there were.
@@ -69,13 +69,15 @@ pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseS
 pub(crate) struct Ender {
     feed: Feed,
     context_tokens: u32,
+    blobs: Blobs,
     now: Timestamp,
 }
 
 impl Ender {
     pub(crate) fn new(installation: &Installation) -> Ender {
         let (feed, context_tokens) = (installation.feed().clone(), installation.limits().context_tokens);
-        Ender { feed, context_tokens, now: installation.now() }
+        let blobs = installation.storage().blobs().clone();
+        Ender { feed, context_tokens, blobs, now: installation.now() }
     }
 
     /// Ends an answer with what its log holds, and returns its whole log. None when it has ended before. It is
@@ -103,9 +105,12 @@ impl Ender {
     fn prompt_tokens(&self, tx: &Tx<'_>, response: &Response) -> Result<u64> {
         let lines = messages::ancestors(tx, response.message_id, 1)?;
         let Some(question) = lines.first().and_then(|answer| answer.parent_id) else { return Ok(0) };
-        let params = Params::default();
-        let prompt =
-            prompt::build(tx, response.chat_id, question, &params, self.context_tokens, &Source::default())?;
-        Ok(prompt::cost(&prompt))
+        let builder = PromptBuilder {
+            params: &Params::default(),
+            default_context: self.context_tokens,
+            source: &Source::default(),
+            blobs: &self.blobs,
+        };
+        Ok(prompt::cost(&builder.build(tx, response.chat_id, question)?))
     }
 }

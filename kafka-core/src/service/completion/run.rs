@@ -11,7 +11,7 @@ use super::{
     finish::Ending,
     live::{Running, Slot},
     opaque::Source,
-    prompt, recover,
+    prompt::{self, PromptBuilder}, recover,
 };
 use crate::{
     base::error::{Error, ErrorKind},
@@ -176,12 +176,14 @@ impl Answering {
     }
 
     fn prompt(&self) -> Result<Prompt, Error> {
-        let question = self.running.user_message.id;
-        let params = &self.callable.options.params;
-        let context = self.installation.limits().context_tokens;
-        self.installation
-            .storage()
-            .read(|conn| prompt::build(conn, self.running.chat, question, params, context, &self.source))
+        let storage = self.installation.storage();
+        let builder = PromptBuilder {
+            params: &self.callable.options.params,
+            default_context: self.installation.limits().context_tokens,
+            source: &self.source,
+            blobs: storage.blobs(),
+        };
+        storage.read(|conn| builder.build(conn, self.running.chat, self.running.user_message.id))
     }
 
     fn take(&mut self, delta: Delta) {

@@ -1,6 +1,7 @@
 //! Accepting a question: everything that is stored before a model is called.
 
-use super::{Completions, live::Running, opaque::Source, prompt, resolve, run, turn::Turn};
+use super::{Completions, live::Running, opaque::Source, 
+    prompt::{self, PromptBuilder}, resolve, run, turn::Turn};
 use crate::{
     base::{
         day::Day,
@@ -22,7 +23,7 @@ use crate::{
         once::Once,
         quotas::{self, Cost, Quotas, Reservation},
     },
-    storage::Tx,
+    storage::{Tx, blob::Blobs},
 };
 
 impl Completions<'_> {
@@ -69,6 +70,7 @@ impl Completions<'_> {
             most_waiting: installation.limits().waiting_answers_per_chat,
             params: callable.options.params.clone(),
             context_tokens: installation.limits().context_tokens,
+            blobs: installation.storage().blobs().clone(),
             quotas: installation.quotas(),
         };
         let (scope, node, once) =
@@ -140,6 +142,7 @@ struct Accepting {
     most_waiting: usize,
     params: Params,
     context_tokens: u32,
+    blobs: Blobs,
     quotas: Quotas,
 }
 
@@ -245,14 +248,13 @@ impl Accepting {
     /// Keeps free what the answer may cost the chat's owner.
     fn reserve(&self, tx: &Tx<'_>, question: MessageId) -> Result<Reservation> {
         self.quotas.reserve(tx, self.chat, self.now, |running| {
-            let prompt = prompt::build(
-                tx,
-                self.chat,
-                question,
-                &self.params,
-                self.context_tokens,
-                &Source::default(),
-            )?;
+            let builder = PromptBuilder {
+                params: &self.params,
+                default_context: self.context_tokens,
+                source: &Source::default(),
+                blobs: &self.blobs,
+            };
+            let prompt = builder.build(tx, self.chat, question)?;
             let known = prompt::cost(&prompt);
             // What is still being written above this question will be sent with it, as far as it fits.
             let most = prompt::budget(&self.params, self.context_tokens).max(known);
