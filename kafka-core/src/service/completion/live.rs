@@ -28,7 +28,7 @@ const RECENT: usize = 256;
 pub(crate) struct Running {
     pub(crate) id: ResponseId,
     pub(crate) chat: ChatId,
-    pub(crate) accepted: Response,
+    pub(crate) accepted: Arc<Response>,
     pub(crate) user_message: Message,
     /// Raised when the answer is no longer wanted.
     pub(crate) cancel: CancelToken,
@@ -71,7 +71,7 @@ impl Running {
         Arc::new(Running {
             id: response.id,
             chat: response.chat_id,
-            accepted: response.clone(),
+            accepted: Arc::new(response.clone()),
             user_message,
             cancel,
             cut_off: AtomicBool::new(false),
