@@ -11,7 +11,7 @@ use crate::{
         secret::Secret,
     },
     config::{Config, Database},
-    entity::{token::Login, user::NewUser},
+    entity::{overview::Overview, token::Login, user::NewUser},
     provider::{
         api::Provider, echo::EchoProvider, network::Network, openai::OpenAiProvider, registry::Registry,
     },
@@ -28,6 +28,7 @@ use crate::{
         login,
         messages::Messages,
         models::Models,
+        overviews,
         plans::Plans,
         registration,
         responses::{EventStream, Responses},
@@ -219,6 +220,14 @@ impl Kafka {
     /// `Unauthenticated` (`account_required`) for the local operator, who has none.
     pub fn account_of(&self, actor: &Actor) -> Result<UserId> {
         auth::account_of(actor)
+    }
+
+    /// An account with its workspaces, what lies in them, and its models, read at once.
+    ///
+    /// # Errors
+    /// `NotFound` for an account that the actor may not see.
+    pub fn overview(&self, actor: &Actor, user: UserId) -> Result<Overview> {
+        overviews::read(&self.0, actor, user)
     }
 
     /// Accounts.

@@ -39,6 +39,7 @@ pub use entity::{
     file::{File, FilePatch, NewFile, clean_filename},
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     model::{Model, ModelPatch, NewModel},
+    overview::{ChatOverview, Overview, WorkspaceOverview},
     params::{Params, TimeoutSeconds, Timeouts},
     plan::{NewPlan, Plan, PlanPatch},
     response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
@@ -69,7 +70,7 @@ pub use service::{
     chats::Chats,
     completion::{Completions, turn::Turn},
     events::{Changes, Events},
-    files::{FileContent, Files},
+    files::{FileContent, Files, StagedFile},
     keyring::{KeyringReport, SecretSource, Secrets},
     messages::Messages,
     models::Models,
@@ -85,4 +86,11 @@ pub use service::{
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
     MigrationStatus, Node, NodeKind, Synchronous,
+};
+pub use text::{
+    decode::decode_text,
+    diff::{readable_diff, unified_diff},
+    file_kind::FileKind,
+    patch::apply_patch,
+    patch_error::PatchError,
 };

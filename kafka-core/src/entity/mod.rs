@@ -8,6 +8,7 @@ pub(crate) mod event;
 pub(crate) mod file;
 pub(crate) mod message;
 pub(crate) mod model;
+pub(crate) mod overview;
 pub(crate) mod params;
 pub(crate) mod plan;
 pub(crate) mod response;

@@ -4,7 +4,7 @@ use super::params;
 use crate::{
     base::{
         error::Result,
-        id::{ChatFileId, MessageId, VersionId},
+        id::{ChatFileId, ChatId, MessageId, VersionId},
         time::Timestamp,
     },
     storage::{Conn, Row, Tx, sql::statements},

@@ -49,6 +49,8 @@ statements! {
         AND NOT EXISTS (SELECT 1 FROM chat_files other WHERE other.file_id = files.id AND other.chat_id <> $1)"];
     DELETE_UNUSED = ["DELETE FROM files WHERE id = $1 AND is_of_chats = 1 \
         AND NOT EXISTS (SELECT 1 FROM chat_files cf WHERE cf.file_id = $1)"];
+    OF_OWNER = ["SELECT ", COLUMNS, " FROM workspaces w JOIN files f ON f.workspace_id = w.id WHERE w.owner_id = $3 AND ",
+        scope::WORKSPACE_READ, " ORDER BY f.workspace_id, f.created_at, f.id"];
     NAMES_BLOB = ["SELECT 1 FROM files WHERE sha256 = $1 LIMIT 1"];
     EACH_BLOB = ["SELECT f.id, f.filename, f.sha256 FROM files f ORDER BY f.number"];
 }
@@ -117,6 +119,11 @@ pub(crate) fn list_numbered(
 
 pub(crate) fn count(conn: &Conn<'_>, scope: Scope, workspace: WorkspaceId) -> Result<u64> {
     Ok(conn.first(&COUNT, scoped![scope, workspace], |row| row.next())?.unwrap_or(0))
+}
+
+/// Those of all workspaces of an account, in the order of the workspaces' ids, oldest first.
+pub(crate) fn of_owner(conn: &Conn<'_>, scope: Scope, owner: UserId) -> Result<Vec<File>> {
+    conn.all(&OF_OWNER, scoped![scope, owner], read)
 }
 
 /// Stores a new name, and what follows from it.

@@ -3,7 +3,9 @@
 use std::{io::Read, sync::Arc};
 
 use super::{
-    chats, files, input,
+    chats,
+    files::{self, StagedFile},
+    input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
     versions,
@@ -71,11 +73,19 @@ impl<'k> ChatFiles<'k> {
     /// (`file_unreadable`), and for a `.based` file that is no text (`file_not_text`); `Conflict`
     /// (`filename_taken`) for a `.based` file whose name the chat has.
     pub fn upload(&self, chat: ChatId, new: NewFile, bytes: &mut dyn Read) -> Result<ChatFile> {
+        self.writable(chat)?;
+        self.put(chat, files::stage(self.installation, new, bytes)?)
+    }
+
+    /// Puts a file into a chat whose bytes were [taken](crate::Files::stage).
+    ///
+    /// # Errors
+    /// Those of [`upload`](ChatFiles::upload), but for what reading the bytes fails of.
+    pub fn put(&self, chat: ChatId, staged: StagedFile) -> Result<ChatFile> {
         let scope = self.actor.scope(WRITE)?;
-        let found =
-            self.installation.storage().read(|conn| repo::chats::find_for_writing(conn, scope, chat))?;
-        let Chat { workspace_id, .. } = found.ok_or_else(|| chats::not_found(chat))?;
-        let (file, staged) = files::stage(self.installation, new, workspace_id, bytes)?;
+        let Chat { workspace_id, .. } = self.writable(chat)?;
+        let StagedFile { file, staged } = staged;
+        let file = File { workspace_id, ..file };
         let text = first_text(self.installation.limits(), &file, || staged.open())?;
         let key = self.once.as_ref().map(|once| once.with_bytes(&file.sha256));
         let arrival = Arrival::new(self, chat, file, Some(staged), text);
@@ -193,6 +203,15 @@ impl<'k> ChatFiles<'k> {
             }
             Ok(())
         })
+    }
+}
+
+impl ChatFiles<'_> {
+    fn writable(&self, chat: ChatId) -> Result<Chat> {
+        let scope = self.actor.scope(WRITE)?;
+        let found =
+            self.installation.storage().read(|conn| repo::chats::find_for_writing(conn, scope, chat))?;
+        found.ok_or_else(|| chats::not_found(chat))
     }
 }
 

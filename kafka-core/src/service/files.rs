@@ -42,6 +42,12 @@ pub struct Files<'k> {
     once: Option<Once>,
 }
 
+/// Bytes that were taken and belong nowhere yet. Dropped, they are forgotten.
+pub struct StagedFile {
+    pub(super) file: File,
+    pub(super) staged: Arc<Staged>,
+}
+
 /// A file's bytes, to be read from any place in them.
 pub struct FileContent {
     /// What is being read.
@@ -66,6 +72,40 @@ impl<'k> Files<'k> {
         self
     }
 
+    /// Takes the bytes of a file that is to be put somewhere: into a workspace with [`put`](Files::put), or into
+    /// a chat with [`ChatFiles::put`](crate::ChatFiles::put). They are read to their end, in bounded memory.
+    ///
+    /// # Errors
+    /// `Forbidden` for a credential that may put files nowhere; `TooLarge` (`file_too_large`) beyond
+    /// [`Limits::file_bytes`](crate::Limits::file_bytes); `Invalid` (`file_unreadable`) when `bytes` fails.
+    pub fn stage(&self, new: NewFile, bytes: &mut dyn Read) -> Result<StagedFile> {
+        self.actor.require(WRITE)?;
+        stage(self.installation, new, bytes)
+    }
+
+    /// Puts a file into a workspace whose bytes were [taken](Files::stage).
+    ///
+    /// # Errors
+    /// `NotFound` for a workspace that one may not put files into.
+    pub fn put(&self, workspace: WorkspaceId, staged: StagedFile) -> Result<File> {
+        let scope = self.actor.scope(WRITE)?;
+        let StagedFile { file, staged } = staged;
+        let file = File { workspace_id: Some(workspace), ..file };
+        let (uploader, feed) = (self.actor.user_id(), self.installation.feed().clone());
+        let key = self.once.as_ref().map(|once| once.with_bytes(&file.sha256));
+        self.installation.storage().write(move |tx| {
+            once(tx, key.as_ref(), || {
+                if !repo::workspaces::is_fillable(tx, scope, workspace)? {
+                    return Err(workspaces::not_found(workspace));
+                }
+                staged.place(tx)?;
+                files::insert(tx, &file, uploader, false)?;
+                feed.file(tx, file.id);
+                Ok(file.clone())
+            })
+        })
+    }
+
     /// Puts a file into a workspace. Its bytes are read to their end, in bounded memory; they are on the disk
     /// when this returns.
     ///
@@ -80,20 +120,7 @@ impl<'k> Files<'k> {
                 false => Err(workspaces::not_found(workspace)),
             }
         })?;
-        let (file, staged) = stage(self.installation, new, Some(workspace), bytes)?;
-        let (uploader, feed) = (self.actor.user_id(), self.installation.feed().clone());
-        let key = self.once.as_ref().map(|once| once.with_bytes(&file.sha256));
-        self.installation.storage().write(move |tx| {
-            once(tx, key.as_ref(), || {
-                if !repo::workspaces::is_fillable(tx, scope, workspace)? {
-                    return Err(workspaces::not_found(workspace));
-                }
-                staged.place(tx)?;
-                files::insert(tx, &file, uploader, false)?;
-                feed.file(tx, file.id);
-                Ok(file.clone())
-            })
-        })
+        self.put(workspace, self.stage(new, bytes)?)
     }
 
     /// One file.
@@ -139,6 +166,18 @@ impl<'k> Files<'k> {
         Ok(FileContent { file, bytes })
     }
 
+    /// The text of a file, if it is one of at most [`Limits::version_bytes`](crate::Limits::version_bytes).
+    ///
+    /// # Errors
+    /// Those of [`open`](Files::open).
+    pub fn text(&self, id: FileId) -> Result<Option<String>> {
+        let mut content = self.open(id)?;
+        match content.file.size_bytes <= self.installation.limits().version_bytes as u64 {
+            true => text_of(&mut content),
+            false => Ok(None),
+        }
+    }
+
     /// Renames a file, also in the chats that have it; those that wrote versions of it keep their name.
     ///
     /// # Errors
@@ -180,12 +219,7 @@ impl<'k> Files<'k> {
 }
 
 /// Takes the bytes of a new file, and makes the row that it will have.
-pub(super) fn stage(
-    installation: &Installation,
-    new: NewFile,
-    workspace_id: Option<WorkspaceId>,
-    bytes: &mut dyn Read,
-) -> Result<(File, Arc<Staged>)> {
+pub(super) fn stage(installation: &Installation, new: NewFile, bytes: &mut dyn Read) -> Result<StagedFile> {
     let limits = installation.limits();
     if let Some(url) = &new.source_url {
         input::characters("source_url", url, SOURCE_URL_CHARS)?;
@@ -195,7 +229,7 @@ pub(super) fn stage(
     let staged = installation.storage().blobs().stage(id.0, bytes, limits.file_bytes)?;
     let file = File {
         id,
-        workspace_id,
+        workspace_id: None,
         path: file::path(id, &filename),
         media_type: FileKind::of(&filename).media_type.to_owned(),
         filename,
@@ -204,7 +238,21 @@ pub(super) fn stage(
         source_url: new.source_url,
         created_at: installation.now(),
     };
-    Ok((file, Arc::new(staged)))
+    Ok(StagedFile { file, staged: Arc::new(staged) })
+}
+
+impl StagedFile {
+    /// What the file will be, but for where it lies.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl fmt::Debug for StagedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StagedFile").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for FileContent {

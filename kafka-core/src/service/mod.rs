@@ -19,6 +19,7 @@ pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod once;
+pub(crate) mod overviews;
 mod passwords;
 pub(crate) mod plans;
 pub(crate) mod quotas;

@@ -33,7 +33,7 @@ use crate::{
         users as accounts,
     },
     service::installation::Installation,
-    storage::Conn,
+    storage::{Conn, Tx},
 };
 
 /// Largest context of a model, in tokens: history up to it is held in memory.
@@ -79,6 +79,18 @@ impl<'k> Models<'k> {
     /// this name (`model_exists`); `Forbidden` when a key is given and the installation has no secret to
     /// seal it with (`secret_missing`).
     pub fn create(&self, new: NewModel) -> Result<Model> {
+        self.store(new, |tx, model| must_be_free(tx, model))
+    }
+
+    /// The same, but the owner may have a model of this name: the newest is the one that a name means.
+    ///
+    /// # Errors
+    /// Those of [`create`](Models::create) besides `model_exists`.
+    pub fn create_newer(&self, new: NewModel) -> Result<Model> {
+        self.store(new, |_, _| Ok(()))
+    }
+
+    fn store(&self, new: NewModel, check: fn(&Tx<'_>, &Model) -> Result<()>) -> Result<Model> {
         self.actor.require(WRITE)?;
         let limits = self.installation.limits();
         check_name(self.installation, &new.name)?;
@@ -110,7 +122,7 @@ impl<'k> Models<'k> {
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 users::must_exist(tx, row.model.user_id)?;
-                must_be_free(tx, &row.model)?;
+                check(tx, &row.model)?;
                 models::insert(tx, &row)?;
                 feed.model(tx, row.model.id);
                 Ok(row.model.clone())

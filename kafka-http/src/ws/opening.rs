@@ -7,16 +7,16 @@ use kafka_core::{
 };
 use serde::Serialize;
 
+use super::file_lists::{self, FileLists};
+
 /// The initial payload.
 #[derive(Serialize)]
 struct Opening {
     chat_id: ChatId,
     chat_name: String,
     conversation: Vec<Entry>,
-    chat_files_based: [(); 0],
-    chat_files: [(); 0],
-    chat_files_text: [(); 0],
-    workspace_files: [(); 0],
+    #[serde(flatten)]
+    files: FileLists,
     workspace_id: Option<WorkspaceId>,
     models: Vec<String>,
     initial: bool,
@@ -35,14 +35,12 @@ pub(super) fn read(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<(String
     let found = kafka.chats(actor).get(chat)?;
     let messages = messages(kafka, actor, chat)?;
     let told = messages.iter().map(|message| message.id).collect();
+    let files = file_lists::read(kafka, actor, &found)?;
     let opening = Opening {
         chat_id: chat,
         chat_name: found.title.unwrap_or_default(),
         conversation: messages.into_iter().map(Entry::of).collect(),
-        chat_files_based: [],
-        chat_files: [],
-        chat_files_text: [],
-        workspace_files: [],
+        files,
         workspace_id: found.workspace_id,
         models: kafka.models(actor).names_of_owner(chat)?,
         initial: true,

@@ -14,6 +14,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{
     Audiences, Courier,
+    files::Refusal,
     frame::{self, Said},
     opening,
     outbox::Outbox,
@@ -105,8 +106,20 @@ impl Session {
             Said::NewMessage(new) => self.ask(new.prompt, new.model, new.stream == Some(true)),
             Said::Cancel(Some(id)) => self.cancel(id),
             Said::Cancel(None) => self.asked().into_iter().for_each(|id| self.cancel(id)),
+            Said::UploadFile(upload) => self.answer(self.upload_file(&upload)),
+            Said::DeleteFile(delete) => self.answer(self.delete_file(&delete)),
+            Said::RevertVersion(revert) => self.answer(self.revert_version(&revert)),
             Said::Follow => self.follow(),
             Said::Refused(sentence) => self.refuse(&sentence),
+        }
+    }
+
+    /// Says what came of an action.
+    fn answer(&self, outcome: Result<String, Refusal>) {
+        match outcome {
+            Ok(frame) => self.outbox.text(frame),
+            Err(Refusal::Sentence(sentence)) => self.refuse(&sentence),
+            Err(Refusal::Core(error)) => self.explain(&error),
         }
     }
 
@@ -203,6 +216,28 @@ impl Session {
             Ok(turn) => self.attend(turn.id(), Watch::Asked { with_deltas }),
             Err(error) => self.explain(&error),
         }
+    }
+
+    /// Stores a message that this connection is not told of as others' doing.
+    pub(super) fn store_own(self: &Arc<Session>, new: NewMessage) -> Result<Message> {
+        let mut inbox = self.inbox();
+        let stored = self.speaker.kafka.messages(&self.speaker.actor).create(self.chat, new);
+        inbox.own.extend(stored.iter().map(|message| (message.id, None)));
+        drop(inbox);
+        self.call_courier();
+        stored
+    }
+
+    pub(super) fn kafka(&self) -> &Kafka {
+        &self.speaker.kafka
+    }
+
+    pub(super) fn actor(&self) -> &Actor {
+        &self.speaker.actor
+    }
+
+    pub(super) fn chat(&self) -> ChatId {
+        self.chat
     }
 
     fn cancel(&self, id: ResponseId) {

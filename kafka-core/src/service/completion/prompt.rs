@@ -68,11 +68,7 @@ impl PromptBuilder<'_> {
 }
 
 /// The branch that ends in the question, oldest first, as far as it fits.
-fn branch(
-    conn: &Conn<'_>,
-    question: MessageId,
-    mut left: u64,
-) -> Result<impl Iterator<Item = Line> + use<>> {
+fn branch(conn: &Conn<'_>, question: MessageId, mut left: u64) -> Result<impl Iterator<Item = Line> + use<>> {
     let mut newest_first = Vec::new();
     let mut is_asked = true;
     let mut next = Some(question);

@@ -11,7 +11,8 @@ use super::{
     finish::Ending,
     live::{Running, Slot},
     opaque::Source,
-    prompt::{self, PromptBuilder}, recover,
+    prompt::{self, PromptBuilder},
+    recover,
 };
 use crate::{
     base::error::{Error, ErrorKind},

@@ -1,7 +1,13 @@
 //! Accepting a question: everything that is stored before a model is called.
 
-use super::{Completions, live::Running, opaque::Source, 
-    prompt::{self, PromptBuilder}, resolve, run, turn::Turn};
+use super::{
+    Completions,
+    live::Running,
+    opaque::Source,
+    prompt::{self, PromptBuilder},
+    resolve, run,
+    turn::Turn,
+};
 use crate::{
     base::{
         day::Day,
