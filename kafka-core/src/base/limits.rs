@@ -21,6 +21,9 @@ pub struct Limits {
     pub page_default: u32,
     /// Most entries of a page. Default 200.
     pub page_max: u32,
+    /// Texts of a page, in bytes: with what goes beyond them a next page begins, but every page has an entry.
+    /// Default 1 MiB.
+    pub page_bytes: usize,
     /// Answers of one chat that may wait behind the running one. Default 16.
     pub waiting_answers_per_chat: usize,
     /// Answers that may run at the same time in this process. Default 512.
@@ -69,6 +72,7 @@ impl Default for Limits {
             answer_bytes: 8 << 20,
             page_default: 50,
             page_max: 200,
+            page_bytes: 1 << 20,
             waiting_answers_per_chat: 16,
             concurrent_answers: 512,
             idempotency_hours: 24,

@@ -19,6 +19,7 @@ mod handler;
 mod head;
 mod input;
 mod limits;
+mod outgoing;
 mod reply;
 mod request;
 mod request_id;
