@@ -126,8 +126,9 @@ impl<'k> Chats<'k> {
     ///
     /// # Errors
     /// `Unauthenticated` (`account_required`) for callers without a credential: what they made is reached by
-    /// its id alone. `Invalid` for a page out of range, a cursor that no page gave, or a text to find that no title can
-    /// hold.
+    /// its id alone. `Invalid` for a page out of range, a numbered one whose texts go beyond
+    /// [`Limits::page_bytes`](crate::Limits), a cursor that no page gave, or a text to find that no title can
+    /// hold; `Busy` (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope(READ)?;
         if self.actor.is_anonymous() {
@@ -136,6 +137,9 @@ impl<'k> Chats<'k> {
         let limits = self.installation.limits();
         input::optional_name(limits, "q", filter.title_contains.as_ref())?;
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
+        // No index knows titles, and archived chats are rare.
+        let is_search = filter.title_contains.is_some() || filter.archived == Some(true);
+        let _search = is_search.then(|| self.installation.searches().begin()).transpose()?;
         self.installation.storage().read(|conn| {
             let rows = |slice: &Slice<'_>, room| chats::list(conn, scope, filter, slice, room);
             match request {
