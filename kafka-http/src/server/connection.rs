@@ -29,7 +29,7 @@ pub(super) struct Service {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) limits: ServerLimits,
     request_ids: RequestIds,
-    outgoing: Outgoing,
+    outgoing: Arc<Outgoing>,
 }
 
 /// What becomes of a connection after a request.
@@ -50,7 +50,7 @@ struct Delivery {
 
 impl Service {
     pub(super) fn new(handler: Arc<dyn Handler>, limits: ServerLimits) -> Service {
-        let outgoing = Outgoing::new(limits.outgoing_bytes);
+        let outgoing = Arc::new(Outgoing::new(limits.outgoing_bytes));
         Service { handler, limits, request_ids: RequestIds::new(), outgoing }
     }
 
@@ -236,6 +236,7 @@ impl Service {
                     take_over(Upgraded {
                         stream: Arc::clone(&stream),
                         early,
+                        outgoing: Arc::clone(&self.outgoing),
                         drain: admission.drain_signal(),
                     });
                     stream.shutdown(net::Shutdown::Both)

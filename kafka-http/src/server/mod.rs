@@ -29,6 +29,7 @@ pub use accept::{Server, Shutdown};
 pub use body::{Body, BodyError};
 pub use handler::{Answered, Handler, Notice};
 pub use limits::{HEAD_FIELDS, ServerLimits};
+pub(crate) use outgoing::{Outgoing, Passage};
 pub use reply::Reply;
 pub(crate) use reply::reason_phrase;
 pub use request::Request;

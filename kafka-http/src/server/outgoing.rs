@@ -1,4 +1,4 @@
-//! Long answers on their way to clients, and how much memory they may hold together.
+//! Long answers and frames on their way to clients, and how much memory they may hold together.
 //!
 //! Room is made for a new one by cutting off whoever has been reading the longest, so that those who do
 //! not read keep neither memory nor anyone's answer: who reads is done before that is their turn.
@@ -10,7 +10,7 @@ use std::{
 };
 
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     most_bytes: usize,
     answers: Mutex<Answers>,
 }
@@ -31,18 +31,18 @@ struct Answer {
 
 /// The place of an answer that is being written; dropping it gives its memory to others.
 #[derive(Debug)]
-pub(super) struct Passage<'o> {
-    outgoing: &'o Outgoing,
+pub(crate) struct Passage {
+    outgoing: Arc<Outgoing>,
     key: u64,
 }
 
 impl Outgoing {
-    pub(super) fn new(most_bytes: usize) -> Outgoing {
+    pub(crate) fn new(most_bytes: usize) -> Outgoing {
         Outgoing { most_bytes, answers: Mutex::default() }
     }
 
     /// Lets an answer of so many bytes out, and cuts off the oldest of others that leave it no room.
-    pub(super) fn enter(&self, stream: &Arc<TcpStream>, bytes: usize) -> Passage<'_> {
+    pub(crate) fn enter(self: &Arc<Outgoing>, stream: &Arc<TcpStream>, bytes: usize) -> Passage {
         let mut answers = self.answers();
         while answers.bytes.saturating_add(bytes) > self.most_bytes
             && let Some((_, oldest)) = answers.by_key.pop_first()
@@ -55,7 +55,8 @@ impl Outgoing {
         answers.last_key += 1;
         let key = answers.last_key;
         answers.by_key.insert(key, Answer { stream: Arc::clone(stream), bytes });
-        Passage { outgoing: self, key }
+        drop(answers);
+        Passage { outgoing: Arc::clone(self), key }
     }
 
     fn answers(&self) -> MutexGuard<'_, Answers> {
@@ -63,7 +64,7 @@ impl Outgoing {
     }
 }
 
-impl Drop for Passage<'_> {
+impl Drop for Passage {
     fn drop(&mut self) {
         let mut answers = self.outgoing.answers();
         if let Some(answer) = answers.by_key.remove(&self.key) {

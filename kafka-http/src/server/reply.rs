@@ -198,13 +198,13 @@ enum BodyEnd {
 #[derive(Debug)]
 pub(super) struct Door<'s> {
     pub(super) stream: Arc<TcpStream>,
-    outgoing: &'s Outgoing,
+    outgoing: &'s Arc<Outgoing>,
     buffer: Vec<u8>,
     date: DateLine,
 }
 
 impl<'s> Door<'s> {
-    pub(super) fn new(stream: Arc<TcpStream>, outgoing: &'s Outgoing) -> Door<'s> {
+    pub(super) fn new(stream: Arc<TcpStream>, outgoing: &'s Arc<Outgoing>) -> Door<'s> {
         Door { stream, outgoing, buffer: Vec::new(), date: DateLine::default() }
     }
 
