@@ -3,10 +3,15 @@
 mod slow {
     use std::thread;
 
-    use serde_json::Value;
+    use kafka_http::router::{Access, ROUTES, Route};
+    use rusqlite::Connection;
+    use serde_json::{Value, json};
     use tempfile::TempDir;
 
-    use crate::support::process::{Binary, RunningServer};
+    use crate::support::{
+        api::{Api, id},
+        process::{Binary, RunningServer},
+    };
 
     /// The matrix itself is that of `kafka selfcheck`, so that operators can walk it on their own servers.
     #[test]
@@ -36,6 +41,67 @@ mod slow {
                 }
             }
         });
+    }
+
+    /// The caller that the matrix has not: a session lasts for 30 days, so the row of one is changed to have
+    /// ended. It is an administrator's, and asks for what is its own.
+    #[test]
+    fn an_expired_session_opens_no_route() {
+        const HANDSHAKE: [(&str, &str); 4] = [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        /// The year 2100.
+        const FAR: i64 = 4_102_444_800_000;
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&Binary::kafka_http(), data.path(), &["--auth=password"]);
+        let account = json!({"email": "k@example.org", "password": "the castle"});
+        let made = Api::of(&server).post("/api/v1/auth/register", &account);
+        let mut api = Api::of(&server).with_token(made["token"].as_str().unwrap());
+        let chat = api.chat();
+        let answer = api.post(&format!("/api/v1/chats/{chat}/responses"), &json!({"content": "mine"}));
+        let model = json!({"name": "mine", "base_url": "http://192.0.2.1/v1"});
+        let things = [
+            ("workspaces", id(&api.post("/api/v1/workspaces", &json!({"name": "mine"})))),
+            ("messages", id(&answer["message"])),
+            ("responses", id(&answer["response"])),
+            ("models", id(&api.post("/api/v1/models", &model))),
+            ("tokens", id(&api.post("/api/v1/tokens", &json!({"name": "mine"})))),
+            ("users", id(&made["user"])),
+            ("chats", chat.clone()),
+            ("ws", chat),
+        ];
+        let database = Connection::open(data.path().join("kafka.db")).unwrap();
+        let end = |at: i64| {
+            let sql = "UPDATE access_tokens SET expires_at = ?1 WHERE kind = 'session'";
+            database.execute(sql, [at]).unwrap()
+        };
+        // Expired sessions are swept away, at most once an hour; what was swept away tells nothing.
+        loop {
+            assert_eq!(end(1), 1);
+            // Who logs out is told nothing, whatever they present.
+            let is_open = |route: &Route| route.access == Access::Public || route.path.ends_with("/logout");
+            for route in ROUTES.iter().filter(|route| !is_open(route)) {
+                let mut path = route.path.to_owned();
+                if let Some((before, _)) = path.split_once("/{") {
+                    let (noun, thing) = things.iter().find(|(noun, _)| before.ends_with(noun)).unwrap();
+                    path = path.replace(if *noun == "ws" { "{chat_id}" } else { "{id}" }, thing);
+                }
+                let headers = if path.starts_with("/ws/") { &HANDSHAKE[..] } else { &[] };
+                let reply = api.send(route.method, &path, headers, (route.method != "GET").then_some("{}"));
+                let text = String::from_utf8_lossy(&reply.body);
+                assert_eq!(reply.status, 401, "{} {path}: {text}", route.method);
+                assert!(!text.contains("mine"), "{} {path}: {text}", route.method);
+            }
+            if end(FAR) == 1 {
+                break;
+            }
+            let again = Api::of(&server).expect(200, "POST", "/api/v1/auth/login", Some(&account));
+            api = api.with_token(again["token"].as_str().unwrap());
+        }
+        api.get("/api/v1/users/me");
     }
 
     fn count(report: &Value) -> usize {

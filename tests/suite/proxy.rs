@@ -1,5 +1,5 @@
-//! Behind a proxy: the configuration of nginx that is delivered, in front of a server, with users who
-//! come from different addresses.
+//! Behind a proxy: the configurations of nginx and Caddy that are delivered, in front of a server, with
+//! users who come from different addresses.
 
 mod slow {
     use std::{
@@ -23,58 +23,71 @@ mod slow {
     };
 
     /// What is delivered.
-    const CONFIGURATION: &str = include_str!("../../kafka-cli/dist/nginx.conf");
+    const NGINX: &str = include_str!("../../kafka-cli/dist/nginx.conf");
+    const CADDY: &str = include_str!("../../kafka-cli/dist/Caddyfile");
     const HOST: &str = "chat.example.org";
-    /// For nginx to start on a busy machine.
+    /// For a proxy to start on a busy machine.
     const PATIENCE: Duration = Duration::from_secs(60);
-    /// Two users, as a proxy of theirs in front of nginx names them.
+    /// Two users, as a proxy of theirs in front of this one names them.
     const ALICE: &str = "203.0.113.7";
     const BOB: &str = "198.51.100.9";
 
     /// Method, path, and a body of JSON or nothing.
     type Request = (&'static str, &'static str, &'static str);
 
-    /// nginx in front of a server. Dropping it ends it.
-    struct Nginx {
+    /// nginx or Caddy in front of a server. Dropping it ends it.
+    struct Proxy {
         process: Child,
         /// Where it speaks without TLS, so that tests can.
         plain: SocketAddr,
+        /// Where nginx speaks TLS; Caddy would ask others for a certificate.
         tls: SocketAddr,
         directory: TempDir,
     }
 
-    impl Nginx {
-        fn before(server: SocketAddr) -> Nginx {
+    impl Proxy {
+        fn nginx(server: SocketAddr) -> Proxy {
+            Proxy::start(|directory, plain, tls| {
+                make_certificate(directory);
+                fs::write(directory.join("nginx.conf"), nginx_conf(directory, server, plain, tls)).unwrap();
+                let mut command = Command::new(program());
+                command.arg("-p").arg(directory).args(["-e", "error.log", "-c", "nginx.conf"]);
+                command
+            })
+        }
+
+        fn caddy(server: SocketAddr) -> Proxy {
+            Proxy::start(|directory, plain, _| {
+                fs::write(directory.join("Caddyfile"), caddyfile(directory, server, plain)).unwrap();
+                let mut command = Command::new("caddy");
+                command.args(["run", "--adapter", "caddyfile", "--config"]).arg(directory.join("Caddyfile"));
+                // What it keeps goes nowhere else.
+                command.env("HOME", directory).env_remove("XDG_DATA_HOME").env_remove("XDG_CONFIG_HOME");
+                command.stderr(fs::File::create(directory.join("error.log")).unwrap());
+                command
+            })
+        }
+
+        fn start(command: impl FnOnce(&Path, SocketAddr, SocketAddr) -> Command) -> Proxy {
             let directory = TempDir::new().unwrap();
-            make_certificate(directory.path());
             let [plain, tls] = two_addresses();
-            fs::write(
-                directory.path().join("nginx.conf"),
-                configuration(directory.path(), server, plain, tls),
-            )
-            .unwrap();
-            let process = Command::new(program())
-                .arg("-p")
-                .arg(directory.path())
-                .args(["-e", "error.log", "-c", "nginx.conf"])
-                .stdin(Stdio::null())
-                .spawn()
-                .expect("nginx is installed");
-            let mut nginx = Nginx { process, plain, tls, directory };
+            let mut command = command(directory.path(), plain, tls);
+            let process = command.stdin(Stdio::null()).spawn().expect("nginx and caddy are installed");
+            let mut proxy = Proxy { process, plain, tls, directory };
             let until = Instant::now() + PATIENCE;
             while TcpStream::connect(plain).is_err() {
-                let ended = nginx.process.try_wait().unwrap();
-                assert!(ended.is_none() && Instant::now() < until, "{ended:?}: {}", nginx.read("error.log"));
+                let ended = proxy.process.try_wait().unwrap();
+                assert!(ended.is_none() && Instant::now() < until, "{ended:?}: {}", proxy.read("error.log"));
                 thread::sleep(Duration::from_millis(10));
             }
-            nginx
+            proxy
         }
 
         fn read(&self, file: &str) -> String {
             fs::read_to_string(self.directory.path().join(file)).unwrap_or_default()
         }
 
-        /// A request of a user, whom a proxy in front of nginx names.
+        /// A request of a user, whom a proxy in front of this one names.
         fn send(&self, user: &str, (method, path, body): Request) -> Reply {
             let mut connection = Connection::open(self.plain);
             let headers = [("X-Forwarded-For", user), ("Connection", "close")];
@@ -88,7 +101,7 @@ mod slow {
         }
     }
 
-    impl Drop for Nginx {
+    impl Drop for Proxy {
         fn drop(&mut self) {
             // Both fail only when it has ended already.
             let _ = self.process.kill();
@@ -102,12 +115,20 @@ mod slow {
         if usual.exists() { usual } else { "nginx".into() }
     }
 
-    /// The delivered configuration with what an administrator would change in it, and the frame that a
-    /// system has around it.
-    fn configuration(directory: &Path, server: SocketAddr, plain: SocketAddr, tls: SocketAddr) -> String {
+    /// What is delivered, with what an administrator would change in it.
+    fn changed<const N: usize>(delivered: &str, changes: [(&str, String); N]) -> String {
+        let mut site = delivered.to_owned();
+        for (delivered, here) in changes {
+            assert_eq!(site.matches(delivered).count(), 1, "{delivered}");
+            site = site.replace(delivered, &here);
+        }
+        site
+    }
+
+    /// With the frame that a system has around it.
+    fn nginx_conf(directory: &Path, server: SocketAddr, plain: SocketAddr, tls: SocketAddr) -> String {
         let place = directory.display();
-        let mut site = CONFIGURATION.to_owned();
-        for (delivered, here) in [
+        let changes = [
             ("    listen 80;\n    listen [::]:80;\n", format!("    listen {};\n", redirecting(plain))),
             (
                 "    listen 443 ssl;\n    listen [::]:443 ssl;\n",
@@ -117,10 +138,8 @@ mod slow {
             ("/etc/letsencrypt/live/chat.example.org/fullchain.pem", format!("{place}/certificate.pem")),
             ("/etc/letsencrypt/live/chat.example.org/privkey.pem", format!("{place}/key.pem")),
             ("/var/log/nginx/kafka.log", format!("{place}/access.log")),
-        ] {
-            assert_eq!(site.matches(delivered).count(), 1, "{delivered}");
-            site = site.replace(delivered, &here);
-        }
+        ];
+        let site = changed(NGINX, changes);
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
             .map(|what| format!("    {what}_temp_path {place}/{what};\n"))
@@ -129,6 +148,22 @@ mod slow {
             "daemon off;\nmaster_process off;\npid {place}/nginx.pid;\nerror_log {place}/error.log;\n\
              events {{}}\nhttp {{\n{temporary}{site}}}\n"
         )
+    }
+
+    /// Without TLS, for which it would ask others for a certificate, and behind a proxy that it trusts.
+    fn caddyfile(directory: &Path, server: SocketAddr, plain: SocketAddr) -> String {
+        let site = changed(
+            CADDY,
+            [
+                ("chat.example.org {", format!("http://:{} {{\n\tbind {}", plain.port(), plain.ip())),
+                (
+                    "reverse_proxy 127.0.0.1:8000 {",
+                    format!("reverse_proxy {server} {{\n\t\ttrusted_proxies 127.0.0.0/8"),
+                ),
+            ],
+        );
+        let place = directory.display();
+        format!("{{\n\tadmin off\n\tstorage file_system {place}\n}}\n{site}")
     }
 
     /// Where requests without TLS would be sent on.
@@ -153,9 +188,9 @@ mod slow {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
 
-    fn start(data: &TempDir, flags: &[&str]) -> (RunningServer, Nginx) {
+    fn start(data: &TempDir, flags: &[&str]) -> (RunningServer, Proxy) {
         let server = RunningServer::start(&Binary::kafka_http(), data.path(), flags);
-        let nginx = Nginx::before(server.address());
+        let nginx = Proxy::nginx(server.address());
         (server, nginx)
     }
 
@@ -215,11 +250,15 @@ mod slow {
         assert!(!server.stderr().contains("10.9.9.9") && !server.stderr().contains("10.8.8.8"));
     }
 
+    type Before = fn(SocketAddr) -> Proxy;
+
+    const PROXIES: [(&str, Before); 2] = [("nginx", Proxy::nginx), ("Caddy", Proxy::caddy)];
+
     /// A limit that holds for one address. Further ones are further rows.
     struct PerAddress {
         flags: &'static [&'static str],
         /// What the one user does, until the limit is reached.
-        provoke: fn(&Nginx),
+        provoke: fn(&Proxy),
         /// What both ask for then, and what the one and the other get: status, and a word of the answer.
         request: Request,
         alice: (u16, &'static str),
@@ -236,9 +275,9 @@ mod slow {
         },
         PerAddress {
             flags: &["--trusted-proxy=127.0.0.1", "--auth=password"],
-            provoke: |nginx| {
+            provoke: |proxy| {
                 for _ in 0..=10 {
-                    nginx.send(ALICE, GUESS);
+                    proxy.send(ALICE, GUESS);
                 }
             },
             request: GUESS,
@@ -252,14 +291,20 @@ mod slow {
 
     #[test]
     fn what_is_limited_by_address_hits_one_user_only() {
-        for PerAddress { flags, provoke, request, alice, bob } in LIMITS {
-            let data = TempDir::new().unwrap();
-            let (_server, nginx) = start(&data, flags);
-            provoke(&nginx);
-            for (user, (status, word)) in [(ALICE, alice), (BOB, bob), (ALICE, alice)] {
-                let reply = nginx.send(user, *request);
-                let text = format!("{:?} {}", reply.headers, String::from_utf8_lossy(&reply.body));
-                assert!(reply.status == *status && text.contains(word), "{flags:?} {user}: {text}");
+        for (name, before) in PROXIES {
+            for PerAddress { flags, provoke, request, alice, bob } in LIMITS {
+                let data = TempDir::new().unwrap();
+                let server = RunningServer::start(&Binary::kafka_http(), data.path(), flags);
+                let proxy = before(server.address());
+                provoke(&proxy);
+                for (user, (status, word)) in [(ALICE, alice), (BOB, bob), (ALICE, alice)] {
+                    let reply = proxy.send(user, *request);
+                    let text = format!("{:?} {}", reply.headers, String::from_utf8_lossy(&reply.body));
+                    assert!(
+                        reply.status == *status && text.contains(word),
+                        "{name} {flags:?} {user}: {text}"
+                    );
+                }
             }
         }
     }

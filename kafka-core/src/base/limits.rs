@@ -27,6 +27,15 @@ pub struct Limits {
     pub page_default: u32,
     /// Most entries of a page. Default 200.
     pub page_max: u32,
+    /// Texts of a page, in bytes: with what goes beyond them a next page begins, but every page has an entry.
+    /// Default 1 MiB.
+    pub page_bytes: usize,
+    /// Lists of chats that are searched by title, or for archived ones, at the same time; each may read all chats.
+    /// Default 1.
+    pub searches: usize,
+    /// How long such a list may wait for others to end before the call fails as busy, in milliseconds.
+    /// Default 1000.
+    pub search_wait_ms: u32,
     /// Answers of one chat that may wait behind the running one. Default 16.
     pub waiting_answers_per_chat: usize,
     /// Answers that may run at the same time in this process. Default 512.
@@ -78,6 +87,9 @@ impl Default for Limits {
             answer_bytes: 8 << 20,
             page_default: 50,
             page_max: 200,
+            page_bytes: 1 << 20,
+            searches: 1,
+            search_wait_ms: 1000,
             waiting_answers_per_chat: 16,
             concurrent_answers: 512,
             idempotency_hours: 24,

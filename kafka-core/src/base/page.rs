@@ -11,7 +11,8 @@ use super::error::{Error, Result};
 pub enum PageRequest {
     /// Entries around a place in the list.
     Cursor {
-        /// Most entries wanted; none means the default of [`Limits`](crate::Limits).
+        /// Most entries wanted; none means the default of [`Limits`](crate::Limits). There are fewer where their
+        /// texts would go beyond [`Limits::page_bytes`](crate::Limits).
         limit: Option<u32>,
         /// Where to read from.
         place: Place,
@@ -20,7 +21,8 @@ pub enum PageRequest {
     Numbered {
         /// From 1.
         page: u32,
-        /// 1 to 100; the customary default is 20.
+        /// 1 to 100; the customary default is 20. A page whose texts go beyond
+        /// [`Limits::page_bytes`](crate::Limits) is refused, if it has more than one entry.
         page_size: u32,
     },
 }
@@ -101,6 +103,29 @@ impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// How much of a list one page takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) entries: u32,
+    /// Texts beyond so many bytes are left to the next page, but for those of the first entry.
+    pub(crate) bytes: usize,
+}
+
+impl Room {
+    /// As many rows as tell whether the list goes on.
+    pub(crate) fn and_one(self) -> u32 {
+        self.entries.saturating_add(1)
+    }
+}
+
+/// The rows of a list that had room.
+#[derive(Debug)]
+pub(crate) struct Stretch<T> {
+    pub(crate) rows: Vec<T>,
+    /// Whether there was another that had not.
+    pub(crate) goes_on: bool,
 }
 
 /// A part of a list.

@@ -6,6 +6,7 @@ use crate::{
         actor::Scope,
         error::Result,
         id::{TokenId, UserId},
+        page::{Room, Stretch},
         permission::Permissions,
         time::Timestamp,
     },
@@ -119,9 +120,9 @@ pub(crate) fn list(
     conn: &Conn<'_>,
     scope: Scope,
     after: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<Token>> {
-    conn.all(&LIST, scoped![scope, after.0, after.1, limit], read)
+    room: Room,
+) -> Result<Stretch<Token>> {
+    conn.stretch(&LIST, scoped![scope, after.0, after.1, room.and_one()], room, read)
 }
 
 /// API keys made before the key, newest first.
@@ -129,13 +130,18 @@ pub(crate) fn list_back(
     conn: &Conn<'_>,
     scope: Scope,
     before: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<Token>> {
-    conn.all(&LIST_BACK, scoped![scope, before.0, before.1, limit], read)
+    room: Room,
+) -> Result<Stretch<Token>> {
+    conn.stretch(&LIST_BACK, scoped![scope, before.0, before.1, room.and_one()], room, read)
 }
 
-pub(crate) fn list_numbered(conn: &Conn<'_>, scope: Scope, limit: u32, offset: i64) -> Result<Vec<Token>> {
-    conn.all(&LIST_NUMBERED, scoped![scope, limit, offset], read)
+pub(crate) fn list_numbered(
+    conn: &Conn<'_>,
+    scope: Scope,
+    room: Room,
+    offset: i64,
+) -> Result<Stretch<Token>> {
+    conn.stretch(&LIST_NUMBERED, scoped![scope, room.and_one(), offset], room, read)
 }
 
 pub(crate) fn count(conn: &Conn<'_>, scope: Scope) -> Result<u64> {

@@ -6,6 +6,7 @@ use crate::{
         actor::Scope,
         error::Result,
         id::{ChatId, MessageId, UserId, WorkspaceId},
+        page::{Room, Stretch},
         time::Timestamp,
     },
     entity::chat::{Chat, ChatFilter},
@@ -183,8 +184,8 @@ pub(crate) fn list(
     scope: Scope,
     filter: &ChatFilter,
     slice: &Slice<'_>,
-    limit: u32,
-) -> Result<Vec<Chat>> {
+    room: Room,
+) -> Result<Stretch<Chat>> {
     let (back, at, id, offset) = match *slice {
         Slice::Older(at, id) => (false, at, id, 0),
         Slice::Newer(at, id) => (true, at, id, 0),
@@ -193,20 +194,21 @@ pub(crate) fn list(
     let pattern = title_pattern(filter);
     let [user, reach] = [scope.user(), scope.reach()];
     let (archived, pattern) = (Value::from(filter.archived), Value::from(&pattern));
-    let narrowed = [user, reach, archived, pattern, at.into(), id.into(), limit.into(), offset.into()];
+    let narrowed =
+        [user, reach, archived, pattern, at.into(), id.into(), room.and_one().into(), offset.into()];
     match (filter.workspace_id, scope, back) {
         (Some(workspace), _, back) => {
             let [a, b, c, d, e, f, g, h] = narrowed;
             let statement = if back { &LIST_IN_WORKSPACE_BACK } else { &LIST_IN_WORKSPACE };
-            conn.all(statement, &[a, b, c, d, e, f, g, h, workspace.into()], read)
+            conn.stretch(statement, &[a, b, c, d, e, f, g, h, workspace.into()], room, read)
         }
-        (None, Scope::Operator, false) => conn.all(&LIST_EVERYTHING, &narrowed, read),
-        (None, Scope::Operator, true) => conn.all(&LIST_EVERYTHING_BACK, &narrowed, read),
+        (None, Scope::Operator, false) => conn.stretch(&LIST_EVERYTHING, &narrowed, room, read),
+        (None, Scope::Operator, true) => conn.stretch(&LIST_EVERYTHING_BACK, &narrowed, room, read),
         (None, Scope::User(_) | Scope::Admin(_) | Scope::Anonymous, false) => {
-            conn.all(&LIST_VISIBLE, &narrowed, read)
+            conn.stretch(&LIST_VISIBLE, &narrowed, room, read)
         }
         (None, Scope::User(_) | Scope::Admin(_) | Scope::Anonymous, true) => {
-            conn.all(&LIST_VISIBLE_BACK, &narrowed, read)
+            conn.stretch(&LIST_VISIBLE_BACK, &narrowed, room, read)
         }
     }
 }

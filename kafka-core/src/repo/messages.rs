@@ -11,6 +11,7 @@ use crate::{
         actor::Scope,
         error::Result,
         id::{ChatId, MessageId, UserId},
+        page::{Room, Stretch},
         time::Timestamp,
     },
     entity::{
@@ -155,9 +156,9 @@ pub(crate) fn branch_before(
     scope: Scope,
     chat: ChatId,
     seq: i64,
-    limit: u32,
-) -> Result<Vec<Message>> {
-    conn.all(&BRANCH_BEFORE, scoped![scope, chat, seq, limit], read)
+    room: Room,
+) -> Result<Stretch<Message>> {
+    conn.stretch(&BRANCH_BEFORE, scoped![scope, chat, seq, room.and_one()], room, read)
 }
 
 /// The messages of the active branch after `seq`, oldest first.
@@ -166,9 +167,9 @@ pub(crate) fn branch_after(
     scope: Scope,
     chat: ChatId,
     seq: i64,
-    limit: u32,
-) -> Result<Vec<Message>> {
-    conn.all(&BRANCH_AFTER, scoped![scope, chat, seq, limit], read)
+    room: Room,
+) -> Result<Stretch<Message>> {
+    conn.stretch(&BRANCH_AFTER, scoped![scope, chat, seq, room.and_one()], room, read)
 }
 
 pub(crate) fn branch_count(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Result<u64> {
@@ -180,10 +181,10 @@ pub(crate) fn branch_numbered(
     conn: &Conn<'_>,
     scope: Scope,
     chat: ChatId,
-    limit: u32,
+    room: Room,
     offset: i64,
-) -> Result<Vec<Message>> {
-    conn.all(&BRANCH_NUMBERED, scoped![scope, chat, limit, offset], read)
+) -> Result<Stretch<Message>> {
+    conn.stretch(&BRANCH_NUMBERED, scoped![scope, chat, room.and_one(), offset], room, read)
 }
 
 /// The last message of a user on the active branch.

@@ -6,6 +6,7 @@ use crate::{
         actor::Scope,
         error::{Error, ErrorKind, Result},
         id::{ChatId, ModelId, UserId},
+        page::{Room, Stretch},
         time::Timestamp,
     },
     entity::model::Model,
@@ -112,9 +113,11 @@ pub(crate) fn list(
     conn: &Conn<'_>,
     scope: Scope,
     after: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<Model>> {
-    conn.all(&LIST, scoped![scope, after.0, after.1, limit], |row| read(row).map(|row| row.model))
+    room: Room,
+) -> Result<Stretch<Model>> {
+    conn.stretch(&LIST, scoped![scope, after.0, after.1, room.and_one()], room, |row| {
+        read(row).map(|row| row.model)
+    })
 }
 
 /// Those made before the key, newest first.
@@ -122,17 +125,26 @@ pub(crate) fn list_back(
     conn: &Conn<'_>,
     scope: Scope,
     before: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<Model>> {
-    conn.all(&LIST_BACK, scoped![scope, before.0, before.1, limit], |row| read(row).map(|row| row.model))
+    room: Room,
+) -> Result<Stretch<Model>> {
+    conn.stretch(&LIST_BACK, scoped![scope, before.0, before.1, room.and_one()], room, |row| {
+        read(row).map(|row| row.model)
+    })
 }
 
 pub(crate) fn count(conn: &Conn<'_>, scope: Scope) -> Result<u64> {
     Ok(conn.first(&COUNT, scoped![scope], |row| row.next())?.unwrap_or(0))
 }
 
-pub(crate) fn list_numbered(conn: &Conn<'_>, scope: Scope, limit: u32, offset: i64) -> Result<Vec<Model>> {
-    conn.all(&LIST_NUMBERED, scoped![scope, limit, offset], |row| read(row).map(|row| row.model))
+pub(crate) fn list_numbered(
+    conn: &Conn<'_>,
+    scope: Scope,
+    room: Room,
+    offset: i64,
+) -> Result<Stretch<Model>> {
+    conn.stretch(&LIST_NUMBERED, scoped![scope, room.and_one(), offset], room, |row| {
+        read(row).map(|row| row.model)
+    })
 }
 
 /// The names of the models of a chat's owner, oldest first.

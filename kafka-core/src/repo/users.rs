@@ -6,6 +6,7 @@ use crate::{
         actor::Scope,
         error::Result,
         id::{ChatId, UserId},
+        page::{Room, Stretch},
         secret::Secret,
         time::Timestamp,
     },
@@ -123,8 +124,13 @@ pub(crate) fn any_plan(conn: &Conn<'_>, name: &str) -> Result<bool> {
 }
 
 /// Those made after the key, oldest first.
-pub(crate) fn list(conn: &Conn<'_>, scope: Scope, after: (Timestamp, &str), limit: u32) -> Result<Vec<User>> {
-    conn.all(&LIST, scoped![scope, after.0, after.1, limit], read)
+pub(crate) fn list(
+    conn: &Conn<'_>,
+    scope: Scope,
+    after: (Timestamp, &str),
+    room: Room,
+) -> Result<Stretch<User>> {
+    conn.stretch(&LIST, scoped![scope, after.0, after.1, room.and_one()], room, read)
 }
 
 /// Those made before the key, newest first.
@@ -132,9 +138,9 @@ pub(crate) fn list_back(
     conn: &Conn<'_>,
     scope: Scope,
     before: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<User>> {
-    conn.all(&LIST_BACK, scoped![scope, before.0, before.1, limit], read)
+    room: Room,
+) -> Result<Stretch<User>> {
+    conn.stretch(&LIST_BACK, scoped![scope, before.0, before.1, room.and_one()], room, read)
 }
 
 pub(crate) fn update(tx: &Tx<'_>, scope: Scope, user: &User) -> Result<()> {
@@ -180,6 +186,6 @@ pub(crate) fn count(conn: &Conn<'_>, scope: Scope) -> Result<u64> {
     Ok(conn.first(&COUNT, scoped![scope], |row| row.next())?.unwrap_or(0))
 }
 
-pub(crate) fn list_numbered(conn: &Conn<'_>, scope: Scope, limit: u32, offset: i64) -> Result<Vec<User>> {
-    conn.all(&LIST_NUMBERED, scoped![scope, limit, offset], read)
+pub(crate) fn list_numbered(conn: &Conn<'_>, scope: Scope, room: Room, offset: i64) -> Result<Stretch<User>> {
+    conn.stretch(&LIST_NUMBERED, scoped![scope, room.and_one(), offset], room, read)
 }

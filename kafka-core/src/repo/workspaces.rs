@@ -6,6 +6,7 @@ use crate::{
         actor::Scope,
         error::Result,
         id::{UserId, WorkspaceId},
+        page::{Room, Stretch},
         time::Timestamp,
     },
     entity::workspace::{MemberRole, Workspace},
@@ -104,9 +105,9 @@ pub(crate) fn list(
     conn: &Conn<'_>,
     scope: Scope,
     after: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<Workspace>> {
-    conn.all(&LIST, scoped![scope, after.0, after.1, limit], read)
+    room: Room,
+) -> Result<Stretch<Workspace>> {
+    conn.stretch(&LIST, scoped![scope, after.0, after.1, room.and_one()], room, read)
 }
 
 /// Those made before the key, newest first.
@@ -114,9 +115,9 @@ pub(crate) fn list_back(
     conn: &Conn<'_>,
     scope: Scope,
     before: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<Workspace>> {
-    conn.all(&LIST_BACK, scoped![scope, before.0, before.1, limit], read)
+    room: Room,
+) -> Result<Stretch<Workspace>> {
+    conn.stretch(&LIST_BACK, scoped![scope, before.0, before.1, room.and_one()], room, read)
 }
 
 pub(crate) fn count(conn: &Conn<'_>, scope: Scope) -> Result<u64> {
@@ -126,10 +127,10 @@ pub(crate) fn count(conn: &Conn<'_>, scope: Scope) -> Result<u64> {
 pub(crate) fn list_numbered(
     conn: &Conn<'_>,
     scope: Scope,
-    limit: u32,
+    room: Room,
     offset: i64,
-) -> Result<Vec<Workspace>> {
-    conn.all(&LIST_NUMBERED, scoped![scope, limit, offset], read)
+) -> Result<Stretch<Workspace>> {
+    conn.stretch(&LIST_NUMBERED, scoped![scope, room.and_one(), offset], room, read)
 }
 
 pub(crate) fn update(tx: &Tx<'_>, scope: Scope, workspace: &Workspace) -> Result<bool> {

@@ -130,40 +130,45 @@ impl<'k> Chats<'k> {
     ///
     /// # Errors
     /// `Unauthenticated` (`account_required`) for callers without a credential: what they made is reached by
-    /// its id alone. `Invalid` for a page out of range, a cursor that no page gave, or a text to find that no title can
-    /// hold.
+    /// its id alone. `Invalid` for a page out of range, a numbered one whose texts go beyond
+    /// [`Limits::page_bytes`](crate::Limits), a cursor that no page gave, or a text to find that no title can
+    /// hold; `Busy` (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope(READ)?;
         if self.actor.is_anonymous() {
             auth::account_of(&self.actor)?;
         }
-        input::optional_name(self.installation.limits(), "q", filter.title_contains.as_ref())?;
+        let limits = self.installation.limits();
+        input::optional_name(limits, "q", filter.title_contains.as_ref())?;
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
+        // No index knows titles, and archived chats are rare.
+        let is_search = filter.title_contains.is_some() || filter.archived == Some(true);
+        let _search = is_search.then(|| self.installation.searches().begin()).transpose()?;
         self.installation.storage().read(|conn| {
-            let rows = |slice: &Slice<'_>, limit| chats::list(conn, scope, filter, slice, limit);
+            let rows = |slice: &Slice<'_>, room| chats::list(conn, scope, filter, slice, room);
             match request {
                 PageRequest::Numbered { page, page_size } => {
-                    let offset = listing::offset(*page, *page_size)?;
-                    let items = rows(&Slice::Offset(offset), *page_size)?;
+                    let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
+                    let stretch = rows(&Slice::Offset(offset), room)?;
                     let total = chats::count(conn, scope, filter)?;
-                    Ok(listing::numbered(items, total, *page, *page_size))
+                    listing::numbered(stretch, room, total, *page)
                 }
                 PageRequest::Cursor { limit, place } => {
-                    let limit = listing::limit(self.installation.limits(), *limit)?;
+                    let room = listing::room(limits, *limit)?;
                     match place {
                         Place::Start => {
                             let newest = Slice::Older(Timestamp::from_unix_ms(i64::MAX), "");
-                            Ok(listing::forward(rows(&newest, limit + 1)?, limit, true, cursor))
+                            Ok(listing::forward(rows(&newest, room)?, true, cursor))
                         }
                         Place::After(after) => {
                             let key = TimeKey::of_cursor(after)?;
-                            let rows = rows(&Slice::Older(key.at, &key.id), limit + 1)?;
-                            Ok(listing::forward(rows, limit, false, cursor))
+                            let rows = rows(&Slice::Older(key.at, &key.id), room)?;
+                            Ok(listing::forward(rows, false, cursor))
                         }
                         Place::Before(before) => {
                             let key = TimeKey::of_cursor(before)?;
-                            let rows = rows(&Slice::Newer(key.at, &key.id), limit + 1)?;
-                            Ok(listing::backward(rows, limit, false, cursor))
+                            let rows = rows(&Slice::Newer(key.at, &key.id), room)?;
+                            Ok(listing::backward(rows, false, cursor))
                         }
                     }
                 }

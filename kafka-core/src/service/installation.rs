@@ -17,6 +17,7 @@ use super::{
     passwords::Passwords,
     quotas::Quotas,
     registration::Registration,
+    searches::Searches,
     throttle::Throttle,
     tickets::Tickets,
     tokens::Uses,
@@ -65,6 +66,7 @@ struct Inner {
     uses: Uses,
     throttle: Throttle,
     passwords: Passwords,
+    searches: Searches,
     doorman: Doorman,
     upkeep: Upkeep,
     keyring: Option<Keyring>,
@@ -127,6 +129,7 @@ impl Installation {
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
+            searches: Searches::new(&parts.limits),
             doorman: Doorman::default(),
             upkeep: Upkeep::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
@@ -273,6 +276,10 @@ impl Installation {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    pub(crate) fn searches(&self) -> &Searches {
+        &self.0.searches
     }
 
     pub(crate) fn doorman(&self) -> &Doorman {

@@ -7,24 +7,24 @@ use uuid::Uuid;
 use crate::base::{
     error::{Error, Result},
     limits::Limits,
-    page::{Cursor, Page, PageNumbers, PageRequest, Place},
+    page::{Cursor, Page, PageNumbers, PageRequest, Place, Room, Stretch},
     time::Timestamp,
 };
 
 /// Largest `page_size` of a numbered page.
 const PAGE_SIZE_MAX: u32 = 100;
 
-/// How many entries a cursor page holds.
-pub(crate) fn limit(limits: &Limits, asked: Option<u32>) -> Result<u32> {
-    let limit = asked.unwrap_or(limits.page_default);
-    if (1..=limits.page_max).contains(&limit) {
-        return Ok(limit);
+/// How much a cursor page holds.
+pub(crate) fn room(limits: &Limits, asked: Option<u32>) -> Result<Room> {
+    let entries = asked.unwrap_or(limits.page_default);
+    if (1..=limits.page_max).contains(&entries) {
+        return Ok(Room { entries, bytes: limits.page_bytes });
     }
     Err(Error::invalid("limit_out_of_range", "limit", format!("give a number from 1 to {}", limits.page_max)))
 }
 
-/// The offset of a numbered page.
-pub(crate) fn offset(page: u32, page_size: u32) -> Result<i64> {
+/// How much a numbered page holds, and its offset.
+pub(crate) fn numbered_room(limits: &Limits, page: u32, page_size: u32) -> Result<(Room, i64)> {
     if page == 0 {
         return Err(Error::invalid("page_out_of_range", "page", "pages count from 1"));
     }
@@ -32,18 +32,16 @@ pub(crate) fn offset(page: u32, page_size: u32) -> Result<i64> {
         let message = format!("give a number from 1 to {PAGE_SIZE_MAX}");
         return Err(Error::invalid("page_size_out_of_range", "page_size", message));
     }
-    Ok(i64::from(page - 1) * i64::from(page_size))
+    let room = Room { entries: page_size, bytes: limits.page_bytes };
+    Ok((room, i64::from(page - 1) * i64::from(page_size)))
 }
 
-/// A page read in the order of the list. One more row than `limit` was asked for.
+/// A page read in the order of the list.
 pub(crate) fn forward<T>(
-    mut rows: Vec<T>,
-    limit: u32,
+    Stretch { rows, goes_on }: Stretch<T>,
     from_start: bool,
     cursor: impl Fn(&T) -> Cursor,
 ) -> Page<T> {
-    let goes_on = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
     Page {
         next_cursor: if goes_on { rows.last().map(&cursor) } else { None },
         prev_cursor: if from_start { None } else { rows.first().map(&cursor) },
@@ -52,15 +50,12 @@ pub(crate) fn forward<T>(
     }
 }
 
-/// A page read against the order of the list. One more row than `limit` was asked for.
+/// A page read against the order of the list.
 pub(crate) fn backward<T>(
-    mut rows: Vec<T>,
-    limit: u32,
+    Stretch { mut rows, goes_on }: Stretch<T>,
     from_end: bool,
     cursor: impl Fn(&T) -> Cursor,
 ) -> Page<T> {
-    let goes_on = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
     rows.reverse();
     Page {
         prev_cursor: if goes_on { rows.first().map(&cursor) } else { None },
@@ -70,14 +65,24 @@ pub(crate) fn backward<T>(
     }
 }
 
-/// A numbered page.
-pub(crate) fn numbered<T>(items: Vec<T>, total: u64, page: u32, page_size: u32) -> Page<T> {
-    Page {
+/// A numbered page. It has all of its entries or is refused, because its number says which they are.
+pub(crate) fn numbered<T>(stretch: Stretch<T>, room: Room, total: u64, page: u32) -> Result<Page<T>> {
+    let Stretch { rows: items, goes_on } = stretch;
+    let page_size = room.entries;
+    if goes_on && items.len() < page_size as usize {
+        let message = format!(
+            "the texts of this page come to more than {} bytes; give a smaller number, or ask by limit and \
+             cursor for pages that end where they are full",
+            room.bytes
+        );
+        return Err(Error::invalid("page_too_large", "page_size", message));
+    }
+    Ok(Page {
         items,
         next_cursor: None,
         prev_cursor: None,
         numbers: Some(PageNumbers { total, page, page_size }),
-    }
+    })
 }
 
 /// The sort key of lists by an instant and the id.
@@ -98,10 +103,10 @@ impl TimeKey {
     }
 }
 
-/// Reads at most so many rows on one side of a key.
-type FromKey<'a, T> = &'a dyn Fn((Timestamp, &str), u32) -> Result<Vec<T>>;
-/// Reads at most so many rows from an offset, and counts all.
-type FromOffset<'a, T> = &'a dyn Fn(u32, i64) -> Result<(Vec<T>, u64)>;
+/// Reads the rows on one side of a key that have room.
+type FromKey<'a, T> = &'a dyn Fn((Timestamp, &str), Room) -> Result<Stretch<T>>;
+/// Reads those from an offset, and counts all.
+type FromOffset<'a, T> = &'a dyn Fn(Room, i64) -> Result<(Stretch<T>, u64)>;
 
 /// How a list by time of making is read: the three ways that a repository offers.
 pub(crate) struct ByCreation<'a, T> {
@@ -116,24 +121,24 @@ impl<T> ByCreation<'_, T> {
     pub(crate) fn page(&self, limits: &Limits, request: &PageRequest) -> Result<Page<T>> {
         match request {
             PageRequest::Numbered { page, page_size } => {
-                let offset = offset(*page, *page_size)?;
-                let (items, total) = (self.numbered)(*page_size, offset)?;
-                Ok(numbered(items, total, *page, *page_size))
+                let (room, offset) = numbered_room(limits, *page, *page_size)?;
+                let (stretch, total) = (self.numbered)(room, offset)?;
+                numbered(stretch, room, total, *page)
             }
-            PageRequest::Cursor { limit: asked, place } => {
-                let limit = limit(limits, *asked)?;
+            PageRequest::Cursor { limit, place } => {
+                let room = room(limits, *limit)?;
                 match place {
                     Place::Start => {
-                        let rows = (self.after)((Timestamp::from_unix_ms(i64::MIN), ""), limit + 1)?;
-                        Ok(forward(rows, limit, true, self.cursor))
+                        let oldest = (Timestamp::from_unix_ms(i64::MIN), "");
+                        Ok(forward((self.after)(oldest, room)?, true, self.cursor))
                     }
                     Place::After(cursor) => {
                         let key = TimeKey::of_cursor(cursor)?;
-                        Ok(forward((self.after)((key.at, &key.id), limit + 1)?, limit, false, self.cursor))
+                        Ok(forward((self.after)((key.at, &key.id), room)?, false, self.cursor))
                     }
                     Place::Before(cursor) => {
                         let key = TimeKey::of_cursor(cursor)?;
-                        Ok(backward((self.before)((key.at, &key.id), limit + 1)?, limit, false, self.cursor))
+                        Ok(backward((self.before)((key.at, &key.id), room)?, false, self.cursor))
                     }
                 }
             }

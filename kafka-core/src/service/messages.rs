@@ -111,7 +111,8 @@ impl<'k> Messages<'k> {
     /// Messages of the active branch, oldest first. Without a cursor the page is the *last* one.
     ///
     /// # Errors
-    /// `NotFound` for the chat; `Invalid` for a page out of range or a cursor that no page gave.
+    /// `NotFound` for the chat; `Invalid` for a page out of range, a cursor that no page gave, or a numbered
+    /// page whose texts go beyond [`Limits::page_bytes`](crate::Limits); pages by cursor end there.
     pub fn list(&self, chat: ChatId, request: &PageRequest) -> Result<Page<Message>> {
         let scope = self.actor.scope(READ)?;
         let cursor = |message: &Message| Cursor::of(&[&message.seq]);
@@ -119,27 +120,28 @@ impl<'k> Messages<'k> {
             let [seq] = cursor.keys()?;
             cursor.key(seq)
         };
+        let limits = self.installation.limits();
         let page = self.installation.storage().read(|conn| match request {
             PageRequest::Numbered { page, page_size } => {
-                let offset = listing::offset(*page, *page_size)?;
-                let items = messages::branch_numbered(conn, scope, chat, *page_size, offset)?;
+                let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
+                let stretch = messages::branch_numbered(conn, scope, chat, room, offset)?;
                 let total = messages::branch_count(conn, scope, chat)?;
-                Ok(listing::numbered(items, total, *page, *page_size))
+                listing::numbered(stretch, room, total, *page)
             }
             PageRequest::Cursor { limit, place } => {
-                let limit = listing::limit(self.installation.limits(), *limit)?;
+                let room = listing::room(limits, *limit)?;
                 match place {
                     Place::Start => {
-                        let rows = messages::branch_before(conn, scope, chat, i64::MAX, limit + 1)?;
-                        Ok(listing::backward(rows, limit, true, cursor))
+                        let rows = messages::branch_before(conn, scope, chat, i64::MAX, room)?;
+                        Ok(listing::backward(rows, true, cursor))
                     }
                     Place::Before(before) => {
-                        let rows = messages::branch_before(conn, scope, chat, seq_of(before)?, limit + 1)?;
-                        Ok(listing::backward(rows, limit, false, cursor))
+                        let rows = messages::branch_before(conn, scope, chat, seq_of(before)?, room)?;
+                        Ok(listing::backward(rows, false, cursor))
                     }
                     Place::After(after) => {
-                        let rows = messages::branch_after(conn, scope, chat, seq_of(after)?, limit + 1)?;
-                        Ok(listing::forward(rows, limit, false, cursor))
+                        let rows = messages::branch_after(conn, scope, chat, seq_of(after)?, room)?;
+                        Ok(listing::forward(rows, false, cursor))
                     }
                 }
             }

@@ -25,6 +25,7 @@ pub(crate) mod plans;
 pub(crate) mod quotas;
 pub(crate) mod registration;
 pub(crate) mod responses;
+mod searches;
 mod throttle;
 pub(crate) mod tickets;
 pub(crate) mod tokens;

@@ -159,10 +159,10 @@ impl<'k> Models<'k> {
         let scope = self.actor.scope(READ)?;
         let mut page = self.installation.storage().read(|conn| {
             let list = ByCreation {
-                after: &|key, limit| models::list(conn, scope, key, limit),
-                before: &|key, limit| models::list_back(conn, scope, key, limit),
-                numbered: &|limit, offset| {
-                    let items = models::list_numbered(conn, scope, limit, offset)?;
+                after: &|key, room| models::list(conn, scope, key, room),
+                before: &|key, room| models::list_back(conn, scope, key, room),
+                numbered: &|room, offset| {
+                    let items = models::list_numbered(conn, scope, room, offset)?;
                     Ok((items, models::count(conn, scope)?))
                 },
                 cursor: &|model: &Model| TimeKey::cursor(model.created_at, model.id),

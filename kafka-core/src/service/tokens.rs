@@ -155,10 +155,10 @@ impl<'k> Tokens<'k> {
         let scope = Scope::User(self.account(Permission::read(Area::Account))?);
         self.installation.storage().read(|conn| {
             let list = ByCreation {
-                after: &|key, limit| access_tokens::list(conn, scope, key, limit),
-                before: &|key, limit| access_tokens::list_back(conn, scope, key, limit),
-                numbered: &|limit, offset| {
-                    let items = access_tokens::list_numbered(conn, scope, limit, offset)?;
+                after: &|key, room| access_tokens::list(conn, scope, key, room),
+                before: &|key, room| access_tokens::list_back(conn, scope, key, room),
+                numbered: &|room, offset| {
+                    let items = access_tokens::list_numbered(conn, scope, room, offset)?;
                     Ok((items, access_tokens::count(conn, scope)?))
                 },
                 cursor: &|token: &Token| TimeKey::cursor(token.created_at, token.id),

@@ -157,10 +157,10 @@ impl<'k> Users<'k> {
 pub(crate) fn page(installation: &Installation, scope: Scope, request: &PageRequest) -> Result<Page<User>> {
     installation.storage().read(|conn| {
         let list = ByCreation {
-            after: &|key, limit| users::list(conn, scope, key, limit),
-            before: &|key, limit| users::list_back(conn, scope, key, limit),
-            numbered: &|limit, offset| {
-                let items = users::list_numbered(conn, scope, limit, offset)?;
+            after: &|key, room| users::list(conn, scope, key, room),
+            before: &|key, room| users::list_back(conn, scope, key, room),
+            numbered: &|room, offset| {
+                let items = users::list_numbered(conn, scope, room, offset)?;
                 Ok((items, users::count(conn, scope)?))
             },
             cursor: &|user: &User| TimeKey::cursor(user.created_at, user.id),

@@ -127,10 +127,10 @@ impl<'k> Workspaces<'k> {
         let scope = self.actor.scope(READ)?;
         self.installation.storage().read(|conn| {
             let list = ByCreation {
-                after: &|key, limit| workspaces::list(conn, scope, key, limit),
-                before: &|key, limit| workspaces::list_back(conn, scope, key, limit),
-                numbered: &|limit, offset| {
-                    let items = workspaces::list_numbered(conn, scope, limit, offset)?;
+                after: &|key, room| workspaces::list(conn, scope, key, room),
+                before: &|key, room| workspaces::list_back(conn, scope, key, room),
+                numbered: &|room, offset| {
+                    let items = workspaces::list_numbered(conn, scope, room, offset)?;
                     Ok((items, workspaces::count(conn, scope)?))
                 },
                 cursor: &|workspace: &Workspace| TimeKey::cursor(workspace.created_at, workspace.id),

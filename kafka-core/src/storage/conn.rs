@@ -1,6 +1,9 @@
 //! What a repository is given: a connection to read, a transaction to write.
 
-use std::{cell::RefCell, ops::Deref};
+use std::{
+    cell::RefCell,
+    ops::{ControlFlow, Deref},
+};
 
 use rusqlite::{Connection, params_from_iter, types::ValueRef};
 
@@ -9,7 +12,10 @@ use super::{
     sql::Statement,
     value::{Column, Value},
 };
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{
+    error::{Error, ErrorKind, Result},
+    page::{Room, Stretch},
+};
 
 /// Reads. Statements are prepared once a connection.
 pub(crate) struct Conn<'c> {
@@ -36,6 +42,30 @@ impl<'c> Conn<'c> {
         Ok(items)
     }
 
+    /// The rows that have room, of a statement that gives at most [`Room::and_one`].
+    pub(crate) fn stretch<T>(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        room: Room,
+        mut read: impl FnMut(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Stretch<T>> {
+        let mut stretch = Stretch { rows: Vec::new(), goes_on: false };
+        let mut bytes = 0;
+        self.visit(statement, params, |row| {
+            let item = read(row)?;
+            bytes += row.text_bytes;
+            let is_full = stretch.rows.len() >= room.entries as usize || bytes > room.bytes;
+            if is_full && !stretch.rows.is_empty() {
+                stretch.goes_on = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            stretch.rows.push(item);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(stretch)
+    }
+
     /// The first row, or none.
     pub(crate) fn first<T>(
         &self,
@@ -59,11 +89,23 @@ impl<'c> Conn<'c> {
         params: &[Value<'_>],
         mut visit: impl FnMut(&mut Row<'_>) -> Result<()>,
     ) -> Result<()> {
+        self.visit(statement, params, |row| visit(row).map(ControlFlow::Continue))
+    }
+
+    /// Calls `visit` for each row until it breaks off.
+    fn visit(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&mut Row<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         statement.note_run();
         let mut prepared = self.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
         let mut rows = prepared.query(params_from_iter(params)).map_err(fault::classify)?;
         while let Some(row) = rows.next().map_err(fault::classify)? {
-            visit(&mut Row::new(row, statement))?;
+            if visit(&mut Row::new(row, statement))?.is_break() {
+                break;
+            }
         }
         Ok(())
     }
@@ -114,11 +156,13 @@ pub(crate) struct Row<'r> {
     row: &'r rusqlite::Row<'r>,
     statement: &'static Statement,
     next: usize,
+    /// Length of the texts that were read of it.
+    text_bytes: usize,
 }
 
 impl<'r> Row<'r> {
     fn new(row: &'r rusqlite::Row<'r>, statement: &'static Statement) -> Row<'r> {
-        Row { row, statement, next: 0 }
+        Row { row, statement, next: 0, text_bytes: 0 }
     }
 
     /// The next column.
@@ -135,6 +179,9 @@ impl<'r> Row<'r> {
         let column = self.next;
         self.next += 1;
         let value = self.row.get_ref(column).map_err(fault::classify)?;
+        if let ValueRef::Text(text) = value {
+            self.text_bytes += text.len();
+        }
         read(value).ok_or_else(|| {
             Error::new(
                 ErrorKind::Corrupt,

@@ -8,8 +8,8 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AddressPolicy, AnswerRequest, Config, ModelPatch, NewModel, NewToken, Permission, Resolver,
-    ResponseStatus,
+    Actor, AddressPolicy, AnswerRequest, Config, Error, ModelPatch, NewModel, NewToken, PageRequest,
+    Permission, Resolver, ResponseStatus,
     testing::{Script, ScriptedEndpoint},
 };
 
@@ -147,18 +147,54 @@ fn an_embedding_application_may_keep_all_to_public_addresses() {
     }
 }
 
+/// An API key of an account.
+fn key(stage: &Stage, account: &Actor, scopes: &str) -> Actor {
+    let name = scopes.to_owned();
+    let scopes = scopes.split(' ').map(|scope| scope.parse::<Permission>().unwrap()).collect();
+    let new = NewToken { name, scopes: Some(scopes), expires_at: None };
+    stage.kafka.authenticate(&stage.kafka.tokens(account).create(new).unwrap().token).unwrap()
+}
+
+/// Others' prompts go where a shared model of the name leads.
+#[test]
+fn a_name_that_others_use_is_rebound_by_those_who_administer_and_nobody_else() {
+    let (stage, admin, user) = stage(|_| {});
+    let models = |actor: &Actor| stage.kafka.models(actor);
+    let new = || NewModel::new("shared", "http://192.0.2.1/v1");
+    let shared = models(&stage.operator).create(new()).unwrap();
+    let moved = ModelPatch { base_url: Some("http://192.0.2.2/v1".to_owned()), ..ModelPatch::default() };
+    let table = [
+        (user, Some("model_not_found")),
+        (key(&stage, &user, "models:write admin:write"), Some("model_not_found")),
+        (key(&stage, &admin, "models:write"), Some("model_not_found")),
+        (key(&stage, &admin, "models:write admin:read"), Some("model_not_found")),
+        (key(&stage, &admin, "admin:write"), Some("scope_missing")),
+        (key(&stage, &admin, "models:write admin:write"), None),
+    ];
+    for (actor, expected) in table {
+        let code = |error: Error| error.code();
+        assert_eq!(models(&actor).update(shared.id, moved.clone()).err().map(code), expected, "{actor:?}");
+        if expected.is_some() {
+            assert_eq!(models(&actor).delete(shared.id).err().map(code), expected, "{actor:?}");
+        }
+    }
+    // A model of the same name that is one's own is nobody else's.
+    models(&key(&stage, &admin, "models:write")).create(new()).unwrap();
+    let seen = models(&user).list(&PageRequest::default()).unwrap().items;
+    let of_the_name: Vec<_> = seen.iter().filter(|model| model.name == "shared").collect();
+    assert_eq!((of_the_name.len(), of_the_name[0].id), (1, shared.id));
+    let for_another = NewModel { user_id: user.user_id(), ..new() };
+    let refused = models(&key(&stage, &admin, "models:write admin:write")).create(for_another).unwrap_err();
+    assert_eq!(refused.code(), "owner_not_yours");
+}
+
 /// Whoever finds a key of an administrator that is only for models finds no more than a user's key.
 #[test]
 fn a_key_that_may_not_administer_reaches_no_private_address() {
     let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["hello"]));
     let url = format!("http://{}/v1", endpoint.host());
     let (stage, admin, _) = stage(|_| {});
-    let key = |scopes: &str| {
-        let name = scopes.to_owned();
-        let scopes = scopes.split(' ').map(|scope| scope.parse::<Permission>().unwrap()).collect();
-        let new = NewToken { name, scopes: Some(scopes), expires_at: None };
-        stage.kafka.authenticate(&stage.kafka.tokens(&admin).create(new).unwrap().token).unwrap()
-    };
+    let key = |scopes: &str| key(&stage, &admin, scopes);
     let saved = stage.kafka.models(&admin).create(NewModel::new("local", &url)).unwrap();
     let table =
         [("models:write", false), ("models:write admin:read", false), ("models:write admin:write", true)];

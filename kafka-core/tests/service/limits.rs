@@ -29,6 +29,28 @@ fn a_page_has_the_length_of_the_limit_or_less() {
 }
 
 #[test]
+fn only_so_many_lists_are_searched_at_a_time() {
+    let archived = |archived| ChatFilter { archived, ..ChatFilter::default() };
+    let lists = [
+        (ChatFilter { title_contains: Some("x".to_owned()), ..ChatFilter::default() }, true),
+        (archived(Some(true)), true),
+        (archived(Some(false)), false),
+        (archived(None), false),
+    ];
+    for searches in [0, 1] {
+        let stage = stage(Limits { searches, search_wait_ms: 0, ..Limits::default() });
+        for (filter, is_search) in &lists {
+            for request in [PageRequest::default(), PageRequest::Numbered { page: 1, page_size: 5 }] {
+                let refused = stage.kafka.chats(&stage.operator).list(filter, &request).err();
+                let refused = refused.map(|error| (error.kind(), error.code()));
+                let busy = (ErrorKind::Busy, "searches_at_capacity");
+                assert_eq!(refused, (*is_search && searches == 0).then_some(busy), "{searches} {filter:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn only_so_many_answers_of_a_chat_wait() {
     let gate = Gate::new();
     let script = gate.clone();

@@ -2,7 +2,7 @@
 
 use kafka_core::{
     Chat, ChatFilter, ChatPatch, Cursor, ErrorKind, NewChat, NewMessage, NewWorkspace, Page, PageRequest,
-    Place, Result, Role,
+    Place, Result, Role, testing::ScriptedAnswer,
 };
 use proptest::prelude::*;
 
@@ -157,6 +157,38 @@ fn models_workspaces_and_accounts_page_in_both_directions() {
         walk(&whole, limit, false, |request| kafka.users(operator).list(request));
         number(&whole, limit, |request| kafka.users(operator).list(request));
     }
+}
+
+#[test]
+fn a_page_ends_where_its_texts_are_enough() {
+    let answer = |_: &_| ScriptedAnswer::of(&["x"]);
+    let stage = Stage::with(In::Memory, answer, |config| config.limits.page_bytes = 10_000);
+    let (chat, messages) = (stage.chat(), stage.kafka.messages(&stage.operator));
+    let list = |request: &PageRequest| messages.list(chat.id, request);
+    // Of some, each goes beyond the limit alone.
+    let whole: Vec<_> = [20_000, 1, 1, 4000, 4000, 4000, 1, 20_000, 20_000, 4000, 4000, 4000, 1]
+        .map(|length| stage.say(&chat, Role::User, &"x".repeat(length)))
+        .into();
+    for limit in [1, 2, 3, 4, 200] {
+        walk(&whole, limit, true, list);
+    }
+    assert_eq!(list(&PageRequest::first(200)).unwrap().items.len(), 3);
+    number(&whole, 1, list);
+    let numbered = |page, page_size| list(&PageRequest::Numbered { page, page_size });
+    assert_eq!(numbered(2, 2).unwrap().items, whole[2..4]);
+    let refused = numbered(2, 3).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "page_too_large"));
+    assert_eq!(refused.fields()[0].field, "page_size");
+
+    let chats = stage.kafka.chats(&stage.operator);
+    let text = |length| NewChat { description: Some("x".repeat(length)), ..NewChat::default() };
+    let mut whole: Vec<_> =
+        [4000, 20_000, 4000, 4000, 4000].map(|length| chats.create(text(length)).unwrap()).into();
+    whole.insert(0, chats.get(chat.id).unwrap());
+    whole.reverse();
+    walk(&whole, 200, false, |request| chats.list(&ChatFilter::default(), request));
+    let first = chats.list(&ChatFilter::default(), &PageRequest::first(200)).unwrap();
+    assert_eq!(first.items.len(), 2);
 }
 
 #[test]

@@ -15,9 +15,7 @@ use rustix::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{
-    Handler, Notice, ServerLimits, connection::Service, connections::Connections, request_id::RequestIds,
-};
+use super::{Handler, Notice, ServerLimits, connection::Service, connections::Connections};
 use crate::cidr::Cidr;
 
 /// Connections that the kernel completes ahead of `accept`, so that a burst waits instead of failing.
@@ -123,7 +121,7 @@ impl Server {
         let Server { listener, limits, connections, wake, shutdown, .. } = self;
         let grace = Duration::from_millis(limits.drain_ms);
         let gate = Gate {
-            service: Arc::new(Service { handler, limits, request_ids: RequestIds::new() }),
+            service: Arc::new(Service::new(handler, limits)),
             connections,
             turned_away: Arc::default(),
         };

@@ -18,6 +18,7 @@ use super::{
     deadline::Deadline,
     head::{HTTP_1_1, Head, HeadScan},
     input::Input,
+    outgoing::Outgoing,
     reply::{Door, Exchange, Then},
     request_id::RequestIds,
 };
@@ -27,7 +28,8 @@ use crate::error::Problem;
 pub(super) struct Service {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) limits: ServerLimits,
-    pub(super) request_ids: RequestIds,
+    request_ids: RequestIds,
+    outgoing: Arc<Outgoing>,
 }
 
 /// What becomes of a connection after a request.
@@ -47,6 +49,11 @@ struct Delivery {
 }
 
 impl Service {
+    pub(super) fn new(handler: Arc<dyn Handler>, limits: ServerLimits) -> Service {
+        let outgoing = Arc::new(Outgoing::new(limits.outgoing_bytes));
+        Service { handler, limits, request_ids: RequestIds::new(), outgoing }
+    }
+
     /// Serves a connection until it ends.
     pub(super) fn serve(&self, admission: &Admission) {
         let stream = admission.stream();
@@ -59,7 +66,7 @@ impl Service {
     pub(super) fn converse(&self, admission: &Admission) {
         let stream = admission.stream();
         let mut input = Input::new(Arc::clone(stream));
-        let mut door = Door::new(Arc::clone(stream));
+        let mut door = Door::new(Arc::clone(stream), &self.outgoing);
         let mut head = Vec::new();
         loop {
             let next = match self.read_head(&mut input, admission, &mut head) {
@@ -88,7 +95,7 @@ impl Service {
             "too_many_connections",
             "The server has as many connections as it accepts; close some or try again later.",
         );
-        self.refuse(&problem, &mut Door::new(Arc::clone(stream)), peer);
+        self.refuse(&problem, &mut Door::new(Arc::clone(stream), &self.outgoing), peer);
         linger(stream, &self.limits);
     }
 
@@ -131,7 +138,7 @@ impl Service {
     }
 
     /// Answers the request of a complete head.
-    fn answer(&self, head: &[u8], input: &mut Input, door: &mut Door, admission: &Admission) -> Next {
+    fn answer(&self, head: &[u8], input: &mut Input, door: &mut Door<'_>, admission: &Admission) -> Next {
         let head = match Head::parse(head) {
             Ok(head) => head,
             Err(problem) => {
@@ -200,7 +207,7 @@ impl Service {
     fn deliver(
         &self,
         reply: Reply,
-        door: &mut Door,
+        door: &mut Door<'_>,
         request: &mut Request<'_>,
         keep_alive: bool,
         admission: &Admission,
@@ -229,6 +236,7 @@ impl Service {
                     take_over(Upgraded {
                         stream: Arc::clone(&stream),
                         early,
+                        outgoing: Arc::clone(&self.outgoing),
                         drain: admission.drain_signal(),
                     });
                     stream.shutdown(net::Shutdown::Both)
@@ -241,7 +249,7 @@ impl Service {
     }
 
     /// Answers a request that the handler never sees. The connection cannot be kept.
-    fn refuse(&self, problem: &Problem, door: &mut Door, peer: SocketAddr) {
+    fn refuse(&self, problem: &Problem, door: &mut Door<'_>, peer: SocketAddr) {
         let request_id = self.request_ids.fresh();
         let exchange =
             Exchange { request_id: &request_id, version: &HTTP_1_1, is_head: false, keep_alive: false };

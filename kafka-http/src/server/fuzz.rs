@@ -14,10 +14,7 @@ use std::{
 use httparse::{EMPTY_HEADER, Response, Status};
 use tiny_http::Method;
 
-use super::{
-    Handler, Notice, Reply, Request, ServerLimits, connection::Service, connections::Connections,
-    request_id::RequestIds,
-};
+use super::{Handler, Notice, Reply, Request, ServerLimits, connection::Service, connections::Connections};
 use crate::error::Problem;
 
 /// So few that all answers fit into the buffer of a socket, where they wait to be read.
@@ -34,11 +31,7 @@ pub fn requests(bytes: &[u8]) {
 
     let limits = ServerLimits { head_bytes: 512, body_bytes: 128, ..ServerLimits::default() };
     let (tell, told) = mpsc::channel();
-    let service = Service {
-        handler: Arc::new(Echo(Mutex::new(tell))),
-        request_ids: RequestIds::new(),
-        limits: limits.clone(),
-    };
+    let service = Service::new(Arc::new(Echo(Mutex::new(tell))), limits.clone());
     let connections = Arc::new(Connections::new(&limits, Vec::new()));
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     let admission = connections.admit(&stream, peer).expect("the first connection");

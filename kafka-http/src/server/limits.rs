@@ -29,6 +29,9 @@ pub struct ServerLimits {
     /// How long a client may take nothing of an answer before it is dropped, in milliseconds.
     /// Default 30 000.
     pub write_timeout_ms: u64,
+    /// Long answers that may be held for clients who have not read them yet, in bytes; beyond it the client
+    /// that has been reading the longest is dropped. Default 64 MiB.
+    pub outgoing_bytes: usize,
     /// How long a connection that the server closes waits for the client to read the last answer, in
     /// milliseconds. Default 1 000.
     pub linger_ms: u64,
@@ -51,6 +54,7 @@ impl Default for ServerLimits {
             body_timeout_ms: 120_000,
             idle_timeout_ms: 75_000,
             write_timeout_ms: 30_000,
+            outgoing_bytes: 64 << 20,
             linger_ms: 1_000,
             drain_ms: 10_000,
             connections: 16_384,

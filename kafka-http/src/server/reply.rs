@@ -18,6 +18,7 @@ use tiny_http::{HTTPVersion, StatusCode};
 use super::{
     BodyWriter, Upgraded,
     head::{HTTP_1_0, HTTP_1_1},
+    outgoing::Outgoing,
 };
 
 /// Bodies up to this size leave in one write together with their head, in bytes.
@@ -195,15 +196,16 @@ enum BodyEnd {
 
 /// The writing side of a connection.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Door<'s> {
     pub(super) stream: Arc<TcpStream>,
+    outgoing: &'s Arc<Outgoing>,
     buffer: Vec<u8>,
     date: DateLine,
 }
 
-impl Door {
-    pub(super) fn new(stream: Arc<TcpStream>) -> Door {
-        Door { stream, buffer: Vec::new(), date: DateLine::default() }
+impl<'s> Door<'s> {
+    pub(super) fn new(stream: Arc<TcpStream>, outgoing: &'s Arc<Outgoing>) -> Door<'s> {
+        Door { stream, outgoing, buffer: Vec::new(), date: DateLine::default() }
     }
 
     /// Sends the head, and the body if it is ready, in one write unless the body is long. The reply
@@ -228,6 +230,7 @@ impl Door {
                     self.flush()?;
                 } else {
                     self.flush()?;
+                    let _passage = self.outgoing.enter(&self.stream, body.len());
                     (&*self.stream).write_all(&body)?;
                 }
                 return Ok(Then::Done(body.len() as u64));

@@ -13,7 +13,7 @@ use rustix::{
     net::{RecvFlags, recv},
 };
 
-use super::connections::DrainSignal;
+use super::{connections::DrainSignal, outgoing::Outgoing};
 
 /// Writes the pieces of a streamed body. Each piece leaves at once, in one write.
 #[derive(Debug)]
@@ -113,6 +113,8 @@ pub struct Upgraded {
     pub stream: Arc<TcpStream>,
     /// What the client sent right behind its request, to be read before anything else.
     pub early: Vec<u8>,
+    /// Shared with all who hold something for clients that read slowly.
+    pub(crate) outgoing: Arc<Outgoing>,
     pub(super) drain: DrainSignal,
 }
 

@@ -28,6 +28,8 @@ use tungstenite::{
     },
 };
 
+use crate::server::{Outgoing, Passage};
+
 /// No more is queued while this many bytes wait. One frame may be longer.
 const MOST_WAITING_BYTES: usize = 1 << 20;
 /// What a frame costs besides its bytes.
@@ -40,6 +42,7 @@ const STACK_BYTES: usize = 128 << 10;
 #[derive(Debug)]
 pub(super) struct Outbox {
     stream: Arc<TcpStream>,
+    outgoing: Arc<Outgoing>,
     queue: Mutex<Queue>,
 }
 
@@ -56,9 +59,9 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(super) fn new(stream: Arc<TcpStream>) -> io::Result<Arc<Outbox>> {
+    pub(super) fn new(stream: Arc<TcpStream>, outgoing: Arc<Outgoing>) -> io::Result<Arc<Outbox>> {
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        Ok(Arc::new(Outbox { stream, queue: Mutex::default() }))
+        Ok(Arc::new(Outbox { stream, outgoing, queue: Mutex::default() }))
     }
 
     /// Sends a text. A reader that is too slow for it is sent away.
@@ -121,15 +124,16 @@ impl Outbox {
     }
 
     fn leave_to_thread(self: &Arc<Outbox>, queue: &mut Queue) {
-        let outbox = Arc::clone(self);
+        let (outbox, passage) = (Arc::clone(self), self.outgoing.enter(&self.stream, queue.bytes));
         let thread = thread::Builder::new().name("ws-write".to_owned()).stack_size(STACK_BYTES);
         queue.is_left_to_thread = true;
-        if thread.spawn(move || outbox.write_rest()).is_err() {
+        if thread.spawn(move || outbox.write_rest(passage)).is_err() {
             self.give_up(queue);
         }
     }
 
-    fn write_rest(&self) {
+    /// Lives as long as there is something that the socket did not take, and its place among all of that.
+    fn write_rest(&self, _passage: Passage) {
         loop {
             let mut queue = self.queue();
             let sent = queue.sent;
@@ -199,4 +203,32 @@ fn encoded(frame: Frame) -> Bytes {
     // Memory takes everything.
     let _ = frame.format(&mut bytes);
     bytes.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read as _, net::TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn who_reads_slowest_makes_room_for_the_frames_of_others() {
+        const MORE_THAN_SOCKETS_TAKE: usize = 32 << 20;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let outgoing = Arc::new(Outgoing::new(MORE_THAN_SOCKETS_TAKE));
+        let [slow, reader] = [(); 2].map(|()| {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let server = Arc::new(listener.accept().unwrap().0);
+            (client, Outbox::new(server, Arc::clone(&outgoing)).unwrap())
+        });
+        for (_, outbox) in [&slow, &reader] {
+            outbox.text("x".repeat(MORE_THAN_SOCKETS_TAKE));
+        }
+        // A frame of that length has a head of ten bytes.
+        let mut frame = vec![0; 10 + MORE_THAN_SOCKETS_TAKE];
+        (&reader.0).read_exact(&mut frame).unwrap();
+        assert!(frame.ends_with(b"x"));
+        // Its place went to the reader.
+        (&slow.0).read_exact(&mut frame).unwrap_err();
+    }
 }

@@ -38,7 +38,7 @@ const PINGS_UNANSWERED: u32 = 2;
 /// long a client may say nothing until it is asked whether it is there.
 pub(super) fn serve(mut upgraded: Upgraded, speaker: Speaker, chat: Option<ChatId>, silence: Duration) {
     let stream = Arc::clone(&upgraded.stream);
-    let Ok(outbox) = Outbox::new(Arc::clone(&stream)) else { return };
+    let Ok(outbox) = Outbox::new(Arc::clone(&stream), Arc::clone(&upgraded.outgoing)) else { return };
     let wire = Wire { stream: Arc::clone(&stream), outbox: Arc::clone(&outbox) };
     let early = take(&mut upgraded.early);
     let mut socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config()));

@@ -1,5 +1,7 @@
 //! What leaves the server, byte for byte.
 
+use std::io::Read as _;
+
 use kafka_http::server::{Reply, ServerLimits};
 
 use crate::support::Running;
@@ -121,4 +123,28 @@ fn a_client_that_takes_nothing_is_dropped() {
     let mut client = server.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(server.log.wait_for("Answered").contains("complete: false"));
+}
+
+#[test]
+fn who_reads_slowest_makes_room_for_the_answers_of_others() {
+    const MORE_THAN_SOCKETS_TAKE: usize = 32 << 20;
+    let limits = ServerLimits { outgoing_bytes: MORE_THAN_SOCKETS_TAKE, ..Default::default() };
+    let server = Running::start(limits, |request| {
+        let factor = if request.path() == "/longer-than-the-limit" { 2 } else { 1 };
+        Reply::bytes(200, "application/octet-stream", vec![0; factor * MORE_THAN_SOCKETS_TAKE])
+    });
+    let mut slow = server.connect();
+    slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    slow.head().unwrap();
+    // Its answer is being written.
+    (&slow.stream).read_exact(&mut [0]).unwrap();
+
+    let mut reader = server.connect();
+    for path in ["/a", "/longer-than-the-limit", "/b"] {
+        let answer = reader.get(path);
+        assert_eq!(answer.body.len().to_string(), answer.header("content-length").unwrap(), "{path}");
+    }
+    assert!(server.log.wait_for("\"/slow\"").contains("complete: false"));
+    let lines = server.log.lines();
+    assert_eq!(lines.iter().filter(|line| line.contains("complete: false")).count(), 1, "{lines:#?}");
 }
