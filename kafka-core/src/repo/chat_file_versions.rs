@@ -5,6 +5,7 @@ use crate::{
     base::{
         error::Result,
         id::{ChatFileId, ChatId, MessageId, VersionId},
+        page::{Room, Stretch},
         time::Timestamp,
     },
     storage::{Conn, Row, Tx, sql::statements},
@@ -65,13 +66,13 @@ pub(crate) fn numbered(conn: &Conn<'_>, file: ChatFileId, number: i64) -> Result
 }
 
 /// Those after a number, oldest first.
-pub(crate) fn after(conn: &Conn<'_>, file: ChatFileId, number: i64, limit: u32) -> Result<Vec<Stored>> {
-    conn.all(&AFTER, params![file, number, limit], read)
+pub(crate) fn after(conn: &Conn<'_>, file: ChatFileId, number: i64, room: Room) -> Result<Stretch<Stored>> {
+    conn.stretch(&AFTER, params![file, number, room.and_one()], room, read)
 }
 
 /// Those before a number, newest first.
-pub(crate) fn before(conn: &Conn<'_>, file: ChatFileId, number: i64, limit: u32) -> Result<Vec<Stored>> {
-    conn.all(&BEFORE, params![file, number, limit], read)
+pub(crate) fn before(conn: &Conn<'_>, file: ChatFileId, number: i64, room: Room) -> Result<Stretch<Stored>> {
+    conn.stretch(&BEFORE, params![file, number, room.and_one()], room, read)
 }
 
 /// All versions of all files of a chat that was admitted, in the order of the files.

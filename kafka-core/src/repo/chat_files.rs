@@ -6,6 +6,7 @@ use crate::{
         actor::Scope,
         error::Result,
         id::{ChatFileId, ChatId, FileId},
+        page::{Room, Stretch},
         time::Timestamp,
     },
     entity::chat_file::ChatFile,
@@ -84,9 +85,9 @@ pub(crate) fn list(
     scope: Scope,
     chat: ChatId,
     after: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<ChatFile>> {
-    conn.all(&LIST, scoped![scope, chat, after.0, after.1, limit], read)
+    room: Room,
+) -> Result<Stretch<ChatFile>> {
+    conn.stretch(&LIST, scoped![scope, chat, after.0, after.1, room.and_one()], room, read)
 }
 
 /// Those before the key, newest first.
@@ -95,19 +96,19 @@ pub(crate) fn list_back(
     scope: Scope,
     chat: ChatId,
     before: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<ChatFile>> {
-    conn.all(&LIST_BACK, scoped![scope, chat, before.0, before.1, limit], read)
+    room: Room,
+) -> Result<Stretch<ChatFile>> {
+    conn.stretch(&LIST_BACK, scoped![scope, chat, before.0, before.1, room.and_one()], room, read)
 }
 
 pub(crate) fn list_numbered(
     conn: &Conn<'_>,
     scope: Scope,
     chat: ChatId,
-    limit: u32,
+    room: Room,
     offset: i64,
-) -> Result<Vec<ChatFile>> {
-    conn.all(&LIST_NUMBERED, scoped![scope, chat, limit, offset], read)
+) -> Result<Stretch<ChatFile>> {
+    conn.stretch(&LIST_NUMBERED, scoped![scope, chat, room.and_one(), offset], room, read)
 }
 
 pub(crate) fn count(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Result<u64> {

@@ -6,6 +6,7 @@ use crate::{
         actor::Scope,
         error::Result,
         id::{ChatId, FileId, UserId, WorkspaceId},
+        page::{Room, Stretch},
         time::Timestamp,
     },
     entity::file::File,
@@ -91,9 +92,9 @@ pub(crate) fn list(
     scope: Scope,
     workspace: WorkspaceId,
     after: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<File>> {
-    conn.all(&LIST, scoped![scope, workspace, after.0, after.1, limit], read)
+    room: Room,
+) -> Result<Stretch<File>> {
+    conn.stretch(&LIST, scoped![scope, workspace, after.0, after.1, room.and_one()], room, read)
 }
 
 /// Those before the key, newest first.
@@ -102,19 +103,19 @@ pub(crate) fn list_back(
     scope: Scope,
     workspace: WorkspaceId,
     before: (Timestamp, &str),
-    limit: u32,
-) -> Result<Vec<File>> {
-    conn.all(&LIST_BACK, scoped![scope, workspace, before.0, before.1, limit], read)
+    room: Room,
+) -> Result<Stretch<File>> {
+    conn.stretch(&LIST_BACK, scoped![scope, workspace, before.0, before.1, room.and_one()], room, read)
 }
 
 pub(crate) fn list_numbered(
     conn: &Conn<'_>,
     scope: Scope,
     workspace: WorkspaceId,
-    limit: u32,
+    room: Room,
     offset: i64,
-) -> Result<Vec<File>> {
-    conn.all(&LIST_NUMBERED, scoped![scope, workspace, limit, offset], read)
+) -> Result<Stretch<File>> {
+    conn.stretch(&LIST_NUMBERED, scoped![scope, workspace, room.and_one(), offset], room, read)
 }
 
 pub(crate) fn count(conn: &Conn<'_>, scope: Scope, workspace: WorkspaceId) -> Result<u64> {

@@ -169,10 +169,10 @@ impl<'k> ChatFiles<'k> {
                 return Err(chats::not_found(chat));
             }
             let list = ByCreation {
-                after: &|key, limit| chat_files::list(conn, scope, chat, key, limit),
-                before: &|key, limit| chat_files::list_back(conn, scope, chat, key, limit),
-                numbered: &|limit, offset| {
-                    let items = chat_files::list_numbered(conn, scope, chat, limit, offset)?;
+                after: &|key, room| chat_files::list(conn, scope, chat, key, room),
+                before: &|key, room| chat_files::list_back(conn, scope, chat, key, room),
+                numbered: &|room, offset| {
+                    let items = chat_files::list_numbered(conn, scope, chat, room, offset)?;
                     Ok((items, chat_files::count(conn, scope, chat)?))
                 },
                 cursor: &|file: &ChatFile| TimeKey::cursor(file.created_at, file.id),

@@ -144,10 +144,10 @@ impl<'k> Files<'k> {
                 return Err(workspaces::not_found(workspace));
             }
             let list = ByCreation {
-                after: &|key, limit| files::list(conn, scope, workspace, key, limit),
-                before: &|key, limit| files::list_back(conn, scope, workspace, key, limit),
-                numbered: &|limit, offset| {
-                    let items = files::list_numbered(conn, scope, workspace, limit, offset)?;
+                after: &|key, room| files::list(conn, scope, workspace, key, room),
+                before: &|key, room| files::list_back(conn, scope, workspace, key, room),
+                numbered: &|room, offset| {
+                    let items = files::list_numbered(conn, scope, workspace, room, offset)?;
                     Ok((items, files::count(conn, scope, workspace)?))
                 },
                 cursor: &|file: &File| TimeKey::cursor(file.created_at, file.id),

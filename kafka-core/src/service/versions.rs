@@ -98,27 +98,27 @@ impl ChatFiles<'_> {
         };
         self.read(id, |conn| {
             let newest = newest(conn, id)?;
+            let limits = self.installation.limits();
             let page = match request {
                 PageRequest::Numbered { page, page_size } => {
                     // Numbers have no gaps, so the offset is a number, and the newest's is the total.
-                    let offset = listing::offset(*page, *page_size)?;
-                    let rows = chat_file_versions::after(conn, id, offset, *page_size)?;
-                    listing::numbered(rows, newest.number, *page, *page_size)
+                    let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
+                    let stretch = chat_file_versions::after(conn, id, offset, room)?;
+                    listing::numbered(stretch, room, newest.number, *page)?
                 }
                 PageRequest::Cursor { limit, place } => {
-                    let limit = listing::limit(self.installation.limits(), *limit)?;
+                    let room = listing::room(limits, *limit)?;
                     match place {
                         Place::Start => {
-                            let rows = chat_file_versions::after(conn, id, 0, limit + 1)?;
-                            listing::forward(rows, limit, true, cursor)
+                            listing::forward(chat_file_versions::after(conn, id, 0, room)?, true, cursor)
                         }
                         Place::After(after) => {
-                            let rows = chat_file_versions::after(conn, id, number_of(after)?, limit + 1)?;
-                            listing::forward(rows, limit, false, cursor)
+                            let stretch = chat_file_versions::after(conn, id, number_of(after)?, room)?;
+                            listing::forward(stretch, false, cursor)
                         }
                         Place::Before(before) => {
-                            let rows = chat_file_versions::before(conn, id, number_of(before)?, limit + 1)?;
-                            listing::backward(rows, limit, false, cursor)
+                            let stretch = chat_file_versions::before(conn, id, number_of(before)?, room)?;
+                            listing::backward(stretch, false, cursor)
                         }
                     }
                 }
