@@ -38,6 +38,8 @@ pub struct FilesReport {
     pub missing: Vec<(FileId, String)>,
     /// Bytes that no file names, and that are older than an hour: their hashes.
     pub orphans: Vec<String>,
+    /// How many bytes those are.
+    pub orphan_bytes: u64,
 }
 
 /// Looks at all bytes and all rows.
@@ -53,7 +55,8 @@ pub(crate) fn report(storage: &Storage) -> Result<FilesReport> {
             }
         })
     })?;
-    Ok(FilesReport { missing, orphans: orphans.into_iter().collect() })
+    let orphan_bytes = orphans.iter().map(|sha256| blobs.length(sha256)).sum();
+    Ok(FilesReport { missing, orphans: orphans.into_iter().collect(), orphan_bytes })
 }
 
 /// Removes what no row names. Each removal is a transaction of its own, which looks again.

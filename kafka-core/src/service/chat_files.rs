@@ -195,11 +195,10 @@ impl<'k> ChatFiles<'k> {
             chat_files::delete(tx, id)?;
             if let Some(file) = found.file_id
                 && let Some(File { workspace_id, .. }) = repo::files::find(tx, Scope::Operator, file)?
+                && repo::files::delete_unused(tx, file)? > 0
             {
-                if repo::files::delete_unused(tx, file)? > 0 {
-                    feed.file_deleted(tx, file, workspace_id)?;
-                    sweep.ask(tx);
-                }
+                feed.file_deleted(tx, file, workspace_id)?;
+                sweep.ask(tx);
             }
             Ok(())
         })

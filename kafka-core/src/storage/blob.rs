@@ -130,6 +130,16 @@ impl Blobs {
         }
     }
 
+    /// How long the bytes of this hash are; nothing when they are not there.
+    pub(crate) fn length(&self, sha256: &str) -> u64 {
+        match &*self.0 {
+            Store::Memory(kept) => lock(kept).get(sha256).map_or(0, |bytes| bytes.len() as u64),
+            Store::Directory(directory) => {
+                fs::metadata(place(directory, sha256)).map_or(0, |metadata| metadata.len())
+            }
+        }
+    }
+
     /// The hashes of what may be removed if no row names it. What an upload left that a crash cut off is
     /// removed on the way.
     ///
