@@ -26,7 +26,7 @@ use crate::{
         file::{self, File, NewFile, clean_filename},
     },
     repo::{self, chat_files},
-    service::{events::Feed, installation::Installation},
+    service::{feed::Feed, installation::Installation},
     storage::{
         Tx,
         blob::{ReadSeek, Staged},

@@ -29,7 +29,7 @@ use crate::{
         files, messages, responses, usage_daily,
     },
     service::{
-        blob_sweep::BlobSweep, completion::live::Live, doorman::Doorman, events::Feed,
+        blob_sweep::BlobSweep, completion::live::Live, doorman::Doorman, feed::Feed,
         installation::Installation,
     },
     storage::Tx,

@@ -12,7 +12,7 @@ use super::{
     blob_sweep::{self, BlobSweep},
     completion::{live::Live, log::EventLog, recover},
     doorman::Doorman,
-    events::Feed,
+    feed::Feed,
     keyring::{self, Keyring, SecretSource},
     passwords::Passwords,
     quotas::Quotas,

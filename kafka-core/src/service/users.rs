@@ -17,7 +17,7 @@ use crate::{
     },
     entity::user::{NewUser, User, UserPatch},
     repo::{chats, idempotency_keys, users, workspaces},
-    service::{events::Feed, installation::Installation},
+    service::{feed::Feed, installation::Installation},
     storage::{Conn, Tx},
 };
 

@@ -27,7 +27,7 @@ use crate::{
         event::{EventKind, TextData},
     },
     repo,
-    service::events::Feed,
+    service::feed::Feed,
     storage::{Storage, Tx},
 };
 

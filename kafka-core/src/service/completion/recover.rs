@@ -18,7 +18,7 @@ use crate::{
         response::{Response, ResponseStatus},
     },
     repo::{messages, response_events, responses},
-    service::{events::Feed, installation::Installation},
+    service::{feed::Feed, installation::Installation},
     storage::{Tx, blob::Blobs},
 };
 
