@@ -14,6 +14,7 @@ mod service;
 mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 
 pub use base::{
     actor::Actor,
@@ -79,4 +80,11 @@ pub use service::{
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
     MigrationStatus, Node, NodeKind, Synchronous,
+};
+pub use text::{
+    decode::decode_text,
+    diff::{readable_diff, unified_diff},
+    file_kind::FileKind,
+    patch::apply_patch,
+    patch_error::PatchError,
 };
