@@ -3,7 +3,7 @@
 //! it is broken.
 
 use kafka_core::testing::fuzz;
-pub use kafka_core::testing::fuzz::{cursors, sse};
+pub use kafka_core::testing::fuzz::{cursors, patches, sse};
 
 use crate::{cidr::Cidr, guard::Guard};
 pub use crate::{config::fuzz::configuration, server::fuzz::requests, ws::fuzz::frames};
@@ -12,11 +12,12 @@ pub use crate::{config::fuzz::configuration, server::fuzz::requests, ws::fuzz::f
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("configuration", configuration),
     ("cursors", cursors),
     ("frames", frames),
     ("hosts", hosts),
+    ("patches", patches),
     ("requests", requests),
     ("sse", sse),
 ];

@@ -1,8 +1,5 @@
--- Files of chats and their versions. A chat that lies in no workspace has files, too, so `files` is made
--- anew: no release has put a row into it.
-DROP TABLE files;
-
-CREATE TABLE files (
+-- Files of chats and their versions. A chat that lies in no workspace has files, too, so `files` is made anew.
+CREATE TABLE files_anew (
     number              INTEGER PRIMARY KEY,
     id                  TEXT NOT NULL UNIQUE,
     workspace_id        TEXT REFERENCES workspaces (id) ON DELETE CASCADE, -- null: of a chat that lies in none
@@ -17,6 +14,12 @@ CREATE TABLE files (
     created_at          BIGINT NOT NULL,
     updated_at          BIGINT NOT NULL
 );
+INSERT INTO files_anew (number, id, workspace_id, uploaded_by, filename, path, media_type, size_bytes, sha256,
+    source_url, created_at, updated_at)
+SELECT number, id, workspace_id, uploaded_by, filename, path, media_type, size_bytes, sha256, source_url, created_at,
+    updated_at FROM files;
+DROP TABLE files;
+ALTER TABLE files_anew RENAME TO files;
 CREATE INDEX files_by_workspace ON files (workspace_id, created_at, id);
 CREATE INDEX files_by_uploader ON files (uploaded_by);
 CREATE INDEX files_by_sha256 ON files (sha256);

@@ -8,7 +8,7 @@ use similar::{Algorithm, DiffTag, capture_diff_slices};
 /// Unchanged lines around a change in what people and models read.
 const CONTEXT: usize = 3;
 
-/// Most changed lines that are searched for the shortest difference. Their worst case takes about a quarter
+/// Most changed lines that are searched for the shortest difference. Their worst case takes some tenths
 /// of a second; past it, what cannot be searched is told as one replacement, which is right but long.
 const SEARCHED_LINES: usize = 1 << 16;
 
@@ -184,4 +184,84 @@ fn longest_ascent(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
         std::iter::successors(ends.last().copied(), |at| before[*at]).map(|at| pairs[at]).collect();
     chosen.reverse();
     chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readable_form_has_names_and_context() {
+        let old: String = ('a'..='z').flat_map(|line| [line, '\n']).collect();
+        let new = old.replace("b\n", "").replace("h\n", "H\n").replace("p\n", "p\nP\n").replace("z\n", "z");
+        let expected = "\
+--- f (1)
++++ f (2)
+@@ -1,11 +1,10 @@
+ a
+-b
+ c
+ d
+ e
+ f
+ g
+-h
++H
+ i
+ j
+ k
+@@ -14,6 +13,7 @@
+ n
+ o
+ p
++P
+ q
+ r
+ s
+@@ -23,4 +23,4 @@
+ w
+ x
+ y
+-z
++z
+\\ No newline at end of file
+";
+        assert_eq!(readable_diff(&old, &new, "f (1)", "f\n(2)"), expected);
+        assert_eq!(readable_diff(&old, &old, "f", "f"), "");
+    }
+
+    #[test]
+    fn few_changes_of_long_texts_are_told_as_few() {
+        let old: String = (0..200_000).map(|line| format!("{}\n", line / 2 * (line % 2))).collect();
+        let new = format!("first\n{}last\n", old.replace("\n777\n", "\nchanged\n"));
+        let difference = "\
+@@ -0,0 +1 @@
++first
+@@ -1556 +1557 @@
+-777
++changed
+@@ -200000,0 +200002 @@
++last
+";
+        assert_eq!(unified_diff(&old, &new), difference);
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_searched_is_replaced() {
+        let lines = |count, line: &str| line.repeat(count);
+        let old = lines(SEARCHED_LINES, "a\nb\n") + "same\n" + &lines(9, "a\n");
+        let new = lines(SEARCHED_LINES, "b\na\n") + "same\n" + &lines(9, "b\n");
+        let changes = unified_diff(&old, &new);
+        let headers: Vec<&str> = changes.lines().filter(|line| line.starts_with('@')).collect();
+        assert_eq!(headers, ["@@ -1,131072 +1,131072 @@", "@@ -131074,9 +131074,9 @@"]);
+    }
+
+    #[test]
+    fn anchors_ascend_in_both_texts() {
+        let pairs = |new: &[usize]| longest_ascent(&new.iter().copied().enumerate().collect::<Vec<_>>());
+        assert_eq!(pairs(&[]), []);
+        assert_eq!(pairs(&[0, 1, 2]), [(0, 0), (1, 1), (2, 2)]);
+        assert_eq!(pairs(&[2, 1, 0]).len(), 1);
+        assert_eq!(pairs(&[9, 0, 8, 1, 7, 2]), [(1, 0), (3, 1), (5, 2)]);
+    }
 }

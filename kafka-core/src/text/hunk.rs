@@ -32,12 +32,30 @@ pub(super) struct HunkLine<'a> {
     /// Where it stands in the patch.
     pub(super) number: usize,
     pub(super) sort: Sort,
-    pub(super) line: Line<'a>,
-    /// All that stands behind the mark, a CR included.
-    text: &'a str,
-    /// What a context line is if the space in front of it is its own, and its mark is missing.
-    pub(super) with_space: Option<&'a str>,
+    /// All of it before the LF.
+    whole: &'a str,
     is_marked: bool,
+    /// Whether the patch notes that no newline ends it.
+    is_unended: bool,
+}
+
+impl<'a> HunkLine<'a> {
+    /// The line of a text that is kept, removed or added.
+    pub(super) fn line(&self) -> Line<'a> {
+        let text = &self.whole[usize::from(self.is_marked)..];
+        // Without an LF a CR is no part of the end.
+        if self.is_unended { Line::unended(text) } else { Line::before_lf(text) }
+    }
+
+    /// What a context line is if the space in front of it is its own, and its mark is missing.
+    pub(super) fn with_space(&self) -> Option<&'a str> {
+        let may_be = self.is_marked && self.sort == Sort::Context;
+        may_be.then(|| Line::before_lf(self.whole).text)
+    }
+
+    fn is_blank(&self) -> bool {
+        self.line().text.is_empty()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +98,7 @@ enum Place {
     #[default]
     Outside,
     Inside,
-    /// Behind a hunk that its counts ended.
+    /// Behind a hunk, where no edit may follow.
     Behind,
 }
 
@@ -104,19 +122,21 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let is_fence = line.starts_with("```");
+        let is_end = is_complete && !line.starts_with(MARKS) || self.is_fenced && is_fence;
         match self.place {
-            Place::Inside if is_fence && self.is_fenced => {
-                (self.place, self.is_fenced) = (Place::Outside, false);
-            }
-            Place::Inside if is_complete && !line.starts_with(MARKS) => self.place = Place::Behind,
-            Place::Inside => self.add_line(number, line),
-            Place::Outside | Place::Behind if is_fence => {
-                (self.place, self.is_fenced) = (Place::Outside, !self.is_fenced);
-            }
+            Place::Inside if !is_end => self.add_line(number, line),
             Place::Behind if line.starts_with(['+', '-']) => {
                 return Err(PatchError::BehindHunk { hunk: self.hunks.len(), line: number });
             }
-            Place::Outside | Place::Behind => {}
+            // A fence may be a line of the file that lacks its mark, unless the hunk has all its lines.
+            _ if is_fence && (self.place == Place::Outside || self.is_fenced && is_complete) => {
+                (self.place, self.is_fenced) = (Place::Outside, !self.is_fenced);
+            }
+            Place::Inside | Place::Behind => {
+                self.place = Place::Behind;
+                self.is_fenced ^= is_fence;
+            }
+            Place::Outside => {}
         }
         Ok(())
     }
@@ -132,21 +152,19 @@ impl<'a> Reader<'a> {
 
     fn add_line(&mut self, number: usize, line: &'a str) {
         let Some(hunk) = self.hunks.last_mut() else { return };
-        let (sort, text) = match line.split_at_checked(1) {
-            Some(("+", text)) => (Sort::Added, text),
-            Some(("-", text)) => (Sort::Removed, text),
-            Some((" ", text)) => (Sort::Context, text),
-            Some(("\\", _)) => {
+        let (sort, is_marked) = match line.as_bytes().first() {
+            Some(b'+') => (Sort::Added, true),
+            Some(b'-') => (Sort::Removed, true),
+            Some(b' ') => (Sort::Context, true),
+            Some(b'\\') => {
                 if let Some(last) = hunk.lines.last_mut() {
-                    last.line = Line::unended(last.text);
+                    last.is_unended = true;
                 }
                 return;
             }
-            _ => (Sort::Context, line),
+            _ => (Sort::Context, false),
         };
-        let is_marked = text.len() < line.len();
-        let with_space = (sort == Sort::Context && is_marked).then(|| Line::before_lf(line).text);
-        hunk.lines.push(HunkLine { number, sort, text, line: Line::before_lf(text), with_space, is_marked });
+        hunk.lines.push(HunkLine { number, sort, whole: line, is_marked, is_unended: false });
         let (old, new) = (usize::from(sort != Sort::Added), usize::from(sort != Sort::Removed));
         self.left = self.left.and_then(|left| Some((left.0.checked_sub(old)?, left.1.checked_sub(new)?)));
     }
@@ -155,14 +173,13 @@ impl<'a> Reader<'a> {
     fn end_hunk(&mut self) -> Result<(), PatchError> {
         let Some(hunk) = self.hunks.last_mut() else { return Ok(()) };
         let marked = hunk.lines.iter().rposition(|line| line.is_marked).map_or(0, |last| last + 1);
-        let is_blank = |line: &HunkLine| line.line.text.is_empty();
         let tail = &hunk.lines[marked..];
         // Blank lines at the end confirm little and are rarely meant. What follows one may well be prose,
         // unless nothing else tells where the hunk belongs.
         let is_found_without = hunk.lines[..marked].iter().any(|line| line.sort != Sort::Added);
-        let kept = match tail.iter().position(is_blank) {
+        let kept = match tail.iter().position(HunkLine::is_blank) {
             Some(blank) if is_found_without => blank,
-            _ => tail.iter().rposition(|line| !is_blank(line)).map_or(0, |last| last + 1),
+            _ => tail.iter().rposition(|line| !line.is_blank()).map_or(0, |last| last + 1),
         };
         hunk.lines.truncate(marked + kept);
         if hunk.lines.is_empty() {
@@ -220,7 +237,7 @@ mod tests {
     }
 
     fn lines(patch: &str) -> Result<Vec<Vec<String>>, PatchError> {
-        let line = |line: &HunkLine| format!("{:?} {}{:?}", line.sort, line.line.text, line.line.end);
+        let line = |line: &HunkLine| format!("{:?} {}{:?}", line.sort, line.line().text, line.line().end);
         let hunks = read(patch)?.hunks;
         Ok(hunks.iter().map(|hunk| hunk.lines.iter().map(line).collect()).collect())
     }
@@ -235,8 +252,8 @@ mod tests {
             "@@ -1 +1 @@\n-a\n+b\n\n\n",
             "@@ -1 +1 @@\n-a\n+b\nThat is all.\n* really\n",
             "@@ ... @@\n-a\n+b\n\nThat is all.\n",
-            "Look:\n```diff\n@@ ... @@\n-a\n+b\n```\n- That is all.\n",
-            "```py\n- x\n```\n~~~\n```\n@@ -1,7 +1,7 @@\n-a\n+b\n```\n+ That is all.\n",
+            "Look:\n```diff\n@@ -1 +1 @@\n-a\n+b\n```\n- That is all.\n",
+            "```py\n- x\n```\n~~~\n```\n@@ -1,7 +1,7 @@\n-a\n+b\n```\nThat is all.\n",
             "@@ -1 +1 @@\n-a\n+b\n```\n",
             "diff --git a/f b/f\nindex 1..2 100644\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n",
             "Index: f\n=====\n--- f\t2026-01-01\n+++ f\t2026-01-02\n@@ -1 +1 @@ f()\n-a\n+b\n",
@@ -271,8 +288,15 @@ mod tests {
 
     #[test]
     fn an_edit_behind_a_hunk_is_refused_instead_of_dropped() {
-        let patch = "@@ -1 +1 @@\n-a\n+b\n\n+c\n";
-        assert_eq!(lines(patch), Err(PatchError::BehindHunk { hunk: 1, line: 5 }));
+        for patch in [
+            "@@ -1 +1 @@\n-a\n+b\n\n+c\n",
+            // The file has a fence itself, whose mark is missing.
+            "```diff\n@@ -1,4 +1,4 @@\n a\n```\n-b\n+c\n```\n",
+            "@@ -1 +1 @@\n-a\n+b\n```\n+c\n",
+            "```diff\n@@\n-a\n```\n+c\n",
+        ] {
+            assert_eq!(lines(patch), Err(PatchError::BehindHunk { hunk: 1, line: 5 }), "{patch}");
+        }
         assert_eq!(lines("@@ -1 +1 @@\n@@ -1 +1 @@\n-a\n"), Err(PatchError::EmptyHunk { hunk: 1, line: 1 }));
     }
 

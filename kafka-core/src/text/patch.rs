@@ -21,7 +21,8 @@ use super::{
 /// final newline are accepted. Where the patch has other line ends than the lines that it keeps and removes,
 /// lines are added with the ends of `base`. A patch that is blank changes nothing.
 ///
-/// Time is linear in the lengths of `base` and `patch`, apart from one sort of the lines.
+/// Time is linear in the lengths of `base` and `patch`, apart from one sort of the lines. Memory can be some 30
+/// times as much as both of them, where lines are short; callers set limits on both.
 ///
 /// # Errors
 /// Whatever does not certainly apply is refused as a whole; see [`PatchError`].
@@ -89,7 +90,7 @@ fn add_edits<'a>(edits: &mut Vec<Edit<'a>>, hunk: &Hunk<'a>, text: &[Line], plac
         is_in_edit = line.sort != Sort::Context;
         at += usize::from(line.sort != Sort::Added);
         match edits.last_mut() {
-            Some(edit) if line.sort == Sort::Added => edit.added.push(line.line),
+            Some(edit) if line.sort == Sort::Added => edit.added.push(line.line()),
             Some(edit) if line.sort == Sort::Removed => edit.removed += 1,
             _ => {}
         }
@@ -100,7 +101,7 @@ fn add_edits<'a>(edits: &mut Vec<Edit<'a>>, hunk: &Hunk<'a>, text: &[Line], plac
 fn compare_ends(hunk: &Hunk, text: &[Line], place: usize) -> (Ends, bool) {
     let (mut ends, mut is_wrong_about_final) = (Ends::Unknown, false);
     for (line, at) in old_lines(hunk).iter().zip(place..) {
-        let (here, there) = (line.line.end, text[at].end);
+        let (here, there) = (line.line().end, text[at].end);
         let is_final = at + 1 == text.len();
         is_wrong_about_final |= is_final && (here == End::Missing) != (there == End::Missing);
         if here != there {

@@ -55,7 +55,10 @@ fn a_file_is_uploaded_read_renamed_and_deleted() {
         assert_eq!((&*file.filename, &*file.media_type, file.size_bytes), ("castle.md", "text/markdown", 13));
         assert_eq!(file.path, format!("uploads/files/{}_castle.md", file.id));
         assert_eq!(files.get(file.id).unwrap(), file);
-        assert_eq!(files.list(workspace.id, &PageRequest::default()).unwrap().items, [file.clone()]);
+        assert_eq!(
+            files.list(workspace.id, &PageRequest::default()).unwrap().items,
+            std::slice::from_ref(&file)
+        );
 
         let mut content = files.open(file.id).unwrap();
         let mut text = String::new();
@@ -160,7 +163,7 @@ fn an_upload_that_fails_leaves_nothing() {
     assert_eq!((cut.kind(), cut.code()), (ErrorKind::Invalid, "file_unreadable"));
     let large = upload(&stage, &workspace, "a", b"abcde").unwrap_err();
     assert_eq!((large.kind(), large.code()), (ErrorKind::TooLarge, "file_too_large"));
-    assert_eq!(blobs(&stage), [PathBuf::new(); 0]);
+    assert!(blobs(&stage).is_empty());
     assert!(files.list(workspace.id, &PageRequest::default()).unwrap().items.is_empty());
     upload(&stage, &workspace, "a", b"abcd").unwrap();
     assert_eq!(upload(&stage, &workspace, "a", b"").unwrap().size_bytes, 0);
