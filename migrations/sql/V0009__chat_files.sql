@@ -10,9 +10,9 @@ CREATE TABLE files_anew (
     size_bytes          BIGINT NOT NULL,
     sha256              TEXT NOT NULL,             -- names the blob that holds the bytes
     source_url          TEXT,
-    is_of_chats         BIGINT NOT NULL DEFAULT 0, -- came with a chat, and goes with the last one that has it
     created_at          BIGINT NOT NULL,
-    updated_at          BIGINT NOT NULL
+    updated_at          BIGINT NOT NULL,
+    is_of_chats         BIGINT NOT NULL DEFAULT 0 -- came with a chat, and goes with the last one that has it
 );
 INSERT INTO files_anew (number, id, workspace_id, uploaded_by, filename, path, media_type, size_bytes, sha256,
     source_url, created_at, updated_at)
