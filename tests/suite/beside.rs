@@ -75,6 +75,24 @@ fn verbs_and_a_second_server_disturb_nothing_and_see_what_streams() {
         assert_eq!((&message["content"], &message["status"]), (&json!("Without "), &json!("cancelled")));
     }
 
+    // What a verb deletes ends for who watches it in either.
+    let chat = api.chat();
+    let mut live = api.ask(&chat, &json!({"content": "Tell me."}));
+    let mut seen = vec![live.next().unwrap(), live.next().unwrap()];
+    let path = format!("/api/v1/responses/{}/events", id(&seen[0].json()["response"]));
+    let (_, mut follower) = other.open("GET", &path, &[], None).events();
+    let mut followed = vec![follower.next().unwrap().unwrap(), follower.next().unwrap().unwrap()];
+    kafka(data.path(), &["chats", "delete", &chat]);
+    seen.extend(live);
+    followed.extend(follower.map(Result::unwrap));
+    let last = seen.last().unwrap();
+    assert_eq!(
+        (last.name.as_str(), &last.json()["response"]["status"]),
+        ("response.cancelled", &json!("cancelled"))
+    );
+    assert_eq!((text(&seen).as_str(), followed), ("Without ", seen));
+    endpoint.wait_for_hang_ups(2);
+
     // The second one takes its leave; the first goes on.
     beside.terminate();
     let (chat, asked) = (api.chat(), json!({"content": "Hello", "model": "echo"}));

@@ -243,6 +243,25 @@ fn others_see_what_is_stored_and_deltas_when_they_follow() {
     assert_eq!(apart.closed(), 1000);
 }
 
+/// What a connection stored itself it is not told only while it may still be news: it remembers no answer for long.
+#[test]
+fn whoever_asked_is_told_what_others_make_of_it_later() {
+    let room = Room::open();
+    let mut socket = room.enter();
+    socket.text("one");
+    assert_eq!(socket.next_text(), "Echo: one");
+    let answer = id(&room.messages()[1]);
+    // The end may be on its way to the inbox still, which holds back an edit that comes at once.
+    let was_told = (0..100).any(|attempt| {
+        let (edited, marker) = (format!("Edited {attempt}"), format!("Marker {attempt}"));
+        room.api.patch(&format!("/api/v1/messages/{answer}"), &json!({"content": edited}));
+        room.api.message(&room.chat, &marker);
+        let told = std::iter::from_fn(|| Some(socket.json()["message"]["content"].clone()));
+        told.take_while(|content| *content != marker.as_str()).any(|content| content == edited.as_str())
+    });
+    assert!(was_told);
+}
+
 #[test]
 fn a_chat_that_goes_with_its_workspace_ends_for_everyone_in_it() {
     let room = Room::open();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     base::{
-        actor::Actor,
+        actor::{Actor, Scope},
         error::{Error, Result},
         id::{ChatId, ResponseId},
         permission::{Area, Permission},
@@ -72,8 +72,8 @@ impl<'k> Responses<'k> {
     /// # Errors
     /// `NotFound`; `Invalid` (`after_out_of_range`) when there is no event of that number yet.
     pub fn events(&self, id: ResponseId, after: u64) -> Result<EventStream> {
-        self.get(id)?;
-        let stream = EventStream::new(self.installation, id, after).followed_by(&self.actor);
+        let response = self.get(id)?;
+        let stream = EventStream::new(self.installation, response, after).followed_by(&self.actor);
         let last = match &stream.running {
             Some(running) => running.last_seq(),
             None => self.installation.storage().read(|conn| repo::response_events::last_seq(conn, id))?,
@@ -142,7 +142,8 @@ impl<'k> Responses<'k> {
 #[derive(Debug)]
 pub struct EventStream {
     installation: Installation,
-    id: ResponseId,
+    /// The answer as it was when the stream began, for the end of one that is deleted.
+    response: Arc<Response>,
     /// While this process runs the answer. Afterwards, for others, and for what is long gone by, storage
     /// is read.
     running: Option<Arc<Running>>,
@@ -166,23 +167,26 @@ pub enum Next<T = Event> {
 }
 
 impl EventStream {
-    pub(crate) fn new(installation: &Installation, id: ResponseId, after: u64) -> EventStream {
-        EventStream {
-            installation: installation.clone(),
-            id,
-            running: installation.live().get(id),
-            guest: None,
-            after,
-            block: None,
-            over: false,
+    pub(crate) fn new(installation: &Installation, response: Response, after: u64) -> EventStream {
+        match installation.live().get(response.id) {
+            Some(running) => EventStream { after, ..EventStream::of_running(installation, running) },
+            None => EventStream::of(installation, Arc::new(response), None, after),
         }
     }
 
     /// The events of an answer that was accepted just now: it need not be known to others yet.
     pub(crate) fn of_running(installation: &Installation, running: Arc<Running>) -> EventStream {
-        let mut stream = EventStream::new(installation, running.id, 0);
-        stream.running = Some(running);
-        stream
+        EventStream::of(installation, Arc::clone(&running.accepted), Some(running), 0)
+    }
+
+    fn of(
+        installation: &Installation,
+        response: Arc<Response>,
+        running: Option<Arc<Running>>,
+        after: u64,
+    ) -> EventStream {
+        let installation = installation.clone();
+        EventStream { installation, response, running, guest: None, after, block: None, over: false }
     }
 
     /// The same, for as long as this actor may follow it.
@@ -194,7 +198,8 @@ impl EventStream {
                     running.nudge();
                 }
             };
-            self.guest = Some(self.installation.doorman().admit(actor, Followed::Response(self.id), wake));
+            self.guest =
+                Some(self.installation.doorman().admit(actor, Followed::Response(self.response.id), wake));
         }
         self
     }
@@ -277,17 +282,41 @@ impl EventStream {
 
     /// Reads some of what is new in storage. False when nothing is, but more may come.
     fn read_stored(&mut self) -> Result<bool> {
-        let (id, after) = (self.id, self.after);
-        let (block, may_grow) = self.installation.storage().read(|conn| {
-            let block = repo::response_events::following(conn, id, after)?;
-            let may_grow = block.is_some() || repo::responses::find_running(conn, id)?.is_some();
-            Ok((block, may_grow))
-        })?;
-        let found = block.is_some();
-        self.block = block;
-        // Ended and read to its end, or deleted.
-        self.over = !may_grow;
-        Ok(found || self.over)
+        let (id, after, running) = (self.response.id, self.after, self.running.as_deref());
+        let held = || running.and_then(|running| running.held_after(after));
+        let (block, status) = match held() {
+            Some(block) => (Some(block), None),
+            None => self.installation.storage().read(|conn| {
+                // Another may have read it while this one waited for its turn.
+                if let Some(block) = held() {
+                    return Ok((Some(block), None));
+                }
+                if let Some(block) = repo::response_events::following(conn, id, after)? {
+                    let block = match running {
+                        Some(running) => running.hold(block),
+                        None => block,
+                    };
+                    return Ok((Some(block), None));
+                }
+                let stored = repo::responses::find(conn, Scope::Operator, id)?;
+                Ok((None, stored.map(|response| response.status)))
+            })?,
+        };
+        let was_running = self.response.status == ResponseStatus::Streaming;
+        self.block = match (block, status) {
+            (None, None) if was_running => Some(self.parting()?),
+            (block, _) => block,
+        };
+        // Ended and read to its end, or deleted after it had ended.
+        self.over = self.block.is_none() && status != Some(ResponseStatus::Streaming);
+        Ok(self.block.is_some() || self.over)
+    }
+
+    /// The last event of an answer that was deleted while it ran. Whoever deleted it stored one, which is
+    /// gone with it, and told only those who watched in the same process.
+    fn parting(&self) -> Result<Block> {
+        let response = Response { status: ResponseStatus::Cancelled, ..Response::clone(&self.response) };
+        Event::with_response(self.after + 1, EventKind::Cancelled, &response).map(Event::into_block)
     }
 }
 

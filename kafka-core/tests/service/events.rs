@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use kafka_core::{
     Actor, AnswerRequest, ChatPatch, ErrorKind, Event, EventKind, EventStream, Kafka, MessagePatch,
-    MessageStatus, Next, ResponseId, ResponseStatus,
+    MessageStatus, Next, ResponseId, ResponseStatus, TurnEvent,
     testing::{Gate, ScriptedAnswer},
 };
 
@@ -120,6 +120,12 @@ fn who_comes_late_to_a_long_answer_misses_nothing() {
     let watch = |after| stage.kafka.responses(&stage.operator).events(id, after).unwrap();
     let seen = until(&stage.kafka, &stage.operator, id, "held");
     assert_eq!(seen.len(), 3002);
+    let mut readers = [watch(1), watch(1)];
+    let pieces = readers.each_mut().map(|events| match events.next_piece_within(PATIENCE).unwrap() {
+        Next::Event(piece) => piece,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(pieces[0].as_str().as_ptr(), pieces[1].as_str().as_ptr(), "who is behind shares what is read");
     let slow = turn.into_events();
     let late = [1, 1500, 2999, 3002].map(|after| (after, watch(after)));
     gate.open();
@@ -398,7 +404,8 @@ fn answers_that_stream_at_the_same_time_do_not_mix() {
     }
 }
 
-/// A model that is silent for long writes nothing that would find out.
+/// A model that is silent for long writes nothing that would find out. Whoever watches sees the end, wherever
+/// that is, and with what was told before.
 #[test]
 fn what_another_handle_deletes_ends_here_too() {
     let (stage, _gate) = held(In::File);
@@ -407,9 +414,21 @@ fn what_another_handle_deletes_ends_here_too() {
     until(&stage.kafka, &stage.operator, turn.id(), "One");
     let (stopped, was_stopped) = std::sync::mpsc::channel();
     let _hook = stage.provider.calls()[0].options.cancel.on_cancel(move || stopped.send(()).unwrap());
-    let beside = stage.beside();
+    let (beside, third) = (stage.beside(), stage.beside());
+    let watchers = [&stage.kafka, &beside, &third].map(|kafka| {
+        let mut watcher = kafka.responses(&kafka.operator()).events(turn.id(), 0).unwrap();
+        let told: Vec<_> = watcher.by_ref().take(2).map(Result::unwrap).collect();
+        (told, watcher)
+    });
     beside.chats(&beside.operator()).delete(chat.id).unwrap();
     was_stopped.recv_timeout(PATIENCE).expect("the model is stopped");
+    let [here, there, elsewhere] =
+        watchers.map(|(told, watcher)| [told, watcher.map(Result::unwrap).collect()].concat());
+    assert!(here.iter().map(|event| event.seq).eq(1..=3), "{here:?}");
+    assert_eq!(here[2].kind, EventKind::Cancelled);
+    let TurnEvent::Finished(response) = here[2].decode().unwrap() else { panic!("{here:?}") };
+    assert_eq!((response.id, response.status), (turn.id(), ResponseStatus::Cancelled));
+    assert_eq!([there, elsewhere], [here.clone(), here]);
     assert_eq!(turn.wait().unwrap_err().code(), "message_not_found");
 }
 

@@ -45,9 +45,12 @@ pub(super) struct Session {
 #[derive(Debug)]
 struct Inbox {
     changes: Changes,
-    /// What this connection stored itself and therefore is not told.
-    own: HashSet<MessageId>,
+    own: Own,
 }
+
+/// What a connection stored itself and therefore is not told, each with the answer that it belongs to, if there
+/// is one. It is forgotten once that has ended: what becomes of it later is others' doing.
+type Own = HashMap<MessageId, Option<ResponseId>>;
 
 /// The answers that this connection watches.
 #[derive(Debug, Default)]
@@ -79,7 +82,7 @@ impl Session {
         while let Some(change) = changes.next_within(Duration::ZERO)? {
             between.push(change);
         }
-        let inbox = Mutex::new(Inbox { changes, own: HashSet::new() });
+        let inbox = Mutex::new(Inbox { changes, own: Own::new() });
         let answers = Mutex::default();
         let outbox = Arc::clone(outbox);
         let session = Arc::new(Session { speaker, chat, outbox, inbox, answers });
@@ -132,18 +135,21 @@ impl Session {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
+        // Of an answer whose end was told here before, everything is in the inbox already.
+        let running: HashSet<ResponseId> = self.answers().watched.keys().copied().collect();
         loop {
             match inbox.changes.next_within(Duration::ZERO) {
                 Ok(Some(change)) => self.tell(&inbox.own, change),
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(error) => return self.explain(&error),
             }
         }
+        inbox.own.retain(|_, answer| answer.is_some_and(|id| running.contains(&id)));
     }
 
-    fn tell(self: &Arc<Session>, own: &HashSet<MessageId>, change: Change) {
+    fn tell(self: &Arc<Session>, own: &Own, change: Change) {
         match change {
-            Change::Message(message) if !own.contains(&message.id) => {
+            Change::Message(message) if !own.contains_key(&message.id) => {
                 let shown = frame::message(&message);
                 let Some(response) = message.response else { return self.outbox.text(shown) };
                 let mut answers = self.answers();
@@ -179,18 +185,22 @@ impl Session {
         let mut inbox = self.inbox();
         let asked = kafka.completions(actor).start(self.chat, request);
         match &asked {
-            Ok(turn) => inbox.own.extend([turn.user_message_id(), turn.message_id()]),
+            Ok(turn) => {
+                // Before the inbox can be emptied, which forgets what belongs to no answer that is watched.
+                self.answers().watched.insert(turn.id(), Watch::Asked { with_deltas });
+                inbox.own.extend([turn.user_message_id(), turn.message_id()].map(|id| (id, Some(turn.id()))));
+            }
             Err(error) if keeps_prompt(error) => {
                 let new = NewMessage::text(Role::User, prompt);
                 let kept = kafka.messages(actor).create(self.chat, new);
-                inbox.own.extend(kept.map(|message: Message| message.id));
+                inbox.own.extend(kept.map(|message: Message| (message.id, None)));
             }
             Err(_) => {}
         }
         drop(inbox);
         self.call_courier();
         match asked {
-            Ok(turn) => self.watch(turn.id(), Watch::Asked { with_deltas }),
+            Ok(turn) => self.attend(turn.id(), Watch::Asked { with_deltas }),
             Err(error) => self.explain(&error),
         }
     }
@@ -223,6 +233,11 @@ impl Session {
         }
         answers.watched.insert(id, watch);
         drop(answers);
+        self.attend(id, watch);
+    }
+
+    /// Is told what an answer says that is noted as watched.
+    fn attend(self: &Arc<Session>, id: ResponseId, watch: Watch) {
         let events = self.speaker.kafka.responses(&self.speaker.actor).events(id, 0);
         match events.and_then(|events| self.speaker.audiences.admit(self, id, watch, events)) {
             Ok(()) => {}

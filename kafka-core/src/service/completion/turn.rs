@@ -40,7 +40,7 @@ impl Turn {
         Turn {
             installation: installation.clone(),
             actor: *actor,
-            response: running.accepted.clone(),
+            response: Response::clone(&running.accepted),
             user_message_id: running.user_message.id,
             events: EventStream::of_running(installation, running).followed_by(actor),
         }
@@ -52,9 +52,9 @@ impl Turn {
         Ok(Turn {
             installation: installation.clone(),
             actor: *actor,
-            response,
             user_message_id: message.parent_id.ok_or_else(|| messages::not_found(message.id))?,
-            events: EventStream::new(installation, id, 0).followed_by(actor),
+            events: EventStream::new(installation, response.clone(), 0).followed_by(actor),
+            response,
         })
     }
 
