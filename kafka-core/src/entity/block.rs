@@ -1,6 +1,9 @@
 //! Events that were encoded together.
 
-use std::{io::Write as _, sync::Arc};
+use std::{
+    io::Write as _,
+    sync::{Arc, Weak},
+};
 
 use serde::Serialize;
 
@@ -34,6 +37,24 @@ struct Place {
     end: usize,
 }
 
+/// A block that is there as long as somebody holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldBlock(Weak<Encoded>);
+
+impl HeldBlock {
+    pub(crate) fn of(block: &Block) -> HeldBlock {
+        HeldBlock(Arc::downgrade(&block.0))
+    }
+
+    pub(crate) fn get(&self) -> Option<Block> {
+        self.0.upgrade().map(Block)
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
 impl Block {
     /// A block of one event.
     pub(crate) fn of(seq: u64, kind: EventKind, data: &impl Serialize) -> Result<Block, Error> {
@@ -53,6 +74,11 @@ impl Block {
 
     pub(crate) fn len(&self) -> usize {
         self.0.places.len()
+    }
+
+    /// The number of the first event; 0 when there is none.
+    pub(crate) fn first_seq(&self) -> u64 {
+        self.0.places.first().map_or(0, |place| place.seq)
     }
 
     /// The number of the last event; 0 when there is none.

@@ -61,12 +61,13 @@ pub(crate) fn replace(tx: &Tx<'_>, response: ResponseId, events: &[Event]) -> Re
 
 /// All events, in order.
 pub(crate) fn list(conn: &Conn<'_>, response: ResponseId) -> Result<Vec<Event>> {
-    let mut events = Vec::new();
+    // One piece of memory for all of them: there may be a row for each event.
+    let mut encoder = Encoder::default();
     conn.each(&LIST, params![response], |row| {
-        events.extend(read(row)?.events());
+        encode(row.next()?, row.next_text()?, row.next_text()?, &mut encoder);
         Ok(())
     })?;
-    Ok(events)
+    Ok(encoder.finish_fitting()?.events().collect())
 }
 
 /// The row that holds the event after number `after`, with those that lie before and behind it there. None
@@ -85,22 +86,29 @@ pub(crate) fn last_seq(conn: &Conn<'_>, response: ResponseId) -> Result<u64> {
 
 fn read(row: &mut Row<'_>) -> Result<Block> {
     let (seq, kind, data) = (row.next()?, row.next_text()?, row.next_text()?);
-    if kind != PACKED {
-        let mut encoder = Encoder::with_room(1, kind.len() + data.len());
+    let mut encoder = match kind {
+        PACKED => Encoder::with_room(data.bytes().filter(|byte| *byte == b'\n').count(), data.len()),
+        kind => Encoder::with_room(1, kind.len() + data.len()),
+    };
+    encode(seq, kind, data, &mut encoder);
+    encoder.finish()
+}
+
+/// Adds the events of a row.
+fn encode(seq: u64, kind: &str, data: &str, encoder: &mut Encoder) {
+    let mut push = |seq, kind, data| {
         if let Some(kind) = EventKind::parse(kind) {
             encoder.push_written(seq, kind, data);
         }
-        return encoder.finish();
+    };
+    if kind != PACKED {
+        return push(seq, kind, data);
     }
-    let mut encoder = Encoder::with_room(data.bytes().filter(|byte| *byte == b'\n').count(), data.len());
     for (line, seq) in data.lines().zip(seq..) {
-        if let Some((kind, data)) = line.split_once('\t')
-            && let Some(kind) = EventKind::parse(kind)
-        {
-            encoder.push_written(seq, kind, data);
+        if let Some((kind, data)) = line.split_once('\t') {
+            push(seq, kind, data);
         }
     }
-    encoder.finish()
 }
 
 fn insert(tx: &Tx<'_>, response: ResponseId, events: &[Event]) -> Result<()> {

@@ -282,13 +282,26 @@ impl EventStream {
 
     /// Reads some of what is new in storage. False when nothing is, but more may come.
     fn read_stored(&mut self) -> Result<bool> {
-        let (id, after) = (self.response.id, self.after);
-        let (block, status) = self.installation.storage().read(|conn| {
-            let block = repo::response_events::following(conn, id, after)?;
-            let stored =
-                if block.is_none() { repo::responses::find(conn, Scope::Operator, id)? } else { None };
-            Ok((block, stored.map(|response| response.status)))
-        })?;
+        let (id, after, running) = (self.response.id, self.after, self.running.as_deref());
+        let held = || running.and_then(|running| running.held_after(after));
+        let (block, status) = match held() {
+            Some(block) => (Some(block), None),
+            None => self.installation.storage().read(|conn| {
+                // Another may have read it while this one waited for its turn.
+                if let Some(block) = held() {
+                    return Ok((Some(block), None));
+                }
+                if let Some(block) = repo::response_events::following(conn, id, after)? {
+                    let block = match running {
+                        Some(running) => running.hold(block),
+                        None => block,
+                    };
+                    return Ok((Some(block), None));
+                }
+                let stored = repo::responses::find(conn, Scope::Operator, id)?;
+                Ok((None, stored.map(|response| response.status)))
+            })?,
+        };
         let was_running = self.response.status == ResponseStatus::Streaming;
         self.block = match (block, status) {
             (None, None) if was_running => Some(self.parting()?),

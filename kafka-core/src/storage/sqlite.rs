@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{
     engine::{StorageOptions, Synchronous},
@@ -27,7 +27,7 @@ pub(super) fn open_memory() -> Result<Connection> {
     let open = || {
         let connection = Connection::open_in_memory()?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        keep_statements(&connection)?;
         Ok(connection)
     };
     open().map_err(fault::classify)
@@ -99,8 +99,15 @@ fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> rusqlite::R
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy_timeout)?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&connection)?;
     Ok(connection)
+}
+
+/// Has each statement prepared once.
+fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Plans must not depend on the values that are bound: SQLite would prepare again whenever one changes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// What the file system can say before SQLite does, and says more clearly.
@@ -179,6 +186,8 @@ fn named(path: &Path, fault: rusqlite::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+
+    use rusqlite::StatementStatus;
 
     use super::*;
     use crate::storage::{Place, Storage, sql::unlisted_statements};
@@ -300,6 +309,24 @@ mod tests {
         assert!(reader.execute_batch("DELETE FROM items").is_err());
         let readers: bool = reader.query_row("PRAGMA query_only", [], |row| row.get(0)).unwrap();
         assert!(readers);
+    }
+
+    /// Preparing again costs more than most statements do, and deep stacks.
+    #[test]
+    fn statements_are_prepared_once_whatever_is_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = filled(directory.path());
+        let reader = open_reader(&path, Duration::ZERO).unwrap();
+        let writer = open_file(&path, &options()).unwrap();
+        for connection in [reader, writer, open_memory().unwrap()] {
+            let mut prepared =
+                connection.prepare_cached("SELECT value FROM json_each('[1, 2, 3]') LIMIT $1").unwrap();
+            for count in 1..=3u32 {
+                let found = prepared.query_map([count], |row| row.get::<_, i64>(0)).unwrap().count();
+                assert_eq!(found as u32, count);
+            }
+            assert_eq!(prepared.get_status(StatementStatus::RePrepare), 0);
+        }
     }
 
     #[test]

@@ -120,6 +120,12 @@ fn who_comes_late_to_a_long_answer_misses_nothing() {
     let watch = |after| stage.kafka.responses(&stage.operator).events(id, after).unwrap();
     let seen = until(&stage.kafka, &stage.operator, id, "held");
     assert_eq!(seen.len(), 3002);
+    let mut readers = [watch(1), watch(1)];
+    let pieces = readers.each_mut().map(|events| match events.next_piece_within(PATIENCE).unwrap() {
+        Next::Event(piece) => piece,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(pieces[0].as_str().as_ptr(), pieces[1].as_str().as_ptr(), "who is behind shares what is read");
     let slow = turn.into_events();
     let late = [1, 1500, 2999, 3002].map(|after| (after, watch(after)));
     gate.open();

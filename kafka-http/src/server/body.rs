@@ -262,6 +262,11 @@ impl<'c> Body<'c> {
         Ok(())
     }
 
+    /// Keeps no room for reading while a long answer is written.
+    pub(super) fn rest(&mut self) {
+        self.input.rest();
+    }
+
     /// What the client sent behind this body, which is at its end.
     pub(super) fn take_early(&mut self) -> Vec<u8> {
         self.input.take_buffered()

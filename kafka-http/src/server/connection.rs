@@ -223,6 +223,7 @@ impl Service {
             Ok(Then::Done(body_bytes)) => Delivery { body_bytes, is_complete: true },
             Ok(Then::Stream { write, is_chunked }) => {
                 let patience = Duration::from_millis(self.limits.write_timeout_ms);
+                request.body.rest();
                 let mut writer = BodyWriter::new(&stream, is_chunked, patience);
                 let end =
                     catch_unwind(AssertUnwindSafe(|| write(&mut writer).and_then(|()| writer.finish())));

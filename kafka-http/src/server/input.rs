@@ -50,7 +50,7 @@ impl Input {
                 self.end -= self.start;
                 self.start = 0;
             } else {
-                self.buffer.resize(2 * self.buffer.len(), 0);
+                self.buffer.resize((2 * self.buffer.len()).max(SMALL_BUFFER), 0);
             }
         }
         self.wait_at_most(wait)?;
@@ -69,6 +69,13 @@ impl Input {
         out[..count].copy_from_slice(&self.buffered()[..count]);
         self.consume(count);
         Ok(count)
+    }
+
+    /// Gives back the buffer if nothing is in it, for as long as nothing is read.
+    pub(super) fn rest(&mut self) {
+        if self.buffered().is_empty() {
+            self.buffer = Vec::new();
+        }
     }
 
     /// Gives up what is buffered, and the buffer, for whoever takes the connection over.

@@ -1,7 +1,7 @@
 //! The answers that this process runs now.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -16,7 +16,12 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::{ChatId, ResponseId},
     },
-    entity::{block::Block, event::Event, message::Message, response::Response},
+    entity::{
+        block::{Block, HeldBlock},
+        event::Event,
+        message::Message,
+        response::Response,
+    },
 };
 
 /// How many events of an answer are kept in memory, once for all that watch it: as many blocks as hold no
@@ -36,6 +41,9 @@ pub(crate) struct Running {
     cut_off: AtomicBool,
     shown: Mutex<Shown>,
     grown: Condvar,
+    /// What those who are further behind hold now of what is stored, by the number of the last event: a
+    /// thousand of them hold what one does.
+    read: Mutex<BTreeMap<u64, HeldBlock>>,
 }
 
 /// What is on disk and may therefore be seen.
@@ -82,6 +90,7 @@ impl Running {
                 over: false,
             }),
             grown: Condvar::new(),
+            read: Mutex::default(),
         })
     }
 
@@ -132,6 +141,25 @@ impl Running {
             Some(block) if after >= first_kept => Seen::Events(block.clone()),
             _ => Seen::Behind,
         }
+    }
+
+    /// The block of the first event after number `after` that another watcher read and still holds.
+    pub(crate) fn held_after(&self, after: u64) -> Option<Block> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = read.range(after + 1..).next()?.1.get()?;
+        (block.first_seq() <= after + 1).then_some(block)
+    }
+
+    /// Lets others share a block that was read, which is given back, or theirs if they were faster.
+    pub(crate) fn hold(&self, block: Block) -> Block {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.retain(|_, block| block.is_held());
+        let same = read.get(&block.last_seq()).and_then(HeldBlock::get);
+        if let Some(theirs) = same.filter(|theirs| theirs.first_seq() <= block.first_seq()) {
+            return theirs;
+        }
+        read.insert(block.last_seq(), HeldBlock::of(&block));
+        block
     }
 
     /// Has every watcher look whether it has to leave.
