@@ -114,9 +114,7 @@ impl Router {
 
     fn explain(&self, failure: &Failure, request: &Request<'_>) -> Reply {
         let problem = failure.problem();
-        if let Failure::Core(error) = failure
-            && problem.status == 500
-        {
+        if let Some(error) = failure.cause().filter(|_| problem.status == 500) {
             self.log.failure(request.id(), error);
         }
         problem.reply(request.id())

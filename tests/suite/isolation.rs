@@ -63,8 +63,13 @@ mod slow {
         let chat = api.chat();
         let answer = api.post(&format!("/api/v1/chats/{chat}/responses"), &json!({"content": "mine"}));
         let model = json!({"name": "mine", "base_url": "http://192.0.2.1/v1"});
+        let workspace = id(&api.post("/api/v1/workspaces", &json!({"name": "mine"})));
+        let files = format!("/api/v1/workspaces/{workspace}/files");
+        let text = json!({"filename": "mine", "content": "mine"});
         let things = [
-            ("workspaces", id(&api.post("/api/v1/workspaces", &json!({"name": "mine"})))),
+            ("chat-files", id(&api.post(&format!("/api/v1/chats/{chat}/files"), &text))),
+            ("files", id(&api.upload(&files, &[], &[("mine", b"mine")]).json()["items"][0])),
+            ("workspaces", workspace),
             ("messages", id(&answer["message"])),
             ("responses", id(&answer["response"])),
             ("models", id(&api.post("/api/v1/models", &model))),
@@ -88,6 +93,7 @@ mod slow {
                 if let Some((before, _)) = path.split_once("/{") {
                     let (noun, thing) = things.iter().find(|(noun, _)| before.ends_with(noun)).unwrap();
                     path = path.replace(if *noun == "ws" { "{chat_id}" } else { "{id}" }, thing);
+                    path = path.replace("{n}", "1");
                 }
                 let headers = if path.starts_with("/ws/") { &HANDSHAKE[..] } else { &[] };
                 let reply = api.send(route.method, &path, headers, (route.method != "GET").then_some("{}"));

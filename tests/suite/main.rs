@@ -15,11 +15,13 @@ mod support;
 
 mod beside;
 mod browser_clients;
+mod chat_files;
 mod chats;
 mod corpora;
 mod cors;
 mod drain;
 mod errors;
+mod files;
 mod hostile;
 mod idempotency;
 mod identity;

@@ -4,7 +4,9 @@
 mod about;
 mod admin;
 mod auth;
+mod chat_files;
 mod chats;
+mod files;
 mod messages;
 mod models;
 mod plans;
@@ -73,6 +75,13 @@ pub(crate) static ALL: &[Route] = routes! {
     PATCH "/api/v1/workspaces/{id}" workspaces::update, write(Files), "Rename a workspace";
     DELETE "/api/v1/workspaces/{id}" workspaces::delete, write(Files), "Delete a workspace with its chats and files";
 
+    GET "/api/v1/workspaces/{id}/files" files::list, read(Files), "Files of a workspace, oldest first";
+    POST "/api/v1/workspaces/{id}/files" files::create, write(Files), "Upload files: a form with `files`, as often as there are";
+    GET "/api/v1/files/{id}" files::get, read(Files), "One file";
+    PATCH "/api/v1/files/{id}" files::update, write(Files), "Rename a file";
+    DELETE "/api/v1/files/{id}" files::delete, write(Files), "Delete a file, also from chats";
+    GET "/api/v1/files/{id}/content" files::content, read(Files), "The bytes of a file, or a range of them";
+
     GET "/api/v1/chats" chats::list, read(Chats), "Chats, the one changed last first";
     POST "/api/v1/chats" chats::create, write(Chats), "Make a chat";
     GET "/api/v1/chats/{id}" chats::get, read(Chats), "One chat";
@@ -84,6 +93,16 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/api/v1/messages/{id}" messages::get, read(Chats), "One message";
     PATCH "/api/v1/messages/{id}" messages::update, write(Chats), "Change a message's text in place";
     DELETE "/api/v1/messages/{id}" messages::delete, write(Chats), "Delete a message";
+
+    GET "/api/v1/chats/{id}/files" chat_files::list, read(Chats), "Files of a chat, oldest first";
+    POST "/api/v1/chats/{id}/files" chat_files::create, write(Chats), "Upload files into a chat, write a text, or take a file of the workspace";
+    GET "/api/v1/chat-files/{id}" chat_files::get, read(Chats), "One file of a chat";
+    DELETE "/api/v1/chat-files/{id}" chat_files::delete, write(Chats), "Take a file out of a chat, with its versions";
+    GET "/api/v1/chat-files/{id}/versions" chat_files::versions, read(Chats), "Versions of a text, oldest first";
+    POST "/api/v1/chat-files/{id}/versions" chat_files::add_version, write(Chats), "Add a version: a whole text, or a diff";
+    GET "/api/v1/chat-files/{id}/versions/{n}" chat_files::version, read(Chats), "One version of a text";
+    POST "/api/v1/chat-files/{id}/revert" chat_files::revert, write(Chats), "Add a version with the text of an older one";
+    GET "/api/v1/chat-files/{id}/diff" chat_files::diff, read(Chats), "What makes one version of another";
 
     POST "/api/v1/chats/{id}/responses" responses::create, write(Chats), "Ask a model and store its answer";
     GET "/api/v1/responses/{id}" responses::get, read(Chats), "The record of an answer";

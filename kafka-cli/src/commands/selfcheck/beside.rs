@@ -1,4 +1,4 @@
-//! What the matrix of routes does not vary: ids that stand in bodies, and sessions that have ended.
+//! What the matrix of routes does not vary: tickets, ids that stand in bodies, and sessions that have ended.
 
 use kafka_core::Result;
 use serde_json::{Value, json};
@@ -38,6 +38,25 @@ impl Found {
         self.tried.holes += 1;
         self.holes.push(format!("{}: {what}", self.tried.route));
     }
+}
+
+/// A ticket opens the events of its own response, and nothing else.
+pub(super) fn tickets(server: &Server, stage: &mut Stage<'_>) -> Result<Found> {
+    let mut found = Found::on("GET /api/v1/responses/{id}/events?ticket=");
+    let (one, other) = (stage.things()?, stage.things()?);
+    let owner = stage.token(Caller::Owner, "chats").map(str::to_owned);
+    let path = format!("/api/v1/responses/{}/ticket", one.response);
+    let made = server.call("POST", &path, owner.as_deref(), None)?.json();
+    let ticket = made["ticket"].as_str().unwrap_or_default();
+    for (how, response, ticket, status) in [
+        ("with its ticket", &one.response, ticket, 200),
+        ("with the ticket of another", &other.response, ticket, 401),
+        ("with no ticket that was issued", &one.response, "unknown", 401),
+    ] {
+        let path = format!("/api/v1/responses/{response}/events?ticket={ticket}");
+        found.judge(how, &server.call("GET", &path, None, None)?, &[status]);
+    }
+    Ok(found)
 }
 
 /// A call in a chat of the caller's own that names in its body what may be another's.
@@ -85,6 +104,12 @@ const REFERENCES: &[Reference] = &[
         body: |things| json!({"model": "echo", "parent_id": things.message}),
         is_the_owners: true,
     },
+    Reference {
+        method: "POST",
+        path: |chat| format!("{}/files", of_chat(chat)),
+        body: |things| json!({"file_id": things.file}),
+        is_the_owners: true,
+    },
     // Nobody but the operator gives anyone a model.
     Reference {
         method: "POST",
@@ -101,6 +126,7 @@ pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found
     let things = stage.things()?;
     let nothing = Things {
         workspace: NOTHING.to_owned(),
+        file: NOTHING.to_owned(),
         message: NOTHING.to_owned(),
         account: NOTHING.to_owned(),
         ..stage.things()?

@@ -94,12 +94,16 @@ impl Server {
             }
             false => "Connection: close\r\n",
         };
-        let body = body.map(Value::to_string);
-        if let Some(body) = &body {
-            head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        // A text alone is no body of any route: it stands for a form with a file that holds it.
+        let body = body.map(|body| match body.as_str() {
+            Some(text) => ("multipart/form-data; boundary=selfcheck", form(text)),
+            None => ("application/json", body.to_string()),
+        });
+        if let Some((media_type, body)) = &body {
+            head += &format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len());
         }
         head += "\r\n";
-        head += body.as_deref().unwrap_or_default();
+        head += body.as_ref().map_or("", |(_, body)| body);
         stream.write_all(head.as_bytes())?;
         let mut bytes = Vec::new();
         match is_socket {
@@ -113,6 +117,13 @@ impl Server {
         let is_refused = is_socket && text.contains(NO_CHAT);
         Ok(Answer { status: if is_refused { 404 } else { status }, text })
     }
+}
+
+fn form(text: &str) -> String {
+    format!(
+        "--selfcheck\r\nContent-Disposition: form-data; name=\"files\"; filename=\"selfcheck.txt\"\r\n\r\n\
+         {text}\r\n--selfcheck--\r\n"
+    )
 }
 
 /// What a socket says in place of its first payload.

@@ -142,6 +142,13 @@ static CASES: &[Case] = cases! {
     "PATCH /api/v1/workspaces/{id}" Own "files" workspace |_| json!({"name": "changed"});
     "DELETE /api/v1/workspaces/{id}" Own "files" workspace NONE;
 
+    "GET /api/v1/workspaces/{id}/files" Read "files" workspace NONE;
+    "POST /api/v1/workspaces/{id}/files" Write "files" workspace |_| json!("uploaded");
+    "GET /api/v1/files/{id}" Read "files" file NONE;
+    "PATCH /api/v1/files/{id}" Write "files" file |_| json!({"filename": "changed"});
+    "DELETE /api/v1/files/{id}" Write "files" file NONE;
+    "GET /api/v1/files/{id}/content" Read "files" file NONE;
+
     "GET /api/v1/chats" Collection "chats" chat NONE;
     "POST /api/v1/chats" Collection "chats" chat |context| json!({"title": context.name});
     "GET /api/v1/chats/{id}" Read "chats" chat NONE;
@@ -153,6 +160,16 @@ static CASES: &[Case] = cases! {
     "GET /api/v1/messages/{id}" Read "chats" message NONE;
     "PATCH /api/v1/messages/{id}" Write "chats" message |_| json!({"content": "changed"});
     "DELETE /api/v1/messages/{id}" Write "chats" message NONE;
+
+    "GET /api/v1/chats/{id}/files" Read "chats" chat NONE;
+    "POST /api/v1/chats/{id}/files" Write "chats" chat |_| json!("uploaded");
+    "GET /api/v1/chat-files/{id}" Read "chats" chat_file NONE;
+    "DELETE /api/v1/chat-files/{id}" Write "chats" chat_file NONE;
+    "GET /api/v1/chat-files/{id}/versions" Read "chats" chat_file NONE;
+    "POST /api/v1/chat-files/{id}/versions" Write "chats" chat_file |_| json!({"content": "changed"});
+    "GET /api/v1/chat-files/{id}/versions/{n}" Read "chats" chat_file NONE;
+    "POST /api/v1/chat-files/{id}/revert" Write "chats" chat_file |_| json!({"number": 1});
+    "GET /api/v1/chat-files/{id}/diff" Read "chats" chat_file NONE;
 
     "POST /api/v1/chats/{id}/responses" Write "chats" chat |_| json!({"content": "asked", "model": "echo"});
     "GET /api/v1/responses/{id}" Read "chats" response NONE;
@@ -182,6 +199,12 @@ impl Case {
 
     fn has_id(&self) -> bool {
         self.path().contains('{')
+    }
+
+    /// Where its thing is asked for: the first version is the one that every text has.
+    fn path_of(&self, id: &str) -> String {
+        let path = self.path().replace("{id}", id).replace("{chat_id}", id).replace("{n}", "1");
+        if path.ends_with("/diff") { path + "?from=1&to=1" } else { path }
     }
 
     /// Whether it names a thing of which others must not even know.
@@ -265,8 +288,12 @@ pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<Report> {
         let tried = walk.route(case, &victim)?;
         report.routes.push(tried);
     }
-    report.routes.push(walk.tickets()?);
-    for found in [beside::references(server, &mut walk.stage)?, beside::sessions(server, &mut walk.stage)?] {
+    let stage = &mut walk.stage;
+    for found in [
+        beside::tickets(server, stage)?,
+        beside::references(server, stage)?,
+        beside::sessions(server, stage)?,
+    ] {
         walk.calls += found.tried.calls;
         walk.holes.extend(found.holes);
         report.routes.push(found.tried);
@@ -348,6 +375,9 @@ impl Walk<'_> {
                     victim
                 };
                 self.attempt(case, caller, *target, things, expected, &mut tried)?;
+                if is_change {
+                    self.stage.forget_key(things);
+                }
             }
         }
         if !was_changed {
@@ -388,7 +418,7 @@ impl Walk<'_> {
         let body = (case.body)(&Context { name: &name, password });
         let body = (!body.is_null()).then_some(&body);
         let id = if target == Target::Missing { NOTHING } else { (case.id)(things) };
-        let path = case.path().replace("{id}", id).replace("{chat_id}", id);
+        let path = case.path_of(id);
         let token = match &spare {
             Some((token, _)) => Some(token.clone()),
             None => self.stage.token(caller, case.area).map(str::to_owned),
@@ -400,7 +430,8 @@ impl Walk<'_> {
         }
         // The same by the other doors to it.
         if case.method() == "GET" && path != "/" && !path.starts_with("/ws/") {
-            for (method, path) in [("HEAD", path.clone()), ("GET", format!("{path}/"))] {
+            let (plain, query) = path.split_once('?').unwrap_or((&path, ""));
+            for (method, path) in [("HEAD", path.clone()), ("GET", format!("{plain}/?{query}"))] {
                 let answer = self.server.call(method, &path, token.as_deref(), None)?;
                 self.judge(case, caller, target, expected, &answer, tried, method);
             }
@@ -456,34 +487,6 @@ impl Walk<'_> {
             Some(id) => self.server.call("DELETE", &format!("{path}/{id}"), None, None).map(drop),
             None => Ok(()),
         }
-    }
-
-    /// A ticket opens the events of its own response, and nothing else.
-    fn tickets(&mut self) -> Result<Tried> {
-        const ROUTE: &str = "GET /api/v1/responses/{id}/events?ticket=";
-        let mut tried = Tried { route: ROUTE.to_owned(), ..Tried::default() };
-        let (one, other) = (self.stage.things()?, self.stage.things()?);
-        let owner = self.stage.token(Caller::Owner, "chats").map(str::to_owned);
-        let path = format!("/api/v1/responses/{}/ticket", one.response);
-        let made = self.server.call("POST", &path, owner.as_deref(), None)?.json();
-        let ticket = made["ticket"].as_str().unwrap_or_default();
-        let table = [
-            ("with its ticket", &one.response, ticket, 200),
-            ("with the ticket of another", &other.response, ticket, 401),
-            ("with no ticket that was issued", &one.response, "unknown", 401),
-        ];
-        for (how, response, ticket, expected) in table {
-            let path = format!("/api/v1/responses/{response}/events?ticket={ticket}");
-            let status = self.server.call("GET", &path, None, None)?.status;
-            (self.calls, tried.calls) = (self.calls + 1, tried.calls + 1);
-            tried.allowed += u32::from(status == 200);
-            tried.refused += u32::from(status == 401);
-            if status != expected {
-                tried.holes += 1;
-                self.holes.push(format!("{ROUTE} {how}: {status}, and must be {expected}"));
-            }
-        }
-        Ok(tried)
     }
 }
 

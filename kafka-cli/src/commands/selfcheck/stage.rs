@@ -7,9 +7,9 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, Clock as _, Error, ErrorKind, Kafka, MemberRole, NewChat, NewModel, NewToken,
-    NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions, Random as _, Result, Secret,
-    StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
+    Actor, AnswerRequest, Clock as _, Error, ErrorKind, Kafka, MemberRole, NewChat, NewChatFile, NewFile,
+    NewModel, NewToken, NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions, Random as _,
+    Result, Secret, StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
 };
 use serde_json::{Value, json};
 
@@ -44,7 +44,9 @@ pub(super) struct Stage<'k> {
 /// One of everything, the owner's.
 pub(super) struct Things {
     pub(super) workspace: String,
+    pub(super) file: String,
     pub(super) chat: String,
+    pub(super) chat_file: String,
     pub(super) message: String,
     pub(super) response: String,
     pub(super) model: String,
@@ -199,8 +201,11 @@ impl<'k> Stage<'k> {
         for (member, role) in &self.members {
             kafka.workspaces(&actor).share(workspace.id, *member, Some(*role))?;
         }
+        let file = kafka.files(&actor).upload(workspace.id, NewFile::named(MARK), &mut MARK.as_bytes())?;
         let chat = NewChat { workspace_id: Some(workspace.id), ..NewChat::titled(MARK) };
         let chat = kafka.chats(&actor).create(chat)?;
+        let text = NewChatFile { filename: MARK.to_owned(), content: MARK.to_owned() };
+        let chat_file = kafka.chat_files(&actor).create(chat.id, text)?;
         let request = AnswerRequest { model: Some("echo".to_owned()), ..AnswerRequest::text(MARK) };
         let answer = kafka.completions(&actor).start(chat.id, request)?.wait()?;
         let seconds = TimeoutSeconds { connect: Some(0.1), ..TimeoutSeconds::default() };
@@ -211,7 +216,9 @@ impl<'k> Stage<'k> {
         let token = kafka.tokens(&self.operator).of(self.owner.0).create(new_key(Some(MARK), KEY_MS))?;
         Ok(Things {
             workspace: workspace.id.to_string(),
+            file: file.id.to_string(),
             chat: chat.id.to_string(),
+            chat_file: chat_file.id.to_string(),
             message: answer.user_message.id.to_string(),
             response: answer.response.id.to_string(),
             model: model.id.to_string(),
@@ -220,22 +227,37 @@ impl<'k> Stage<'k> {
         })
     }
 
+    /// Deletes the key among things that are not needed any more: an account may have a hundred.
+    pub(super) fn forget_key(&self, things: &Things) {
+        if let Ok(key) = things.token.parse() {
+            // It may have been deleted by the call that it was made for.
+            let _ = self.kafka.tokens(&self.operator).of(self.owner.0).delete(key);
+        }
+    }
+
     /// Everything that the owner has, as it is now.
     pub(super) fn owned(&self) -> Result<Value> {
         let (id, actor) = self.owner;
         let page = PageRequest::Numbered { page: 1, page_size: 100 };
         let chats = self.kafka.chats(&actor).list(&Default::default(), &page)?;
-        let mut messages = Vec::new();
+        let workspaces = self.kafka.workspaces(&actor).list(&page)?.items;
+        let (mut messages, mut files, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        for workspace in &workspaces {
+            files.extend(self.kafka.files(&actor).list(workspace.id, &page)?.items);
+        }
         for chat in &chats.items {
             messages.extend(self.kafka.messages(&actor).list(chat.id, &page)?.items);
+            texts.extend(self.kafka.chat_files(&actor).list(chat.id, &page)?.items);
         }
         let tokens = self.kafka.tokens(&self.operator).of(id).list(&page)?;
         let names: Vec<_> = tokens.items.iter().map(|token| (token.id, &token.name)).collect();
         Ok(json!([
             self.kafka.users(&self.operator).get(id)?,
-            self.kafka.workspaces(&actor).list(&page)?.items,
+            workspaces,
+            files,
             chats.items,
             messages,
+            texts,
             self.kafka.models(&actor).list(&page)?.items,
             names,
         ]))
