@@ -7,12 +7,16 @@ use std::{
 };
 
 use kafka_core::{Error, ErrorKind, File, FileContent};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tiny_http::Method;
 
 use crate::{
     error::{Failure, Problem},
     server::{Reply, Request},
 };
+
+/// What stands in an address as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// The bytes of a file, or as much of them as the request asks for.
 pub(crate) fn reply(mut content: FileContent, request: &Request<'_>) -> Result<Reply, Failure> {
@@ -96,6 +100,11 @@ fn unsatisfiable(request_id: &str, size: u64) -> Reply {
     let detail = format!("The file has {size} bytes, and none of them are in the range that was asked for.");
     let reply = Problem::new(416, "range_not_satisfiable", detail).reply(request_id);
     reply.with_header("Content-Range", format!("bytes */{size}"))
+}
+
+/// Where a browser finds a file of this [path](File::path).
+pub(crate) fn address(path: &str) -> String {
+    format!("/{}", utf8_percent_encode(path, PLAIN))
 }
 
 /// The name for the client, as RFC 6266 writes it: plain for old clients, and whole for all others.

@@ -7,6 +7,7 @@
 pub mod cidr;
 pub mod config;
 mod cors;
+pub mod dialects;
 mod download;
 pub mod error;
 pub mod form;

@@ -8,6 +8,7 @@ use tiny_http::Method;
 use crate::{
     config::Settings,
     cors,
+    dialects::{Dialect, fastapi},
     error::{Failure, Problem},
     guard::Guard,
     log::Logger,
@@ -33,6 +34,8 @@ pub struct Route {
     pub summary: &'static str,
     /// Who may ask for it.
     pub access: Access,
+    /// The wire format that it belongs to; none for what is this product's own.
+    pub dialect: Option<Dialect>,
     pub(crate) handler: fn(&mut Call<'_, '_>) -> Result<Reply, Failure>,
 }
 
@@ -77,7 +80,7 @@ impl Router {
         let guard = Guard::new(settings, listen);
         let (log, courier) = (Logger(settings.log), Courier::start());
         Router {
-            patterns: patterns(),
+            patterns: patterns(&settings.dialects),
             kafka,
             guard,
             log,
@@ -117,7 +120,10 @@ impl Router {
         if let Some(error) = failure.cause().filter(|_| problem.status == 500) {
             self.log.failure(request.id(), error);
         }
-        problem.reply(request.id())
+        match dialect_of(&self.patterns, request.path()) {
+            Some(Dialect::Kafka) => fastapi::reply(&problem, request.id()),
+            None => problem.reply(request.id()),
+        }
     }
 }
 
@@ -134,8 +140,11 @@ impl Handler for Router {
     }
 }
 
-fn patterns() -> Vec<Pattern> {
-    ROUTES.iter().map(|route| Pattern { route, segments: cut(route.path).collect() }).collect()
+/// The routes of the product itself, and of these wire formats.
+fn patterns(dialects: &[Dialect]) -> Vec<Pattern> {
+    let served = |route: &&Route| route.dialect.is_none_or(|dialect| dialects.contains(&dialect));
+    let routes = ROUTES.iter().filter(served);
+    routes.map(|route| Pattern { route, segments: cut(route.path).collect() }).collect()
 }
 
 /// The segments of a path. A slash after it changes nothing.
@@ -167,6 +176,13 @@ fn find(patterns: &[Pattern], method: &Method, path: &str) -> Result<(&'static R
     let allow = allowed.join(", ");
     let detail = format!("{method} is not possible at {path}; {allow} are.");
     Err(Problem::new(405, "method_not_allowed", detail).with_member("allow", allow).into())
+}
+
+/// The wire format that a path belongs to, whatever the method.
+fn dialect_of(patterns: &[Pattern], path: &str) -> Option<Dialect> {
+    let asked: Vec<Cow<'_, str>> = cut(path).map(percent_decoded).collect::<Option<_>>()?;
+    let found = patterns.iter().find(|Pattern { segments, .. }| matched(segments, &asked).is_some());
+    found?.route.dialect
 }
 
 /// What stands for each `{…}` if the path is of this pattern.
@@ -211,7 +227,11 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_decoded_names_nothing() {
         for path in ["/%zz", "/health%", "/api/v1/chats/%ff"] {
-            assert_eq!(find(&patterns(), &Method::Get, path).unwrap_err().problem().status, 404, "{path}");
+            assert_eq!(
+                find(&patterns(&Dialect::ALL), &Method::Get, path).unwrap_err().problem().status,
+                404,
+                "{path}"
+            );
         }
     }
 

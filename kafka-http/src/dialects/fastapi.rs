@@ -18,7 +18,7 @@ pub(crate) fn reply(problem: &Problem, request_id: &str) -> Reply {
         None => Value::from(&*problem.detail),
     };
     let body = json!({"detail": detail, "code": problem.code, "request_id": request_id});
-    problem.with_headers(Reply::bytes(problem.status, "application/json", body.to_string()))
+    problem.with_headers(Reply::bytes(problem.status, "application/json", body.to_string().into_bytes()))
 }
 
 /// The member of a [`Problem`] that holds the list, where the mistakes are known more closely.
@@ -26,9 +26,7 @@ const DETAIL: &str = "detail";
 
 /// What the library refused, as a list.
 fn listed(problem: &Problem) -> Value {
-    let entry = |loc: Value, message: &str| {
-        json!({"type": "value_error", "loc": loc, "msg": message, "input": null, "ctx": {"reason": message}})
-    };
+    let entry = |loc: Value, message: &str| json!({"type": "value_error", "loc": loc, "msg": message, "input": null, "ctx": {"reason": message}});
     match problem.errors.is_empty() {
         true => json!([entry(json!(["body"]), &problem.detail)]),
         false => {
@@ -63,8 +61,7 @@ impl Mistake {
     }
 
     fn shown(self) -> Value {
-        let mut shown =
-            json!({"type": self.kind, "loc": self.loc, "msg": self.message, "input": self.input});
+        let mut shown = json!({"type": self.kind, "loc": self.loc, "msg": self.message, "input": self.input});
         if let Some(name) = self.context {
             shown["ctx"] = json!({ name: self.message });
         }
@@ -74,7 +71,8 @@ impl Mistake {
 
 /// 422 for these mistakes.
 pub(super) fn refused(mistakes: Vec<Mistake>) -> Failure {
-    let said: Vec<_> = mistakes.iter().map(|mistake| format!("{}: {}", mistake.loc, mistake.message)).collect();
+    let said: Vec<_> =
+        mistakes.iter().map(|mistake| format!("{}: {}", mistake.loc, mistake.message)).collect();
     let list: Value = mistakes.into_iter().map(Mistake::shown).collect();
     let sentence = format!("The request is not acceptable: {}.", said.join("; "));
     Problem::new(422, "request_invalid", sentence).with_member(DETAIL, list).into()
@@ -89,7 +87,13 @@ pub(super) fn object(call: &mut Call<'_, '_>) -> Result<Map<String, Value>, Fail
     }
     let no_object = |input: Value| {
         let message = "Input should be a valid dictionary or object to extract fields from".to_owned();
-        refused(vec![Mistake { kind: "model_attributes_type", loc: body.clone(), message, input, context: None }])
+        refused(vec![Mistake {
+            kind: "model_attributes_type",
+            loc: body.clone(),
+            message,
+            input,
+            context: None,
+        }])
     };
     let sent = call.request.header("content-type").unwrap_or_default();
     if !sent.split(';').next().is_some_and(|essence| essence.trim().ends_with("json")) {

@@ -31,8 +31,7 @@ pub(crate) fn login(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
                 Error::new(ErrorKind::Unauthenticated, "password_missing", sentence)
             };
             let password = object.get("password").and_then(Value::as_str).ok_or_else(missing)?;
-            let login =
-                kafka.login_from(call.request.client(), &email, Secret::new(password.to_owned()))?;
+            let login = kafka.login_from(call.request.client(), &email, Secret::new(password.to_owned()))?;
             (kafka.authenticate(&login.token)?, Some(login.token))
         }
     };
@@ -55,7 +54,8 @@ fn account(call: &Call<'_, '_>, actor: &Actor, email: String) -> Result<User, Fa
     if let Some(user) = users.find_by_email(&email)? {
         return Ok(user);
     }
-    let invalid = |reason: &str| fastapi::refused(vec![Mistake::value("email", reason, email.clone().into())]);
+    let invalid =
+        |reason: &str| fastapi::refused(vec![Mistake::value("email", reason, email.clone().into())]);
     if email.rsplit('.').next().is_some_and(|last| NO_HOSTS.contains(&&*last.to_ascii_lowercase())) {
         return Err(invalid("the part after the @-sign is a name that no host has"));
     }

@@ -21,7 +21,10 @@ use kafka_core::{
     Permission,
 };
 
-use crate::router::{Access, Route};
+use crate::{
+    dialects::{Dialect, kafka},
+    router::{Access, Route},
+};
 
 const PUBLIC: Access = Access::Public;
 const ANYONE: Access = Access::Anyone;
@@ -35,15 +38,18 @@ const fn write(area: Area) -> Access {
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $handler:path, $access:expr, $summary:literal;)*) => {
+    ($($method:ident $path:literal $handler:path, $access:expr, $summary:literal $(, $dialect:ident)?;)*) => {
         &[$(Route {
             method: stringify!($method),
             path: $path,
             summary: $summary,
             access: $access,
+            dialect: routes!(@dialect $($dialect)?),
             handler: $handler,
         }),*]
     };
+    (@dialect) => { None };
+    (@dialect $dialect:ident) => { Some(Dialect::$dialect) };
 }
 
 /// The routes, by noun, with what each asks of who calls. Workspaces count as files, because every file lies
@@ -121,4 +127,19 @@ pub(crate) static ALL: &[Route] = routes! {
 
     GET "/api/v1/usage" usage::get, read(Usage), "What the account that asks used; without an account, the installation";
     GET "/api/v1/plans" plans::list, read(Usage), "Plans, oldest first";
+
+    POST "/auth" kafka::login, PUBLIC, "Everything that an account has; in open mode a new one is made", Kafka;
+    POST "/auth/login" kafka::login, PUBLIC, "The same", Kafka;
+    POST "/workspace/new" kafka::new_workspace, write(Files), "Make a workspace, with files", Kafka;
+    PATCH "/workspace/rename" kafka::rename_workspace, write(Files), "Rename a workspace", Kafka;
+    DELETE "/workspace/delete/{id}" kafka::delete_workspace, write(Files), "Delete a workspace", Kafka;
+    POST "/chat/new" kafka::new_chat, write(Chats), "Make a chat, with files of its workspace", Kafka;
+    PATCH "/chat/rename" kafka::rename_chat, write(Chats), "Rename a chat", Kafka;
+    DELETE "/chat/{id}" kafka::delete_chat, write(Chats), "Delete a chat", Kafka;
+    POST "/file/upload" kafka::upload, write(Files), "Upload files into a chat or a workspace", Kafka;
+    PATCH "/file/rename" kafka::rename_file, write(Files), "Rename a file", Kafka;
+    DELETE "/file/delete/{id}" kafka::delete_file, write(Files), "Delete a file, also from chats", Kafka;
+    GET "/uploads/files/{path}" kafka::uploaded, read(Files), "The bytes of a file by its path", Kafka;
+    POST "/models/new" kafka::new_model, write(Models), "Add a model; the newest of a name counts", Kafka;
+    DELETE "/models/delete/{id}" kafka::delete_model, write(Models), "Delete a model", Kafka;
 };

@@ -4,11 +4,9 @@ use kafka_core::{
     Actor, Chat, ChatFileContent, ChatFileKind, ErrorKind, File, FileKind, Kafka, PageRequest, Place, Result,
     Timestamp, WorkspaceId,
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-/// What stands in a path as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::download;
 
 #[derive(Debug, Serialize)]
 pub(super) struct FileLists {
@@ -142,7 +140,7 @@ impl ShownFile {
     fn of(content: &ChatFileContent) -> ShownFile {
         let file = &content.file;
         let (id, kind) = (shown_id(file), FileKind::of(&file.filename));
-        let url = format!("/uploads/files/{id}_{}", utf8_percent_encode(&file.filename, PLAIN));
+        let url = download::address(&file.path);
         let (name, text) = (file.filename.clone(), content.text.clone());
         ShownFile { id, name, content: text, language: kind.language, r#type: kind.kind, url }
     }
