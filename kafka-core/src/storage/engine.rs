@@ -108,9 +108,12 @@ impl Storage {
     /// not an SQLite database, `Corrupt` when it is a damaged one, `Busy` when another program keeps it
     /// locked.
     pub(crate) fn open(place: Place, options: StorageOptions) -> Result<Storage> {
-        let connection = match &place {
-            Place::Memory => sqlite::open_memory()?,
-            Place::File(path) => sqlite::open_file(path, &options)?,
+        let (connection, place) = match &place {
+            Place::Memory => (sqlite::open_memory()?, Place::Memory),
+            Place::File(path) => {
+                let (connection, path) = sqlite::open_file(path, &options)?;
+                (connection, Place::File(path))
+            }
         };
         let connection = SharedConnection::new(connection);
         let file = match &place {
@@ -174,7 +177,7 @@ impl Storage {
         self.0.close();
     }
 
-    /// Where the database lies; none in memory.
+    /// Where the database lies, without links; none in memory.
     pub(super) fn path(&self) -> Option<&Path> {
         match &self.0.place {
             Place::Memory => None,

@@ -99,3 +99,30 @@ fn a_second_start_leaves_the_first_ones_answers_alone() {
     gate.open();
     assert_eq!(turn.wait().unwrap().message.content, "One two");
 }
+
+/// A link to the database is the same database: what tells the living from the dead lies beside the file
+/// itself, and so do the bytes of files.
+#[cfg(unix)]
+#[test]
+fn a_start_by_a_link_leaves_the_first_ones_answers_alone() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let stage = Stage::with(
+        In::File,
+        move |_| ScriptedAnswer::new().text("One").wait_for(&script).text(" two").finish(),
+        |_| {},
+    );
+    let link = stage.directory().join("elsewhere/link.db");
+    fs::create_dir(link.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(stage.database(), &link).unwrap();
+    let chat = stage.chat();
+    let turn = stage.kafka.completions(&stage.operator).start(chat.id, AnswerRequest::text("Hi")).unwrap();
+    let beside = Kafka::open(Config::file(&link)).unwrap();
+    let response = beside.responses(&beside.operator()).get(turn.id()).unwrap();
+    assert_eq!(response.status, ResponseStatus::Streaming);
+    beside.close();
+    gate.open();
+    assert_eq!(turn.wait().unwrap().message.content, "One two");
+    let beside_the_link = fs::read_dir(link.parent().unwrap()).unwrap();
+    assert_eq!(beside_the_link.count(), 1, "nothing is named after the link");
+}
