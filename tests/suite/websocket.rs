@@ -577,6 +577,40 @@ fn a_client_that_never_reads_is_sent_away_and_disturbs_nobody() {
     assert_eq!(greedy.closed(), 1013);
 }
 
+/// What cannot be read of what others did is said, and keeps nobody from being told the rest.
+#[test]
+fn news_behind_a_damaged_message_are_told() {
+    const WRITERS: usize = 4;
+    const DAMAGED: usize = 16;
+    let room = Room::open();
+    rusqlite::Connection::open(room.data.path().join("kafka.db"))
+        .unwrap()
+        .execute_batch(
+            "CREATE TRIGGER damage AFTER INSERT ON messages WHEN new.content = 'damaged' BEGIN
+                 UPDATE messages SET parts = 'no JSON' WHERE id = new.id; END",
+        )
+        .unwrap();
+    let mut watcher = room.enter();
+    // Many at once, so that some wait behind one that cannot be read.
+    thread::scope(|scope| {
+        for _ in 0..WRITERS {
+            scope.spawn(|| {
+                let message = json!({"role": "user", "content": "damaged"}).to_string();
+                for _ in 0..DAMAGED {
+                    let path = format!("/api/v1/chats/{}/messages", room.chat);
+                    room.api.send("POST", &path, &[], Some(&message));
+                }
+            });
+        }
+    });
+    room.api.message(&room.chat, "whole");
+    for _ in 0..WRITERS * DAMAGED {
+        let told = watcher.json();
+        assert!(told["error"].is_string(), "{told}");
+    }
+    assert_eq!(watcher.json()["message"]["content"], "whole");
+}
+
 /// Clients that nobody here wrote, and slow ones.
 mod slow {
     use super::*;
