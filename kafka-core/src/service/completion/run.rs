@@ -106,8 +106,7 @@ impl Answering {
             }
             Err(error) => {
                 self.ending.status = ResponseStatus::Failed;
-                self.ending.error =
-                    Some(ResponseError { code: error.code().to_owned(), detail: detail(&error) });
+                self.ending.error = Some(reason(&error));
             }
         }
         if self.ending.status != ResponseStatus::Completed && self.running.cancel.is_cancelled() {
@@ -116,7 +115,7 @@ impl Answering {
                 true => ResponseStatus::Interrupted,
                 false => ResponseStatus::Cancelled,
             };
-            self.ending.error = None;
+            self.ending.error = self.running.cut_off_for();
         }
         self.ending.completion_time_ms = Some(self.elapsed_ms());
         self.installation.log().end(&self.running, self.ending, slot);
@@ -276,11 +275,11 @@ fn storable(text: String) -> String {
 }
 
 /// What clients may read of an error.
-fn detail(error: &Error) -> String {
+fn reason(error: &Error) -> ResponseError {
     match error.kind() {
         ErrorKind::Storage | ErrorKind::Internal | ErrorKind::Corrupt => {
-            "The chat could not be read to ask the model; the server's log says why.".to_owned()
+            ResponseError::of_storage(error, "The chat could not be read to ask the model")
         }
-        _ => error.message().to_owned(),
+        _ => ResponseError { code: error.code().to_owned(), detail: error.message().to_owned() },
     }
 }
