@@ -1,10 +1,11 @@
 //! What calls cost in statements. Counts are those of the whole process, so this program has one test.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kafka_core::{
-    AnswerRequest, Config, Kafka, NewChat, NewMessage, NewPlan, NewUser, NodeKind, Role,
-    testing::statement_runs,
+    AnswerRequest, Config, Kafka, NewChat, NewMessage, NewModel, NewPlan, NewUser, NodeKind, Role, Secret,
+    TurnEvent,
+    testing::{Gate, ScriptedAnswer, ScriptedProvider, statement_runs},
 };
 
 /// How often statements ran during a call, by the end of their names; the answer's own waiting and
@@ -29,9 +30,64 @@ fn of_usage(runs: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
     runs.iter().map(|(name, runs)| (*name, *runs)).filter(|(name, _)| concerned(name)).collect()
 }
 
+#[test]
+fn calls_cost_as_few_statements_as_they_can() {
+    counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced();
+    tokens_that_come_together_are_appended_together_and_a_lone_one_at_once();
+}
+
+/// A model that says these tokens, and ends when the gate opens.
+fn saying(tokens: usize, gate: &Gate) -> Kafka {
+    let gate = gate.clone();
+    let script = move |_: &_| {
+        let said = (0..tokens).fold(ScriptedAnswer::new(), |answer, _| answer.text("token "));
+        said.wait_for(&gate).finish()
+    };
+    let mut config = Config::memory();
+    config.kind = NodeKind::Cli;
+    config.secret = Some(Arc::new(Secret::new([7; 32])));
+    config.providers.push(Arc::new(ScriptedProvider::new("scripted", script)));
+    let kafka = Kafka::open(config).unwrap();
+    let model = NewModel {
+        provider: Some("scripted".into()),
+        is_default: true,
+        ..NewModel::new("m", "https://models.example/v1")
+    };
+    kafka.models(&kafka.operator()).create(model).unwrap();
+    kafka
+}
+
+/// How often text was appended until a watcher had seen all these tokens, while the answer still runs.
+fn appends(tokens: usize) -> u64 {
+    let count = || {
+        let runs = statement_runs();
+        let mut named = runs.iter().filter(|(name, _)| name.ends_with("response_events::APPEND"));
+        named.next().map_or(0, |(_, runs)| *runs)
+    };
+    let gate = Gate::new();
+    let kafka = saying(tokens, &gate);
+    let me = kafka.operator();
+    let chat = kafka.chats(&me).create(NewChat::default()).unwrap();
+    let before = count();
+    let mut turn = kafka.completions(&me).start(chat.id, AnswerRequest::text("Go on")).unwrap();
+    let is_text = |event: &Result<TurnEvent, _>| matches!(event, Ok(TurnEvent::Delta(_)));
+    assert_eq!(turn.by_ref().filter(is_text).take(tokens).count(), tokens);
+    let appends = count() - before;
+    gate.open();
+    turn.wait().unwrap();
+    appends
+}
+
+/// One statement for what came between two commits, and no waiting for more where nothing comes.
+fn tokens_that_come_together_are_appended_together_and_a_lone_one_at_once() {
+    assert_eq!(appends(1), 1);
+    // A few for the interval's sake, a few for the length of a row; on a busy machine some more.
+    let together = appends(2000);
+    assert!(together < 200, "{together}");
+}
+
 /// Counting is one statement for what is stored and one for an answer's end. Plans are looked at only
 /// where they are enforced, and for whom they bind.
-#[test]
 fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced() {
     let open = |quotas| {
         let mut config = Config::memory();

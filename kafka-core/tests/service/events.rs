@@ -303,6 +303,27 @@ fn cancelling_over_another_handle() {
     assert_eq!(stage.events(id), stored);
 }
 
+/// What a commit holds of an answer is encoded once, however many watch.
+#[test]
+fn watchers_share_the_bytes_that_they_are_given() {
+    let (stage, gate) = held(In::Memory);
+    let chat = stage.chat();
+    let turn = stage.kafka.completions(&stage.operator).start(chat.id, text("Hi")).unwrap();
+    until(&stage.kafka, &stage.operator, turn.id(), "One");
+    let responses = stage.kafka.responses(&stage.operator);
+    let mut watchers = [(); 2].map(|()| responses.events(turn.id(), 0).unwrap());
+    for what in ["response.started", "One"] {
+        let pieces = watchers.each_mut().map(|watcher| match watcher.next_piece_within(PATIENCE).unwrap() {
+            Next::Event(piece) => piece,
+            other => panic!("{other:?}"),
+        });
+        let [one, other] = pieces.each_ref().map(|piece| piece.as_str());
+        assert!(one.contains(what), "{one}");
+        assert!(std::ptr::eq(one, other), "the same bytes, not equal ones");
+    }
+    gate.open();
+}
+
 /// A command keeps no house for others, but looks after its own answers.
 #[test]
 fn an_answer_of_a_command_ends_when_another_handle_cancels_it() {
