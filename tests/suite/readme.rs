@@ -2,6 +2,7 @@
 //! holds nothing else.
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -61,6 +62,13 @@ fn commands_in_prose() -> Vec<String> {
     code.filter(|code| code.starts_with("kafka ")).map(str::to_owned).collect()
 }
 
+/// What a reader puts in the place of each word, and the command that tells it.
+const PLACEHOLDERS: &[(&str, &str)] = &[
+    ("ID", "kafka chats list -q"),
+    ("WORKSPACE", "kafka workspace list -q"),
+    ("FILE", "kafka chat-file list -q $(kafka chats list -q | head -n 1) | tail -n 1"),
+];
+
 #[test]
 fn every_command_in_the_prose_works() {
     let binary = Binary::kafka();
@@ -68,11 +76,13 @@ fn every_command_in_the_prose_works() {
     let run = |script: &str| {
         let mut shell = shell(directory.path(), script);
         shell.env("PATH", format!("{}:{}", directory.path().display(), env::var("PATH").unwrap()));
-        shell.env("KAFKA_LISTEN", "127.0.0.1:0");
+        // An editor that leaves everything as it is.
+        shell.env("KAFKA_LISTEN", "127.0.0.1:0").env("VISUAL", "true");
         shell
     };
     std::os::unix::fs::symlink(binary.path(), directory.path().join("kafka")).unwrap();
-    let mut chat = String::new();
+    fs::write(directory.path().join("notes.md"), "Before the Law\n").unwrap();
+    let mut found = BTreeMap::new();
     let commands = commands_in_prose();
     for wanted in
         ["kafka chat ", "kafka chats show", "kafka model add", "kafka migrate", "kafka serve --listen"]
@@ -86,13 +96,19 @@ fn every_command_in_the_prose_works() {
             assert_eq!(server.terminate().status.code(), Some(0), "{command}");
             continue;
         }
-        if chat.is_empty() && command.contains("ID") {
-            let listed = run("kafka chats list -q").output().unwrap();
-            chat = String::from_utf8(listed.stdout).unwrap().trim().to_owned();
-        }
         // What is tried on a server needs one.
         let server = command.contains(":8000").then(|| RunningServer::spawn(run("exec kafka serve")));
-        let script = command.replace("ID", &chat);
+        let mut script = command.clone();
+        for (placeholder, list) in PLACEHOLDERS {
+            if script.split(' ').any(|word| word == *placeholder) {
+                // The first there is, also when there are more by the time it is needed again.
+                let id = found.entry(placeholder).or_insert_with(|| {
+                    let list = format!("{list} | head -n 1");
+                    String::from_utf8(run(&list).output().unwrap().stdout).unwrap().trim().to_owned()
+                });
+                script = script.replace(placeholder, id);
+            }
+        }
         let script = match &server {
             Some(server) => script.replace("http://127.0.0.1:8000", server.url()),
             None => script,
