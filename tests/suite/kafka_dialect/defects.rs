@@ -1,5 +1,7 @@
 //! What was wrong with the original, each shown to be gone.
 
+use std::thread;
+
 use kafka_core::{
     Timestamp,
     testing::{Script, ScriptedEndpoint},
@@ -295,6 +297,19 @@ fn who_deletes_the_last_workspace_finds_a_new_one() {
     assert_eq!(account["workspaces"].as_array().unwrap().len(), 1);
     assert_eq!(account["workspaces"][0]["name"], "Default Workspace");
     assert_ne!(account["workspaces"][0]["id"], house.workspace);
+}
+
+/// Pages that are drawn twice log in twice.
+#[test]
+fn who_comes_several_times_at_once_is_one_account_with_one_workspace() {
+    let house = House::open();
+    let come = || login(&house.api, "leni@example.org");
+    let shown: Vec<Value> = thread::scope(|scope| {
+        let coming: Vec<_> = (0..8).map(|_| scope.spawn(come)).collect();
+        coming.into_iter().map(|who| who.join().unwrap()).collect()
+    });
+    assert!(shown.iter().all(|account| *account == shown[0]), "{shown:?}");
+    assert_eq!(shown[0]["workspaces"].as_array().unwrap().len(), 1);
 }
 
 #[test]
