@@ -65,18 +65,24 @@ mod slow {
         let model = json!({"name": "mine", "base_url": "http://192.0.2.1/v1"});
         let workspace = id(&api.post("/api/v1/workspaces", &json!({"name": "mine"})));
         let files = format!("/api/v1/workspaces/{workspace}/files");
+        let file = id(&api.upload(&files, &[], &[("mine", b"mine")]).json()["items"][0]);
+        let model = id(&api.post("/api/v1/models", &model));
         let text = json!({"filename": "mine", "content": "mine"});
         let things = [
+            ("workspace/delete", workspace.clone()),
+            ("models/delete", model.clone()),
+            ("file/delete", file.clone()),
             ("chat-files", id(&api.post(&format!("/api/v1/chats/{chat}/files"), &text))),
-            ("files", id(&api.upload(&files, &[], &[("mine", b"mine")]).json()["items"][0])),
+            ("files", file),
             ("workspaces", workspace),
             ("messages", id(&answer["message"])),
             ("responses", id(&answer["response"])),
-            ("models", id(&api.post("/api/v1/models", &model))),
+            ("models", model),
             ("tokens", id(&api.post("/api/v1/tokens", &json!({"name": "mine"})))),
             ("users", id(&made["user"])),
             ("chats", chat.clone()),
-            ("ws", chat),
+            ("ws", chat.clone()),
+            ("chat", chat),
         ];
         let database = Connection::open(data.path().join("kafka.db")).unwrap();
         let end = |at: i64| {
@@ -93,7 +99,7 @@ mod slow {
                 if let Some((before, _)) = path.split_once("/{") {
                     let (noun, thing) = things.iter().find(|(noun, _)| before.ends_with(noun)).unwrap();
                     path = path.replace(if *noun == "ws" { "{chat_id}" } else { "{id}" }, thing);
-                    path = path.replace("{n}", "1");
+                    path = path.replace("{path}", thing).replace("{n}", "1");
                 }
                 let headers = if path.starts_with("/ws/") { &HANDSHAKE[..] } else { &[] };
                 let reply = api.send(route.method, &path, headers, (route.method != "GET").then_some("{}"));

@@ -26,6 +26,7 @@ mod hostile;
 mod idempotency;
 mod identity;
 mod isolation;
+mod kafka_dialect;
 mod log;
 mod messages;
 mod models;

@@ -2,7 +2,6 @@
 //! holds nothing else.
 
 use std::{
-    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -62,13 +61,6 @@ fn commands_in_prose() -> Vec<String> {
     code.filter(|code| code.starts_with("kafka ")).map(str::to_owned).collect()
 }
 
-/// What a reader puts in the place of each word, and the command that tells it.
-const PLACEHOLDERS: &[(&str, &str)] = &[
-    ("ID", "kafka chats list -q"),
-    ("WORKSPACE", "kafka workspace list -q"),
-    ("FILE", "kafka chat-file list -q $(kafka chats list -q | head -n 1) | tail -n 1"),
-];
-
 #[test]
 fn every_command_in_the_prose_works() {
     let binary = Binary::kafka();
@@ -76,13 +68,33 @@ fn every_command_in_the_prose_works() {
     let run = |script: &str| {
         let mut shell = shell(directory.path(), script);
         shell.env("PATH", format!("{}:{}", directory.path().display(), env::var("PATH").unwrap()));
-        // An editor that leaves everything as it is.
-        shell.env("KAFKA_LISTEN", "127.0.0.1:0").env("VISUAL", "true");
+        shell.env("KAFKA_LISTEN", "127.0.0.1:0");
+        // Whoever edits changes something.
+        shell.env("EDITOR", "sed -i s/loop/pool/");
         shell
     };
+    fs::write(directory.path().join("flow.based"), "loop\n").unwrap();
+    // What each word stands for is looked up where it is met.
+    let first = |list: &str| {
+        let listed = run(&format!("{list} -q | head -1")).output().unwrap();
+        String::from_utf8(listed.stdout).unwrap().trim().to_owned()
+    };
+    let filled = |command: &str| {
+        let mut filled = command.replace("PATH", "flow.based");
+        if filled.contains("WORKSPACE") {
+            filled = filled.replace("WORKSPACE", &first("kafka workspace list"));
+        }
+        if filled.contains("CHAT") || filled.contains("ID") {
+            let chat = first("kafka chats list");
+            filled = filled.replace("CHAT", &chat);
+            if filled.contains("chat-file") {
+                filled = filled.replace("ID", &first(&format!("kafka chat-file list {chat}")));
+            }
+            filled = filled.replace("ID", &chat);
+        }
+        filled
+    };
     std::os::unix::fs::symlink(binary.path(), directory.path().join("kafka")).unwrap();
-    fs::write(directory.path().join("notes.md"), "Before the Law\n").unwrap();
-    let mut found = BTreeMap::new();
     let commands = commands_in_prose();
     for wanted in
         ["kafka chat ", "kafka chats show", "kafka model add", "kafka migrate", "kafka serve --listen"]
@@ -98,17 +110,7 @@ fn every_command_in_the_prose_works() {
         }
         // What is tried on a server needs one.
         let server = command.contains(":8000").then(|| RunningServer::spawn(run("exec kafka serve")));
-        let mut script = command.clone();
-        for (placeholder, list) in PLACEHOLDERS {
-            if script.split(' ').any(|word| word == *placeholder) {
-                // The first there is, also when there are more by the time it is needed again.
-                let id = found.entry(placeholder).or_insert_with(|| {
-                    let list = format!("{list} | head -n 1");
-                    String::from_utf8(run(&list).output().unwrap().stdout).unwrap().trim().to_owned()
-                });
-                script = script.replace(placeholder, id);
-            }
-        }
+        let script = filled(&command);
         let script = match &server {
             Some(server) => script.replace("http://127.0.0.1:8000", server.url()),
             None => script,

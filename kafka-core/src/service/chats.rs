@@ -251,8 +251,8 @@ impl Parting {
     }
 
     /// Counts what running answers have spent, and has whoever can see the chats told, and their answers
-    /// stopped, once they are deleted. The files go that only these chats have. Comes before the deletion, after which nobody can say any more whose
-    /// they were.
+    /// stopped, once they are deleted. The files go that only these chats have. Comes before the deletion,
+    /// after which nobody can say any more whose they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
         let mut ended = Vec::new();
         for (response, chat) in responses::all_running(tx)?.into_iter().rev() {

@@ -2,6 +2,7 @@
 
 mod beside;
 mod caller;
+mod cases;
 mod client;
 mod matrix;
 mod stage;

@@ -33,6 +33,8 @@ pub(super) struct Stage<'k> {
     /// Part of every name, so that two runs do not meet.
     run: String,
     accounts: Vec<UserId>,
+    /// Whose tokens those are that are no stranger's and not the owner's.
+    people: Vec<(Caller, UserId)>,
     tokens: Vec<(Caller, String)>,
     /// The owner's keys that lack an area.
     narrow: Vec<(&'static str, String)>,
@@ -65,6 +67,7 @@ impl<'k> Stage<'k> {
             operator: kafka.operator(),
             run,
             accounts: vec![id],
+            people: Vec::new(),
             tokens: Vec::new(),
             narrow: Vec::new(),
             owner: (id, kafka.operator()),
@@ -105,6 +108,7 @@ impl<'k> Stage<'k> {
             let account = self.account(name)?;
             let key = self.lasting_key(account, None)?;
             self.tokens.push((caller, key));
+            self.people.push((caller, account));
             let standing = StandingPatch {
                 is_active: (caller == Caller::Disabled).then_some(false),
                 is_admin: (caller == Caller::Admin).then_some(true),
@@ -190,6 +194,13 @@ impl<'k> Stage<'k> {
             Caller::WithoutScope => narrow().map(String::as_str),
             _ => own().map(String::as_str),
         }
+    }
+
+    /// Whose credential a caller presents; none for nobody's.
+    pub(super) fn account_of(&self, caller: Caller) -> Option<String> {
+        let of = self.people.iter().find(|(who, _)| *who == caller).map(|(_, account)| *account);
+        let is_owner = matches!(caller, Caller::Owner | Caller::ReadOnly | Caller::WithoutScope);
+        of.or(is_owner.then_some(self.owner.0)).map(|id| id.to_string())
     }
 
     /// One of everything, made by the owner in a workspace that viewer and editor share.
