@@ -29,6 +29,7 @@ mod isolation;
 mod log;
 mod messages;
 mod models;
+mod old_frontend;
 mod open_mode;
 mod page;
 mod postgres_statements;
