@@ -30,6 +30,7 @@ mod kafka_dialect;
 mod log;
 mod messages;
 mod models;
+mod old_frontend;
 mod open_mode;
 mod page;
 mod postgres_statements;
