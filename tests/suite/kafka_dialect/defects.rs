@@ -152,6 +152,10 @@ fn a_model_of_the_same_name_is_ones_own_and_the_newest() {
         (keys(&second), keys(&third)),
         (vec!["Bearer sk-leni".into()], vec!["Bearer sk-newer".into()])
     );
+    // No key comes back, or stands in the log.
+    assert!(!login(&house.api, "leni@example.org").to_string().contains("sk-"));
+    let log = house.server.terminate().stderr;
+    assert!(log.contains("POST /models/new") && !log.contains("sk-"), "{log}");
 }
 
 #[test]
