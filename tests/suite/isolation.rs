@@ -16,11 +16,12 @@ mod slow {
     /// The matrix itself is that of `kafka selfcheck`, so that operators can walk it on their own servers.
     #[test]
     fn each_route_lets_in_whom_it_must_and_nobody_else() {
-        let modes: [(&[&str], Binary); 4] = [
+        let modes: [(&[&str], Binary); 5] = [
             (&["--auth", "password"], Binary::kafka()),
             (&["--auth", "password"], Binary::kafka_http()),
             (&["--auth", "password", "--anonymous", "on"], Binary::kafka()),
             (&["--auth", "open"], Binary::kafka()),
+            (&["--auth", "open", "--dialect", "none"], Binary::kafka()),
         ];
         thread::scope(|scope| {
             let walks: Vec<_> =

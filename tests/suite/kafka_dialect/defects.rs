@@ -152,6 +152,10 @@ fn a_model_of_the_same_name_is_ones_own_and_the_newest() {
         (keys(&second), keys(&third)),
         (vec!["Bearer sk-leni".into()], vec!["Bearer sk-newer".into()])
     );
+    // No key comes back, or stands in the log.
+    assert!(!login(&house.api, "leni@example.org").to_string().contains("sk-"));
+    let log = house.server.terminate().stderr;
+    assert!(log.contains("POST /models/new") && !log.contains("sk-"), "{log}");
 }
 
 #[test]
@@ -179,6 +183,11 @@ fn a_file_made_in_a_connection_is_taken_back_and_deleted_in_it() {
     let times: Vec<Timestamp> =
         versions.iter().map(|version| text(version, "/timestamp").parse().unwrap()).collect();
     assert!(times.is_sorted_by(|one, next| one < next), "{times:?}");
+
+    // Versions of all `.based` files of a chat are counted; of others there are none here.
+    upload(&mut socket, "notes.txt", ONE);
+    let account = login(&house.api, "josef@example.org");
+    assert_eq!(account["workspaces"][0]["chats"][0]["num_versions"], 4);
 
     socket.say(&json!({"action": "delete_file", "file_id": file["file_id"]}));
     let answer = socket.json();
@@ -297,6 +306,19 @@ fn who_deletes_the_last_workspace_finds_a_new_one() {
     assert_eq!(account["workspaces"].as_array().unwrap().len(), 1);
     assert_eq!(account["workspaces"][0]["name"], "Default Workspace");
     assert_ne!(account["workspaces"][0]["id"], house.workspace);
+}
+
+/// The front end reads it as a whole, which no generation of the original gave.
+#[test]
+fn a_new_workspace_is_shown_as_logging_in_shows_it() {
+    let house = House::open();
+    let form = Form::default().field("owner_id", &house.user).field("name", "Castle");
+    let form = form.file("a.txt", b"one").file("../b.txt", b"two");
+    let made = form.ok(&house.api, "POST", "/workspace/new");
+    let account = login(&house.api, "josef@example.org");
+    assert_eq!(made["workspace"], account["workspaces"][1]);
+    let names = made["workspace"]["files"].as_array().unwrap().iter().map(|file| text(file, "/filename"));
+    assert_eq!(names.collect::<Vec<_>>(), ["a.txt", "b.txt"]);
 }
 
 /// Pages that are drawn twice log in twice.
