@@ -56,6 +56,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         (_, "invitation_not_found") => Some("`kafka user invite --list` shows those that are open."),
         (_, "token_not_found") => Some("`kafka token list --user NAME` shows the API keys of someone."),
         (_, "last_admin") => Some("`kafka user promote NAME` makes someone else an administrator."),
+        (ErrorKind::Storage, "answer_failed") => {
+            Some("your question is kept; `kafka doctor` tells what is wrong with the database.")
+        }
         (_, "answer_failed") => Some(
             "your question is kept; `kafka model probe NAME` tells more, --model NAME asks another model.",
         ),

@@ -45,7 +45,7 @@ fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced(
     let open = |quotas| {
         let mut config = Config::memory();
         config.quotas = quotas;
-        // Without upkeep, whose statements would be counted, too.
+        // A command keeps no house, the statements of which would be counted, too.
         config.kind = NodeKind::Cli;
         let kafka = Kafka::open(config).unwrap();
         let operator = kafka.operator();

@@ -29,7 +29,7 @@ use crate::support::{
 
 /// A server with a chat in a workspace.
 struct Room {
-    _data: TempDir,
+    data: TempDir,
     server: RunningServer,
     api: Api,
     chat: String,
@@ -45,7 +45,7 @@ impl Room {
         let server = RunningServer::start(&Binary::kafka_http(), data.path(), flags);
         let api = Api::of(&server);
         let chat = if flags.is_empty() { api.chat() } else { String::new() };
-        Room { _data: data, server, api, chat }
+        Room { data, server, api, chat }
     }
 
     fn enter(&self) -> Socket {
@@ -577,7 +577,41 @@ fn a_client_that_never_reads_is_sent_away_and_disturbs_nobody() {
     assert_eq!(greedy.closed(), 1013);
 }
 
-/// Clients that nobody here wrote.
+/// What cannot be read of what others did is said, and keeps nobody from being told the rest.
+#[test]
+fn news_behind_a_damaged_message_are_told() {
+    const WRITERS: usize = 4;
+    const DAMAGED: usize = 16;
+    let room = Room::open();
+    rusqlite::Connection::open(room.data.path().join("kafka.db"))
+        .unwrap()
+        .execute_batch(
+            "CREATE TRIGGER damage AFTER INSERT ON messages WHEN new.content = 'damaged' BEGIN
+                 UPDATE messages SET parts = 'no JSON' WHERE id = new.id; END",
+        )
+        .unwrap();
+    let mut watcher = room.enter();
+    // Many at once, so that some wait behind one that cannot be read.
+    thread::scope(|scope| {
+        for _ in 0..WRITERS {
+            scope.spawn(|| {
+                let message = json!({"role": "user", "content": "damaged"}).to_string();
+                for _ in 0..DAMAGED {
+                    let path = format!("/api/v1/chats/{}/messages", room.chat);
+                    room.api.send("POST", &path, &[], Some(&message));
+                }
+            });
+        }
+    });
+    room.api.message(&room.chat, "whole");
+    for _ in 0..WRITERS * DAMAGED {
+        let told = watcher.json();
+        assert!(told["error"].is_string(), "{told}");
+    }
+    assert_eq!(watcher.json()["message"]["content"], "whole");
+}
+
+/// Clients that nobody here wrote, and slow ones.
 mod slow {
     use super::*;
 
@@ -628,5 +662,25 @@ mod slow {
 
         let server = RunningServer::start(&binary, data.path(), &[]);
         succeeds(python(&server, &chat, &["again", &seen]));
+    }
+
+    /// How a long chat stands is one frame. Who reads that on a slow line is told what happened meanwhile.
+    #[test]
+    fn a_long_chat_is_told_whole_to_slow_readers_too_and_then_the_news() {
+        let room = Room::open();
+        for _ in 0..4 {
+            room.api.message(&room.chat, &"x".repeat(1 << 20));
+        }
+        let mut slow = Socket::connect_slowly(room.server.address(), &format!("/ws/{}", room.chat));
+        // Who came later is told later: then the first has been told, too, and read nothing yet.
+        let mut neighbour = room.enter();
+        for text in ["late", "later"] {
+            room.api.message(&room.chat, text);
+            assert_eq!(neighbour.json()["message"]["content"], text);
+        }
+        assert_eq!(slow.json()["conversation"].as_array().unwrap().len(), 4);
+        for text in ["late", "later"] {
+            assert_eq!(slow.json()["message"]["content"], text);
+        }
     }
 }

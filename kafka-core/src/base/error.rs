@@ -109,6 +109,13 @@ impl Error {
         self
     }
 
+    /// The same with another sentence.
+    #[must_use]
+    pub(crate) fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Error {
+        self.0.message = message.into();
+        self
+    }
+
     /// Adds the time after which the same call may succeed.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Error {

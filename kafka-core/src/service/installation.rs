@@ -136,33 +136,23 @@ impl Installation {
             storage,
             parts,
         }));
-        if kind != NodeKind::Cli {
+        // A command ends soon: what is not about its own answers it leaves to those that stay.
+        let stays = kind != NodeKind::Cli;
+        if stays {
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
-            // Weak, so that the thread does not keep an installation open that nobody uses any more.
-            let itself = installation.downgrade();
-            let (mut last_version, mut stranded) = (None, Vec::new());
-            installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
-                let Some(installation) = itself.upgrade() else { return false };
-                let is_check = look % LOOKS_PER_CHECK == 0;
-                installation.let_go(is_check, &mut last_version);
-                if is_check {
-                    installation.uses().store(installation.storage());
-                }
-                if look % LOOKS_PER_ROUND == 0 {
-                    stranded = installation.end_stranded(&stranded);
-                    installation.keep_up();
-                }
-                let is_sweep = look % LOOKS_PER_SWEEP == LOOKS_PER_ROUND;
-                if is_sweep {
-                    installation.sweep();
-                }
-                if is_sweep || (look % LOOKS_PER_BLOB_SWEEP == 0 && installation.blob_sweep().is_asked()) {
-                    installation.sweep_blobs();
-                }
-                true
-            })?;
         }
+        // Weak, so that the thread does not keep an installation open that nobody uses any more.
+        let itself = installation.downgrade();
+        let (mut last_version, mut stranded) = (None, Vec::new());
+        installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
+            let Some(installation) = itself.upgrade() else { return false };
+            installation.let_go(look % LOOKS_PER_CHECK == 0, &mut last_version);
+            if stays {
+                installation.keep_house(look, &mut stranded);
+            }
+            true
+        })?;
         Ok(installation)
     }
 
@@ -183,6 +173,24 @@ impl Installation {
         let Ok(stored) = stored else { return };
         for running in here.iter().filter(|running| !stored.contains(&running.id)) {
             running.cancel.cancel();
+        }
+    }
+
+    /// What is due at this look besides.
+    fn keep_house(&self, look: u32, stranded: &mut Vec<ResponseId>) {
+        if look % LOOKS_PER_CHECK == 0 {
+            self.uses().store(self.storage());
+        }
+        if look % LOOKS_PER_ROUND == 0 {
+            *stranded = self.end_stranded(stranded);
+            self.keep_up();
+        }
+        let is_sweep = look % LOOKS_PER_SWEEP == LOOKS_PER_ROUND;
+        if is_sweep {
+            self.sweep();
+        }
+        if is_sweep || (look % LOOKS_PER_BLOB_SWEEP == 0 && self.blob_sweep().is_asked()) {
+            self.sweep_blobs();
         }
     }
 

@@ -797,6 +797,7 @@ mod tests {
     #[test]
     fn a_database_with_tables_is_copied_before_it_changes() {
         let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().canonicalize().unwrap();
         let storage = open(directory.path());
         let migrator = Migrator::new(&storage).unwrap();
         assert_eq!(migrator.up(Some(4)).unwrap().backup, None, "an empty one is not");
@@ -804,12 +805,12 @@ mod tests {
         let before = rows(&storage);
         let report = migrator.up(None).unwrap();
         let backup = report.backup.unwrap();
-        assert_eq!(backup, directory.path().join("kafka.db.backup-v4-20260301T153000000Z.db"));
+        assert_eq!(backup, folder.join("kafka.db.backup-v4-20260301T153000000Z.db"));
         assert_eq!(migrator.up(None).unwrap().backup, None, "nor one that stays as it is");
 
         let down = migrator.down(DownTarget::Version(4)).unwrap().backup.unwrap();
         let again = migrator.up(None).unwrap().backup.unwrap();
-        assert_eq!(again, directory.path().join("kafka.db.backup-v4-20260301T153000000Z-2.db"));
+        assert_eq!(again, folder.join("kafka.db.backup-v4-20260301T153000000Z-2.db"));
         assert_eq!(backups(directory.path()).len(), 3);
         for (path, version) in [(backup, 4), (down, newest())] {
             let restored = Storage::open(Place::File(path), options()).unwrap();

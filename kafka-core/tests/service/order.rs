@@ -90,6 +90,36 @@ fn eight_askers_over_two_handles_of_one_file() {
     ask_at_once(&stage, &[&stage.kafka, &beside], &census);
 }
 
+/// Whoever waits looks whether a dead process is in front of it; that this cannot be said of some process is
+/// no reason to give up the question.
+#[cfg(unix)]
+#[test]
+fn a_question_outlasts_trouble_while_it_waits() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let stage =
+        Stage::with(In::File, move |_| ScriptedAnswer::new().wait_for(&script).text("x").finish(), |_| {});
+    let chat = stage.chat();
+    let completions = stage.kafka.completions(&stage.operator);
+    let first = completions.start(chat.id, AnswerRequest::text("first")).unwrap();
+    stage.provider.wait_for_calls(1);
+    // The lock of this process cannot be looked at: it leads to itself.
+    let node = "01890000-0000-7000-8000-000000000000";
+    let sql = "INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES (?1, 'server', 1, 0, 0)";
+    stage.rows().execute(sql, [node]).unwrap();
+    let lock = stage.directory().join("kafka.db.lock.d").join(node);
+    std::os::unix::fs::symlink(&lock, &lock).unwrap();
+    let second = completions.start(chat.id, AnswerRequest::text("second")).unwrap();
+    let third = completions.start(chat.id, AnswerRequest::text("third")).unwrap();
+    // Those that wait have looked by the time that this one is gone.
+    third.cancel().unwrap();
+    gate.open();
+    for turn in [first, second] {
+        let answer = turn.wait().unwrap();
+        assert_eq!((answer.response.status, answer.response.error), (ResponseStatus::Completed, None));
+    }
+}
+
 #[test]
 fn other_chats_do_not_wait() {
     let gate = Gate::new();

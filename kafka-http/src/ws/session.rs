@@ -154,7 +154,9 @@ impl Session {
             match inbox.changes.next_within(Duration::ZERO) {
                 Ok(Some(change)) => self.tell(&inbox.own, change),
                 Ok(None) => break,
-                Err(error) => return self.explain(&error),
+                Err(error) if error.code() == "credential_revoked" => return self.explain(&error),
+                // What stands behind it can be told all the same, and nobody would call again for it.
+                Err(error) => self.explain(&error),
             }
         }
         inbox.own.retain(|_, answer| answer.is_some_and(|id| running.contains(&id)));

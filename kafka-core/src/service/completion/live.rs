@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -20,7 +20,7 @@ use crate::{
         block::{Block, HeldBlock},
         event::Event,
         message::Message,
-        response::Response,
+        response::{Response, ResponseError},
     },
 };
 
@@ -37,8 +37,9 @@ pub(crate) struct Running {
     pub(crate) user_message: Message,
     /// Raised when the answer is no longer wanted.
     pub(crate) cancel: CancelToken,
-    /// Whether it is not wanted because it cannot be kept, rather than because someone said so.
-    cut_off: AtomicBool,
+    /// Set when it is not wanted because it cannot be kept, rather than because someone said so: with the
+    /// reason, unless that is the end of this process.
+    cut_off: OnceLock<Option<ResponseError>>,
     shown: Mutex<Shown>,
     grown: Condvar,
     /// What those who are further behind hold now of what is stored, by the number of the last event: a
@@ -82,7 +83,7 @@ impl Running {
             accepted: Arc::new(response.clone()),
             user_message,
             cancel,
-            cut_off: AtomicBool::new(false),
+            cut_off: OnceLock::new(),
             shown: Mutex::new(Shown {
                 last_seq: first.last_seq(),
                 kept: first.len(),
@@ -94,17 +95,22 @@ impl Running {
         })
     }
 
-    /// Stops the answer; what came of it is kept as interrupted.
-    pub(super) fn cut_off(&self) {
+    /// Stops the answer; what came of it is kept as interrupted, with the reason.
+    pub(super) fn cut_off(&self, reason: Option<ResponseError>) {
         // Who asked first decides.
         if !self.cancel.is_cancelled() {
-            self.cut_off.store(true, Ordering::Release);
+            let _ = self.cut_off.set(reason);
             self.cancel.cancel();
         }
     }
 
     pub(super) fn is_cut_off(&self) -> bool {
-        self.cut_off.load(Ordering::Acquire)
+        self.cut_off.get().is_some()
+    }
+
+    /// Why it was cut off.
+    pub(super) fn cut_off_for(&self) -> Option<ResponseError> {
+        self.cut_off.get().cloned().flatten()
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -264,7 +270,7 @@ impl Live {
     pub(super) fn add(&self, running: Arc<Running>) {
         self.answers().running.insert(running.id, Arc::clone(&running));
         if self.0.closing.load(Ordering::Acquire) {
-            running.cut_off();
+            running.cut_off(None);
         }
     }
 
@@ -324,7 +330,7 @@ impl Live {
     pub(crate) fn close(&self, patience: Duration) {
         self.0.closing.store(true, Ordering::Release);
         for running in self.all() {
-            running.cut_off();
+            running.cut_off(None);
         }
         self.wait_until_idle(patience);
     }

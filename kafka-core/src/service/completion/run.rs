@@ -30,6 +30,8 @@ use crate::{
 
 /// How often a waiting answer looks whether another process has let it go first.
 const LOOK: Duration = Duration::from_millis(100);
+/// So many looks in a row may fail, 10 seconds of them, before a waiting answer does.
+const MOST_VAIN_LOOKS: u32 = 100;
 /// What an event costs besides its text, so that tiny pieces cannot fill the memory.
 const EVENT_BYTES: usize = 64;
 /// The thread runs parsers and TLS, whose frames are small.
@@ -104,8 +106,7 @@ impl Answering {
             }
             Err(error) => {
                 self.ending.status = ResponseStatus::Failed;
-                self.ending.error =
-                    Some(ResponseError { code: error.code().to_owned(), detail: detail(&error) });
+                self.ending.error = Some(reason(&error));
             }
         }
         if self.ending.status != ResponseStatus::Completed && self.running.cancel.is_cancelled() {
@@ -114,7 +115,7 @@ impl Answering {
                 true => ResponseStatus::Interrupted,
                 false => ResponseStatus::Cancelled,
             };
-            self.ending.error = None;
+            self.ending.error = self.running.cut_off_for();
         }
         self.ending.completion_time_ms = Some(self.elapsed_ms());
         self.installation.log().end(&self.running, self.ending, slot);
@@ -157,22 +158,27 @@ impl Answering {
     fn wait_for_turn(&self) -> Result<(), Error> {
         let live = self.installation.live().clone();
         let _wake = self.running.cancel.on_cancel(move || live.nudge());
+        let mut vain_looks = 0;
         loop {
             if self.running.cancel.is_cancelled() {
                 return Err(ProviderError::cancelled().into());
             }
             let news = self.installation.live().news();
             let (id, chat) = (self.running.id, self.running.chat);
-            let queue =
-                self.installation.storage().read(|conn| repo::responses::running_in_chat(conn, chat))?;
-            match queue.first() {
-                Some(first) if *first != id => {
-                    // Nobody else may be there to end what a dead process left in front of us.
-                    recover::end_if_abandoned(&self.installation, *first)?;
-                    self.installation.live().wait_for_news(news, LOOK);
-                }
-                _ => return Ok(()),
+            match self.installation.storage().read(|conn| repo::responses::running_in_chat(conn, chat)) {
+                Ok(queue) => match queue.first() {
+                    Some(first) if *first != id => {
+                        vain_looks = 0;
+                        // Nobody else may be there to end what a dead process left in front of us. Trouble
+                        // with that is no reason to give up a question: the next look tries again.
+                        let _ = recover::end_if_abandoned(&self.installation, *first);
+                    }
+                    _ => return Ok(()),
+                },
+                Err(error) if vain_looks == MOST_VAIN_LOOKS => return Err(error),
+                Err(_) => vain_looks += 1,
             }
+            self.installation.live().wait_for_news(news, LOOK);
         }
     }
 
@@ -269,11 +275,11 @@ fn storable(text: String) -> String {
 }
 
 /// What clients may read of an error.
-fn detail(error: &Error) -> String {
+fn reason(error: &Error) -> ResponseError {
     match error.kind() {
         ErrorKind::Storage | ErrorKind::Internal | ErrorKind::Corrupt => {
-            "The chat could not be read to ask the model; the server's log says why.".to_owned()
+            ResponseError::of_storage(error, "The chat could not be read to ask the model")
         }
-        _ => error.message().to_owned(),
+        _ => ResponseError { code: error.code().to_owned(), detail: error.message().to_owned() },
     }
 }
