@@ -53,6 +53,7 @@ pub(super) fn spawn(
             ..Ending::of(ResponseStatus::Interrupted)
         },
         began: installation.clock().instant(),
+        reserved,
         bytes: 0,
         affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
@@ -81,6 +82,7 @@ struct Answering {
     source: Source,
     ending: Ending,
     began: Instant,
+    reserved: Reservation,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -125,9 +127,10 @@ impl Answering {
         self.began = self.installation.clock().instant();
         let prompt = self.prompt()?;
         let options = &self.callable.options;
+        let prompt_tokens = prompt::cost(&prompt) + prompt::cost_besides(&options.params);
+        self.afford(prompt_tokens)?;
         // From here on the endpoint may have what it is asked, and count it, even if nothing comes back.
-        self.ending.prompt_tokens_estimate =
-            Some(prompt::cost(&prompt) + prompt::cost_besides(&options.params));
+        self.ending.prompt_tokens_estimate = Some(prompt_tokens);
         let stream = self.callable.provider.complete(&prompt, options).map_err(Error::from);
         if stream.as_ref().is_err_and(|error| error.kind() == ErrorKind::Provider) {
             // It was not reached, or refused what it was asked.
@@ -185,6 +188,21 @@ impl Answering {
             blobs: storage.blobs(),
         };
         storage.read(|conn| builder.build(conn, self.running.chat, self.running.user_message.id))
+    }
+
+    /// Keeps free what the prompt costs now, if it has grown since it was accepted, or ends the answer.
+    fn afford(&self, prompt_tokens: u64) -> Result<(), Error> {
+        let reserved = self.reserved;
+        match reserved.answer_tokens {
+            Some(answer) if prompt_tokens + answer > reserved.tokens => {
+                let (quotas, now) = (self.installation.quotas(), self.installation.now());
+                let accepted = Arc::clone(&self.running.accepted);
+                self.installation
+                    .storage()
+                    .write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn take(&mut self, delta: Delta) {
