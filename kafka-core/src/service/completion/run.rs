@@ -209,12 +209,22 @@ impl Answering {
         match delta {
             Delta::Text(text) => self.say(EventKind::Delta, text),
             Delta::Reasoning(text) => self.say(EventKind::Reasoning, text),
-            Delta::Model(name) => self.ending.model_used = Some(storable(name)),
+            Delta::Model(name) => self.ending.model_used = Some(self.word(name)),
             Delta::Usage(usage) => self.ending.usage = Some(usage),
             Delta::ToolCall(call) => self.call(call),
             Delta::ProviderData(data) => self.ending.provider_data = Some(self.source.keep(data)),
-            Delta::Finish(reason) => self.ending.finish_reason = Some(storable(reason)),
+            Delta::Finish(reason) => self.ending.finish_reason = Some(self.word(reason)),
         }
+    }
+
+    /// What an endpoint says in a word is kept as long as a name may be: it stands in records, and the name of
+    /// a model in an index besides.
+    fn word(&self, text: String) -> String {
+        let mut text = storable(text);
+        if let Some((end, _)) = text.char_indices().nth(self.installation.limits().name_chars) {
+            text.truncate(end);
+        }
+        text
     }
 
     fn say(&mut self, kind: EventKind, mut text: String) {
@@ -238,6 +248,7 @@ impl Answering {
     /// Calls are no event, so they are kept until the end.
     fn call(&mut self, call: ToolCall) {
         let bytes = call.name.len() + call.arguments.len();
+        let kept = bytes + call.id.len();
         if let Some(affordable) = &mut self.affordable_bytes {
             if bytes > *affordable {
                 // Half a call is of no use.
@@ -246,7 +257,7 @@ impl Answering {
             }
             *affordable -= bytes;
         }
-        self.bytes += bytes + EVENT_BYTES;
+        self.bytes += kept + EVENT_BYTES;
         self.ending.tool_calls.push(ToolCall {
             id: storable(call.id),
             name: storable(call.name),
