@@ -122,8 +122,14 @@ mod slow {
         let output = command.args(["--data-dir", data.path().to_str().unwrap()]).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{error}\n{}", server.terminate().stderr);
-        let left = Binary::kafka().command(data.path()).args(["user", "list", "-q"]).output().unwrap();
-        assert!(left.stdout.is_empty(), "the accounts that it made are gone");
+        for noun in ["user", "chats", "workspace", "model"] {
+            let mut command = Binary::kafka().command(data.path());
+            command.args([noun, "list", "-q", "--data-dir", data.path().to_str().unwrap()]);
+            let left = command.output().unwrap();
+            assert!(left.status.success(), "{}", String::from_utf8_lossy(&left.stderr));
+            let left = String::from_utf8_lossy(&left.stdout);
+            assert!(left.is_empty(), "{noun} that it made and left: {left}");
+        }
         serde_json::from_slice(&output.stdout).unwrap()
     }
 }

@@ -145,11 +145,11 @@ impl<'k> Users<'k> {
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` (`session_required`) for an API key; `Conflict` (`last_admin`) for the only
-    /// administrator.
+    /// administrator, unless the operator deletes one without a password.
     pub fn delete(&self, id: UserId) -> Result<()> {
         let scope = self.actor.scope(WRITE)?;
         self.actor.require_session()?;
-        delete(self.installation, scope, id)
+        delete(self.installation, &self.actor, scope, id)
     }
 }
 
@@ -170,11 +170,15 @@ pub(crate) fn page(installation: &Installation, scope: Scope, request: &PageRequ
 }
 
 /// Deletes an account of a scope.
-pub(crate) fn delete(installation: &Installation, scope: Scope, id: UserId) -> Result<()> {
+pub(crate) fn delete(installation: &Installation, actor: &Actor, scope: Scope, id: UserId) -> Result<()> {
     let (parting, feed) = (Parting::new(installation), installation.feed().clone());
+    let is_operator = actor.is_operator();
     installation.storage().write(move |tx| {
         let user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
-        must_not_be_last_admin(tx, &user)?;
+        // An administrator that nobody can log in as is one whom the operator has made, and may take back.
+        if !(is_operator && users::password(tx, scope, id)?.is_none()) {
+            must_not_be_last_admin(tx, &user)?;
+        }
         parting.announce(tx, &chats::of_account(tx, scope, id)?)?;
         for workspace in workspaces::of_account(tx, id)? {
             feed.workspace_deleted(tx, workspace, Some(id))?;

@@ -5,6 +5,7 @@ use std::{net::IpAddr, thread, time::Duration};
 use kafka_core::{
     Actor, AnswerRequest, ChatFilter, ErrorKind, IdempotencyKey, Kafka, NewChat, NewMessage, NewToken,
     NewUser, NewWorkspace, PageRequest, Registration, Role, Secret, StandingPatch, UserPatch,
+    testing::ScriptedAnswer,
 };
 
 use crate::stage::{In, MODEL, PASSWORD, Stage, new_user, unheard_of};
@@ -396,6 +397,31 @@ fn the_only_administrator_stays() {
     administration.update(id, demote).unwrap();
     administration.update(id, off).unwrap();
     stage.kafka.users(&stage.operator).delete(id).unwrap();
+}
+
+/// One whom nobody can log in as was made by the operator, for a key: they may take it back, and nobody else.
+#[test]
+fn the_operator_takes_back_an_administrator_who_cannot_log_in() {
+    let stage = Stage::with(
+        In::Memory,
+        |_| ScriptedAnswer::new(),
+        |config| config.registration = Registration::First,
+    );
+    let administration = stage.kafka.administration(&stage.operator);
+    let bot = || {
+        let new = NewUser { email: "bot@example.org".into(), ..NewUser::default() };
+        administration.create(new, None, true).unwrap()
+    };
+    let id = bot().id;
+    let new = NewToken { name: "key".into(), ..NewToken::default() };
+    let key = stage.kafka.tokens(&stage.operator).of(id).create(new).unwrap().token;
+    let by_key = stage.kafka.authenticate(&key).unwrap();
+    let refused = stage.kafka.administration(&by_key).delete(id).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, "last_admin"));
+    administration.delete(id).unwrap();
+    stage.kafka.users(&stage.operator).delete(bot().id).unwrap();
+    // Whoever registers first administers, as before it was made.
+    assert!(stage.kafka.register(new_user("k"), secret(PASSWORD)).unwrap().user.is_admin);
 }
 
 #[test]

@@ -275,11 +275,17 @@ impl Case {
     }
 }
 
-/// Tries everything.
-pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<Report> {
+/// Tries everything; and whether what was made for it could be deleted.
+pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<(Report, Result<()>)> {
     check_routes(server)?;
     let mode = mode(server)?;
     let mut stage = Stage::set(kafka, server)?;
+    let report = walk_on(&mut stage, server, mode);
+    let cleared = stage.clear();
+    Ok((report?, cleared))
+}
+
+fn walk_on(stage: &mut Stage<'_>, server: &Server, mode: Mode) -> Result<Report> {
     // What must not change; only calls that have found a hole change it.
     let victim = stage.things()?;
     let mut walk = Walk { server, mode, stage, calls: 0, holes: Vec::new() };
@@ -288,11 +294,10 @@ pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<Report> {
         let tried = walk.route(case, &victim)?;
         report.routes.push(tried);
     }
-    let stage = &mut walk.stage;
     for found in [
-        beside::tickets(server, stage)?,
-        beside::references(server, stage)?,
-        beside::sessions(server, stage)?,
+        beside::tickets(server, walk.stage)?,
+        beside::references(server, walk.stage)?,
+        beside::sessions(server, walk.stage)?,
     ] {
         walk.calls += found.tried.calls;
         walk.holes.extend(found.holes);
@@ -333,22 +338,34 @@ fn mode(server: &Server) -> Result<Mode> {
     let made = server.call("POST", "/api/v1/chats", None, Some(&json!({})))?;
     match made.json()["id"].as_str() {
         Some(id) => {
-            server.call("DELETE", &format!("/api/v1/chats/{id}"), None, None)?;
+            delete(server, &format!("/api/v1/chats/{id}"))?;
             Ok(Mode::Anonymous)
         }
         None => Ok(Mode::Password),
     }
 }
 
-struct Walk<'w> {
+/// Deletes what a caller without a credential has made.
+fn delete(server: &Server, path: &str) -> Result<()> {
+    match server.call("DELETE", path, None, None)?.status {
+        204 => Ok(()),
+        status => Err(Error::new(
+            ErrorKind::Conflict,
+            "not_cleared_away",
+            format!("What was made at {path} could not be deleted: the server answered {status}; delete it."),
+        )),
+    }
+}
+
+struct Walk<'w, 'k> {
     server: &'w Server,
     mode: Mode,
-    stage: Stage<'w>,
+    stage: &'w mut Stage<'k>,
     calls: u32,
     holes: Vec<String>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn route(&mut self, case: &Case, victim: &Things) -> Result<Tried> {
         let mut tried = Tried { route: case.route.to_owned(), ..Tried::default() };
         let holes = self.holes.len();
@@ -484,7 +501,7 @@ impl Walk<'_> {
     /// What a caller without a credential has made belongs to no account that goes with the stage.
     fn clear_away(&self, path: &str, answer: &Answer) -> Result<()> {
         match answer.json()["id"].as_str() {
-            Some(id) => self.server.call("DELETE", &format!("{path}/{id}"), None, None).map(drop),
+            Some(id) => delete(self.server, &format!("{path}/{id}")),
             None => Ok(()),
         }
     }
