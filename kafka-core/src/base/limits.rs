@@ -31,14 +31,15 @@ pub struct Limits {
     /// Default 1 MiB.
     pub page_bytes: usize,
     /// Lists of chats that are searched by title, or for archived ones, at the same time; each may read all chats.
-    /// Default 1.
+    /// A quarter of them, but at least one, for one caller, of whom one more may wait. Default 1.
     pub searches: usize,
     /// How long such a list may wait for others to end before the call fails as busy, in milliseconds.
     /// Default 1000.
     pub search_wait_ms: u32,
     /// Answers of one chat that may wait behind the running one. Default 16.
     pub waiting_answers_per_chat: usize,
-    /// Answers that may run at the same time in this process. Default 512.
+    /// Answers that may run or wait at the same time in this process; a quarter of them, but at least one, in
+    /// the chats of one owner, unless the operator asks. Default 512.
     pub concurrent_answers: usize,
     /// How long an idempotency key is remembered, in hours. Default 24.
     pub idempotency_hours: u32,

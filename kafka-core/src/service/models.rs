@@ -17,6 +17,7 @@ use crate::{
         page::{Page, PageRequest},
         permission::{Area, Permission},
         secret::Secret,
+        shares::Whose,
     },
     entity::{
         model::{Model, ModelPatch, NewModel},
@@ -296,7 +297,7 @@ impl<'k> Models<'k> {
     fn check_base_url(&self, base_url: &str, owner: Option<UserId>) -> Result<Endpoint> {
         input::bytes("base_url", base_url, 2048)?;
         let endpoint = Endpoint::parse(base_url)?;
-        self.network(owner, &endpoint)?.check(&endpoint, self.actor.is_admin())?;
+        self.network(owner, &endpoint)?.check(&endpoint, self.actor.is_admin(), Whose::actor(&self.actor))?;
         Ok(endpoint)
     }
 

@@ -69,9 +69,7 @@ pub(super) fn spawn(
             code: "thread_unavailable".to_owned(),
             detail: "The system gives no more threads; try again later.".to_owned(),
         });
-        if let Ok(slot) = installation.live().reserve(usize::MAX) {
-            installation.log().end(running, ending, slot);
-        }
+        installation.log().end(running, ending, installation.live().reserve_for_end());
     }
 }
 
