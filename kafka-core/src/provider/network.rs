@@ -8,9 +8,14 @@ use std::{
     time::Duration,
 };
 
-use super::{address::AddressPolicy, endpoint::Endpoint};
+use super::{
+    address::AddressPolicy,
+    endpoint::Endpoint,
+    line::{Line, Stop},
+};
 use crate::base::{
     error::{Error, ErrorKind, Result},
+    id::UserId,
     shares::{Shares, Whose},
 };
 
@@ -21,6 +26,10 @@ const STACK_BYTES: usize = 512 << 10;
 /// Hosts that are looked up at the same time for those who save models, a quarter of them for one of those. A
 /// name server that does not answer holds each up for long after nobody waits any more.
 const LOOKUPS_MAX: usize = 8;
+
+/// Threads that resolve and connect at the same time for those who ask models, a quarter of them for the models
+/// of one owner. One whose call was cancelled goes on until it has connected or is out of time.
+const DIALS_MAX: usize = 256;
 
 /// Finds the addresses of hosts.
 pub trait Resolver: Send + Sync + fmt::Debug {
@@ -49,6 +58,9 @@ pub struct Network {
     /// Who knows the addresses of their names.
     pub resolver: Arc<dyn Resolver>,
     pub(crate) lookups: Lookups,
+    pub(crate) dials: Dials,
+    /// Whose model is called, so that no owner's take every place to connect from.
+    pub(crate) whose: Whose,
 }
 
 /// Counts the lookups that go on for saving models. Clones count together.
@@ -86,6 +98,47 @@ impl Drop for Lookup {
     }
 }
 
+/// Counts the threads that resolve and connect, which nobody can interrupt. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dials(Arc<(Mutex<Shares>, Condvar)>);
+
+/// A place to connect from. It belongs to the thread that does, however long that takes after the call has ended.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    dials: Dials,
+    whose: Whose,
+}
+
+impl Dials {
+    /// Waits for a place of that share for as long as the call has time.
+    pub(crate) fn begin(&self, whose: Whose, line: &Line) -> Result<Dial, Stop> {
+        let (running, left) = &*self.0;
+        let dials = self.clone();
+        let _wake = line.on_cancel(move || {
+            // Who looks and goes on to wait does so before the lock is given back.
+            drop(dials.0.0.lock());
+            dials.0.1.notify_all();
+        });
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let patience = line.remaining()?;
+            if running.room(whose, DIALS_MAX).is_ok() {
+                running.take(whose);
+                return Ok(Dial { dials: self.clone(), whose });
+            }
+            (running, _) = left.wait_timeout(running, patience).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        let (running, left) = &*self.dials.0;
+        running.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.whose);
+        left.notify_all();
+    }
+}
+
 /// Private addresses allowed, names as the operating system knows them.
 impl Default for Network {
     fn default() -> Network {
@@ -105,7 +158,13 @@ pub(crate) enum NoAddress {
 impl Network {
     /// Endpoints with the addresses that the policy allows, as this resolver knows them.
     pub fn new(policy: AddressPolicy, resolver: Arc<dyn Resolver>) -> Network {
-        Network { policy, resolver, lookups: Lookups::default() }
+        let (lookups, dials) = (Lookups::default(), Dials::default());
+        Network { policy, resolver, lookups, dials, whose: Whose::Operator }
+    }
+
+    /// The same for the models of one owner, or for those that all share.
+    pub(crate) fn for_models_of(self, owner: Option<UserId>) -> Network {
+        Network { whose: Whose::Owner(owner), ..self }
     }
 
     /// The addresses of an endpoint, each of them allowed. One forbidden address spoils the name: whoever
@@ -169,6 +228,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::{base::cancel::CancelToken, entity::params::Timeouts};
 
     /// Says this, once.
     #[derive(Debug)]
@@ -239,6 +299,27 @@ mod tests {
             drop(changed.wait_while(is_let.lock().unwrap(), |is_let| !*is_let).unwrap());
             Ok(vec![[1, 1, 1, 1].into()])
         }
+    }
+
+    #[test]
+    fn threads_that_connect_are_few_and_no_owner_has_all() {
+        let (dials, cancel) = (Dials::default(), CancelToken::new());
+        let line = Line::new(&cancel, Timeouts::default());
+        let other = Whose::Owner(Some(UserId::from(uuid::Uuid::from_u128(1))));
+        let begin = |whose| dials.begin(whose, &line).unwrap();
+        let mine: Vec<Dial> = (0..DIALS_MAX / 4).map(|_| begin(Whose::Owner(None))).collect();
+        drop(begin(other));
+        thread::scope(|threads| {
+            // It waits, and goes on when a place is given back.
+            let waits = threads.spawn(|| drop(begin(Whose::Owner(None))));
+            drop(mine);
+            waits.join().unwrap();
+            let all: Vec<Dial> = (0..DIALS_MAX).map(|_| begin(Whose::Operator)).collect();
+            let in_vain = threads.spawn(|| dials.begin(other, &line).map(drop));
+            cancel.cancel();
+            assert_eq!(in_vain.join().unwrap(), Err(Stop::Cancelled));
+            drop(all);
+        });
     }
 
     #[test]

@@ -77,6 +77,28 @@ fn one_account_has_two_of_the_lookups() {
     gate.open();
 }
 
+/// Whoever answers for a name may say a thousand addresses, each of which takes its time.
+#[test]
+fn four_addresses_of_a_host_are_tried() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["x"]));
+    let names = Names::default();
+    let resolver = Arc::new(names.clone());
+    let (stage, ..) = stage(|config| config.resolver = resolver);
+    let port = endpoint.base_url().rsplit(':').next().unwrap().to_owned();
+    let url = format!("http://models.example:{port}");
+    // Nothing listens at the others.
+    names.lead_to(&[&["127.0.0.1"]]);
+    stage.model(&stage.operator, NewModel::new("many", url));
+    let ask = || {
+        let request = AnswerRequest { model: Some("many".to_owned()), ..AnswerRequest::text("Hi") };
+        stage.ask(&stage.chat(), request).response.status
+    };
+    names.lead_to(&[&["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"]]);
+    assert_eq!(ask(), ResponseStatus::Completed);
+    names.lead_to(&[&["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.1"]]);
+    assert_eq!(ask(), ResponseStatus::Failed);
+}
+
 #[test]
 fn private_endpoints_are_for_those_who_run_the_installation() {
     let urls = [
