@@ -56,7 +56,8 @@ pub struct Limits {
     /// API keys that one account may have. Default 100.
     pub api_keys: usize,
     /// Failed logins with one name from one address, within the minutes below, after which more are
-    /// refused; twice as many for an account, which has two names. Default 10.
+    /// refused; twice as many for an account, which has two names. As often an account may want an address or
+    /// username that is taken. Default 10.
     pub failed_logins_of_account: usize,
     /// Failed logins from one address, for whatever account; and, counted apart, registrations from one,
     /// whatever came of them. Default 100.

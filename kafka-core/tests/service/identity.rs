@@ -424,6 +424,41 @@ fn the_operator_takes_back_an_administrator_who_cannot_log_in() {
     assert!(stage.kafka.register(new_user("k"), secret(PASSWORD)).unwrap().user.is_admin);
 }
 
+/// That an address is taken says who has an account, so it is said ten times.
+#[test]
+fn whoever_looks_for_the_addresses_of_others_has_to_wait() {
+    let (stage, _) = stage_with(Registration::Open);
+    let (user, other) = (stage.user("klamm"), stage.user("olga"));
+    let change = |actor: &Actor, patch: UserPatch| {
+        let users = stage.kafka.users(actor);
+        users.update(actor.user_id().unwrap(), patch).map_or_else(|error| error.code(), |_| "done")
+    };
+    let email = |text: &str| UserPatch { email: Some(text.to_owned()), ..UserPatch::default() };
+    let username = |text: &str| UserPatch { username: Some(Some(text.to_owned())), ..UserPatch::default() };
+    for number in 0..20 {
+        assert_eq!(
+            change(&user, email(&format!("{number}@example.org"))),
+            "done",
+            "what is free costs nothing"
+        );
+    }
+    for _ in 0..5 {
+        assert_eq!(change(&user, email("admin@example.org")), "email_taken");
+        assert_eq!(change(&user, username("admin")), "username_taken");
+    }
+    for patch in [email("admin@example.org"), email("free@example.org"), username("free")] {
+        assert_eq!(change(&user, patch), "names_throttled");
+    }
+    let full_name = UserPatch { full_name: Some(Some("K.".to_owned())), ..UserPatch::default() };
+    assert_eq!(change(&user, full_name), "done");
+    assert_eq!(change(&other, email("admin@example.org")), "email_taken");
+    let by_operator = stage.kafka.users(&stage.operator).update(user.user_id().unwrap(), username("admin"));
+    assert_eq!(by_operator.unwrap_err().code(), "username_taken");
+    stage.clock.advance(Duration::from_secs(300));
+    assert_eq!(change(&user, email("admin@example.org")), "email_taken");
+    assert_eq!(change(&user, email("free@example.org")), "done");
+}
+
 #[test]
 fn administration_is_for_administrators() {
     let (stage, _) = stage_with(Registration::Open);
