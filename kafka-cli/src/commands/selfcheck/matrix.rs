@@ -337,23 +337,8 @@ fn mode(server: &Server) -> Result<Mode> {
     }
     let made = server.call("POST", "/api/v1/chats", None, Some(&json!({})))?;
     match made.json()["id"].as_str() {
-        Some(id) => {
-            delete(server, &format!("/api/v1/chats/{id}"))?;
-            Ok(Mode::Anonymous)
-        }
+        Some(_) => server.clear_away("/api/v1/chats", &made).map(|()| Mode::Anonymous),
         None => Ok(Mode::Password),
-    }
-}
-
-/// Deletes what a caller without a credential has made.
-fn delete(server: &Server, path: &str) -> Result<()> {
-    match server.call("DELETE", path, None, None)?.status {
-        204 => Ok(()),
-        status => Err(Error::new(
-            ErrorKind::Conflict,
-            "not_cleared_away",
-            format!("What was made at {path} could not be deleted: the server answered {status}; delete it."),
-        )),
     }
 }
 
@@ -443,7 +428,7 @@ impl Walk<'_, '_> {
         let answer = self.server.call(case.method(), &path, token.as_deref(), body)?;
         self.judge(case, caller, target, expected, &answer, tried, case.method());
         if caller == Caller::Nobody && answer.status == 201 && case.class == Class::Collection {
-            self.clear_away(&path, &answer)?;
+            self.server.clear_away(&path, &answer)?;
         }
         // The same by the other doors to it.
         if case.method() == "GET" && path != "/" && !path.starts_with("/ws/") {
@@ -495,14 +480,6 @@ impl Walk<'_, '_> {
                 .push(format!("{} by {method}, {caller}{of}: {status}, and must be {must}", case.route));
         } else if (is_refused || !Case::may_show(caller, self.mode)) && answer.text.contains(MARK) {
             self.holes.push(format!("{} by {method}, {caller}{of}: shows what is the owner's", case.route));
-        }
-    }
-
-    /// What a caller without a credential has made belongs to no account that goes with the stage.
-    fn clear_away(&self, path: &str, answer: &Answer) -> Result<()> {
-        match answer.json()["id"].as_str() {
-            Some(id) => delete(self.server, &format!("{path}/{id}")),
-            None => Ok(()),
         }
     }
 }
