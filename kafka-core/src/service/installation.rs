@@ -147,7 +147,7 @@ impl Installation {
         let (mut last_version, mut stranded) = (None, Vec::new());
         installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
             let Some(installation) = itself.upgrade() else { return false };
-            installation.let_go(look % LOOKS_PER_CHECK == 0, &mut last_version);
+            installation.let_go(look.is_multiple_of(LOOKS_PER_CHECK), &mut last_version);
             if stays {
                 installation.keep_house(look, &mut stranded);
             }
@@ -178,10 +178,10 @@ impl Installation {
 
     /// What is due at this look besides.
     fn keep_house(&self, look: u32, stranded: &mut Vec<ResponseId>) {
-        if look % LOOKS_PER_CHECK == 0 {
+        if look.is_multiple_of(LOOKS_PER_CHECK) {
             self.uses().store(self.storage());
         }
-        if look % LOOKS_PER_ROUND == 0 {
+        if look.is_multiple_of(LOOKS_PER_ROUND) {
             *stranded = self.end_stranded(stranded);
             self.keep_up();
         }
@@ -189,7 +189,7 @@ impl Installation {
         if is_sweep {
             self.sweep();
         }
-        if is_sweep || (look % LOOKS_PER_BLOB_SWEEP == 0 && self.blob_sweep().is_asked()) {
+        if is_sweep || (look.is_multiple_of(LOOKS_PER_BLOB_SWEEP) && self.blob_sweep().is_asked()) {
             self.sweep_blobs();
         }
     }

@@ -72,6 +72,21 @@ impl Server {
         })
     }
 
+    /// Deletes what a caller without a credential has made below a path, as `answer` tells: it belongs to no
+    /// account that goes with the stage.
+    pub(super) fn clear_away(&self, path: &str, answer: &Answer) -> Result<()> {
+        let json = answer.json();
+        let Some(id) = json["id"].as_str() else { return Ok(()) };
+        match self.call("DELETE", &format!("{path}/{id}"), None, None)?.status {
+            204 => Ok(()),
+            status => Err(Error::new(
+                ErrorKind::Conflict,
+                "not_cleared_away",
+                format!("What was made at {path}/{id} stays there: its deletion was answered with {status}."),
+            )),
+        }
+    }
+
     fn exchange(
         &self,
         method: &str,

@@ -103,11 +103,17 @@ impl Case {
     }
 }
 
-/// Tries everything.
-pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<Report> {
+/// Tries everything; and whether what was made for it could be deleted.
+pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<(Report, Result<()>)> {
     let offered = offered_routes(server)?;
     let mode = mode(server)?;
     let mut stage = Stage::set(kafka, server)?;
+    let report = walk_on(&mut stage, server, mode, &offered);
+    let cleared = stage.clear();
+    Ok((report?, cleared))
+}
+
+fn walk_on(stage: &mut Stage<'_>, server: &Server, mode: Mode, offered: &[String]) -> Result<Report> {
     // What must not change; only calls that have found a hole change it.
     let victim = stage.things()?;
     let mut walk = Walk { server, mode, stage, calls: 0, holes: Vec::new() };
@@ -116,12 +122,11 @@ pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<Report> {
         let tried = walk.route(case, &victim)?;
         report.routes.push(tried);
     }
-    let stage = &mut walk.stage;
     let has_dialect = offered.iter().any(|route| route == "POST /file/upload");
     for found in [
-        beside::tickets(server, stage)?,
-        beside::references(server, stage, has_dialect)?,
-        beside::sessions(server, stage)?,
+        beside::tickets(server, walk.stage)?,
+        beside::references(server, walk.stage, has_dialect)?,
+        beside::sessions(server, walk.stage)?,
     ] {
         walk.calls += found.tried.calls;
         walk.holes.extend(found.holes);
@@ -167,23 +172,20 @@ fn mode(server: &Server) -> Result<Mode> {
     }
     let made = server.call("POST", "/api/v1/chats", None, Some(&json!({})))?;
     match made.json()["id"].as_str() {
-        Some(id) => {
-            server.call("DELETE", &format!("/api/v1/chats/{id}"), None, None)?;
-            Ok(Mode::Anonymous)
-        }
+        Some(_) => server.clear_away("/api/v1/chats", &made).map(|()| Mode::Anonymous),
         None => Ok(Mode::Password),
     }
 }
 
-struct Walk<'w> {
+struct Walk<'w, 'k> {
     server: &'w Server,
     mode: Mode,
-    stage: Stage<'w>,
+    stage: &'w mut Stage<'k>,
     calls: u32,
     holes: Vec<String>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn route(&mut self, case: &Case, victim: &Things) -> Result<Tried> {
         let mut tried = Tried { route: case.route.to_owned(), ..Tried::default() };
         let holes = self.holes.len();
@@ -262,7 +264,7 @@ impl Walk<'_> {
         let answer = self.server.call(case.method(), &path, token.as_deref(), body)?;
         self.judge(case, caller, target, expected, &answer, tried, case.method());
         if caller == Caller::Nobody && answer.status == 201 && case.class == Class::Collection {
-            self.clear_away(&path, &answer)?;
+            self.server.clear_away(&path, &answer)?;
         }
         // The same by the other doors to it.
         if case.method() == "GET" && path != "/" && !path.starts_with("/ws/") {
@@ -314,14 +316,6 @@ impl Walk<'_> {
                 .push(format!("{} by {method}, {caller}{of}: {status}, and must be {must}", case.route));
         } else if (is_refused || !Case::may_show(caller, self.mode)) && answer.text.contains(MARK) {
             self.holes.push(format!("{} by {method}, {caller}{of}: shows what is the owner's", case.route));
-        }
-    }
-
-    /// What a caller without a credential has made belongs to no account that goes with the stage.
-    fn clear_away(&self, path: &str, answer: &Answer) -> Result<()> {
-        match answer.json()["id"].as_str() {
-            Some(id) => self.server.call("DELETE", &format!("{path}/{id}"), None, None).map(drop),
-            None => Ok(()),
         }
     }
 }

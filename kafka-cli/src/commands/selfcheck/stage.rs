@@ -1,5 +1,5 @@
-//! Accounts, credentials and things to try routes on, made on the server's own database and deleted with
-//! the stage.
+//! Accounts, credentials and things to try routes on, made on the server's own database and deleted when the
+//! stage is cleared.
 
 use std::{
     thread,
@@ -73,9 +73,11 @@ impl<'k> Stage<'k> {
             owner: (id, kafka.operator()),
             members: Vec::new(),
         };
-        stage.people()?;
-        stage.wait_until_known(server)?;
-        Ok(stage)
+        match stage.people().and_then(|()| stage.wait_until_known(server)) {
+            Ok(()) => Ok(stage),
+            // What was made until then goes now; why it failed is what is worth telling.
+            Err(error) => stage.clear().and(Err(error)),
+        }
     }
 
     fn people(&mut self) -> Result<()> {
@@ -246,6 +248,23 @@ impl<'k> Stage<'k> {
         }
     }
 
+    /// Deletes the accounts with all they own.
+    ///
+    /// # Errors
+    /// The first failure; what comes after it is deleted all the same.
+    pub(super) fn clear(self) -> Result<()> {
+        let administration = self.kafka.administration(&self.operator);
+        let mut outcome = Ok(());
+        for account in self.accounts {
+            match administration.delete(account) {
+                // One that a route has deleted is gone already.
+                Err(error) if error.kind() != ErrorKind::NotFound => outcome = outcome.and(Err(error)),
+                _ => {}
+            }
+        }
+        outcome
+    }
+
     /// Everything that the owner has, as it is now.
     pub(super) fn owned(&self) -> Result<Value> {
         let (id, actor) = self.owner;
@@ -272,16 +291,6 @@ impl<'k> Stage<'k> {
             self.kafka.models(&actor).list(&page)?.items,
             names,
         ]))
-    }
-}
-
-/// The accounts go with all they own.
-impl Drop for Stage<'_> {
-    fn drop(&mut self) {
-        for account in &self.accounts {
-            // One that a route has deleted is gone already.
-            let _ = self.kafka.administration(&self.operator).delete(*account);
-        }
     }
 }
 
