@@ -1,12 +1,20 @@
-//! What calls cost in statements. Counts are those of the whole process, so this program has one test.
+//! What calls cost in statements. Counts are those of the whole process, so the tests of this program take
+//! turns.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use kafka_core::{
-    AnswerRequest, Config, Kafka, NewChat, NewMessage, NewModel, NewPlan, NewUser, NodeKind, Role, Secret,
-    TurnEvent,
+    AnswerRequest, Config, Kafka, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewPlan, NewUser,
+    NewVersion, NewWorkspace, NodeKind, Role, Secret, TurnEvent,
     testing::{Gate, ScriptedAnswer, ScriptedProvider, statement_runs},
 };
+
+/// Held by the test whose turn it is.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// How often statements ran during a call, by the end of their names; the answer's own waiting and
 /// looking aside.
@@ -28,12 +36,6 @@ fn of_usage(runs: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
             || ["responses::RESERVED_OF_OWNER", "chats::COUNT_OF_OWNER"].contains(&name)
     };
     runs.iter().map(|(name, runs)| (*name, *runs)).filter(|(name, _)| concerned(name)).collect()
-}
-
-#[test]
-fn calls_cost_as_few_statements_as_they_can() {
-    counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced();
-    tokens_that_come_together_are_appended_together_and_a_lone_one_at_once();
 }
 
 /// A model that says these tokens, and ends when the gate opens.
@@ -79,7 +81,9 @@ fn appends(tokens: usize) -> u64 {
 }
 
 /// One statement for what came between two commits, and no waiting for more where nothing comes.
+#[test]
 fn tokens_that_come_together_are_appended_together_and_a_lone_one_at_once() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     assert_eq!(appends(1), 1);
     // A few for the interval's sake, a few for the length of a row; on a busy machine some more.
     let together = appends(2000);
@@ -88,7 +92,9 @@ fn tokens_that_come_together_are_appended_together_and_a_lone_one_at_once() {
 
 /// Counting is one statement for what is stored and one for an answer's end. Plans are looked at only
 /// where they are enforced, and for whom they bind.
+#[test]
 fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let open = |quotas| {
         let mut config = Config::memory();
         config.quotas = quotas;
@@ -149,5 +155,56 @@ fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced(
         assert_eq!(of_usage(&asked), with(&for_question, &[a_message, an_answer]));
         let again = runs(&kafka, || ask(AnswerRequest::default()));
         assert_eq!(of_usage(&again), with(&for_question, &[an_answer]));
+    }
+}
+
+/// Whoever comes is shown all that the account has, and that is asked for at once, not for each thing.
+#[test]
+fn an_overview_is_five_statements_however_much_there_is() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut config = Config::memory();
+    config.kind = NodeKind::Cli;
+    let kafka = Kafka::open(config).unwrap();
+    let me = kafka.operator();
+    let user = NewUser { email: "k@example.org".into(), ..NewUser::default() };
+    let user = kafka.users(&me).create(user).unwrap().id;
+    let five = [
+        ("chats::OF_OWNER", 1),
+        ("files::OF_OWNER", 1),
+        ("models::OF_OWNER", 1),
+        ("users::GET", 1),
+        ("workspaces::OF_OWNER", 1),
+    ];
+    for size in 0..4u64 {
+        let mut overview = None;
+        let asked = runs(&kafka, || overview = Some(kafka.overview(&me, user).unwrap()));
+        assert_eq!(asked.into_iter().collect::<Vec<_>>(), five);
+        let overview = overview.unwrap();
+        let of = |workspace: &kafka_core::WorkspaceOverview| {
+            let versions = workspace.chats.iter().map(|chat| chat.versions);
+            (workspace.files.len() as u64, workspace.chats.len() as u64, versions.sum::<u64>())
+        };
+        // Each round adds one more of everything, and two versions of a file of each chat.
+        let expected: Vec<_> = (0..size).map(|number| (number + 1, number + 1, 2 * (number + 1))).collect();
+        assert_eq!(overview.workspaces.iter().map(of).collect::<Vec<_>>(), expected);
+        assert_eq!(overview.models.len() as u64, size);
+
+        let new = NewWorkspace { name: format!("Workspace {size}"), owner_id: Some(user) };
+        let workspace = kafka.workspaces(&me).create(new).unwrap().id;
+        let new =
+            NewModel { user_id: Some(user), ..NewModel::new(format!("m{size}"), "http://192.0.2.1/v1") };
+        kafka.models(&me).create(new).unwrap();
+        for _ in 0..=size {
+            let mut bytes = "one".as_bytes();
+            kafka.files(&me).upload(workspace, NewFile::named("a.txt"), &mut bytes).unwrap();
+            let new = NewChat { workspace_id: Some(workspace), user_id: Some(user), ..NewChat::default() };
+            let chat = kafka.chats(&me).create(new).unwrap().id;
+            let text = |filename: &str| NewChatFile { filename: filename.into(), content: "one".into() };
+            let written = kafka.chat_files(&me).create(chat, text("flow.based")).unwrap();
+            let version = NewVersion { content: Some("two".into()), ..NewVersion::default() };
+            kafka.chat_files(&me).add_version(written.id, version).unwrap();
+            // Of what is no `.based` file versions are not counted.
+            kafka.chat_files(&me).create(chat, text("notes.txt")).unwrap();
+        }
     }
 }

@@ -89,6 +89,9 @@ impl<'r, 'c> Call<'r, 'c> {
             Some(token) => self.kafka().authenticate(&token)?,
             None => self.kafka().local_actor()?,
         };
+        if actor.is_anonymous() {
+            self.router.guard.check_stranger(self.request)?;
+        }
         if let Access::Needs(permission) = self.access {
             actor.require(permission)?;
         }

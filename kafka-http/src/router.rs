@@ -50,7 +50,7 @@ pub enum Access {
     Needs(Permission),
 }
 
-/// Every route there is. Routing, `Allow` and the list that `GET /` gives are made of it.
+/// Every route there is, whatever is served. Routing, `Allow` and the list that `GET /` gives are made of it.
 pub static ROUTES: &[Route] = ALL;
 
 /// A route whose path is cut into segments once, not for every request.
@@ -104,6 +104,11 @@ impl Router {
     pub fn with_silence(mut self, silence: Duration) -> Router {
         self.silence = silence;
         self
+    }
+
+    /// What is served.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = &'static Route> {
+        self.patterns.iter().map(|pattern| pattern.route)
     }
 
     fn answer(&self, request: &mut Request<'_>) -> Result<Reply, Failure> {

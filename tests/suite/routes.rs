@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     api::{self, Api, id},
+    form::Form,
     http::Reply,
     process::{Binary, RunningServer},
 };
@@ -32,6 +33,12 @@ impl Walk {
         api::id(&reply.json()["items"][0])
     }
 
+    /// Sends a form to the route, with `id` in its place, and expects 200.
+    fn form(&mut self, method: &'static str, route: &'static str, id: &str, form: Form) -> Value {
+        self.walked.insert((method, route));
+        form.ok(&self.api, method, &route.replace("{id}", id))
+    }
+
     /// Calls the route with `id` in its place and expects this status.
     fn call(
         &mut self,
@@ -53,6 +60,52 @@ impl Walk {
     }
 }
 
+impl Walk {
+    /// The routes of the Kafka system, as its front end calls them.
+    fn replaced_system(&mut self, base_url: &str) {
+        let own = self.api.clone();
+        self.api = own.without_token();
+        let account = Some(json!({"email": "josef@example.org"}));
+        self.call("POST", "/auth", "", account.clone(), 200);
+        let account = self.call("POST", "/auth/login", "", account, 200);
+        let user = account["user_id"].as_str().unwrap();
+
+        let form = || Form::default().field("owner_id", user).field("name", "Castle");
+        let made = self.form("POST", "/workspace/new", "", form().file("a.txt", b"Hello"));
+        let (workspace, file) =
+            (made["workspace_id"].as_str().unwrap(), made["files"][0]["file_id"].as_str().unwrap());
+        let form = Form::default().field("workspace_id", workspace).field("new_name", "Trial");
+        self.form("PATCH", "/workspace/rename", "", form);
+        let form = Form::default().field("user_id", user).field("workspace_id", workspace);
+        let made = self.form("POST", "/chat/new", "", form.field("chat_name", "K."));
+        let chat = made["chat_id"].as_str().unwrap();
+        self.form(
+            "PATCH",
+            "/chat/rename",
+            "",
+            Form::default().field("chat_id", chat).field("new_name", "J."),
+        );
+        let form = Form::default().field("target_id", chat).field("is_chat", "on");
+        self.form("POST", "/file/upload", "", form.file("b.txt", b"Hello"));
+        let form = Form::default().field("file_id", file).field("new_name", "c.txt");
+        let renamed = self.form("PATCH", "/file/rename", "", form);
+        self.walked.insert(("GET", "/uploads/files/{path}"));
+        let path = format!("/{}", renamed["new_path"].as_str().unwrap());
+        assert_eq!(text(&self.api.send("GET", &path, &[], None)), "Hello");
+        let form = Form::default().field("user_id", user).field("name", "m").field("ak", "key");
+        let model = id(&self.form("POST", "/models/new", "", form.field("base_url", base_url)));
+        for (route, id) in [
+            ("/models/delete/{id}", &*model),
+            ("/file/delete/{id}", file),
+            ("/chat/{id}", chat),
+            ("/workspace/delete/{id}", workspace),
+        ] {
+            self.call("DELETE", route, id, None, 200);
+        }
+        self.api = own;
+    }
+}
+
 #[test]
 fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
     let data = TempDir::new().unwrap();
@@ -71,6 +124,7 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
         "/api/v1/files/{id}",
         "/api/v1/files/{id}/content",
         "/api/v1/models/{id}",
+        "/uploads/files/{path}",
     ];
     for route in ROUTES.iter().filter(|route| route.method == "GET") {
         let noun = route.path.split('/').nth(3).unwrap_or_default();
@@ -80,7 +134,8 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
             "chat-files" => &text_of_chat,
             _ => &chat,
         };
-        let path = route.path.replace("{id}", id).replace("{chat_id}", &chat).replace("{n}", "1");
+        let path = route.path.replace("{id}", id).replace("{chat_id}", &chat).replace("{path}", &chat);
+        let path = path.replace("{n}", "1");
         let query = if path.ends_with("/diff") { "?from=1&to=1" } else { "" };
         let expected = match route.path {
             "/api/v1/users/me" | "/api/v1/tokens" => 401,
@@ -201,6 +256,8 @@ mod slow {
             walk.call("POST", "/api/v1/auth/logout", "", None, 204);
             login(&mut walk, "the trial");
             walk.call("DELETE", "/api/v1/users/me", "", None, 204);
+
+            walk.replaced_system(&endpoint.base_url());
 
             let all: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
             assert_eq!(walk.walked, all, "the walk and the table of routes differ");

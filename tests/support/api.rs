@@ -61,6 +61,10 @@ impl Api {
         Api { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    pub(crate) fn without_token(&self) -> Api {
+        Api { token: None, ..self.clone() }
+    }
+
     pub(crate) fn send(
         &self,
         method: &str,

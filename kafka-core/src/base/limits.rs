@@ -31,14 +31,15 @@ pub struct Limits {
     /// Default 1 MiB.
     pub page_bytes: usize,
     /// Lists of chats that are searched by title, or for archived ones, at the same time; each may read all chats.
-    /// Default 1.
+    /// A quarter of them, but at least one, for one caller, of whom one more may wait. Default 1.
     pub searches: usize,
     /// How long such a list may wait for others to end before the call fails as busy, in milliseconds.
     /// Default 1000.
     pub search_wait_ms: u32,
     /// Answers of one chat that may wait behind the running one. Default 16.
     pub waiting_answers_per_chat: usize,
-    /// Answers that may run at the same time in this process. Default 512.
+    /// Answers that may run or wait at the same time in this process; a quarter of them, but at least one, in
+    /// the chats of one owner, unless the operator asks. Default 512.
     pub concurrent_answers: usize,
     /// How long an idempotency key is remembered, in hours. Default 24.
     pub idempotency_hours: u32,
@@ -55,7 +56,8 @@ pub struct Limits {
     /// API keys that one account may have. Default 100.
     pub api_keys: usize,
     /// Failed logins with one name from one address, within the minutes below, after which more are
-    /// refused; twice as many for an account, which has two names. Default 10.
+    /// refused; twice as many for an account, which has two names. As often an account may want an address or
+    /// username that is taken. Default 10.
     pub failed_logins_of_account: usize,
     /// Failed logins from one address, for whatever account; and, counted apart, registrations from one,
     /// whatever came of them. Default 100.

@@ -17,6 +17,7 @@ use crate::{
         limits::Limits,
         page::{Page, PageRequest, Place},
         permission::{Area, Permission},
+        shares::Whose,
         time::Timestamp,
     },
     entity::{
@@ -132,7 +133,8 @@ impl<'k> Chats<'k> {
     /// `Unauthenticated` (`account_required`) for callers without a credential: what they made is reached by
     /// its id alone. `Invalid` for a page out of range, a numbered one whose texts go beyond
     /// [`Limits::page_bytes`](crate::Limits), a cursor that no page gave, or a text to find that no title can
-    /// hold; `Busy` (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search.
+    /// hold; `Busy` (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search;
+    /// `RateLimited` (`search_waits`) when another search of the actor's waits already.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope(READ)?;
         if self.actor.is_anonymous() {
@@ -143,7 +145,8 @@ impl<'k> Chats<'k> {
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
         // No index knows titles, and archived chats are rare.
         let is_search = filter.title_contains.is_some() || filter.archived == Some(true);
-        let _search = is_search.then(|| self.installation.searches().begin()).transpose()?;
+        let _search =
+            is_search.then(|| self.installation.searches().begin(Whose::actor(&self.actor))).transpose()?;
         self.installation.storage().read(|conn| {
             let rows = |slice: &Slice<'_>, room| chats::list(conn, scope, filter, slice, room);
             match request {
@@ -251,8 +254,8 @@ impl Parting {
     }
 
     /// Counts what running answers have spent, and has whoever can see the chats told, and their answers
-    /// stopped, once they are deleted. The files go that only these chats have. Comes before the deletion, after which nobody can say any more whose
-    /// they were.
+    /// stopped, once they are deleted. The files go that only these chats have. Comes before the deletion,
+    /// after which nobody can say any more whose they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
         let mut ended = Vec::new();
         for (response, chat) in responses::all_running(tx)?.into_iter().rev() {

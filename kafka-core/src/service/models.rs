@@ -17,6 +17,7 @@ use crate::{
         page::{Page, PageRequest},
         permission::{Area, Permission},
         secret::Secret,
+        shares::Whose,
     },
     entity::{
         model::{Model, ModelPatch, NewModel},
@@ -276,7 +277,10 @@ impl<'k> Models<'k> {
         // What is shared was saved by those who run the installation; what is one's own may be saved and
         // asked by the same key.
         let network = match row.model.user_id {
-            Some(owner) => Some(self.network(Some(owner), &Endpoint::parse(&row.model.base_url)?)?),
+            Some(owner) => {
+                let network = self.network(Some(owner), &Endpoint::parse(&row.model.base_url)?)?;
+                Some(network.for_models_of(Some(owner)))
+            }
             None => None,
         };
         let Callable { provider, mut options } = Callable::of_row(self.installation, row, None, None)?;
@@ -296,7 +300,7 @@ impl<'k> Models<'k> {
     fn check_base_url(&self, base_url: &str, owner: Option<UserId>) -> Result<Endpoint> {
         input::bytes("base_url", base_url, 2048)?;
         let endpoint = Endpoint::parse(base_url)?;
-        self.network(owner, &endpoint)?.check(&endpoint, self.actor.is_admin())?;
+        self.network(owner, &endpoint)?.check(&endpoint, self.actor.is_admin(), Whose::actor(&self.actor))?;
         Ok(endpoint)
     }
 
@@ -467,7 +471,7 @@ impl Callable {
             model: passed_through.or(model.upstream_model).unwrap_or(model.name),
             base_url: model.base_url,
             api_key,
-            network: network(installation, model.user_id, &endpoint)?,
+            network: network(installation, model.user_id, &endpoint)?.for_models_of(model.user_id),
             timeouts: params.timeouts.unwrap_or_default().over(Timeouts::default()),
             params,
             cancel: CancelToken::new(),

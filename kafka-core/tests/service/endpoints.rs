@@ -10,7 +10,7 @@ use std::{
 use kafka_core::{
     Actor, AddressPolicy, AnswerRequest, Config, Error, ModelPatch, NewModel, NewToken, PageRequest,
     Permission, Resolver, ResponseStatus,
-    testing::{Script, ScriptedEndpoint},
+    testing::{Gate, Script, ScriptedEndpoint},
 };
 
 use crate::stage::{In, Stage};
@@ -44,6 +44,59 @@ fn stage(change: impl FnOnce(&mut Config)) -> (Stage, Actor, Actor) {
 fn refusal(stage: &Stage, actor: &Actor, url: &str) -> Option<String> {
     let made = stage.kafka.models(actor).create(NewModel::new(url, url));
     made.err().map(|error| format!("{} {error}", error.code()))
+}
+
+/// Answers at once, but for names that begin with `slow`.
+#[derive(Debug)]
+struct Slow(Gate);
+
+impl Resolver for Slow {
+    fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        if host.starts_with("slow") {
+            self.0.wait();
+        }
+        Ok(vec![[1, 1, 1, 1].into()])
+    }
+}
+
+/// Names that nobody answers for hold up whoever saves them, and nobody else.
+#[test]
+fn one_account_has_two_of_the_lookups() {
+    let gate = Gate::new();
+    let slow = Arc::new(Slow(gate.clone()));
+    let (stage, admin, user) = stage(|config| config.resolver = slow);
+    for url in ["https://slow-1.example/v1", "https://slow-2.example/v1"] {
+        // It is saved when nobody waits any more; the lookup goes on.
+        assert_eq!(refusal(&stage, &user, url), None);
+    }
+    let refused = refusal(&stage, &user, "https://quick.example/v1").unwrap();
+    assert!(refused.starts_with("lookups_at_capacity"), "{refused}");
+    for actor in [&admin, &stage.operator] {
+        assert_eq!(refusal(&stage, actor, "https://quick.example/v1"), None);
+    }
+    gate.open();
+}
+
+/// Whoever answers for a name may say a thousand addresses, each of which takes its time.
+#[test]
+fn four_addresses_of_a_host_are_tried() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["x"]));
+    let names = Names::default();
+    let resolver = Arc::new(names.clone());
+    let (stage, ..) = stage(|config| config.resolver = resolver);
+    let port = endpoint.base_url().rsplit(':').next().unwrap().to_owned();
+    let url = format!("http://models.example:{port}");
+    // Nothing listens at the others.
+    names.lead_to(&[&["127.0.0.1"]]);
+    stage.model(&stage.operator, NewModel::new("many", url));
+    let ask = || {
+        let request = AnswerRequest { model: Some("many".to_owned()), ..AnswerRequest::text("Hi") };
+        stage.ask(&stage.chat(), request).response.status
+    };
+    names.lead_to(&[&["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"]]);
+    assert_eq!(ask(), ResponseStatus::Completed);
+    names.lead_to(&[&["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.1"]]);
+    assert_eq!(ask(), ResponseStatus::Failed);
 }
 
 #[test]

@@ -176,6 +176,36 @@ fn a_process_runs_only_so_many_answers() {
     assert_eq!(stage.ask(&chat, AnswerRequest::text("Hi")).message.content, "x");
 }
 
+/// One owner's answers, those that wait included, leave room for those of everyone else.
+#[test]
+fn the_chats_of_one_owner_have_a_quarter_of_the_answers() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let answer = move |call: &kafka_core::testing::ScriptedCall| match call.prompt.last_user_text() {
+        "quick" => ScriptedAnswer::of(&["at once"]),
+        _ => ScriptedAnswer::new().wait_for(&script).text("x").finish(),
+    };
+    let stage = Stage::with(In::Memory, answer, |config| config.limits.concurrent_answers = 8);
+    let (_admin, greedy, other) = (stage.user("admin"), stage.user("greedy"), stage.user("other"));
+    let chat = stage.chat_of(&greedy);
+    let ask = |actor, chat: &kafka_core::Chat, text: &str| {
+        stage.kafka.completions(actor).start(chat.id, AnswerRequest::text(text))
+    };
+    let turns = [ask(&greedy, &chat, "runs").unwrap(), ask(&greedy, &chat, "waits").unwrap()];
+    let second = stage.chat_of(&greedy);
+    let refused = ask(&greedy, &second, "quick").unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::RateLimited, "owner_busy"));
+    assert!(refused.retry_after().is_some());
+    assert!(stage.branch(&second).is_empty());
+    let served = ask(&other, &stage.chat_of(&other), "quick").unwrap().wait().unwrap();
+    assert_eq!(served.message.content, "at once");
+    ask(&stage.operator, &second, "quick").unwrap().wait().unwrap();
+    gate.open();
+    turns.into_iter().for_each(|turn| drop(turn.wait().unwrap()));
+    assert!(stage.kafka.wait_until_idle(std::time::Duration::from_secs(20)));
+    ask(&greedy, &second, "quick").unwrap().wait().unwrap();
+}
+
 /// A node or chat may have given any number of answers; what runs is few.
 #[test]
 fn what_runs_is_found_without_reading_what_has_ended() {

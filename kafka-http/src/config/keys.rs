@@ -252,8 +252,8 @@ pub(super) static DIALECT: Key = Key {
     variable: "KAFKA_DIALECT",
     flag: Some("dialect"),
     default: "kafka",
-    example: "kafka",
-    meaning: "Wire formats of replaced systems that are served beside the API, or none",
+    example: "none",
+    meaning: "Wire formats of replaced systems that are served beside the API: `kafka`, or `none`",
     set: |settings, text| {
         let dialect = |name: &str| Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name);
         settings.dialects = match text.trim() {

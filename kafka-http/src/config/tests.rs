@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{values::joined, *};
 
 /// The settings as the documentation lists them: key, flag, environment variable, default.
-const DOCUMENTED: [(&str, &str, &str, &str); 15] = [
+const DOCUMENTED: [(&str, &str, &str, &str); 16] = [
     ("listen", "--listen", "KAFKA_LISTEN", "127.0.0.1:8000"),
     ("database", "--database", "DATABASE_URL", "sqlite://<data-dir>/kafka.db"),
     ("data_dir", "--data-dir", "KAFKA_DATA_DIR", "./kafka-data"),

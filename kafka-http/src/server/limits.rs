@@ -42,6 +42,11 @@ pub struct ServerLimits {
     /// Long answers that may be held for clients who have not read them yet, in bytes; beyond it the client
     /// that has been reading the longest is dropped. Default 64 MiB.
     pub outgoing_bytes: usize,
+    /// Texts of the conversation in the first frame of a WebSocket, in bytes: the newest messages that fit.
+    /// Default 8 MiB.
+    pub socket_opening_bytes: usize,
+    /// The same for frames that tell of an error and repeat the conversation. Default 256 KiB.
+    pub socket_error_bytes: usize,
     /// How long a connection that the server closes waits for the client to read the last answer, in
     /// milliseconds. Default 1 000.
     pub linger_ms: u64,
@@ -69,6 +74,8 @@ impl Default for ServerLimits {
             idle_timeout_ms: 75_000,
             write_timeout_ms: 30_000,
             outgoing_bytes: 64 << 20,
+            socket_opening_bytes: 8 << 20,
+            socket_error_bytes: 256 << 10,
             linger_ms: 1_000,
             drain_ms: 10_000,
             connections: 16_384,

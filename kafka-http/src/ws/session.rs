@@ -30,6 +30,9 @@ pub(super) struct Speaker {
     pub(super) audiences: Audiences,
     pub(super) log: Logger,
     pub(super) request_id: String,
+    /// How much of the conversation the first frame tells, and frames that tell of an error, in bytes.
+    pub(super) opening_bytes: usize,
+    pub(super) error_bytes: usize,
 }
 
 /// An open connection to a chat. Its threads share it.
@@ -77,7 +80,7 @@ impl Session {
     /// Joins a chat, and tells how it stands. None when there is no such chat.
     pub(super) fn join(speaker: Speaker, chat: ChatId, outbox: &Arc<Outbox>) -> Result<Arc<Session>> {
         let mut changes = speaker.kafka.events(&speaker.actor).subscribe(chat)?;
-        let (opening, told) = opening::read(&speaker.kafka, &speaker.actor, chat)?;
+        let (opening, told) = opening::read(&speaker.kafka, &speaker.actor, chat, speaker.opening_bytes)?;
         outbox.text(opening);
         let mut between = Vec::new();
         while let Some(change) = changes.next_within(Duration::ZERO)? {
@@ -125,9 +128,9 @@ impl Session {
 
     /// Says that something was not done.
     pub(super) fn refuse(&self, sentence: &str) {
-        let Speaker { kafka, actor, .. } = &self.speaker;
+        let Speaker { kafka, actor, error_bytes, .. } = &self.speaker;
         // Without its conversation only when the chat is gone, or cannot be read.
-        self.outbox.text(match opening::conversation(kafka, actor, self.chat) {
+        self.outbox.text(match opening::conversation(kafka, actor, self.chat, *error_bytes) {
             Ok(conversation) => frame::error_in(conversation, sentence),
             Err(_) => frame::error(sentence),
         });

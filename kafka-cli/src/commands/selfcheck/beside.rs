@@ -119,14 +119,42 @@ const REFERENCES: &[Reference] = &[
     },
 ];
 
+/// The same by the routes of the Kafka system.
+const REFERENCES_OF_DIALECT: &[Reference] = &[
+    Reference {
+        method: "POST",
+        path: |_| "/file/upload".to_owned(),
+        body: |things| json!([["target_id", things.chat], ["is_chat", "true"], ["files", "under"]]),
+        is_the_owners: true,
+    },
+    Reference {
+        method: "POST",
+        path: |_| "/workspace/new".to_owned(),
+        body: |things| json!([["owner_id", things.account], ["name", "given"]]),
+        is_the_owners: false,
+    },
+    Reference {
+        method: "POST",
+        path: |_| "/models/new".to_owned(),
+        body: |things| {
+            let url = "http://192.0.2.1/v1";
+            json!([["user_id", things.account], ["name", "given"], ["ak", "key"], ["base_url", url]])
+        },
+        is_the_owners: false,
+    },
+];
+
 /// An id in a body opens no more than one in a path: someone else names in a chat of their own what is
 /// the owner's.
-pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found> {
+pub(super) fn references(server: &Server, stage: &mut Stage<'_>, has_dialect: bool) -> Result<Found> {
+    let more = if has_dialect { REFERENCES_OF_DIALECT } else { &[] };
+    let references = || REFERENCES.iter().chain(more);
     let mut found = Found::on("ids in bodies");
     let things = stage.things()?;
     let nothing = Things {
         workspace: NOTHING.to_owned(),
         file: NOTHING.to_owned(),
+        chat: NOTHING.to_owned(),
         message: NOTHING.to_owned(),
         account: NOTHING.to_owned(),
         ..stage.things()?
@@ -136,7 +164,7 @@ pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found
     let chat = server.call("POST", "/api/v1/chats", other.as_deref(), Some(&json!({})))?.json();
     let chat = chat["id"].as_str().unwrap_or_default();
     let before = stage.owned()?;
-    for Reference { method, path, body, .. } in REFERENCES {
+    for Reference { method, path, body, .. } in references() {
         let (path, named) = (path(chat), body(&things));
         let answer = server.call(method, &path, other.as_deref(), Some(&named))?;
         let how = format!("{method} {path} {named} by {}", Caller::Other);
@@ -152,7 +180,7 @@ pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found
         found.hole("a call that was refused has changed something".to_owned());
     }
     // The same calls work, so that they were refused for the ids alone.
-    for Reference { method, path, body, .. } in REFERENCES.iter().filter(|call| call.is_the_owners) {
+    for Reference { method, path, body, .. } in references().filter(|call| call.is_the_owners) {
         let (path, body) = (path(&things.chat), body(&things));
         let answer = server.call(method, &path, owner.as_deref(), Some(&body))?;
         found.judge(&format!("{method} {path} {body} by {}", Caller::Owner), &answer, &[200, 201]);

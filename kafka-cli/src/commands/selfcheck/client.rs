@@ -72,6 +72,21 @@ impl Server {
         })
     }
 
+    /// Deletes what a caller without a credential has made below a path, as `answer` tells: it belongs to no
+    /// account that goes with the stage.
+    pub(super) fn clear_away(&self, path: &str, answer: &Answer) -> Result<()> {
+        let json = answer.json();
+        let Some(id) = json["id"].as_str() else { return Ok(()) };
+        match self.call("DELETE", &format!("{path}/{id}"), None, None)?.status {
+            204 => Ok(()),
+            status => Err(Error::new(
+                ErrorKind::Conflict,
+                "not_cleared_away",
+                format!("What was made at {path}/{id} stays there: its deletion was answered with {status}."),
+            )),
+        }
+    }
+
     fn exchange(
         &self,
         method: &str,
@@ -94,9 +109,9 @@ impl Server {
             }
             false => "Connection: close\r\n",
         };
-        // A text alone is no body of any route: it stands for a form with a file that holds it.
-        let body = body.map(|body| match body.as_str() {
-            Some(text) => ("multipart/form-data; boundary=selfcheck", form(text)),
+        // A list is no body of any route: it stands for a form with these fields.
+        let body = body.map(|body| match body.as_array() {
+            Some(fields) => ("multipart/form-data; boundary=selfcheck", form(fields)),
             None => ("application/json", body.to_string()),
         });
         if let Some((media_type, body)) = &body {
@@ -119,11 +134,15 @@ impl Server {
     }
 }
 
-fn form(text: &str) -> String {
-    format!(
-        "--selfcheck\r\nContent-Disposition: form-data; name=\"files\"; filename=\"selfcheck.txt\"\r\n\r\n\
-         {text}\r\n--selfcheck--\r\n"
-    )
+/// Pairs of a name and a text as a form; what is named `files` is a file.
+fn form(fields: &[Value]) -> String {
+    let part = |field: &Value| {
+        let text = |at: usize| field[at].as_str().unwrap_or_default();
+        let filename = if text(0) == "files" { "; filename=\"selfcheck.txt\"" } else { "" };
+        let head = format!("Content-Disposition: form-data; name=\"{}\"{filename}", text(0));
+        format!("--selfcheck\r\n{head}\r\n\r\n{}\r\n", text(1))
+    };
+    fields.iter().map(part).collect::<String>() + "--selfcheck--\r\n"
 }
 
 /// What a socket says in place of its first payload.

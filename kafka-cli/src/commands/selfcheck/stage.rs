@@ -1,5 +1,5 @@
-//! Accounts, credentials and things to try routes on, made on the server's own database and deleted with
-//! the stage.
+//! Accounts, credentials and things to try routes on, made on the server's own database and deleted when the
+//! stage is cleared.
 
 use std::{
     thread,
@@ -33,6 +33,8 @@ pub(super) struct Stage<'k> {
     /// Part of every name, so that two runs do not meet.
     run: String,
     accounts: Vec<UserId>,
+    /// Whose tokens those are that are no stranger's and not the owner's.
+    people: Vec<(Caller, UserId)>,
     tokens: Vec<(Caller, String)>,
     /// The owner's keys that lack an area.
     narrow: Vec<(&'static str, String)>,
@@ -65,14 +67,17 @@ impl<'k> Stage<'k> {
             operator: kafka.operator(),
             run,
             accounts: vec![id],
+            people: Vec::new(),
             tokens: Vec::new(),
             narrow: Vec::new(),
             owner: (id, kafka.operator()),
             members: Vec::new(),
         };
-        stage.people()?;
-        stage.wait_until_known(server)?;
-        Ok(stage)
+        match stage.people().and_then(|()| stage.wait_until_known(server)) {
+            Ok(()) => Ok(stage),
+            // What was made until then goes now; why it failed is what is worth telling.
+            Err(error) => stage.clear().and(Err(error)),
+        }
     }
 
     fn people(&mut self) -> Result<()> {
@@ -105,6 +110,7 @@ impl<'k> Stage<'k> {
             let account = self.account(name)?;
             let key = self.lasting_key(account, None)?;
             self.tokens.push((caller, key));
+            self.people.push((caller, account));
             let standing = StandingPatch {
                 is_active: (caller == Caller::Disabled).then_some(false),
                 is_admin: (caller == Caller::Admin).then_some(true),
@@ -192,6 +198,13 @@ impl<'k> Stage<'k> {
         }
     }
 
+    /// Whose credential a caller presents; none for nobody's.
+    pub(super) fn account_of(&self, caller: Caller) -> Option<String> {
+        let of = self.people.iter().find(|(who, _)| *who == caller).map(|(_, account)| *account);
+        let is_owner = matches!(caller, Caller::Owner | Caller::ReadOnly | Caller::WithoutScope);
+        of.or(is_owner.then_some(self.owner.0)).map(|id| id.to_string())
+    }
+
     /// One of everything, made by the owner in a workspace that viewer and editor share.
     pub(super) fn things(&mut self) -> Result<Things> {
         let actor = self.owner.1;
@@ -235,6 +248,23 @@ impl<'k> Stage<'k> {
         }
     }
 
+    /// Deletes the accounts with all they own.
+    ///
+    /// # Errors
+    /// The first failure; what comes after it is deleted all the same.
+    pub(super) fn clear(self) -> Result<()> {
+        let administration = self.kafka.administration(&self.operator);
+        let mut outcome = Ok(());
+        for account in self.accounts {
+            match administration.delete(account) {
+                // One that a route has deleted is gone already.
+                Err(error) if error.kind() != ErrorKind::NotFound => outcome = outcome.and(Err(error)),
+                _ => {}
+            }
+        }
+        outcome
+    }
+
     /// Everything that the owner has, as it is now.
     pub(super) fn owned(&self) -> Result<Value> {
         let (id, actor) = self.owner;
@@ -261,16 +291,6 @@ impl<'k> Stage<'k> {
             self.kafka.models(&actor).list(&page)?.items,
             names,
         ]))
-    }
-}
-
-/// The accounts go with all they own.
-impl Drop for Stage<'_> {
-    fn drop(&mut self) {
-        for account in &self.accounts {
-            // One that a route has deleted is gone already.
-            let _ = self.kafka.administration(&self.operator).delete(*account);
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -15,6 +15,7 @@ use crate::{
         cancel::CancelToken,
         error::{Error, ErrorKind, Result},
         id::{ChatId, ResponseId},
+        shares::{Full, Shares, Whose},
     },
     entity::{
         block::{Block, HeldBlock},
@@ -224,7 +225,7 @@ pub(crate) struct Live(Arc<Inner>);
 struct Inner {
     answers: Mutex<Answers>,
     ended: Condvar,
-    slots: AtomicUsize,
+    slots: Mutex<Shares>,
     closing: AtomicBool,
 }
 
@@ -237,12 +238,15 @@ struct Answers {
 
 /// One of the answers that may run at a time; free again when dropped.
 #[derive(Debug)]
-pub(super) struct Slot(Arc<Inner>);
+pub(super) struct Slot {
+    live: Live,
+    whose: Whose,
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.slots.fetch_sub(1, Ordering::AcqRel);
-        Live(Arc::clone(&self.0)).nudge();
+        self.live.slots().give_back(self.whose);
+        self.live.nudge();
     }
 }
 
@@ -251,19 +255,33 @@ impl Live {
         self.0.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one of `most` slots.
-    pub(super) fn reserve(&self, most: usize) -> Result<Slot> {
-        let taken = self.0.slots.fetch_add(1, Ordering::AcqRel);
-        let slot = Slot(Arc::clone(&self.0));
-        if taken < most {
-            return Ok(slot);
-        }
-        Err(Error::new(
-            ErrorKind::Busy,
-            "answers_at_capacity",
-            format!("{most} answers run already, which is as many as may; try again when one has ended."),
-        )
-        .with_retry_after(Duration::from_secs(5)))
+    fn slots(&self) -> MutexGuard<'_, Shares> {
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one of `most` slots, if one of that share is free.
+    pub(super) fn reserve(&self, whose: Whose, most: usize) -> Result<Slot> {
+        let mut slots = self.slots();
+        let (kind, code, what) = match slots.room(whose, most) {
+            Ok(()) => {
+                slots.take(whose);
+                return Ok(Slot { live: self.clone(), whose });
+            }
+            Err(Full::All) => (ErrorKind::Busy, "answers_at_capacity", format!("{most} answers run already")),
+            Err(Full::Share(taken)) => (
+                ErrorKind::RateLimited,
+                "owner_busy",
+                format!("{taken} answers run or wait already in the chats of this chat's owner"),
+            ),
+        };
+        let sentence = format!("{what}, which is as many as may; try again when one has ended.");
+        Err(Error::new(kind, code, sentence).with_retry_after(Duration::from_secs(5)))
+    }
+
+    /// Takes a slot past every limit, for what ends at once.
+    pub(super) fn reserve_for_end(&self) -> Slot {
+        self.slots().take(Whose::Operator);
+        Slot { live: self.clone(), whose: Whose::Operator }
     }
 
     /// Makes an answer known. One that was accepted while everything ends, ends too.
@@ -338,7 +356,7 @@ impl Live {
     /// Waits at most `patience` until no answer runs. True when none does.
     pub(crate) fn wait_until_idle(&self, patience: Duration) -> bool {
         let answers = self.answers();
-        let busy = |_: &mut Answers| self.0.slots.load(Ordering::Acquire) > 0;
+        let busy = |_: &mut Answers| self.slots().taken() > 0;
         let waited = self.0.ended.wait_timeout_while(answers, patience, busy);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }

@@ -55,6 +55,7 @@ pub(super) fn spawn(
             ..Ending::of(ResponseStatus::Interrupted)
         },
         began: installation.clock().instant(),
+        reserved,
         bytes: 0,
         affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
@@ -70,9 +71,7 @@ pub(super) fn spawn(
             code: "thread_unavailable".to_owned(),
             detail: "The system gives no more threads; try again later.".to_owned(),
         });
-        if let Ok(slot) = installation.live().reserve(usize::MAX) {
-            installation.log().end(running, ending, slot);
-        }
+        installation.log().end(running, ending, installation.live().reserve_for_end());
     }
 }
 
@@ -83,6 +82,7 @@ struct Answering {
     source: Source,
     ending: Ending,
     began: Instant,
+    reserved: Reservation,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -126,9 +126,10 @@ impl Answering {
         self.began = self.installation.clock().instant();
         let prompt = self.prompt()?;
         let options = &self.callable.options;
+        let prompt_tokens = prompt::cost(&prompt) + prompt::cost_besides(&options.params);
+        self.afford(prompt_tokens)?;
         // From here on the endpoint may have what it is asked, and count it, even if nothing comes back.
-        self.ending.prompt_tokens_estimate =
-            Some(prompt::cost(&prompt) + prompt::cost_besides(&options.params));
+        self.ending.prompt_tokens_estimate = Some(prompt_tokens);
         let stream = self.callable.provider.complete(&prompt, options).map_err(Error::from);
         if stream.as_ref().is_err_and(|error| error.kind() == ErrorKind::Provider) {
             // It was not reached, or refused what it was asked.
@@ -193,16 +194,41 @@ impl Answering {
         storage.read(|conn| builder.build(conn, self.running.chat, self.running.user_message.id))
     }
 
+    /// Keeps free what the prompt costs now, if it has grown since it was accepted, or ends the answer.
+    fn afford(&self, prompt_tokens: u64) -> Result<(), Error> {
+        let reserved = self.reserved;
+        match reserved.answer_tokens {
+            Some(answer) if prompt_tokens + answer > reserved.tokens => {
+                let (quotas, now) = (self.installation.quotas(), self.installation.now());
+                let accepted = Arc::clone(&self.running.accepted);
+                self.installation
+                    .storage()
+                    .write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn take(&mut self, delta: Delta) {
         match delta {
             Delta::Text(text) => self.say(EventKind::Delta, text),
             Delta::Reasoning(text) => self.say(EventKind::Reasoning, text),
-            Delta::Model(name) => self.ending.model_used = Some(storable(name)),
+            Delta::Model(name) => self.ending.model_used = Some(self.word(name)),
             Delta::Usage(usage) => self.ending.usage = Some(usage),
             Delta::ToolCall(call) => self.call(call),
             Delta::ProviderData(data) => self.ending.provider_data = Some(self.source.keep(data)),
-            Delta::Finish(reason) => self.ending.finish_reason = Some(storable(reason)),
+            Delta::Finish(reason) => self.ending.finish_reason = Some(self.word(reason)),
         }
+    }
+
+    /// What an endpoint says in a word is kept as long as a name may be: it stands in records, and the name of
+    /// a model in an index besides.
+    fn word(&self, text: String) -> String {
+        let mut text = storable(text);
+        if let Some((end, _)) = text.char_indices().nth(self.installation.limits().name_chars) {
+            text.truncate(end);
+        }
+        text
     }
 
     fn say(&mut self, kind: EventKind, mut text: String) {
@@ -226,6 +252,7 @@ impl Answering {
     /// Calls are no event, so they are kept until the end.
     fn call(&mut self, call: ToolCall) {
         let bytes = call.name.len() + call.arguments.len();
+        let kept = bytes + call.id.len();
         if let Some(affordable) = &mut self.affordable_bytes {
             if bytes > *affordable {
                 // Half a call is of no use.
@@ -234,7 +261,7 @@ impl Answering {
             }
             *affordable -= bytes;
         }
-        self.bytes += bytes + EVENT_BYTES;
+        self.bytes += kept + EVENT_BYTES;
         self.ending.tool_calls.push(ToolCall {
             id: storable(call.id),
             name: storable(call.name),

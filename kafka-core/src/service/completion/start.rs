@@ -14,6 +14,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::{ChatId, MessageId, ResponseId, UserId},
         permission::{Area, Permission},
+        shares::Whose,
         time::Timestamp,
     },
     entity::params::Params,
@@ -42,7 +43,8 @@ impl Completions<'_> {
     /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for a parent that is not
     /// in the chat or neither a user's nor a tool's message, parameters out of range, or nothing to
     /// answer; `TooLarge` for the text; `RateLimited` (`chat_busy`) when 16 answers of the chat wait
-    /// already; `QuotaExceeded` when plans are enforced and the answer may cost more than the chat's owner
+    /// already, or (`owner_busy`) when a quarter of those that the process may run are in chats of the same
+    /// owner, unless the operator asks; `QuotaExceeded` when plans are enforced and the answer may cost more than the chat's owner
     /// has left today; `Busy` when the process runs as many answers as it may. Failures of the model come
     /// later, as the end of the turn.
     pub fn start(&self, chat: ChatId, request: AnswerRequest) -> Result<Turn> {
@@ -58,8 +60,9 @@ impl Completions<'_> {
         {
             return Turn::of_stored(installation, &self.actor, id);
         }
-        let mut callable = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
-        let slot = installation.live().reserve(installation.limits().concurrent_answers)?;
+        let (owner, mut callable) = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
+        let whose = if self.actor.is_operator() { Whose::Operator } else { Whose::Owner(owner) };
+        let slot = installation.live().reserve(whose, installation.limits().concurrent_answers)?;
 
         let accepting = Accepting {
             actor_id: self.actor.user_id(),
@@ -113,15 +116,22 @@ impl Completions<'_> {
         }
     }
 
-    fn callable(&self, chat: ChatId, model: Option<&str>, params: Option<&Params>) -> Result<Callable> {
-        let found = self.installation.storage().read(|conn| {
+    /// Whose the chat is, and what answers in it.
+    fn callable(
+        &self,
+        chat: ChatId,
+        model: Option<&str>,
+        params: Option<&Params>,
+    ) -> Result<(Option<UserId>, Callable)> {
+        let (owner, found) = self.installation.storage().read(|conn| {
             let chat =
                 repo::chats::find_for_writing(conn, self.actor.scope(Permission::write(Area::Chats))?, chat)?
                     .ok_or_else(|| chats::not_found(chat))?;
             let asked = model.filter(|name| !name.is_empty());
-            resolve::find(conn, chat.user_id, asked.or(chat.default_model.as_deref()))
+            let found = resolve::find(conn, chat.user_id, asked.or(chat.default_model.as_deref()))?;
+            Ok((chat.user_id, found))
         })?;
-        found.callable(self.installation, params)
+        Ok((owner, found.callable(self.installation, params)?))
     }
 }
 
