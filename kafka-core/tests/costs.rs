@@ -1,6 +1,8 @@
 //! What calls cost in statements. Counts are those of the whole process, so the tests of this program take
 //! turns.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and says why")]
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
