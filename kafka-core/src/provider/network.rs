@@ -308,6 +308,8 @@ mod tests {
         let other = Whose::Owner(Some(UserId::from(uuid::Uuid::from_u128(1))));
         let begin = |whose| dials.begin(whose, &line).unwrap();
         let mine: Vec<Dial> = (0..DIALS_MAX / 4).map(|_| begin(Whose::Owner(None))).collect();
+        let is_full = || dials.0.0.lock().unwrap().room(Whose::Owner(None), DIALS_MAX).is_err();
+        assert!(is_full());
         drop(begin(other));
         thread::scope(|threads| {
             // It waits, and goes on when a place is given back.

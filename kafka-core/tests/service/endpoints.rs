@@ -4,12 +4,16 @@ use std::{
     collections::VecDeque,
     io,
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
 };
 
 use kafka_core::{
-    Actor, AddressPolicy, AnswerRequest, Config, Error, ModelPatch, NewModel, NewToken, PageRequest,
-    Permission, Resolver, ResponseStatus,
+    Actor, AddressPolicy, AnswerRequest, Config, Error, ModelPatch, NewModel, NewToken, PageRequest, Params,
+    Permission, Resolver, ResponseStatus, TimeoutSeconds,
     testing::{Gate, Script, ScriptedEndpoint},
 };
 
@@ -74,6 +78,61 @@ fn one_account_has_two_of_the_lookups() {
     for actor in [&admin, &stage.operator] {
         assert_eq!(refusal(&stage, actor, "https://quick.example/v1"), None);
     }
+    gate.open();
+}
+
+/// Leads to this machine: at once, or when the gate is opened, and then tells that it was asked.
+#[derive(Debug)]
+struct Halting {
+    halts: AtomicBool,
+    gate: Gate,
+    asked: Mutex<mpsc::Sender<()>>,
+}
+
+impl Resolver for Halting {
+    fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        if self.halts.load(Ordering::SeqCst) {
+            self.asked.lock().unwrap().send(()).unwrap();
+            self.gate.wait();
+        }
+        Ok(vec![[127, 0, 0, 1].into()])
+    }
+}
+
+/// Nobody can interrupt who looks up a name, so a call that is cancelled leaves a thread behind: an owner's
+/// are few, and do not keep others from their models.
+#[test]
+fn calls_that_were_cancelled_keep_their_places_to_connect_from() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["x"]));
+    let (asked, was_asked) = mpsc::channel();
+    let (gate, asked) = (Gate::new(), Mutex::new(asked));
+    let resolver = Arc::new(Halting { halts: AtomicBool::new(false), gate: gate.clone(), asked });
+    let halting = Arc::clone(&resolver);
+    let (stage, admin, _) = stage(|config| config.resolver = resolver);
+    let url = format!("http://models.example:{}", endpoint.base_url().rsplit(':').next().unwrap());
+    let seconds = TimeoutSeconds { connect: Some(0.2), ..TimeoutSeconds::default() };
+    let params = Params { timeouts: Some(seconds), ..Params::default() };
+    stage
+        .model(&stage.operator, NewModel { params: params.clone(), ..NewModel::new("shared", url.as_str()) });
+    let ask = |model: &str| {
+        let request = AnswerRequest { model: Some(model.to_owned()), ..AnswerRequest::text("Hi") };
+        stage.kafka.completions(&admin).start(stage.chat_of(&admin).id, request).unwrap()
+    };
+    let patient = Params { timeouts: None, ..params.clone() };
+    stage.model(&admin, NewModel { params: patient, ..NewModel::new("patient", url.as_str()) });
+    stage.model(&admin, NewModel { params, ..NewModel::new("mine", url.as_str()) });
+    halting.halts.store(true, Ordering::SeqCst);
+    for _ in 0..64 {
+        let turn = ask("patient");
+        was_asked.recv().unwrap();
+        turn.cancel().unwrap();
+        assert_eq!(turn.wait().unwrap().response.status, ResponseStatus::Cancelled);
+    }
+    halting.halts.store(false, Ordering::SeqCst);
+    let response = ask("mine").wait().unwrap().response;
+    let code = response.error.map(|error| error.code);
+    assert_eq!((response.status, code.as_deref()), (ResponseStatus::Failed, Some("provider_timeout")));
+    assert_eq!(ask("shared").wait().unwrap().response.status, ResponseStatus::Completed);
     gate.open();
 }
 
