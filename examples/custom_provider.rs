@@ -41,3 +41,6 @@ fn main() -> Result<()> {
     println!("{} ({})", answer.message.content, answer.response.status);
     Ok(())
 }
+
+// Prints:
+// CAN YOU HEAR ME? (completed)

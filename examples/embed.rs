@@ -28,3 +28,8 @@ fn main() -> Result<()> {
     let _ = std::fs::remove_dir_all(directory);
     Ok(())
 }
+
+// Prints:
+// Echo: Does this work?
+// user: Does this work?
+// assistant: Echo: Does this work?

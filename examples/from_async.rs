@@ -21,3 +21,6 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     tokio::task::spawn_blocking(move || kafka.close()).await?;
     Ok(())
 }
+
+// Prints:
+// Echo: hello from a task

@@ -28,7 +28,8 @@ fn main() -> Result<()> {
     kafka.messages(&me).create(chat.id, NewMessage::text(Role::Assistant, "Hello, Ada."))?;
 
     // Find by id, and list in order.
-    println!("{} belongs to {:?}", kafka.chats(&me).get(chat.id)?.id, ada.full_name.unwrap_or(ada.email));
+    let found = kafka.chats(&me).get(chat.id)?;
+    println!("{:?} belongs to {:?}", found.title, ada.full_name.unwrap_or(ada.email));
     for message in kafka.messages(&me).list(chat.id, &PageRequest::default())?.items {
         println!("{} {}: {}", message.seq, message.role, message.content);
     }
@@ -45,3 +46,11 @@ fn main() -> Result<()> {
     println!("{} chats left", left.items.len());
     Ok(())
 }
+
+// Prints:
+// Some("My Chat") belongs to "ada@example.org"
+// 1 user: Hello!
+// 2 assistant: Hello, Ada.
+// now answered by Some("openai/gpt-4")
+// its messages are gone too: true
+// 0 chats left

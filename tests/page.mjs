@@ -364,6 +364,76 @@ const journeys = {
     });
   },
 
+  async "files come by keyboard and by drop, and are listed with their newest versions"(page) {
+    const files = () => page.locator("#files li").evaluateAll((rows) => rows.map((row) => [...row.children].map(({ textContent }) => textContent)));
+    const lists = (expected) => until("the files", async () => {
+      const found = JSON.stringify(await files());
+      return found === JSON.stringify(expected) || found;
+    });
+    const file = (name, text) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
+    const choose = async (...chosen) => {
+      const chooser = page.waitForEvent("filechooser");
+      await page.focus("#attach");
+      await page.keyboard.press("Enter");
+      await (await chooser).setFiles(chosen);
+    };
+    assert.ok(await page.isHidden("#files"));
+    let release;
+    const held = new Promise((done) => { release = done; });
+    await page.route("**/files", async (route) => {
+      await held;
+      return route.continue();
+    });
+    await choose(file("the castle.txt", "veiled in mist"), file("greet.based", "loop:"));
+    await lists([["the castle.txt", "on its way…"], ["greet.based", "on its way…"]]);
+    // What is asked meanwhile waits for them.
+    await page.fill("#prompt", "What is there?");
+    await page.press("#prompt", "Enter");
+    assert.equal(await page.locator("article").count(), 0);
+    release();
+    await lists([["the castle.txt", "File"], ["greet.based", "Based, version 1"]]);
+    await reads(answer(page), "Echo: What is there?");
+    await idle(page);
+    await page.unroute("**/files");
+    assert.equal(await text(page, "#title"), "the castle.txt");
+    const chat = new URL(page.url()).hash.replace("#chat=", "");
+    const { items } = await api("GET", `chats/${chat}/files`);
+    assert.deepEqual(items.map(({ filename }) => filename), ["the castle.txt", "greet.based"]);
+
+    // An answer may have changed them.
+    await api("POST", `chat-files/${items[1].id}/versions`, { content: "loop: # again" });
+    await say(page, "And now?");
+    await lists([["the castle.txt", "File"], ["greet.based", "Based, version 2"]]);
+    await idle(page);
+
+    const transfer = await page.evaluateHandle(() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File(["x"], `it's "<b>".txt`));
+      return transfer;
+    });
+    await page.dispatchEvent("#conversation", "drop", { dataTransfer: transfer });
+    const all = [["the castle.txt", "File"], ["greet.based", "Based, version 2"], [`it's "<b>".txt`, "File"]];
+    await lists(all);
+    assert.equal(await page.locator("#curl").textContent(), `curl '${url}/api/v1/chats/${chat}/files' -F 'files=@"it'\\''s \\"<b>\\".txt"'`);
+    // One that is refused leaves those before it.
+    await choose(file("last.txt", "x"), file("greet.based", "loop:"));
+    await until("a sentence", async () => /greet\.based.*\.$/.test(await text(page, "#trouble p")));
+    all.push(["last.txt", "File"]);
+    await lists(all);
+    const busy = { status: 503, code: "busy", detail: "All hands are full; ask again later." };
+    await page.route("**/files", (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify(busy) }), { times: 1 });
+    await choose(file("late.txt", "x"));
+    await reads(page.locator("#trouble p"), busy.detail);
+    await page.click("#trouble >> text=Try again");
+    all.push(["late.txt", "File"]);
+    await lists(all);
+    assert.equal(await text(page, "#trouble"), "");
+    await page.reload();
+    await lists(all);
+    await newChat(page);
+    assert.ok(await page.isHidden("#files"));
+  },
+
   async "long lists are loaded as they are needed"(page) {
     for (let at = 0; at < 45; at++) await api("POST", "chats", { title: `Many ${at}` });
     const { id } = await api("POST", "chats", { title: "Long" });
@@ -485,7 +555,7 @@ const journeys = {
   },
 };
 
-for (const [name, walk] of Object.entries(journeys)) await journey(name, walk, { expected: /kill|away/.test(name) ? LOST : /status of (404|413|422|503)/ });
+for (const [name, walk] of Object.entries(journeys)) await journey(name, walk, { expected: /kill|away/.test(name) ? LOST : /status of (404|409|413|422|503)/ });
 
 await journey("with passwords one logs in, and out", async (page) => {
   await page.locator("#login[open]").waitFor();

@@ -275,6 +275,18 @@ const RULES: &[Rule] = &[
         ]],
     },
     Rule {
+        name: "the example of embedding has at most 25 lines of code",
+        check: embedding_is_short,
+        bad: &[&[("README.md", "")]],
+        good: &[&[("examples/embed.rs", "//! Embeds.\n\n// Why.\nfn main() {}\n")]],
+    },
+    Rule {
+        name: "the README begins with what this is not",
+        check: readme_says_what_this_is_not,
+        bad: &[&[("README.md", "# Kafka\n\nThis is not Apache Kafka.\n")], &[("x.rs", "")]],
+        good: &[&[("README.md", "**This is not Apache Kafka.**\n")]],
+    },
+    Rule {
         name: "the changelog has a place for what is not released",
         check: changelog_is_open,
         bad: &[&[("kafka-core/CHANGELOG.md", "# Changelog\n\n## 0.1.0\n")], &[("README.md", "")]],
@@ -303,6 +315,10 @@ fn every_rule_finds_what_is_bad_and_leaves_alone_what_is_good() {
             bad.push(tree_of(&[("kafka-http/src/assets/x.js", &long)]));
             bad.push(tree_of(&[("kafka-http/src/assets/x.css", &long)]));
             good.push(tree_of(&[("kafka-core/src/x.rs", &long[1..]), ("tests/suite/x.rs", &long)]));
+        }
+        if rule.name.contains("25") {
+            bad.push(tree_of(&[("examples/embed.rs", &"f();\n".repeat(26))]));
+            good.push(tree_of(&[("examples/embed.rs", &"f();\n\n".repeat(25))]));
         }
         if rule.name.contains("quirk") {
             let tests = |wanted: fn(&u32) -> bool| -> String {
@@ -424,6 +440,7 @@ const PLACES: &[(&[&str], &str, &[&str])] = &[
     (&["rusqlite", "postgres", "refinery_core"], "kafka-core/src/", &["kafka-core/src/storage/"]),
     (&["ureq"], "kafka-core/src/", &["kafka-core/src/provider/"]),
     (&["bcrypt", "chacha20poly1305"], "kafka-core/src/", &["kafka-core/src/crypto/"]),
+    (&["similar"], "kafka-core/src/", &["kafka-core/src/text/"]),
     (&["rusqlite", "postgres", "refinery_core", "ureq", "bcrypt"], "kafka-http/src/", &[]),
     (&["rusqlite", "postgres", "refinery_core", "ureq", "bcrypt"], "kafka-cli/src/", &[]),
 ];
@@ -770,6 +787,23 @@ fn promises_are_held(tree: &Tree) -> Vec<String> {
     }
     let missing = named.iter().filter(|named| !is_there(named));
     missing.map(|(path, name)| format!("there is no {path}::{name}")).collect()
+}
+
+fn embedding_is_short(tree: &Tree) -> Vec<String> {
+    let Some(example) = tree.get("examples/embed.rs") else {
+        return vec!["there is no examples/embed.rs".to_owned()];
+    };
+    match code_of(example).lines().filter(|line| !line.trim().is_empty()).count() {
+        ..=25 => Vec::new(),
+        lines => vec![format!("examples/embed.rs has {lines}")],
+    }
+}
+
+fn readme_says_what_this_is_not(tree: &Tree) -> Vec<String> {
+    match tree.get("README.md").and_then(|text| text.lines().next()) {
+        Some(line) if line.contains("not Apache Kafka") => Vec::new(),
+        _ => vec!["README.md does not say in its first line that this is not Apache Kafka".to_owned()],
+    }
 }
 
 fn changelog_is_open(tree: &Tree) -> Vec<String> {

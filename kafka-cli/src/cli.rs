@@ -6,8 +6,8 @@ use kafka_http::config::DatabaseArgs;
 
 use crate::{
     commands::{
-        chat, chats, completions, config, doctor, migrate, model, plan, secret, selfcheck, serve, token,
-        usage, user,
+        chat, chat_file, chats, completions, config, doctor, file, migrate, model, plan, secret, selfcheck,
+        serve, token, usage, user, workspace,
     },
     context::Context,
     output::OutputArgs,
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Chat(chat::Args),
     Chats(chats::Args),
+    Workspace(workspace::Args),
+    File(file::Args),
+    ChatFile(chat_file::Args),
     Model(model::Args),
     User(user::Args),
     Token(token::Args),
@@ -62,6 +65,9 @@ impl Command {
             Command::Serve(args) => serve::run(&args, context),
             Command::Chat(args) => chat::run(args, context),
             Command::Chats(args) => chats::run(args, context),
+            Command::Workspace(args) => workspace::run(args, context),
+            Command::File(args) => file::run(args, context),
+            Command::ChatFile(args) => chat_file::run(args, context),
             Command::Model(args) => model::run(args, context),
             Command::User(args) => user::run(args, context),
             Command::Token(args) => token::run(args, context),

@@ -48,10 +48,17 @@ fn hint(error: &Error) -> Option<&'static str> {
         (_, "config_key_unknown") => Some("`kafka config init` writes a kafka.toml with every setting."),
         (_, "model_not_found") => Some("`kafka model list` shows the models, `kafka model add` adds one."),
         (_, "chat_not_found") => Some("`kafka chats list` shows the chats."),
+        (_, "workspace_not_found") => Some("`kafka workspace list` shows the workspaces."),
+        (_, "file_not_found") => Some("`kafka file list WORKSPACE` shows the files of a workspace."),
+        (_, "chat_file_not_found") => Some("`kafka chat-file list CHAT` shows the files of a chat."),
+        (_, "version_not_found") => Some("`kafka chat-file versions ID` shows the versions of a text."),
         (_, "user_not_found") => Some("`kafka user list` shows everyone."),
         (_, "invitation_not_found") => Some("`kafka user invite --list` shows those that are open."),
         (_, "token_not_found") => Some("`kafka token list --user NAME` shows the API keys of someone."),
         (_, "last_admin") => Some("`kafka user promote NAME` makes someone else an administrator."),
+        (ErrorKind::Storage, "answer_failed") => {
+            Some("your question is kept; `kafka doctor` tells what is wrong with the database.")
+        }
         (_, "answer_failed") => Some(
             "your question is kept; `kafka model probe NAME` tells more, --model NAME asks another model.",
         ),
@@ -75,7 +82,7 @@ mod tests {
             text(&error, false),
             "Error: The writer is\u{FFFD}[2J busy.\n  because: queue full\nHint: try again in a moment.\n"
         );
-        let plain = Error::new(ErrorKind::NotFound, "file_not_found", "There is no file x.");
-        assert_eq!(text(&plain, true), "\u{1b}[1;31mError:\u{1b}[0m There is no file x.\n");
+        let plain = Error::new(ErrorKind::NotFound, "plan_not_found", "There is no plan x.");
+        assert_eq!(text(&plain, true), "\u{1b}[1;31mError:\u{1b}[0m There is no plan x.\n");
     }
 }

@@ -6,6 +6,8 @@ mod commands;
 mod context;
 mod exit;
 mod output;
+mod progress;
+mod size;
 
 use std::process::ExitCode;
 

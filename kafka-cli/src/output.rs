@@ -1,6 +1,6 @@
 //! Results on stdout: tables for people, JSON for programs, bare ids for pipes.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Read, Write as _};
 
 use kafka_core::{Error, ErrorKind, Result};
 use kafka_http::config::Environment;
@@ -161,11 +161,16 @@ impl Output {
     pub(crate) fn text(&self, text: &str) -> Result<()> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
-                ErrorKind::Storage,
-                "output_failed",
-                format!("The result cannot be written to standard output ({error})."),
-            )),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Passes on what it reads, to the end. For files and programs: a terminal would obey it.
+    pub(crate) fn bytes(&self, from: &mut impl Read) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        match io::copy(from, &mut stdout).and_then(|_| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&error)),
             _ => Ok(()),
         }
     }
@@ -181,6 +186,11 @@ impl Output {
         })?;
         self.text(&(text + "\n"))
     }
+}
+
+fn unwritten(error: &io::Error) -> Error {
+    let sentence = format!("The result cannot be written to standard output ({error}).");
+    Error::new(ErrorKind::Storage, "output_failed", sentence)
 }
 
 /// Whether messages on stderr may be coloured.

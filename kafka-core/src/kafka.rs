@@ -11,21 +11,24 @@ use crate::{
         secret::Secret,
     },
     config::{Config, Database},
-    entity::{token::Login, user::NewUser},
+    entity::{overview::Overview, token::Login, user::NewUser},
     provider::{
         api::Provider, echo::EchoProvider, network::Network, openai::OpenAiProvider, registry::Registry,
     },
     service::{
         administration::Administration,
         auth,
+        chat_files::ChatFiles,
         chats::Chats,
         completion::Completions,
         events::Events,
+        files::Files,
         installation::{Installation, Parts},
         keyring::Secrets,
         login,
         messages::Messages,
         models::Models,
+        overviews,
         plans::Plans,
         registration,
         responses::{EventStream, Responses},
@@ -219,6 +222,14 @@ impl Kafka {
         auth::account_of(actor)
     }
 
+    /// An account with its workspaces, what lies in them, and its models, read at once.
+    ///
+    /// # Errors
+    /// `NotFound` for an account that the actor may not see.
+    pub fn overview(&self, actor: &Actor, user: UserId) -> Result<Overview> {
+        overviews::read(&self.0, actor, user)
+    }
+
     /// Accounts.
     #[must_use]
     pub fn users(&self, actor: &Actor) -> Users<'_> {
@@ -247,6 +258,18 @@ impl Kafka {
     #[must_use]
     pub fn chats(&self, actor: &Actor) -> Chats<'_> {
         Chats::new(&self.0, actor)
+    }
+
+    /// Bytes under names, in workspaces.
+    #[must_use]
+    pub fn files(&self, actor: &Actor) -> Files<'_> {
+        Files::new(&self.0, actor)
+    }
+
+    /// Files as they stand in conversations, and the versions of those that are written there.
+    #[must_use]
+    pub fn chat_files(&self, actor: &Actor) -> ChatFiles<'_> {
+        ChatFiles::new(&self.0, actor)
     }
 
     /// What stands in conversations.

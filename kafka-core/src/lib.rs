@@ -14,6 +14,7 @@ mod service;
 mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 
 pub use base::{
     actor::Actor,
@@ -33,9 +34,12 @@ pub use entity::{
     block::Piece,
     change::Change,
     chat::{Chat, ChatFilter, ChatPatch, NewChat},
+    chat_file::{ChatFile, ChatFileContent, ChatFileKind, NewChatFile, NewVersion, Version},
     event::{Event, EventKind, TurnEvent},
+    file::{File, FilePatch, NewFile, clean_filename},
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     model::{Model, ModelPatch, NewModel},
+    overview::{ChatOverview, Overview, WorkspaceOverview},
     params::{Params, TimeoutSeconds, Timeouts},
     plan::{NewPlan, Plan, PlanPatch},
     response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
@@ -61,9 +65,12 @@ pub use provider::{
 pub use schema::{Diagnosis, Schema};
 pub use service::{
     administration::Administration,
+    blob_sweep::FilesReport,
+    chat_files::ChatFiles,
     chats::Chats,
     completion::{Completions, turn::Turn},
     events::{Changes, Events},
+    files::{FileContent, Files, StagedFile},
     keyring::{KeyringReport, SecretSource, Secrets},
     messages::Messages,
     models::Models,
@@ -79,4 +86,11 @@ pub use service::{
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
     MigrationStatus, Node, NodeKind, Synchronous,
+};
+pub use text::{
+    decode::decode_text,
+    diff::{readable_diff, unified_diff},
+    file_kind::FileKind,
+    patch::apply_patch,
+    patch_error::PatchError,
 };

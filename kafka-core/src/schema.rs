@@ -8,6 +8,7 @@ use crate::{
     base::error::Result,
     config::Config,
     kafka,
+    service::blob_sweep::{self, FilesReport},
     storage::{
         AppliedMigration, DatabaseHealth, DownTarget, MigrationReport, MigrationStatus, Migrator, Node,
         Storage,
@@ -99,6 +100,23 @@ impl Schema {
             live_nodes: storage.live_nodes()?,
             dead_nodes: storage.dead_nodes()?,
         })
+    }
+
+    /// How the bytes of files beside the database fit the rows in it.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn files(&self) -> Result<FilesReport> {
+        blob_sweep::report(&self.storage)
+    }
+
+    /// Removes the bytes that no file names and that are older than an hour, as a server does by itself every
+    /// hour. Servers may run meanwhile.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn remove_orphans(&self) -> Result<()> {
+        blob_sweep::sweep(&self.storage)
     }
 
     /// Makes sure that this program can work on the database as it is.

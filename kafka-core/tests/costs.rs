@@ -1,11 +1,22 @@
-//! What calls cost in statements. Counts are those of the whole process, so this program has one test.
+//! What calls cost in statements. Counts are those of the whole process, so the tests of this program take
+//! turns.
 
-use std::{collections::BTreeMap, time::Duration};
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and says why")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use kafka_core::{
-    AnswerRequest, Config, Kafka, NewChat, NewMessage, NewPlan, NewUser, NodeKind, Role,
-    testing::statement_runs,
+    AnswerRequest, Config, Kafka, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewPlan, NewUser,
+    NewVersion, NewWorkspace, NodeKind, Role, Secret, TurnEvent,
+    testing::{Gate, ScriptedAnswer, ScriptedProvider, statement_runs},
 };
+
+/// Held by the test whose turn it is.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// How often statements ran during a call, by the end of their names; the answer's own waiting and
 /// looking aside.
@@ -29,14 +40,67 @@ fn of_usage(runs: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
     runs.iter().map(|(name, runs)| (*name, *runs)).filter(|(name, _)| concerned(name)).collect()
 }
 
+/// A model that says these tokens, and ends when the gate opens.
+fn saying(tokens: usize, gate: &Gate) -> Kafka {
+    let gate = gate.clone();
+    let script = move |_: &_| {
+        let said = (0..tokens).fold(ScriptedAnswer::new(), |answer, _| answer.text("token "));
+        said.wait_for(&gate).finish()
+    };
+    let mut config = Config::memory();
+    config.kind = NodeKind::Cli;
+    config.secret = Some(Arc::new(Secret::new([7; 32])));
+    config.providers.push(Arc::new(ScriptedProvider::new("scripted", script)));
+    let kafka = Kafka::open(config).unwrap();
+    let model = NewModel {
+        provider: Some("scripted".into()),
+        is_default: true,
+        ..NewModel::new("m", "https://models.example/v1")
+    };
+    kafka.models(&kafka.operator()).create(model).unwrap();
+    kafka
+}
+
+/// How often text was appended until a watcher had seen all these tokens, while the answer still runs.
+fn appends(tokens: usize) -> u64 {
+    let count = || {
+        let runs = statement_runs();
+        let mut named = runs.iter().filter(|(name, _)| name.ends_with("response_events::APPEND"));
+        named.next().map_or(0, |(_, runs)| *runs)
+    };
+    let gate = Gate::new();
+    let kafka = saying(tokens, &gate);
+    let me = kafka.operator();
+    let chat = kafka.chats(&me).create(NewChat::default()).unwrap();
+    let before = count();
+    let mut turn = kafka.completions(&me).start(chat.id, AnswerRequest::text("Go on")).unwrap();
+    let is_text = |event: &Result<TurnEvent, _>| matches!(event, Ok(TurnEvent::Delta(_)));
+    assert_eq!(turn.by_ref().filter(is_text).take(tokens).count(), tokens);
+    let appends = count() - before;
+    gate.open();
+    turn.wait().unwrap();
+    appends
+}
+
+/// One statement for what came between two commits, and no waiting for more where nothing comes.
+#[test]
+fn tokens_that_come_together_are_appended_together_and_a_lone_one_at_once() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(appends(1), 1);
+    // A few for the interval's sake, a few for the length of a row; on a busy machine some more.
+    let together = appends(2000);
+    assert!(together < 200, "{together}");
+}
+
 /// Counting is one statement for what is stored and one for an answer's end. Plans are looked at only
 /// where they are enforced, and for whom they bind.
 #[test]
 fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let open = |quotas| {
         let mut config = Config::memory();
         config.quotas = quotas;
-        // Without upkeep, whose statements would be counted, too.
+        // A command keeps no house, the statements of which would be counted, too.
         config.kind = NodeKind::Cli;
         let kafka = Kafka::open(config).unwrap();
         let operator = kafka.operator();
@@ -93,5 +157,56 @@ fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced(
         assert_eq!(of_usage(&asked), with(&for_question, &[a_message, an_answer]));
         let again = runs(&kafka, || ask(AnswerRequest::default()));
         assert_eq!(of_usage(&again), with(&for_question, &[an_answer]));
+    }
+}
+
+/// Whoever comes is shown all that the account has, and that is asked for at once, not for each thing.
+#[test]
+fn an_overview_is_five_statements_however_much_there_is() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut config = Config::memory();
+    config.kind = NodeKind::Cli;
+    let kafka = Kafka::open(config).unwrap();
+    let me = kafka.operator();
+    let user = NewUser { email: "k@example.org".into(), ..NewUser::default() };
+    let user = kafka.users(&me).create(user).unwrap().id;
+    let five = [
+        ("chats::OF_OWNER", 1),
+        ("files::OF_OWNER", 1),
+        ("models::OF_OWNER", 1),
+        ("users::GET", 1),
+        ("workspaces::OF_OWNER", 1),
+    ];
+    for size in 0..4u64 {
+        let mut overview = None;
+        let asked = runs(&kafka, || overview = Some(kafka.overview(&me, user).unwrap()));
+        assert_eq!(asked.into_iter().collect::<Vec<_>>(), five);
+        let overview = overview.unwrap();
+        let of = |workspace: &kafka_core::WorkspaceOverview| {
+            let versions = workspace.chats.iter().map(|chat| chat.versions);
+            (workspace.files.len() as u64, workspace.chats.len() as u64, versions.sum::<u64>())
+        };
+        // Each round adds one more of everything, and two versions of a file of each chat.
+        let expected: Vec<_> = (0..size).map(|number| (number + 1, number + 1, 2 * (number + 1))).collect();
+        assert_eq!(overview.workspaces.iter().map(of).collect::<Vec<_>>(), expected);
+        assert_eq!(overview.models.len() as u64, size);
+
+        let new = NewWorkspace { name: format!("Workspace {size}"), owner_id: Some(user) };
+        let workspace = kafka.workspaces(&me).create(new).unwrap().id;
+        let new =
+            NewModel { user_id: Some(user), ..NewModel::new(format!("m{size}"), "http://192.0.2.1/v1") };
+        kafka.models(&me).create(new).unwrap();
+        for _ in 0..=size {
+            let mut bytes = "one".as_bytes();
+            kafka.files(&me).upload(workspace, NewFile::named("a.txt"), &mut bytes).unwrap();
+            let new = NewChat { workspace_id: Some(workspace), user_id: Some(user), ..NewChat::default() };
+            let chat = kafka.chats(&me).create(new).unwrap().id;
+            let text = |filename: &str| NewChatFile { filename: filename.into(), content: "one".into() };
+            let written = kafka.chat_files(&me).create(chat, text("flow.based")).unwrap();
+            let version = NewVersion { content: Some("two".into()), ..NewVersion::default() };
+            kafka.chat_files(&me).add_version(written.id, version).unwrap();
+            // Of what is no `.based` file versions are not counted.
+            kafka.chat_files(&me).create(chat, text("notes.txt")).unwrap();
+        }
     }
 }

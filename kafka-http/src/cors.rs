@@ -10,7 +10,7 @@ const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST";
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: &str = "600";
 /// What pages may read besides the usual fields.
-const EXPOSED: &str = "retry-after, x-request-id";
+const EXPOSED: &str = "accept-ranges, content-disposition, content-range, etag, retry-after, x-request-id";
 
 /// The answer to OPTIONS, preflights included.
 pub(crate) fn preflight(request: &Request<'_>) -> Reply {

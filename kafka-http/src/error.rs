@@ -4,8 +4,12 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use kafka_core::{Error, ErrorKind, FieldError};
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::server::{BodyError, Reply, reason_phrase};
+use crate::{
+    form::FormError,
+    server::{BodyError, Reply, reason_phrase},
+};
 
 /// Why a handler has no answer.
 #[derive(Debug)]
@@ -14,6 +18,8 @@ pub enum Failure {
     Core(Error),
     /// This front end refused.
     Refused(Problem),
+    /// The library refused or failed when a part was done, which the client is told in this.
+    Partly(Error, Box<Problem>),
 }
 
 impl Failure {
@@ -23,6 +29,26 @@ impl Failure {
         match self {
             Failure::Core(error) => Cow::Owned(error.into()),
             Failure::Refused(problem) => Cow::Borrowed(problem),
+            Failure::Partly(_, problem) => Cow::Borrowed(problem),
+        }
+    }
+
+    /// What failed in the library, if it was there.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Error> {
+        match self {
+            Failure::Core(error) | Failure::Partly(error, _) => Some(error),
+            Failure::Refused(_) => None,
+        }
+    }
+
+    /// Tells the client what was done all the same.
+    #[must_use]
+    pub fn with_member(self, name: &'static str, value: impl Into<Value>) -> Failure {
+        let problem = self.problem().into_owned().with_member(name, value);
+        match self {
+            Failure::Core(error) | Failure::Partly(error, _) => Failure::Partly(error, problem.into()),
+            Failure::Refused(_) => Failure::Refused(problem),
         }
     }
 }
@@ -36,6 +62,12 @@ impl From<Error> for Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Failure {
         Failure::Refused(problem)
+    }
+}
+
+impl From<FormError> for Failure {
+    fn from(error: FormError) -> Failure {
+        Failure::Refused((&error).into())
     }
 }
 
@@ -96,8 +128,8 @@ pub struct Problem {
     /// When the same request may succeed. 429 and 503 say one second if this is `None`.
     pub retry_after: Option<Duration>,
     /// Further members of the body, for example the id of what was stored in spite of the failure. 405
-    /// has `allow`, the methods that the path takes.
-    pub members: BTreeMap<&'static str, String>,
+    /// has `allow`, the methods that the path takes, and a stale version `current`, the number of the newest.
+    pub members: BTreeMap<&'static str, Value>,
 }
 
 /// The body of RFC 9457, with the members of this API.
@@ -112,7 +144,7 @@ struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
     #[serde(flatten)]
-    members: &'a BTreeMap<&'static str, String>,
+    members: &'a BTreeMap<&'static str, Value>,
 }
 
 impl Problem {
@@ -135,8 +167,8 @@ impl Problem {
 
     /// Adds a further member of the body.
     #[must_use]
-    pub fn with_member(mut self, name: &'static str, value: impl ToString) -> Problem {
-        self.members.insert(name, value.to_string());
+    pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Problem {
+        self.members.insert(name, value.into());
         self
     }
 
@@ -170,7 +202,10 @@ impl Problem {
     pub fn with_headers(&self, reply: Reply) -> Reply {
         match self.status {
             401 => reply.with_header("WWW-Authenticate", "Bearer"),
-            405 => reply.with_header("Allow", self.members.get("allow").cloned().unwrap_or_default()),
+            405 => {
+                let allow = self.members.get("allow").and_then(Value::as_str).unwrap_or_default();
+                reply.with_header("Allow", allow.to_owned())
+            }
             429 | 503 => {
                 let wait = self.retry_after.unwrap_or_default();
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -188,6 +223,7 @@ impl From<&Error> for Problem {
             _ => Cow::Owned(error.message().to_owned()),
         };
         Problem {
+            members: error.current().map(|number| ("current", number.into())).into_iter().collect(),
             errors: error.fields().to_vec(),
             retry_after: error.retry_after(),
             ..Problem::new(status_of(error.kind()), error.code(), detail)

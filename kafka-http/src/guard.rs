@@ -1,5 +1,5 @@
-//! Whom open mode serves. Without passwords, where a request comes from is all there is to go by: the
-//! address it was sent from, the name it was sent to, and the page that sent it.
+//! Whom open mode serves, and who needs no credential elsewhere. Without one, where a request comes from is all
+//! there is to go by: the address it was sent from, the name it was sent to, and the page that sent it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -154,6 +154,13 @@ impl Guard {
                  make it."
             ),
         ))
+    }
+
+    /// Refuses what must not be served to callers without a credential where passwords are asked for: a page that
+    /// rebinds a name to this server has none, and would chat with its models.
+    pub(crate) fn check_stranger(&self, request: &Request<'_>) -> Result<(), Problem> {
+        self.check_host(&request.header("host").unwrap_or_default().to_ascii_lowercase())?;
+        self.check_page(request)
     }
 
     /// Refuses pages that may not open a WebSocket, which no browser refuses by itself: those from

@@ -7,7 +7,10 @@
 pub mod cidr;
 pub mod config;
 mod cors;
+pub mod dialects;
+mod download;
 pub mod error;
+pub mod form;
 mod guard;
 mod log;
 mod page;
@@ -21,6 +24,7 @@ mod sse;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod testing;
+mod upload;
 mod ws;
 
 pub use serve::{serve, server_limits};

@@ -18,6 +18,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/models.js"),
     include_str!("assets/view.js"),
     include_str!("assets/messages.js"),
+    include_str!("assets/files.js"),
     include_str!("assets/questions.js"),
     include_str!("assets/login.js"),
     include_str!("assets/page.js"),

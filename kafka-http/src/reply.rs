@@ -26,9 +26,12 @@ pub(crate) fn no_content() -> Reply {
 }
 
 fn json(status: u16, body: &impl Serialize) -> Result<Reply, Failure> {
-    let body = serde_json::to_vec(body).map_err(|error| {
-        Error::new(ErrorKind::Internal, "answer_unwritable", "The answer cannot be written as JSON.")
-            .with_source(error)
-    })?;
+    let body = serde_json::to_vec(body).map_err(unwritable)?;
     Ok(Reply::bytes(status, "application/json", body))
+}
+
+/// What is said of an entity that has no JSON.
+pub(crate) fn unwritable(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Internal, "answer_unwritable", "The answer cannot be written as JSON.")
+        .with_source(error)
 }

@@ -3,13 +3,14 @@
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use kafka_core::{
-    Actor, ChatId, Cursor, Error, ErrorKind, IdempotencyKey, Kafka, MessageId, ModelId, PageRequest, Place,
-    ResponseId, Secret, TokenId, UserId, WorkspaceId,
+    Actor, ChatFileId, ChatId, Cursor, Error, ErrorKind, FileId, IdempotencyKey, Kafka, MessageId, ModelId,
+    PageRequest, Place, ResponseId, Secret, TokenId, UserId, WorkspaceId,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
     error::{Failure, Problem},
+    form::{Coding, Form},
     router::{Access, Router},
     server::{Reply, Request},
     sse,
@@ -45,7 +46,9 @@ macro_rules! path_ids {
 }
 
 path_ids! {
+    ChatFileId = "file of a chat", "chat_file_not_found";
     ChatId = "chat", "chat_not_found";
+    FileId = "file", "file_not_found";
     MessageId = "message", "message_not_found";
     ModelId = "model", "model_not_found";
     ResponseId = "response", "response_not_found";
@@ -54,8 +57,8 @@ path_ids! {
     WorkspaceId = "workspace", "workspace_not_found";
 }
 
-impl Call<'_, '_> {
-    pub(crate) fn kafka(&self) -> &Kafka {
+impl<'r, 'c> Call<'r, 'c> {
+    pub(crate) fn kafka(&self) -> &'r Kafka {
         &self.router.kafka
     }
 
@@ -86,6 +89,9 @@ impl Call<'_, '_> {
             Some(token) => self.kafka().authenticate(&token)?,
             None => self.kafka().local_actor()?,
         };
+        if actor.is_anonymous() {
+            self.router.guard.check_stranger(self.request)?;
+        }
         if let Access::Needs(permission) = self.access {
             actor.require(permission)?;
         }
@@ -96,6 +102,12 @@ impl Call<'_, '_> {
     pub(crate) fn id<I: PathId>(&self) -> Result<I, Failure> {
         let segment = self.segments.first().map(String::as_str).unwrap_or_default();
         segment.parse().map_err(|_| Error::not_found(I::NOT_FOUND, I::NOUN, segment).into())
+    }
+
+    /// The number of a version at the end of the path. What is no number names nothing.
+    pub(crate) fn version(&self) -> Result<u64, Failure> {
+        let segment = self.segments.last().map(String::as_str).unwrap_or_default();
+        segment.parse().map_err(|_| Error::not_found("version_not_found", "version", segment).into())
     }
 
     /// A parameter of the query. Nothing after its `=` is as good as absent; of several the last holds.
@@ -150,6 +162,36 @@ impl Call<'_, '_> {
             }),
             None => Ok(self.query_as("after", number)?.unwrap_or(0)),
         }
+    }
+
+    /// A parameter of the query that must be there and is not just any text.
+    pub(crate) fn query_required<T: FromStr>(&self, name: &str, expected: &str) -> Result<T, Failure> {
+        let missing = || refused_field("field_missing", name, format!("give {expected}"));
+        self.query_as(name, expected)?.ok_or_else(missing)
+    }
+
+    /// Whether the body is a form that may hold files.
+    pub(crate) fn has_files(&self) -> bool {
+        let sent = self.request.header("content-type").and_then(|sent| sent.split(';').next());
+        sent.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("multipart/form-data"))
+    }
+
+    /// The body as a form. With files it may be longer than others, and take longer.
+    pub(crate) fn form<'f>(&'f mut self) -> Result<Form<'f>, Failure>
+    where
+        'c: 'f,
+    {
+        let Some(coding) = Coding::of(self.request.header("content-type").unwrap_or_default())? else {
+            let detail = "The body is taken as a form; send it as `multipart/form-data`.";
+            return Err(Problem::new(415, "unsupported_media_type", detail).into());
+        };
+        let limits = self.request.limits();
+        if let Coding::Multipart(_) = coding {
+            let part = self.kafka().limits().file_bytes.saturating_add(limits.form_head_bytes as u64);
+            self.request.body().set_limit(part.saturating_mul(limits.form_parts as u64));
+            self.request.body().set_timeout_ms(limits.upload_timeout_ms);
+        }
+        Ok(Form::new(&coding, self.request.body(), limits)?)
     }
 
     /// The JSON body. No body at all is an empty object.
@@ -277,7 +319,7 @@ fn plain(message: &str) -> String {
     format!("give {expected}, not {found}")
 }
 
-fn refused_field(code: &'static str, field: impl Into<String>, message: impl Display) -> Failure {
+pub(crate) fn refused_field(code: &'static str, field: impl Into<String>, message: impl Display) -> Failure {
     Error::invalid(code, field, message.to_string()).into()
 }
 

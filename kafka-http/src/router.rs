@@ -8,6 +8,7 @@ use tiny_http::Method;
 use crate::{
     config::Settings,
     cors,
+    dialects::{Dialect, fastapi},
     error::{Failure, Problem},
     guard::Guard,
     log::Logger,
@@ -33,6 +34,8 @@ pub struct Route {
     pub summary: &'static str,
     /// Who may ask for it.
     pub access: Access,
+    /// The wire format that it belongs to; none for what is this product's own.
+    pub dialect: Option<Dialect>,
     pub(crate) handler: fn(&mut Call<'_, '_>) -> Result<Reply, Failure>,
 }
 
@@ -47,7 +50,7 @@ pub enum Access {
     Needs(Permission),
 }
 
-/// Every route there is. Routing, `Allow` and the list that `GET /` gives are made of it.
+/// Every route there is, whatever is served. Routing, `Allow` and the list that `GET /` gives are made of it.
 pub static ROUTES: &[Route] = ALL;
 
 /// A route whose path is cut into segments once, not for every request.
@@ -77,7 +80,7 @@ impl Router {
         let guard = Guard::new(settings, listen);
         let (log, courier) = (Logger(settings.log), Courier::start());
         Router {
-            patterns: patterns(),
+            patterns: patterns(&settings.dialects),
             kafka,
             guard,
             log,
@@ -103,6 +106,11 @@ impl Router {
         self
     }
 
+    /// What is served.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = &'static Route> {
+        self.patterns.iter().map(|pattern| pattern.route)
+    }
+
     fn answer(&self, request: &mut Request<'_>) -> Result<Reply, Failure> {
         self.guard.check(request)?;
         if *request.method() == Method::Options {
@@ -114,12 +122,13 @@ impl Router {
 
     fn explain(&self, failure: &Failure, request: &Request<'_>) -> Reply {
         let problem = failure.problem();
-        if let Failure::Core(error) = failure
-            && problem.status == 500
-        {
+        if let Some(error) = failure.cause().filter(|_| problem.status == 500) {
             self.log.failure(request.id(), error);
         }
-        problem.reply(request.id())
+        match dialect_of(&self.patterns, request.path()) {
+            Some(Dialect::Kafka) => fastapi::reply(&problem, request.id()),
+            None => problem.reply(request.id()),
+        }
     }
 }
 
@@ -136,8 +145,11 @@ impl Handler for Router {
     }
 }
 
-fn patterns() -> Vec<Pattern> {
-    ROUTES.iter().map(|route| Pattern { route, segments: cut(route.path).collect() }).collect()
+/// The routes of the product itself, and of these wire formats.
+fn patterns(dialects: &[Dialect]) -> Vec<Pattern> {
+    let served = |route: &&Route| route.dialect.is_none_or(|dialect| dialects.contains(&dialect));
+    let routes = ROUTES.iter().filter(served);
+    routes.map(|route| Pattern { route, segments: cut(route.path).collect() }).collect()
 }
 
 /// The segments of a path. A slash after it changes nothing.
@@ -169,6 +181,13 @@ fn find(patterns: &[Pattern], method: &Method, path: &str) -> Result<(&'static R
     let allow = allowed.join(", ");
     let detail = format!("{method} is not possible at {path}; {allow} are.");
     Err(Problem::new(405, "method_not_allowed", detail).with_member("allow", allow).into())
+}
+
+/// The wire format that a path belongs to, whatever the method.
+fn dialect_of(patterns: &[Pattern], path: &str) -> Option<Dialect> {
+    let asked: Vec<Cow<'_, str>> = cut(path).map(percent_decoded).collect::<Option<_>>()?;
+    let found = patterns.iter().find(|Pattern { segments, .. }| matched(segments, &asked).is_some());
+    found?.route.dialect
 }
 
 /// What stands for each `{…}` if the path is of this pattern.
@@ -213,7 +232,11 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_decoded_names_nothing() {
         for path in ["/%zz", "/health%", "/api/v1/chats/%ff"] {
-            assert_eq!(find(&patterns(), &Method::Get, path).unwrap_err().problem().status, 404, "{path}");
+            assert_eq!(
+                find(&patterns(&Dialect::ALL), &Method::Get, path).unwrap_err().problem().status,
+                404,
+                "{path}"
+            );
         }
     }
 

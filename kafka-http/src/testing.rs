@@ -3,20 +3,24 @@
 //! it is broken.
 
 use kafka_core::testing::fuzz;
-pub use kafka_core::testing::fuzz::{cursors, sse};
+pub use kafka_core::testing::fuzz::{cursors, patches, sse};
 
 use crate::{cidr::Cidr, guard::Guard};
-pub use crate::{config::fuzz::configuration, server::fuzz::requests, ws::fuzz::frames};
+pub use crate::{
+    config::fuzz::configuration, form::fuzz::multipart, server::fuzz::requests, ws::fuzz::frames,
+};
 
 /// What a fuzz target does with its bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("configuration", configuration),
     ("cursors", cursors),
     ("frames", frames),
     ("hosts", hosts),
+    ("multipart", multipart),
+    ("patches", patches),
     ("requests", requests),
     ("sse", sse),
 ];

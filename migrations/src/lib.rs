@@ -54,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     6 "0006" "idempotency_keys",
     7 "0007" "identity",
     8 "0008" "usage",
+    9 "0009" "chat_files",
 ];
 
 #[cfg(test)]

@@ -62,23 +62,6 @@ CREATE TABLE workspace_members (
     PRIMARY KEY (user_id, workspace_id)
 );
 CREATE INDEX workspace_members_by_workspace ON workspace_members (workspace_id);
-CREATE TABLE files (
-    number              INTEGER PRIMARY KEY,
-    id                  TEXT NOT NULL UNIQUE,
-    workspace_id        TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
-    uploaded_by         TEXT REFERENCES users (id) ON DELETE SET NULL,
-    filename            TEXT NOT NULL,
-    path                TEXT NOT NULL,
-    media_type          TEXT NOT NULL,
-    size_bytes          BIGINT NOT NULL,
-    sha256              TEXT NOT NULL,             -- names the blob that holds the bytes
-    source_url          TEXT,
-    created_at          BIGINT NOT NULL,
-    updated_at          BIGINT NOT NULL
-);
-CREATE INDEX files_by_workspace ON files (workspace_id, created_at, id);
-CREATE INDEX files_by_uploader ON files (uploaded_by);
-CREATE INDEX files_by_sha256 ON files (sha256);
 CREATE TABLE models (
     number              INTEGER PRIMARY KEY,
     id                  TEXT NOT NULL UNIQUE,
@@ -230,3 +213,49 @@ CREATE TABLE usage_daily (
 CREATE UNIQUE INDEX usage_daily_by_owner ON usage_daily (COALESCE(user_id, ''), day, model);
 CREATE INDEX usage_daily_by_user ON usage_daily (user_id);
 CREATE INDEX usage_daily_by_day ON usage_daily (day);
+CREATE TABLE "files" (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    workspace_id        TEXT REFERENCES workspaces (id) ON DELETE CASCADE, -- null: of a chat that lies in none
+    uploaded_by         TEXT REFERENCES users (id) ON DELETE SET NULL,
+    filename            TEXT NOT NULL,
+    path                TEXT NOT NULL,             -- a name, not a place
+    media_type          TEXT NOT NULL,
+    size_bytes          BIGINT NOT NULL,
+    sha256              TEXT NOT NULL,             -- names the blob that holds the bytes
+    source_url          TEXT,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL,
+    is_of_chats         BIGINT NOT NULL DEFAULT 0 -- came with a chat, and goes with the last one that has it
+);
+CREATE INDEX files_by_workspace ON files (workspace_id, created_at, id);
+CREATE INDEX files_by_uploader ON files (uploaded_by);
+CREATE INDEX files_by_sha256 ON files (sha256);
+CREATE TABLE chat_files (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    chat_id             TEXT NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    file_id             TEXT REFERENCES files (id) ON DELETE CASCADE, -- null: written in the chat
+    filename            TEXT NOT NULL,
+    path                TEXT NOT NULL,
+    kind                TEXT NOT NULL CHECK (kind IN ('based', 'text', 'upload')),
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE INDEX chat_files_by_chat ON chat_files (chat_id, created_at, id);
+CREATE UNIQUE INDEX chat_files_by_file ON chat_files (file_id, chat_id);
+CREATE UNIQUE INDEX chat_files_by_name ON chat_files (chat_id, filename) WHERE kind <> 'upload';
+CREATE TABLE chat_file_versions (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    chat_file_id        TEXT NOT NULL REFERENCES chat_files (id) ON DELETE CASCADE,
+    version             BIGINT NOT NULL,           -- from 1 without gaps
+    timestamp           BIGINT NOT NULL,           -- at least a millisecond after the version before
+    content             TEXT NOT NULL,
+    content_sha256      TEXT NOT NULL,
+    message_id          TEXT REFERENCES messages (id) ON DELETE SET NULL, -- the answer that wrote it
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX chat_file_versions_by_file ON chat_file_versions (chat_file_id, version);
+CREATE INDEX chat_file_versions_by_message ON chat_file_versions (message_id) WHERE message_id IS NOT NULL;

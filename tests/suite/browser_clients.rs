@@ -3,10 +3,8 @@
 mod slow {
     use std::{
         collections::VecDeque,
-        io::{Read as _, Write as _},
-        net::{SocketAddr, TcpListener},
+        net::TcpListener,
         sync::{Arc, Mutex},
-        thread,
     };
 
     use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
@@ -18,24 +16,6 @@ mod slow {
         browser,
         process::{Binary, RunningServer},
     };
-
-    /// Serves an empty page under every name, until the test ends.
-    fn empty_page() -> SocketAddr {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            for mut stream in listener.incoming().map_while(Result::ok) {
-                // A browser opens connections that it may never use.
-                thread::spawn(move || {
-                    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\nConnection: close";
-                    if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
-                        let _ = stream.write_all(format!("{head}\r\n\r\n<!doctype html>").as_bytes());
-                    }
-                });
-            }
-        });
-        address
-    }
 
     /// A model that says a word whenever a gate is opened.
     fn slow(gates: Arc<Mutex<VecDeque<Gate>>>) -> ScriptedEndpoint {
@@ -53,7 +33,9 @@ mod slow {
         let gates = Arc::new(Mutex::new(VecDeque::<Gate>::new()));
         let endpoint = slow(gates.clone());
         let model = json!({"name": "slow", "base_url": endpoint.base_url()});
-        let elsewhere = empty_page();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let elsewhere = listener.local_addr().unwrap();
+        browser::serve_page(listener, "<!doctype html>".to_owned());
         let friend = format!("http://friend.example:{}", elsewhere.port());
         let binary = Binary::kafka_http();
 

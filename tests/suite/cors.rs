@@ -20,7 +20,7 @@ fn pages_that_may_ask_may_read_the_answer_errors_included() {
         let allowed = &[
             "access-control-allow-origin: https://app.example",
             "access-control-allow-credentials: true",
-            "access-control-expose-headers: retry-after, x-request-id",
+            "access-control-expose-headers: accept-ranges, content-disposition, content-range, etag, retry-after, x-request-id",
             "vary: Origin",
         ][..];
         Api::of(&server).run(&[

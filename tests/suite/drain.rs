@@ -7,6 +7,7 @@ use std::{
 };
 
 use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
+use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -32,16 +33,16 @@ mod slow {
 
     #[test]
     fn an_answer_that_runs_is_finished_watched_or_not() {
-        for (binary, is_watched) in
-            Binary::both().into_iter().flat_map(|binary| [(binary.clone(), true), (binary, false)])
-        {
+        let ends = [(Signal::TERM, true), (Signal::TERM, false), (Signal::INT, true)];
+        let both = Binary::both();
+        for (binary, (signal, is_watched)) in both.iter().flat_map(|binary| ends.map(|end| (binary, end))) {
             let gate = Gate::new();
             let held = gate.clone();
             let endpoint = ScriptedEndpoint::start(move |_| {
                 Script::events().token("To the ").wait_for(&held).token("end").finish("stop").done()
             });
             let data = TempDir::new().unwrap();
-            let server = RunningServer::start(&binary, data.path(), &[]);
+            let server = RunningServer::start(binary, data.path(), &[]);
             let api = Api::of(&server);
             add_model(&api, &endpoint);
             let mut events = api.ask(&api.chat(), &json!({"content": "Go on."}));
@@ -52,7 +53,7 @@ mod slow {
                 watching = None;
                 server.wait_for_line(&["cut off"]);
             }
-            server.ask_to_end();
+            server.signal(signal);
             wait_until_deaf(&server);
             // A server that waits for nobody is gone by now.
             thread::sleep(Duration::from_millis(200));
@@ -61,9 +62,9 @@ mod slow {
                 assert_eq!(text(&events.collect::<Vec<_>>()), "To the end");
             }
             let ended = server.ended();
-            assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+            assert_eq!(ended.status.code(), Some(0), "{signal:?}: {ended:?}");
 
-            let server = RunningServer::start(&binary, data.path(), &[]);
+            let server = RunningServer::start(binary, data.path(), &[]);
             let kept = Api::of(&server).events(&id(&started["response"]), 0);
             assert_eq!(text(&kept), "To the end");
             assert_eq!(kept.last().unwrap().name, "response.completed");

@@ -61,7 +61,7 @@ fn key(api: &Api, scopes: &[String]) -> Api {
 
 /// Asks for a route with the ids of nothing. A WebSocket is asked for as its clients do.
 fn ask(api: &Api, route: &Route) -> Reply {
-    let path = route.path.replace("{id}", NOBODY).replace("{chat_id}", NOBODY);
+    let path = route.path.replace("{id}", NOBODY).replace("{chat_id}", NOBODY).replace("{path}", NOBODY);
     let handshake = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),

@@ -3,6 +3,7 @@
 mod slow {
     use std::thread;
 
+    use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
     use kafka_http::router::{Access, ROUTES, Route};
     use rusqlite::Connection;
     use serde_json::{Value, json};
@@ -11,16 +12,22 @@ mod slow {
     use crate::support::{
         api::{Api, id},
         process::{Binary, RunningServer},
+        websocket::Socket,
     };
+
+    /// There is no route yet by which a workspace is shared.
+    const SHARE: &str = "INSERT INTO workspace_members (workspace_id, user_id, role, created_at, updated_at) \
+         VALUES (?1, ?2, 'viewer', 1, 1)";
 
     /// The matrix itself is that of `kafka selfcheck`, so that operators can walk it on their own servers.
     #[test]
     fn each_route_lets_in_whom_it_must_and_nobody_else() {
-        let modes: [(&[&str], Binary); 4] = [
+        let modes: [(&[&str], Binary); 5] = [
             (&["--auth", "password"], Binary::kafka()),
             (&["--auth", "password"], Binary::kafka_http()),
             (&["--auth", "password", "--anonymous", "on"], Binary::kafka()),
             (&["--auth", "open"], Binary::kafka()),
+            (&["--auth", "open", "--dialect", "none"], Binary::kafka()),
         ];
         thread::scope(|scope| {
             let walks: Vec<_> =
@@ -63,15 +70,26 @@ mod slow {
         let chat = api.chat();
         let answer = api.post(&format!("/api/v1/chats/{chat}/responses"), &json!({"content": "mine"}));
         let model = json!({"name": "mine", "base_url": "http://192.0.2.1/v1"});
+        let workspace = id(&api.post("/api/v1/workspaces", &json!({"name": "mine"})));
+        let files = format!("/api/v1/workspaces/{workspace}/files");
+        let file = id(&api.upload(&files, &[], &[("mine", b"mine")]).json()["items"][0]);
+        let model = id(&api.post("/api/v1/models", &model));
+        let text = json!({"filename": "mine", "content": "mine"});
         let things = [
-            ("workspaces", id(&api.post("/api/v1/workspaces", &json!({"name": "mine"})))),
+            ("workspace/delete", workspace.clone()),
+            ("models/delete", model.clone()),
+            ("file/delete", file.clone()),
+            ("chat-files", id(&api.post(&format!("/api/v1/chats/{chat}/files"), &text))),
+            ("files", file),
+            ("workspaces", workspace),
             ("messages", id(&answer["message"])),
             ("responses", id(&answer["response"])),
-            ("models", id(&api.post("/api/v1/models", &model))),
+            ("models", model),
             ("tokens", id(&api.post("/api/v1/tokens", &json!({"name": "mine"})))),
             ("users", id(&made["user"])),
             ("chats", chat.clone()),
-            ("ws", chat),
+            ("ws", chat.clone()),
+            ("chat", chat),
         ];
         let database = Connection::open(data.path().join("kafka.db")).unwrap();
         let end = |at: i64| {
@@ -88,6 +106,7 @@ mod slow {
                 if let Some((before, _)) = path.split_once("/{") {
                     let (noun, thing) = things.iter().find(|(noun, _)| before.ends_with(noun)).unwrap();
                     path = path.replace(if *noun == "ws" { "{chat_id}" } else { "{id}" }, thing);
+                    path = path.replace("{path}", thing).replace("{n}", "1");
                 }
                 let headers = if path.starts_with("/ws/") { &HANDSHAKE[..] } else { &[] };
                 let reply = api.send(route.method, &path, headers, (route.method != "GET").then_some("{}"));
@@ -104,6 +123,90 @@ mod slow {
         api.get("/api/v1/users/me");
     }
 
+    /// Frames are no second door: whichever way a socket was opened, it acts as whose token it was, and a viewer
+    /// who writes is refused, with nothing stored and nothing ended.
+    #[test]
+    fn a_viewers_frames_write_nothing_however_the_socket_was_opened() {
+        let data = TempDir::new().unwrap();
+        let flags = ["--auth=password", "--registration=open"];
+        let server = RunningServer::start(&Binary::kafka_http(), data.path(), &flags);
+        let [owner, viewer, stranger] = ["owner", "viewer", "stranger"].map(|name| {
+            let account = json!({"email": format!("{name}@example.org"), "password": "the castle"});
+            let made = Api::of(&server).post("/api/v1/auth/register", &account);
+            (id(&made["user"]), made["token"].as_str().unwrap().to_owned())
+        });
+        let api = Api::of(&server).with_token(&owner.1);
+        let workspace = id(&api.post("/api/v1/workspaces", &json!({"name": "shared"})));
+        let chat = id(&api.post("/api/v1/chats", &json!({"workspace_id": workspace})));
+        Connection::open(data.path().join("kafka.db"))
+            .unwrap()
+            .execute(SHARE, [&workspace, &viewer.0])
+            .unwrap();
+        let gate = Gate::new();
+        let held = gate.clone();
+        let endpoint = ScriptedEndpoint::start(move |_| {
+            Script::events().token("Half ").wait_for(&held).token("more").finish("stop").done()
+        });
+        let model = json!({"name": "slow", "base_url": endpoint.base_url()});
+        api.post("/api/v1/models", &model);
+        let question = json!({"content": "mine", "model": "slow", "stream": true});
+        let asked =
+            api.open("POST", &format!("/api/v1/chats/{chat}/responses"), &[], Some(&question.to_string()));
+        let messages = |api: &Api| api.get(&format!("/api/v1/chats/{chat}/messages"))["items"].clone();
+        let stored = loop {
+            let stored = messages(&api);
+            if stored.as_array().unwrap().len() == 2 {
+                break stored;
+            }
+        };
+        let response = id(&stored[1]["response"]);
+        let path = format!("/ws/{chat}");
+        let doors = |token: &str| {
+            let protocol = format!("kafka.v1, bearer.{token}");
+            [
+                Socket::connect(server.address(), &format!("{path}?token={token}"), &[]).unwrap(),
+                Socket::connect(server.address(), &path, &[("Sec-WebSocket-Protocol", &protocol)]).unwrap(),
+            ]
+        };
+        for mut socket in doors(&viewer.1) {
+            assert_eq!(socket.json()["conversation"][0]["content"], "mine", "a viewer reads");
+            for refused in [
+                json!("a bare prompt"),
+                json!({"action": "new_message", "prompt": "theirs"}),
+                json!({"action": "new_message", "prompt": "theirs", "stream": true, "model": "echo"}),
+                json!({"action": "cancel", "response_id": response}),
+                json!({"action": "upload_file", "filename": "theirs", "content": "theirs"}),
+            ] {
+                socket.say(&refused);
+                let answer = socket.json();
+                assert!(answer["error"].is_string(), "{refused}: {answer}");
+                assert_eq!(messages(&api), stored, "{refused}");
+            }
+            // Without a name this ends what the socket asked for, which is nothing.
+            socket.say(&json!({"action": "cancel"}));
+            socket.say(&json!({"action": "dance"}));
+            assert!(socket.json()["error"].as_str().unwrap().contains("dance"));
+            let running = api.get(&format!("/api/v1/responses/{response}"));
+            assert_eq!(running["status"], "streaming");
+        }
+        for mut socket in doors(&stranger.1) {
+            assert_eq!(socket.json(), json!({"error": "Chat not found."}));
+            assert_eq!(socket.closed(), 1000);
+        }
+        // The owner does all of it by the same doors.
+        for mut socket in doors(&owner.1) {
+            socket.json();
+            socket.say(&json!({"action": "cancel", "response_id": response}));
+            socket.say(&json!({"action": "new_message", "prompt": "ours", "model": "echo"}));
+            while socket.next_text() != "Echo: ours" {}
+        }
+        gate.open();
+        drop(asked);
+        let ended = api.get(&format!("/api/v1/responses/{response}"));
+        assert_eq!(ended["status"], "cancelled");
+        assert_eq!(messages(&api).as_array().unwrap().len(), 6);
+    }
+
     fn count(report: &Value) -> usize {
         report["routes"].as_array().map_or(0, Vec::len)
     }
@@ -116,8 +219,14 @@ mod slow {
         let output = command.args(["--data-dir", data.path().to_str().unwrap()]).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{error}\n{}", server.terminate().stderr);
-        let left = Binary::kafka().command(data.path()).args(["user", "list", "-q"]).output().unwrap();
-        assert!(left.stdout.is_empty(), "the accounts that it made are gone");
+        for noun in ["user", "chats", "workspace", "model"] {
+            let mut command = Binary::kafka().command(data.path());
+            command.args([noun, "list", "-q", "--data-dir", data.path().to_str().unwrap()]);
+            let left = command.output().unwrap();
+            assert!(left.status.success(), "{}", String::from_utf8_lossy(&left.stderr));
+            let left = String::from_utf8_lossy(&left.stdout);
+            assert!(left.is_empty(), "{noun} that it made and left: {left}");
+        }
         serde_json::from_slice(&output.stdout).unwrap()
     }
 }

@@ -1,5 +1,6 @@
 //! Whom a server without passwords serves.
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::{
@@ -81,6 +82,59 @@ fn a_proxy_that_is_not_trusted_is_neither_believed_nor_taken_for_this_machine() 
             detail.contains("--trusted-proxy 127.0.0.1") && detail.contains("--auth password"),
             "{detail}"
         );
+    }
+}
+
+#[test]
+fn callers_without_a_credential_mean_this_server_like_those_of_open_mode() {
+    let data = TempDir::new().unwrap();
+    let flags = ["--auth=password", "--anonymous=on"];
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &flags);
+    let account = json!({"email": "k@example.org", "password": "the castle"});
+    let login = Api::of(&server).post("/api/v1/auth/register", &account);
+    let bearer = format!("Bearer {}", login["token"].as_str().unwrap());
+    let chat = Api::of(&server).chat();
+    let [path, socket] = [format!("/api/v1/chats/{chat}"), format!("/ws/{chat}")];
+    const HANDSHAKE: [(&str, &str); 4] = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    const REBOUND: [(&str, &str); 2] =
+        [("Host", "evil.example:8000"), ("Origin", "http://evil.example:8000")];
+    let refused = |headers: &[(&str, &str)], flag: &str| {
+        let body = Some(r#"{"content":"Hi"}"#);
+        let handshake = [headers, &HANDSHAKE].concat();
+        for reply in [
+            Api::of(&server).send("GET", &path, headers, None),
+            Api::of(&server).send("POST", "/api/v1/chats", headers, Some("{}")),
+            Api::of(&server).send("POST", &format!("{path}/responses"), headers, body),
+            Api::of(&server).send("GET", "/api/v1/models", headers, None),
+            Api::of(&server).send("GET", &socket, &handshake, None),
+        ] {
+            assert_eq!(reply.status, 403, "{headers:?}");
+            let detail = reply.json()["detail"].to_string();
+            assert!(detail.contains(flag), "{detail}");
+        }
+    };
+    refused(&REBOUND, "--allow-host evil.example ");
+    refused(&[("Origin", "https://evil.example")], "--allow-origin https://evil.example ");
+    refused(&[("Origin", "null")], "--allow-origin");
+    let status = |headers: &[(&str, &str)]| Api::of(&server).send("GET", &path, headers, None).status;
+    assert_eq!([status(&[]), status(&[("Origin", "http://localhost:3000")])], [200, 200]);
+    // Whoever has a credential may come through any name, as without anonymous callers.
+    let known = [&REBOUND[..], &[("Authorization", bearer.as_str())]].concat();
+    assert_eq!(Api::of(&server).send("GET", "/api/v1/chats", &known, None).status, 200);
+    let health = Api::of(&server).send("GET", "/health", &REBOUND, None);
+    assert_eq!(health.status, 200, "what is public tells nobody anything");
+    drop(server);
+
+    let allowed = ["--allow-host=chat.example", "--allow-origin=https://app.example"];
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[&flags[..], &allowed].concat());
+    let through_a_proxy = [("Host", "chat.example"), ("Origin", "https://chat.example")];
+    for headers in [through_a_proxy, [("Host", "chat.example"), ("Origin", "https://app.example")]] {
+        assert_eq!(Api::of(&server).send("GET", &path, &headers, None).status, 200, "{headers:?}");
     }
 }
 

@@ -120,6 +120,6 @@ mod slow {
             }
             true
         });
-        assert_eq!(journeys, 17, "every journey was made");
+        assert_eq!(journeys, 18, "every journey was made");
     }
 }

@@ -69,10 +69,32 @@ fn every_command_in_the_prose_works() {
         let mut shell = shell(directory.path(), script);
         shell.env("PATH", format!("{}:{}", directory.path().display(), env::var("PATH").unwrap()));
         shell.env("KAFKA_LISTEN", "127.0.0.1:0");
+        // Whoever edits changes something.
+        shell.env("EDITOR", "sed -i s/loop/pool/");
         shell
     };
+    fs::write(directory.path().join("flow.based"), "loop\n").unwrap();
+    // What each word stands for is looked up where it is met.
+    let first = |list: &str| {
+        let listed = run(&format!("{list} -q | head -1")).output().unwrap();
+        String::from_utf8(listed.stdout).unwrap().trim().to_owned()
+    };
+    let filled = |command: &str| {
+        let mut filled = command.replace("PATH", "flow.based");
+        if filled.contains("WORKSPACE") {
+            filled = filled.replace("WORKSPACE", &first("kafka workspace list"));
+        }
+        if filled.contains("CHAT") || filled.contains("ID") {
+            let chat = first("kafka chats list");
+            filled = filled.replace("CHAT", &chat);
+            if filled.contains("chat-file") {
+                filled = filled.replace("ID", &first(&format!("kafka chat-file list {chat}")));
+            }
+            filled = filled.replace("ID", &chat);
+        }
+        filled
+    };
     std::os::unix::fs::symlink(binary.path(), directory.path().join("kafka")).unwrap();
-    let mut chat = String::new();
     let commands = commands_in_prose();
     for wanted in
         ["kafka chat ", "kafka chats show", "kafka model add", "kafka migrate", "kafka serve --listen"]
@@ -86,13 +108,9 @@ fn every_command_in_the_prose_works() {
             assert_eq!(server.terminate().status.code(), Some(0), "{command}");
             continue;
         }
-        if chat.is_empty() && command.contains("ID") {
-            let listed = run("kafka chats list -q").output().unwrap();
-            chat = String::from_utf8(listed.stdout).unwrap().trim().to_owned();
-        }
         // What is tried on a server needs one.
         let server = command.contains(":8000").then(|| RunningServer::spawn(run("exec kafka serve")));
-        let script = command.replace("ID", &chat);
+        let script = filled(&command);
         let script = match &server {
             Some(server) => script.replace("http://127.0.0.1:8000", server.url()),
             None => script,

@@ -90,6 +90,25 @@ fn a_model_that_fails_is_a_problem_and_what_was_stored_is_named() {
     }
 }
 
+/// Whoever asks is not told that the model failed when the database did.
+#[test]
+fn a_chat_that_cannot_be_read_is_no_failure_of_the_model() {
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+    let api = Api::of(&server);
+    let chat = api.chat();
+    let damaged = api.message(&chat, "damaged");
+    rusqlite::Connection::open(data.path().join("kafka.db"))
+        .unwrap()
+        .execute("UPDATE messages SET parts = 'no JSON' WHERE id = ?1", [&damaged])
+        .unwrap();
+    let asked = json!({"content": "Hello?", "model": "echo"});
+    let problem = api.expect(500, "POST", &format!("/api/v1/chats/{chat}/responses"), Some(&asked));
+    assert_eq!(problem["code"], "storage_failed", "{problem}");
+    let response = api.get(&format!("/api/v1/responses/{}", problem["response_id"].as_str().unwrap()));
+    assert_eq!((&response["status"], &response["error"]["detail"]), (&json!("failed"), &problem["detail"]));
+}
+
 #[test]
 fn an_endpoint_that_is_not_there_is_named() {
     let data = TempDir::new().unwrap();

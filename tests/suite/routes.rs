@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    api::{Api, id},
+    api::{self, Api, id},
+    form::Form,
     http::Reply,
     process::{Binary, RunningServer},
 };
@@ -24,6 +25,20 @@ struct Walk {
 }
 
 impl Walk {
+    /// Uploads into the route and gives the id of the only file.
+    fn upload(&mut self, route: &'static str, id: &str) -> String {
+        self.walked.insert(("POST", route));
+        let reply = self.api.upload(&route.replace("{id}", id), &[], &[("a.txt", b"Hello")]);
+        assert_eq!(reply.status, 201, "{}", text(&reply));
+        api::id(&reply.json()["items"][0])
+    }
+
+    /// Sends a form to the route, with `id` in its place, and expects 200.
+    fn form(&mut self, method: &'static str, route: &'static str, id: &str, form: Form) -> Value {
+        self.walked.insert((method, route));
+        form.ok(&self.api, method, &route.replace("{id}", id))
+    }
+
     /// Calls the route with `id` in its place and expects this status.
     fn call(
         &mut self,
@@ -34,12 +49,60 @@ impl Walk {
         status: u16,
     ) -> Value {
         self.walked.insert((method, route));
-        let path = route.replace("{id}", id);
+        let path = route.replace("{id}", id).replace("{n}", "1");
+        let query = if path.ends_with("/diff") { "?from=1&to=1" } else { "" };
+        let path = path + query;
         let reply = self.api.send(method, &path, &[], body.as_ref().map(Value::to_string).as_deref());
         assert_eq!(reply.status, status, "{method} {path}: {}", text(&reply));
         assert!(reply.header("x-request-id").is_some() && reply.header("server") == Some("kafka"));
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
         serde_json::from_slice(&reply.body).unwrap_or_default()
+    }
+}
+
+impl Walk {
+    /// The routes of the Kafka system, as its front end calls them.
+    fn replaced_system(&mut self, base_url: &str) {
+        let own = self.api.clone();
+        self.api = own.without_token();
+        let account = Some(json!({"email": "josef@example.org"}));
+        self.call("POST", "/auth", "", account.clone(), 200);
+        let account = self.call("POST", "/auth/login", "", account, 200);
+        let user = account["user_id"].as_str().unwrap();
+
+        let form = || Form::default().field("owner_id", user).field("name", "Castle");
+        let made = self.form("POST", "/workspace/new", "", form().file("a.txt", b"Hello"));
+        let (workspace, file) =
+            (made["workspace_id"].as_str().unwrap(), made["files"][0]["file_id"].as_str().unwrap());
+        let form = Form::default().field("workspace_id", workspace).field("new_name", "Trial");
+        self.form("PATCH", "/workspace/rename", "", form);
+        let form = Form::default().field("user_id", user).field("workspace_id", workspace);
+        let made = self.form("POST", "/chat/new", "", form.field("chat_name", "K."));
+        let chat = made["chat_id"].as_str().unwrap();
+        self.form(
+            "PATCH",
+            "/chat/rename",
+            "",
+            Form::default().field("chat_id", chat).field("new_name", "J."),
+        );
+        let form = Form::default().field("target_id", chat).field("is_chat", "on");
+        self.form("POST", "/file/upload", "", form.file("b.txt", b"Hello"));
+        let form = Form::default().field("file_id", file).field("new_name", "c.txt");
+        let renamed = self.form("PATCH", "/file/rename", "", form);
+        self.walked.insert(("GET", "/uploads/files/{path}"));
+        let path = format!("/{}", renamed["new_path"].as_str().unwrap());
+        assert_eq!(text(&self.api.send("GET", &path, &[], None)), "Hello");
+        let form = Form::default().field("user_id", user).field("name", "m").field("ak", "key");
+        let model = id(&self.form("POST", "/models/new", "", form.field("base_url", base_url)));
+        for (route, id) in [
+            ("/models/delete/{id}", &*model),
+            ("/file/delete/{id}", file),
+            ("/chat/{id}", chat),
+            ("/workspace/delete/{id}", workspace),
+        ] {
+            self.call("DELETE", route, id, None, 200);
+        }
+        self.api = own;
     }
 }
 
@@ -52,15 +115,28 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
     let message = api.message(&chat, "Hello");
     let answer = api.post(&format!("/api/v1/chats/{chat}/responses"), &json!({"content": "Hi"}));
     let response = id(&answer["response"]);
-    let without_account = ["/api/v1/users/me", "/api/v1/workspaces/{id}", "/api/v1/models/{id}"];
+    let written = json!({"filename": "a", "content": "Hello"});
+    let text_of_chat = id(&api.post(&format!("/api/v1/chats/{chat}/files"), &written));
+    let without_account = [
+        "/api/v1/users/me",
+        "/api/v1/workspaces/{id}",
+        "/api/v1/workspaces/{id}/files",
+        "/api/v1/files/{id}",
+        "/api/v1/files/{id}/content",
+        "/api/v1/models/{id}",
+        "/uploads/files/{path}",
+    ];
     for route in ROUTES.iter().filter(|route| route.method == "GET") {
         let noun = route.path.split('/').nth(3).unwrap_or_default();
         let id = match noun {
             "messages" => &message,
             "responses" => &response,
+            "chat-files" => &text_of_chat,
             _ => &chat,
         };
-        let path = route.path.replace("{id}", id).replace("{chat_id}", &chat);
+        let path = route.path.replace("{id}", id).replace("{chat_id}", &chat).replace("{path}", &chat);
+        let path = path.replace("{n}", "1");
+        let query = if path.ends_with("/diff") { "?from=1&to=1" } else { "" };
         let expected = match route.path {
             "/api/v1/users/me" | "/api/v1/tokens" => 401,
             // Only a WebSocket client opens it.
@@ -68,14 +144,14 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
             path if without_account.contains(&path) => 404,
             _ => 200,
         };
-        let got = api.send("GET", &path, &[("x-request-id", "same")], None);
+        let got = api.send("GET", &format!("{path}{query}"), &[("x-request-id", "same")], None);
         assert_eq!(got.status, expected, "{path}");
-        let head = api.send("HEAD", &path, &[("x-request-id", "same")], None);
+        let head = api.send("HEAD", &format!("{path}{query}"), &[("x-request-id", "same")], None);
         let headers = |reply: &Reply| {
             reply.headers.iter().filter(|(name, _)| name != "date").cloned().collect::<Vec<_>>()
         };
         assert_eq!((head.status, headers(&head)), (got.status, headers(&got)), "{path}");
-        let slashed = format!("{}/", path.trim_end_matches('/'));
+        let slashed = format!("{}/{query}", path.trim_end_matches('/'));
         let slashed = api.send("GET", &slashed, &[("x-request-id", "same")], None);
         assert_eq!((slashed.status, text(&slashed)), (got.status, text(&got)), "{path}");
     }
@@ -102,6 +178,13 @@ mod slow {
             walk.call("GET", "/api/v1/workspaces/{id}", &workspace, None, 200);
             walk.call("PATCH", "/api/v1/workspaces/{id}", &workspace, Some(named), 200);
 
+            let file = walk.upload("/api/v1/workspaces/{id}/files", &workspace);
+            walk.call("GET", "/api/v1/workspaces/{id}/files", &workspace, None, 200);
+            walk.call("GET", "/api/v1/files/{id}", &file, None, 200);
+            walk.call("GET", "/api/v1/files/{id}/content", &file, None, 200);
+            walk.call("PATCH", "/api/v1/files/{id}", &file, Some(json!({"filename": "b.txt"})), 200);
+            walk.call("DELETE", "/api/v1/files/{id}", &file, None, 204);
+
             let chat = id(&walk.call("POST", "/api/v1/chats", "", None, 201));
             walk.call("GET", "/api/v1/chats", "", None, 200);
             walk.call("GET", "/api/v1/chats/{id}", &chat, None, 200);
@@ -112,6 +195,19 @@ mod slow {
             walk.call("GET", "/api/v1/chats/{id}/messages", &chat, None, 200);
             walk.call("GET", "/api/v1/messages/{id}", &message, None, 200);
             walk.call("PATCH", "/api/v1/messages/{id}", &message, Some(json!({"content": "Hi"})), 200);
+
+            walk.upload("/api/v1/chats/{id}/files", &chat);
+            let written = json!({"filename": "a.based", "content": "Hello"});
+            let text = id(&walk.call("POST", "/api/v1/chats/{id}/files", &chat, Some(written), 201));
+            walk.call("GET", "/api/v1/chats/{id}/files", &chat, None, 200);
+            walk.call("GET", "/api/v1/chat-files/{id}", &text, None, 200);
+            let version = json!({"content": "Hi", "base": 1});
+            walk.call("POST", "/api/v1/chat-files/{id}/versions", &text, Some(version), 201);
+            walk.call("GET", "/api/v1/chat-files/{id}/versions", &text, None, 200);
+            walk.call("GET", "/api/v1/chat-files/{id}/versions/{n}", &text, None, 200);
+            walk.call("POST", "/api/v1/chat-files/{id}/revert", &text, Some(json!({"number": 1})), 201);
+            walk.call("GET", "/api/v1/chat-files/{id}/diff", &text, None, 200);
+            walk.call("DELETE", "/api/v1/chat-files/{id}", &text, None, 204);
 
             let asked = json!({"content": "How are you?"});
             let answer = walk.call("POST", "/api/v1/chats/{id}/responses", &chat, Some(asked), 201);
@@ -160,6 +256,8 @@ mod slow {
             walk.call("POST", "/api/v1/auth/logout", "", None, 204);
             login(&mut walk, "the trial");
             walk.call("DELETE", "/api/v1/users/me", "", None, 204);
+
+            walk.replaced_system(&endpoint.base_url());
 
             let all: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
             assert_eq!(walk.walked, all, "the walk and the table of routes differ");

@@ -106,22 +106,35 @@ mod slow {
         let model = json!({"name": "private", "base_url": "http://127.0.0.1:9", "is_default": false});
         let model = id(&k.post("/api/v1/models", &model));
         let key = id(&k.post("/api/v1/tokens", &json!({"name": "private"})));
+        let files =
+            k.upload(&format!("/api/v1/workspaces/{workspace}/files"), &[], &[("private", b"private")]);
+        let file = id(&files.json()["items"][0]);
+        let text = json!({"filename": "private", "content": "private"});
+        let text = id(&k.post(&format!("/api/v1/chats/{chat}/files"), &text));
         let mut tried = 0;
         for route in kafka_http::router::ROUTES.iter().filter(|route| route.path.contains("{id}")) {
-            let id = match route.path.split('/').nth(3) {
-                Some("chats") => &chat,
+            let id = match route.path.trim_start_matches("/api/v1").split('/').nth(1) {
+                Some("chats" | "chat") => &chat,
+                Some("chat-files") => &text,
                 Some("messages") => &message,
                 Some("responses") => &response,
-                Some("workspaces") => &workspace,
+                Some("workspaces" | "workspace") => &workspace,
+                Some("files" | "file") => &file,
                 Some("models") => &model,
                 Some("tokens") => &key,
                 // Whose it is makes no difference there.
                 Some("admin") => continue,
                 other => panic!("whose is {other:?}?"),
             };
-            let path = route.path.replace("{id}", id);
-            let body = r#"{"role":"user","content":"x"}"#;
-            let reply = other.send(route.method, &path, &[], (route.method != "GET").then_some(body));
+            let path = route.path.replace("{id}", id).replace("{n}", "1");
+            let query = if path.ends_with("/diff") { "?from=1&to=1" } else { "" };
+            let path = path + query;
+            let body = r#"{"role":"user","content":"x","number":1}"#;
+            let reply = match route.method {
+                "POST" if path.ends_with("/files") => other.upload(&path, &[], &[("x", b"x")]),
+                "GET" => other.send("GET", &path, &[], None),
+                method => other.send(method, &path, &[], Some(body)),
+            };
             assert_eq!(reply.status, 404, "{} {path}: {reply:?}", route.method);
             tried += 1;
         }

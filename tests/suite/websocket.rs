@@ -10,7 +10,7 @@ use std::{
 };
 
 use kafka_core::{
-    Kafka, NewChat,
+    Kafka, NewChat, NewMessage, Role,
     testing::{Gate, Script, ScriptedEndpoint},
 };
 use kafka_http::{
@@ -29,7 +29,7 @@ use crate::support::{
 
 /// A server with a chat in a workspace.
 struct Room {
-    _data: TempDir,
+    data: TempDir,
     server: RunningServer,
     api: Api,
     chat: String,
@@ -45,7 +45,7 @@ impl Room {
         let server = RunningServer::start(&Binary::kafka_http(), data.path(), flags);
         let api = Api::of(&server);
         let chat = if flags.is_empty() { api.chat() } else { String::new() };
-        Room { _data: data, server, api, chat }
+        Room { data, server, api, chat }
     }
 
     fn enter(&self) -> Socket {
@@ -134,8 +134,8 @@ fn whatever_is_no_action_is_answered_and_kept() {
         (json!({"action": "new_message", "prompt": null}), "not well formed"),
         (json!({"action": "new_message", "prompt": "a\u{0}b"}), "content"),
         (json!({"action": "new_message", "prompt": "x".repeat((1 << 20) + 1)}), "at most 1048576"),
-        (json!({"action": "new_message", "prompt": "a", "is_first_prompt": true}), "not possible"),
-        (json!({"action": "upload_file"}), "not possible"),
+        (json!({"action": "new_message", "prompt": "a", "is_chat_or_composer": true}), "not possible"),
+        (json!({"action": "upload_file"}), "Missing filename"),
         (json!({"action": "cancel", "response_id": "01890000-0000-7000-8000-000000000000"}), "no response"),
     ] {
         socket.say(&action);
@@ -510,16 +510,51 @@ fn a_password_server_wants_a_credential_and_knows_its_pages() {
 
 /// A server in this process whose WebSockets are pinged after so long a silence.
 fn pinging(silence: Duration, test: impl FnOnce(std::net::SocketAddr, &str)) {
+    serving(silence, ServerLimits::default(), |address, _, chat| test(address, chat));
+}
+
+/// A server in this process, with a chat.
+fn serving(silence: Duration, limits: ServerLimits, test: impl FnOnce(std::net::SocketAddr, &Kafka, &str)) {
     let kafka = Kafka::in_memory().unwrap();
     let chat = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap();
     let settings = resolve(&Flags::default(), &Environment::default()).unwrap().settings;
-    let server = Server::bind(([127, 0, 0, 1], 0).into(), ServerLimits::default()).unwrap();
+    let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
     let (address, shutdown) = (server.local_addr(), server.shutdown());
-    let router = Router::new(kafka, &settings, address).with_silence(silence);
+    let router = Router::new(kafka.clone(), &settings, address).with_silence(silence);
     let serving = thread::spawn(move || server.run(Arc::new(router)));
-    test(address, &chat.id.to_string());
+    test(address, &kafka, &chat.id.to_string());
     shutdown.start();
     serving.join().unwrap().unwrap();
+}
+
+/// However long a conversation is, a frame tells as much of its end as the limit says, and an error less.
+#[test]
+fn frames_tell_the_end_of_long_conversations() {
+    let limits =
+        ServerLimits { socket_opening_bytes: 3000, socket_error_bytes: 1200, ..ServerLimits::default() };
+    serving(Duration::from_secs(30), limits, |address, kafka, chat| {
+        let messages = kafka.messages(&kafka.operator());
+        for number in 0..300 {
+            let text = format!("{number} {}", "x".repeat(432));
+            messages.create(chat.parse().unwrap(), NewMessage::text(Role::User, text)).unwrap();
+        }
+        let told = |frame: &Value| -> Vec<String> {
+            let number =
+                |entry: &Value| entry["content"].as_str().unwrap().split(' ').next().unwrap().to_owned();
+            frame["conversation"].as_array().unwrap().iter().map(number).collect()
+        };
+        let (mut socket, opening) = Socket::open(address, chat);
+        // Each is 436 bytes, and 64 for what stands beside it.
+        assert_eq!(told(&opening), ["294", "295", "296", "297", "298", "299"]);
+        socket.say(&json!({"action": "dance"}));
+        assert_eq!(told(&socket.json()), ["298", "299", "Unknown"], "and what is wrong");
+        // What does not fit leaves no gap.
+        let long = NewMessage::text(Role::User, "y".repeat(2000));
+        messages.create(chat.parse().unwrap(), long).unwrap();
+        assert_eq!(socket.json()["action"], "message");
+        socket.say(&json!({"action": "dance"}));
+        assert_eq!(told(&socket.json()), ["Unknown"]);
+    });
 }
 
 #[test]
@@ -577,7 +612,41 @@ fn a_client_that_never_reads_is_sent_away_and_disturbs_nobody() {
     assert_eq!(greedy.closed(), 1013);
 }
 
-/// Clients that nobody here wrote.
+/// What cannot be read of what others did is said, and keeps nobody from being told the rest.
+#[test]
+fn news_behind_a_damaged_message_are_told() {
+    const WRITERS: usize = 4;
+    const DAMAGED: usize = 16;
+    let room = Room::open();
+    rusqlite::Connection::open(room.data.path().join("kafka.db"))
+        .unwrap()
+        .execute_batch(
+            "CREATE TRIGGER damage AFTER INSERT ON messages WHEN new.content = 'damaged' BEGIN
+                 UPDATE messages SET parts = 'no JSON' WHERE id = new.id; END",
+        )
+        .unwrap();
+    let mut watcher = room.enter();
+    // Many at once, so that some wait behind one that cannot be read.
+    thread::scope(|scope| {
+        for _ in 0..WRITERS {
+            scope.spawn(|| {
+                let message = json!({"role": "user", "content": "damaged"}).to_string();
+                for _ in 0..DAMAGED {
+                    let path = format!("/api/v1/chats/{}/messages", room.chat);
+                    room.api.send("POST", &path, &[], Some(&message));
+                }
+            });
+        }
+    });
+    room.api.message(&room.chat, "whole");
+    for _ in 0..WRITERS * DAMAGED {
+        let told = watcher.json();
+        assert!(told["error"].is_string(), "{told}");
+    }
+    assert_eq!(watcher.json()["message"]["content"], "whole");
+}
+
+/// Clients that nobody here wrote, and slow ones.
 mod slow {
     use super::*;
 
@@ -628,5 +697,25 @@ mod slow {
 
         let server = RunningServer::start(&binary, data.path(), &[]);
         succeeds(python(&server, &chat, &["again", &seen]));
+    }
+
+    /// How a long chat stands is one frame. Who reads that on a slow line is told what happened meanwhile.
+    #[test]
+    fn a_long_chat_is_told_whole_to_slow_readers_too_and_then_the_news() {
+        let room = Room::open();
+        for _ in 0..4 {
+            room.api.message(&room.chat, &"x".repeat(1 << 20));
+        }
+        let mut slow = Socket::connect_slowly(room.server.address(), &format!("/ws/{}", room.chat));
+        // Who came later is told later: then the first has been told, too, and read nothing yet.
+        let mut neighbour = room.enter();
+        for text in ["late", "later"] {
+            room.api.message(&room.chat, text);
+            assert_eq!(neighbour.json()["message"]["content"], text);
+        }
+        assert_eq!(slow.json()["conversation"].as_array().unwrap().len(), 4);
+        for text in ["late", "later"] {
+            assert_eq!(slow.json()["message"]["content"], text);
+        }
     }
 }

@@ -10,6 +10,9 @@ use super::{
     sse::Event,
 };
 
+/// The media type of forms whose boundary is `tests`.
+pub(crate) const FORM: &str = "multipart/form-data; boundary=tests";
+
 /// A caller of the API, with or without a credential.
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
@@ -58,6 +61,10 @@ impl Api {
         Api { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    pub(crate) fn without_token(&self) -> Api {
+        Api { token: None, ..self.clone() }
+    }
+
     pub(crate) fn send(
         &self,
         method: &str,
@@ -100,6 +107,26 @@ impl Api {
         let mut connection = Connection::open(self.server);
         connection.send(request.as_bytes());
         connection
+    }
+
+    /// Uploads files in the field `files`: what each is called, written as it is, and its bytes.
+    pub(crate) fn upload(&self, path: &str, headers: &[(&str, &str)], files: &[(&str, &[u8])]) -> Reply {
+        let mut form = Vec::new();
+        for (filename, bytes) in files {
+            let head = format!("Content-Disposition: form-data; name=\"files\"; filename=\"{filename}\"");
+            form.extend([b"--tests\r\n", head.as_bytes(), b"\r\n\r\n", bytes, b"\r\n"].concat());
+        }
+        form.extend(b"--tests--\r\n");
+        self.send_form(path, headers, &form)
+    }
+
+    /// Sends a form whose boundary is `tests`, as it is.
+    pub(crate) fn send_form(&self, path: &str, headers: &[(&str, &str)], form: &[u8]) -> Reply {
+        let length = form.len().to_string();
+        let own = [("Content-Type", FORM), ("Content-Length", &length)];
+        let mut connection = self.open("POST", path, &[headers, &own].concat(), None);
+        connection.send(form);
+        connection.reply()
     }
 
     /// The JSON of an answer with this status.

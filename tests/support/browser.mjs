@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import readline from "node:readline";
 
-export const PATIENCE = 20_000;
+/** What takes longer than this has failed. Generous, because a machine may be busy with other things. */
+export const PATIENCE = 180_000;
 
 // The test shows what is printed, and not what goes to standard error.
 process.on("uncaughtException", (error) => {
@@ -25,6 +26,7 @@ export function launch(...args) {
   const { chromium } = createRequire(import.meta.url)(process.argv[2]);
   return chromium.launch({
     executablePath: "/usr/bin/chromium",
+    timeout: PATIENCE,
     args: [
       "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync", ...args,

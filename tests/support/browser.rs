@@ -2,9 +2,12 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read as _, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
+    thread,
 };
 
 use tempfile::TempDir;
@@ -14,6 +17,26 @@ fn tools() -> PathBuf {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cache")));
     cache.unwrap().join("kafka-tests/tools")
+}
+
+/// Serves a page under every name and at every path, until the tests end.
+pub(crate) fn serve_page(listener: TcpListener, html: String) {
+    let length = html.len();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    let answer: Arc<str> = (head + &html).into();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let answer = Arc::clone(&answer);
+            // A browser opens connections that it may never use.
+            thread::spawn(move || {
+                if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+                    let _ = stream.write_all(answer.as_bytes());
+                }
+            });
+        }
+    });
 }
 
 /// Runs `tests/NAME`, which does in a browser what a person does, and returns how many journeys it

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -44,6 +44,11 @@ impl Connection {
     /// Sends these bytes and nothing else.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).expect("the server reads what is sent");
+    }
+
+    /// Sends nothing more, but still reads.
+    pub(crate) fn finish_sending(&mut self) {
+        self.stream.get_ref().shutdown(Shutdown::Write).expect("the connection is open");
     }
 
     /// Sends a well-formed request; a body is JSON.

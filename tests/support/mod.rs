@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod browser;
+pub(crate) mod form;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod sse;

@@ -57,8 +57,26 @@ impl Socket {
         if head.starts_with("HTTP/1.1 101 ") { Ok(socket) } else { Err(head) }
     }
 
+    /// As behind a slow line: little is on its way at a time. Waits until the server has begun to say
+    /// something, which is not read.
+    pub(crate) fn connect_slowly(server: SocketAddr, path: &str) -> Socket {
+        use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
+        let line = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        sockopt::set_socket_recv_buffer_size(&line, 64 << 10).unwrap();
+        connect(&line, &server).expect("the server accepts connections");
+        let (socket, head) = Socket::shake_hands_over(line.into(), path, &[]);
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        socket.stream.peek(&mut [0]).expect("the server says something");
+        socket
+    }
+
     /// The connection, and the head of the answer.
     pub(crate) fn shake_hands(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (Socket, String) {
+        let stream = TcpStream::connect(server).expect("the server accepts connections");
+        Socket::shake_hands_over(stream, path, headers)
+    }
+
+    fn shake_hands_over(mut stream: TcpStream, path: &str, headers: &[(&str, &str)]) -> (Socket, String) {
         let usual = [
             ("Host", "localhost"),
             ("Upgrade", "websocket"),
@@ -71,7 +89,6 @@ impl Socket {
         for (name, value) in usual.iter().filter(|(name, _)| !given(name)).chain(headers) {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
-        let mut stream = TcpStream::connect(server).expect("the server accepts connections");
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(SILENCE)).unwrap();
         stream.set_write_timeout(Some(SILENCE)).unwrap();

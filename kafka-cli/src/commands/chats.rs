@@ -2,12 +2,11 @@
 
 use kafka_core::{
     Actor, Chat, ChatFilter, ChatId, Clock as _, Cursor, Kafka, Message, MessageStatus, NewChat, PageRequest,
-    Place, Result, Role, SystemClock, Timestamp,
+    Place, Result, Role, SystemClock, Timestamp, WorkspaceId,
 };
 use serde::Serialize;
-use serde_json::json;
 
-use super::{chat::summary, ids};
+use super::{chat::summary, deletion, ids};
 use crate::{
     age::{age, minute},
     context::Context,
@@ -53,6 +52,9 @@ enum Verb {
         /// The model that answers in it when a question names none
         #[arg(long, value_name = "NAME")]
         model: Option<String>,
+        /// The workspace to put it in
+        #[arg(long, value_name = "ID", value_parser = ids::parse::<WorkspaceId>)]
+        workspace: Option<WorkspaceId>,
     },
     /// Delete chats with all that was said in them
     #[command(after_help = "Examples:\n  \
@@ -83,13 +85,21 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     match args.verb {
         Verb::List(args) => list(&kafka, args, context),
         Verb::Show { id } => show(&kafka, id, context),
-        Verb::Add { title, model } => add(&kafka, title, model, context),
-        Verb::Delete { ids } => delete(&kafka, &ids, context),
+        Verb::Add { title, model, workspace } => {
+            let new = NewChat { title, default_model: model, workspace_id: workspace, ..NewChat::default() };
+            add(&kafka, new, context)
+        }
+        Verb::Delete { ids } => {
+            let actor = kafka.operator();
+            let chats = kafka.chats(&actor);
+            let find = |id| chats.get(id).map(drop);
+            deletion::delete(&ids, ["chat", "chats"], find, |id| chats.delete(id), context)
+        }
     }
 }
 
 /// A chat as a line of the list.
-struct Line<'a> {
+pub(super) struct Line<'a> {
     chat: &'a Chat,
     id: String,
     now: Timestamp,
@@ -114,15 +124,17 @@ impl Row for Line<'_> {
     }
 }
 
+pub(super) fn lines(chats: &[Chat], now: Timestamp) -> Vec<Line<'_>> {
+    chats.iter().map(|chat| Line { chat, id: chat.id.to_string(), now }).collect()
+}
+
 fn list(kafka: &Kafka, args: List, context: &Context) -> Result<()> {
     let filter = ChatFilter { archived: Some(args.archived), ..ChatFilter::default() };
     let place = args.after.map_or(Place::Start, |cursor| Place::After(Cursor::new(cursor)));
     let request = PageRequest::Cursor { limit: Some(args.limit), place };
     let page = kafka.chats(&kafka.operator()).list(&filter, &request)?;
     let now = SystemClock.now();
-    let lines: Vec<Line<'_>> =
-        page.items.iter().map(|chat| Line { chat, id: chat.id.to_string(), now }).collect();
-    context.output.list(&page, &lines)?;
+    context.output.list(&page, &lines(&page.items, now))?;
     if page.items.is_empty() {
         context.output.note("There are no chats here yet; `kafka chat` starts one.");
     }
@@ -219,8 +231,7 @@ fn ending(message: &Message) -> Option<(Style, String)> {
     }
 }
 
-fn add(kafka: &Kafka, title: Option<String>, model: Option<String>, context: &Context) -> Result<()> {
-    let new = NewChat { title, default_model: model, ..NewChat::default() };
+fn add(kafka: &Kafka, new: NewChat, context: &Context) -> Result<()> {
     let chat = kafka.chats(&kafka.operator()).create(new)?;
     let id = chat.id.to_string();
     context.output.done(
@@ -228,21 +239,4 @@ fn add(kafka: &Kafka, title: Option<String>, model: Option<String>, context: &Co
         &[&id],
         &format!("Made the chat {id}. Talk in it: kafka chat --chat {id} \"Hello\""),
     )
-}
-
-fn delete(kafka: &Kafka, ids: &[ChatId], context: &Context) -> Result<()> {
-    let actor = kafka.operator();
-    for id in ids {
-        kafka.chats(&actor).get(*id)?;
-    }
-    for id in ids {
-        kafka.chats(&actor).delete(*id)?;
-    }
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let sentence = match ids.as_slice() {
-        [id] => format!("Deleted the chat {id}."),
-        ids => format!("Deleted {} chats.", ids.len()),
-    };
-    context.output.done(&json!({ "deleted": ids }), &ids, &sentence)
 }

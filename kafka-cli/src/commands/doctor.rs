@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use kafka_core::{Config, Diagnosis, Error, ErrorKind, Kafka, Model, NodeKind, Result, Schema, SystemRandom};
+use kafka_core::{
+    Config, Diagnosis, Error, ErrorKind, FilesReport, Kafka, Model, NodeKind, Result, Schema, SystemRandom,
+};
 use kafka_http::config::{Database, Settings, secret_source};
 use serde::Serialize;
 use serde_json::json;
@@ -21,12 +23,17 @@ const LONG_WAL: u64 = 256 << 20;
 #[command(after_help = "Examples:\n  \
     kafka doctor\n  \
     kafka doctor --probe          asks each model's endpoint too\n  \
+    kafka doctor --fix            removes bytes that no file needs any more\n  \
     kafka doctor --json | jq '.items[] | select(.status != \"ok\")'\n\n\
-    Ends with 0 unless something is an error. Nothing is changed.")]
+    Ends with 0 unless something is an error. Nothing is changed without --fix, which removes\n\
+    what has lain there for more than an hour. Lost bytes come back from a backup only.")]
 pub(crate) struct Args {
     /// Ask the endpoint of each model whether it works
     #[arg(long)]
     probe: bool,
+    /// Remove the bytes that no file needs any more, as a server does every hour
+    #[arg(long)]
+    fix: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -126,7 +133,7 @@ fn examine(args: &Args, context: &Context) -> Vec<Finding> {
         findings.push(Finding::ok("models", FRESH));
         return findings;
     }
-    let is_usable = database(file, &mut findings);
+    let is_usable = database(args, file, &mut findings);
     if is_usable
         && is_secret_usable
         && let Err(error) = models(args, &settings, &mut findings)
@@ -178,7 +185,7 @@ fn secret(settings: &Settings) -> (Finding, bool) {
 }
 
 /// Whether the database can be worked on.
-fn database(file: &Path, findings: &mut Vec<Finding>) -> bool {
+fn database(args: &Args, file: &Path, findings: &mut Vec<Finding>) -> bool {
     let config = Config { kind: NodeKind::Cli, ..Config::file(file) };
     let schema = match Schema::open(&config) {
         Ok(schema) => schema,
@@ -192,6 +199,12 @@ fn database(file: &Path, findings: &mut Vec<Finding>) -> bool {
         Ok(diagnosis) => {
             let is_whole = whole(file, &diagnosis, findings);
             processes(&diagnosis, findings);
+            if is_current
+                && is_whole
+                && let Err(error) = files(args, &schema, findings)
+            {
+                findings.push(Finding::error("files", &error));
+            }
             is_current && is_whole
         }
         Err(error) => {
@@ -262,6 +275,44 @@ fn processes(diagnosis: &Diagnosis, findings: &mut Vec<Finding>) {
             ),
         ));
     }
+}
+
+/// Whether each file has its bytes, and whether there are others.
+fn files(args: &Args, schema: &Schema, findings: &mut Vec<Finding>) -> Result<()> {
+    let found = schema.files()?;
+    for (id, filename) in &found.missing {
+        let message = format!(
+            "{id} ({filename}) has lost its bytes, which come back from a backup only; without one, run \
+             `kafka file delete {id}`"
+        );
+        findings.push(Finding::error("files", &Error::new(ErrorKind::Corrupt, "blob_missing", message)));
+    }
+    if found.orphans.is_empty() {
+        if found.missing.is_empty() {
+            findings.push(Finding::ok("files", "each has its bytes, and there are no others"));
+        }
+        return Ok(());
+    }
+    if !args.fix {
+        let detail = format!(
+            "{} that no file needs; a server removes them within an hour, `kafka doctor --fix` now",
+            leftovers(&found)
+        );
+        findings.push(Finding::warning("files", detail));
+        return Ok(());
+    }
+    schema.remove_orphans()?;
+    let left = schema.files()?;
+    findings.push(match left.orphans.is_empty() {
+        true => Finding::ok("files", format!("removed {} that no file needed", leftovers(&found))),
+        false => Finding::warning("files", format!("{} could not be removed", leftovers(&left))),
+    });
+    Ok(())
+}
+
+fn leftovers(report: &FilesReport) -> String {
+    let noun = if report.orphans.len() == 1 { "leftover" } else { "leftovers" };
+    format!("{} {noun} of {} bytes", report.orphans.len(), report.orphan_bytes)
 }
 
 fn models(args: &Args, settings: &Settings, findings: &mut Vec<Finding>) -> Result<()> {

@@ -1,11 +1,9 @@
 //! `kafka token`: API keys.
 
-use kafka_core::{
-    Actor, Clock as _, Kafka, NewToken, PageRequest, Permission, Place, Result, SystemClock, Token, TokenId,
-};
+use kafka_core::{Actor, Clock as _, Kafka, NewToken, Permission, Result, SystemClock, Token, TokenId};
 use serde_json::json;
 
-use super::{ids, user};
+use super::{ids, pages, user};
 use crate::{age::minute, context::Context, output::Row};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -111,18 +109,8 @@ impl Row for Line {
 
 fn list(kafka: &Kafka, actor: &Actor, name: &str, context: &Context) -> Result<()> {
     let user = user::find(kafka, actor, name)?;
-    let mut tokens = Vec::new();
-    let mut place = Place::Start;
-    loop {
-        let request = PageRequest::Cursor { limit: Some(kafka.limits().page_max), place };
-        let page = kafka.tokens(actor).of(user.id).list(&request)?;
-        tokens.extend(page.items);
-        match page.next_cursor {
-            Some(cursor) => place = Place::After(cursor),
-            None => break,
-        }
-    }
-    let whole = json!({ "items": tokens, "next_cursor": null, "prev_cursor": null });
+    let tokens = pages::all(kafka, |request| kafka.tokens(actor).of(user.id).list(request))?;
+    let whole = pages::whole(&tokens);
     let lines: Vec<Line> = tokens
         .into_iter()
         .map(|token| {

@@ -125,6 +125,17 @@ fn typical_mistakes_are_told_and_store_nothing() {
 }
 
 #[test]
+fn a_failure_of_the_database_is_not_told_as_the_model_s() {
+    let directory = TempDir::new().unwrap();
+    printed(&directory, &["chat", "Hello"]);
+    let chat = ids(&directory, &["chats", "list"]).remove(0);
+    let rows = rusqlite::Connection::open(directory.path().join("kafka-data/kafka.db")).unwrap();
+    rows.execute("UPDATE messages SET parts = 'no JSON' WHERE role = 'user'", []).unwrap();
+    let asked = run(&directory, &["chat", "--chat", &chat, "Again"]);
+    fails(&asked, 1, &["(storage_failed)", "Hint: your question is kept", "kafka doctor"]);
+}
+
+#[test]
 fn a_failed_answer_is_told_and_the_question_is_kept() {
     let refused = Script::json(401, &json!({"error": {"message": "no such key"}}));
     let silent = Script::events().until_hung_up();

@@ -141,7 +141,9 @@ fn completions_are_scripts_of_their_shells() {
     let directory = TempDir::new().unwrap();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = stdout(&run(&directory, &["completions", shell]));
-        assert!(script.contains("completions") && script.contains("data-dir"), "{shell}: {script}");
+        for word in ["completions", "data-dir", "workspace", "chat-file"] {
+            assert!(script.contains(word), "{word:?} is not in the script for {shell}: {script}");
+        }
     }
     let script = run(&directory, &["completions", "bash"]).stdout;
     let mut bash =

@@ -1,12 +1,17 @@
 //! `kafka doctor`.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use kafka_core::testing::{Script, ScriptedEndpoint};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::run::{kafka, printed, run, stderr, stdout, succeeded};
+use crate::run::{fails, ids, kafka, printed, run, stderr, stdout, succeeded};
 
 /// The exit code, and the findings as `check status detail`.
 fn examined(directory: &TempDir, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
@@ -44,6 +49,7 @@ fn an_installation_in_order_is_told_line_by_line() {
     has(&findings, "schema ok", "nothing is pending");
     has(&findings, "database ok", "is whole");
     has(&findings, "models ok", "the built-in echo answers");
+    has(&findings, "files ok", "each has its bytes");
     let lines = printed(&directory, &["doctor"]);
     assert_eq!(lines.lines().count(), findings.len());
     assert!(lines.lines().all(|line| line.starts_with("ok       ")), "{lines}");
@@ -99,6 +105,55 @@ fn rows_that_lost_what_they_name_are_found() {
     let (code, findings) = examined(&directory, &[]);
     assert_eq!(code, Some(11), "{findings:#?}");
     has(&findings, "database error", "rows of messages name rows of chats that do not exist");
+}
+
+/// Where the bytes of files lie.
+fn blobs(directory: &TempDir) -> Vec<PathBuf> {
+    let shelves = fs::read_dir(directory.path().join("kafka-data/kafka.db.blobs")).unwrap();
+    let entries = shelves.flat_map(|shelf| fs::read_dir(shelf.unwrap().path()).unwrap());
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn bytes_that_no_file_needs_are_removed_on_request() {
+    let directory = TempDir::new().unwrap();
+    let workspace = ids(&directory, &["workspace", "add", "Castle"]).remove(0);
+    for (name, text) in [("kept.txt", "kept"), ("gone.txt", "gone for good")] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let files = ids(&directory, &["file", "add", &workspace, "kept.txt", "gone.txt"]);
+    printed(&directory, &["file", "delete", &files[1]]);
+    // What came lately may be about to be named.
+    has(&examined(&directory, &["--fix"]).1, "files ok", "each has its bytes");
+    assert_eq!(blobs(&directory).len(), 2);
+
+    let earlier = SystemTime::now() - Duration::from_secs(2 * 3600);
+    for blob in blobs(&directory) {
+        fs::File::open(blob).unwrap().set_modified(earlier).unwrap();
+    }
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!(code, Some(0), "{findings:#?}");
+    has(&findings, "files warning", "1 leftover of 13 bytes");
+    assert_eq!(blobs(&directory).len(), 2);
+    has(&examined(&directory, &["--fix"]).1, "files ok", "removed 1 leftover of 13 bytes");
+    assert_eq!(blobs(&directory).len(), 1);
+    assert_eq!(printed(&directory, &["file", "get", &files[0]]), "kept");
+}
+
+#[test]
+fn a_file_without_its_bytes_is_named() {
+    let directory = TempDir::new().unwrap();
+    let workspace = ids(&directory, &["workspace", "add", "Castle"]).remove(0);
+    fs::write(directory.path().join("survey.txt"), "high").unwrap();
+    let file = ids(&directory, &["file", "add", &workspace, "survey.txt"]).remove(0);
+    fs::remove_file(&blobs(&directory)[0]).unwrap();
+    fails(&run(&directory, &["file", "get", &file]), 11, &["kafka doctor"]);
+    let (code, findings) = examined(&directory, &["--fix"]);
+    assert_eq!(code, Some(11), "{findings:#?}");
+    has(&findings, &format!("files error {file} (survey.txt)"), "from a backup only");
+    has(&findings, "files error", &format!("`kafka file delete {file}`"));
+    printed(&directory, &["file", "delete", &file]);
+    assert_eq!(examined(&directory, &[]).0, Some(0));
 }
 
 #[test]

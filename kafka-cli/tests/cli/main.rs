@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and says why")]
 
 mod chat;
+mod chat_file;
 mod chats;
 mod config;
 mod doctor;
+mod file;
 mod files;
 mod migrate;
 mod model;
@@ -14,3 +16,4 @@ mod secret;
 mod serve;
 mod terminal;
 mod user;
+mod workspace;

@@ -18,7 +18,7 @@ use crate::run::{ids, json, printed, run};
 /// A command that takes longer than this to show something has failed the test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keyboard: ChildStdin,
     screen: Receiver<Vec<u8>>,
@@ -27,12 +27,12 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(directory: &TempDir, arguments: &str) -> Terminal {
+    pub(crate) fn start(directory: &TempDir, arguments: &str) -> Terminal {
         Terminal::start_line(directory, &format!("{} {arguments}", env!("CARGO_BIN_EXE_kafka")))
     }
 
     /// Starts a line of shell.
-    fn start_line(directory: &TempDir, line: &str) -> Terminal {
+    pub(crate) fn start_line(directory: &TempDir, line: &str) -> Terminal {
         let mut child = Command::new("script")
             .args(["--quiet", "--flush", "--return", "--command", line, "/dev/null"])
             .current_dir(directory.path())
@@ -59,7 +59,7 @@ impl Terminal {
     }
 
     /// Waits until this is shown, and returns what was shown before it.
-    fn expect(&mut self, text: &str) -> String {
+    pub(crate) fn expect(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.shown.find(text) {
                 let before = self.shown[..at].to_owned();
@@ -89,13 +89,13 @@ impl Terminal {
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
         self.keyboard.flush().unwrap();
     }
 
     /// Waits for the end; returns the exit code and the rest of the screen.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         while let Ok(bytes) = self.screen.recv_timeout(PATIENCE) {
             self.shown += &String::from_utf8_lossy(&bytes);
         }

@@ -68,6 +68,7 @@ struct Inner {
     message: Cow<'static, str>,
     fields: Vec<FieldError>,
     retry_after: Option<Duration>,
+    current: Option<u64>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -82,6 +83,7 @@ impl Error {
             message: message.into(),
             fields: Vec::new(),
             retry_after: None,
+            current: None,
             source: None,
         }))
     }
@@ -107,10 +109,24 @@ impl Error {
         self
     }
 
+    /// The same with another sentence.
+    #[must_use]
+    pub(crate) fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Error {
+        self.0.message = message.into();
+        self
+    }
+
     /// Adds the time after which the same call may succeed.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Error {
         self.0.retry_after = Some(after);
+        self
+    }
+
+    /// Adds the number of the state that is stored, where the call was made for an older one.
+    #[must_use]
+    pub fn with_current(mut self, number: u64) -> Error {
+        self.0.current = Some(number);
         self
     }
 
@@ -143,6 +159,12 @@ impl Error {
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
+    }
+
+    /// The number of the state that is stored, for a call that was made for an older one (`version_stale`).
+    #[must_use]
+    pub fn current(&self) -> Option<u64> {
+        self.0.current
     }
 
     /// How long to wait before trying again, where that is known.

@@ -57,6 +57,12 @@ ids! {
     PlanId;
     /// Identifies a workspace.
     WorkspaceId;
+    /// Identifies a file of a workspace or a chat.
+    FileId;
+    /// Identifies a file as it stands in one chat.
+    ChatFileId;
+    /// Identifies a version of a chat's file.
+    VersionId;
     /// Identifies a chat.
     ChatId;
     /// Identifies a message.

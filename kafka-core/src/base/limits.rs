@@ -15,6 +15,12 @@ pub struct Limits {
     pub notebooks: usize,
     /// Longest text of one message, in bytes. Default 1 MiB.
     pub message_bytes: usize,
+    /// Longest file, in bytes. Default 20 MiB.
+    pub file_bytes: u64,
+    /// Longest text of one version of a chat's file, in bytes. Default 1 MiB.
+    pub version_bytes: usize,
+    /// Files of one chat. Default 1000.
+    pub files_per_chat: u32,
     /// Longest answer kept of a model, in bytes, with 64 for each piece it came in; beyond it the answer ends as interrupted. Default 8 MiB.
     pub answer_bytes: usize,
     /// Entries of a page when none is asked for. Default 50.
@@ -25,14 +31,15 @@ pub struct Limits {
     /// Default 1 MiB.
     pub page_bytes: usize,
     /// Lists of chats that are searched by title, or for archived ones, at the same time; each may read all chats.
-    /// Default 1.
+    /// A quarter of them, but at least one, for one caller, of whom one more may wait. Default 1.
     pub searches: usize,
     /// How long such a list may wait for others to end before the call fails as busy, in milliseconds.
     /// Default 1000.
     pub search_wait_ms: u32,
     /// Answers of one chat that may wait behind the running one. Default 16.
     pub waiting_answers_per_chat: usize,
-    /// Answers that may run at the same time in this process. Default 512.
+    /// Answers that may run or wait at the same time in this process; a quarter of them, but at least one, in
+    /// the chats of one owner, unless the operator asks. Default 512.
     pub concurrent_answers: usize,
     /// How long an idempotency key is remembered, in hours. Default 24.
     pub idempotency_hours: u32,
@@ -49,7 +56,8 @@ pub struct Limits {
     /// API keys that one account may have. Default 100.
     pub api_keys: usize,
     /// Failed logins with one name from one address, within the minutes below, after which more are
-    /// refused; twice as many for an account, which has two names. Default 10.
+    /// refused; twice as many for an account, which has two names. As often an account may want an address or
+    /// username that is taken. Default 10.
     pub failed_logins_of_account: usize,
     /// Failed logins from one address, for whatever account; and, counted apart, registrations from one,
     /// whatever came of them. Default 100.
@@ -75,6 +83,9 @@ impl Default for Limits {
             description_bytes: 64 << 10,
             notebooks: 100,
             message_bytes: 1 << 20,
+            file_bytes: 20 << 20,
+            version_bytes: 1 << 20,
+            files_per_chat: 1000,
             answer_bytes: 8 << 20,
             page_default: 50,
             page_max: 200,

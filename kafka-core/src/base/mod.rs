@@ -12,4 +12,5 @@ pub(crate) mod patch;
 pub(crate) mod permission;
 pub(crate) mod random;
 pub(crate) mod secret;
+pub(crate) mod shares;
 pub(crate) mod time;

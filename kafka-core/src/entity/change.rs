@@ -1,9 +1,10 @@
 //! What changed: told after the commit that made it so.
 
 use super::{
-    chat::Chat, message::Message, model::Model, response::Response, user::User, workspace::Workspace,
+    chat::Chat, chat_file::ChatFile, file::File, message::Message, model::Model, response::Response,
+    user::User, workspace::Workspace,
 };
-use crate::base::id::{ChatId, MessageId, ModelId, UserId, WorkspaceId};
+use crate::base::id::{ChatFileId, ChatId, FileId, MessageId, ModelId, UserId, WorkspaceId};
 
 /// Something that was committed. It shows what was changed as it is when the change is read, so that
 /// several quick changes of one thing may be told as one.
@@ -23,6 +24,20 @@ pub enum Change {
         /// Its id.
         id: MessageId,
     },
+    /// A file came into a chat, or got a version.
+    ChatFile(Box<ChatFile>),
+    /// A file was taken out of a chat, alone or with the file of its workspace.
+    ChatFileDeleted {
+        /// The chat it stood in.
+        chat_id: ChatId,
+        /// Its id.
+        id: ChatFileId,
+    },
+    /// A file was uploaded or renamed.
+    File(Box<File>),
+    /// A file was deleted from its workspace; but those that go with their chat, workspace or owner are not
+    /// told one by one.
+    FileDeleted(FileId),
     /// An answer was accepted, or it ended. Those who follow one chat learn it from the answer's message.
     Response(Box<Response>),
     /// A workspace was made, renamed or shared.

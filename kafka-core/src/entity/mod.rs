@@ -3,9 +3,12 @@
 pub(crate) mod block;
 pub(crate) mod change;
 pub(crate) mod chat;
+pub(crate) mod chat_file;
 pub(crate) mod event;
+pub(crate) mod file;
 pub(crate) mod message;
 pub(crate) mod model;
+pub(crate) mod overview;
 pub(crate) mod params;
 pub(crate) mod plan;
 pub(crate) mod response;

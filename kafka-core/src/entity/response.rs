@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{message::Message, params::Params, word::words};
 use crate::base::{
-    error::ErrorKind,
+    error::{Error, ErrorKind},
     id::{ChatId, MessageId, ResponseId},
     time::Timestamp,
 };
@@ -54,13 +54,17 @@ pub struct Response {
     pub first_token_ms: Option<u64>,
     /// From asking to the end, in milliseconds.
     pub completion_time_ms: Option<u64>,
-    /// Why it failed.
+    /// Why it failed, or was cut off.
     pub error: Option<ResponseError>,
     /// When it was asked for.
     pub created_at: Timestamp,
 }
 
-/// Why an answer failed.
+/// What this system's own failures are called.
+const DISK_FULL: &str = "disk_full";
+const STORAGE_FAILED: &str = "storage_failed";
+
+/// Why an answer failed, or was cut off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResponseError {
     /// A stable code, for example `provider_unreachable`.
@@ -70,10 +74,24 @@ pub struct ResponseError {
 }
 
 impl ResponseError {
-    /// The sort of failure: `Timeout` when the endpoint took too long, else `Provider`.
+    /// What a failure of this system's own database did, said without what is not for clients.
+    pub(crate) fn of_storage(error: &Error, happened: &str) -> ResponseError {
+        let (code, detail) = match error.code() {
+            DISK_FULL => (DISK_FULL, format!("{happened}: the disk that holds the database is full.")),
+            _ => (STORAGE_FAILED, format!("{happened}: the database failed.")),
+        };
+        ResponseError { code: code.to_owned(), detail }
+    }
+
+    /// The sort of failure: `Timeout` when the endpoint took too long, `Storage` when this system's database
+    /// failed, else `Provider`.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        if self.code == "provider_timeout" { ErrorKind::Timeout } else { ErrorKind::Provider }
+        match &*self.code {
+            "provider_timeout" => ErrorKind::Timeout,
+            DISK_FULL | STORAGE_FAILED => ErrorKind::Storage,
+            _ => ErrorKind::Provider,
+        }
     }
 }
 

@@ -29,7 +29,8 @@ pub struct UsageSummary {
     pub limits: Option<UsageLimits>,
     /// Each day of the period, the first one first.
     pub days: Vec<DayUsage>,
-    /// The models that answered in the period, the one that cost most first.
+    /// The models that answered in the period, by the names that their endpoints gave, the one that cost most
+    /// first; the first hundred.
     pub models: Vec<ModelUsage>,
 }
 

@@ -63,8 +63,12 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
 }
 
 fn reach_v6(address: Ipv6Addr) -> Reach {
-    /// The metadata service of Amazon's cloud.
-    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    /// Metadata services of clouds outside the link-local range: Amazon, Google, Oracle.
+    const METADATA: [Ipv6Addr; 3] = [
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    ];
 
     if address.is_loopback() {
         return Reach::Private;
@@ -73,7 +77,7 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
         return reach_v4(inner);
     }
     let first = address.segments()[0];
-    let own = if address == METADATA || address.is_multicast() || address.is_unicast_link_local() {
+    let own = if METADATA.contains(&address) || address.is_multicast() || address.is_unicast_link_local() {
         Reach::Never
     } else if address.is_unique_local() || first & 0xffc0 == 0xfec0 {
         Reach::Private
@@ -132,6 +136,8 @@ mod tests {
             "febf::1",
             "ff02::1",
             "fd00:ec2::254",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
             "::ffff:169.254.169.254",
             "::ffff:a9fe:a9fe",
             "::169.254.169.254",

@@ -10,7 +10,7 @@ use std::{
     net::{Shutdown, TcpStream},
     sync::{Arc, mpsc},
     thread,
-    time::Duration,
+    time::Instant,
 };
 
 use ureq::{
@@ -34,6 +34,8 @@ use crate::base::{cancel::CancelGuard, secret::Secret};
 
 /// Bytes of each buffer of a connection.
 const BUFFER_BYTES: usize = 16 << 10;
+/// Most addresses of a host that are tried, in the order in which they are known.
+const ADDRESSES_MAX: usize = 4;
 
 /// Why there is no answer, or no more of it.
 #[derive(Debug)]
@@ -245,14 +247,17 @@ impl Dialer {
             Dialled(Result<TcpStream, ureq::Error>),
             Cancelled,
         }
+        let place = self.network.dials.begin(self.network.whose, &self.line).map_err(|_| timed_out())?;
         let left = self.line.remaining().map_err(|_| timed_out())?;
         let (tell, news) = mpsc::channel();
         let cancelled = tell.clone();
         let _guard = self.line.on_cancel(move || drop(cancelled.send(News::Cancelled)));
         let (host, port, network) = (self.host.clone(), self.port, self.network.clone());
-        let limit = self.line.timeouts().connect;
+        let ends = Instant::now() + left.min(self.line.timeouts().connect);
         thread::Builder::new().name("kafka-dial".to_owned()).stack_size(512 << 10).spawn(move || {
-            drop(tell.send(News::Dialled(resolve_and_connect(&host, port, &network, limit))))
+            let dialled = resolve_and_connect(&host, port, &network, ends);
+            drop(place);
+            drop(tell.send(News::Dialled(dialled)))
         })?;
         match news.recv_timeout(left) {
             Ok(News::Dialled(result)) => result,
@@ -261,11 +266,12 @@ impl Dialer {
     }
 }
 
+/// Each address that is tried has an equal part of the time that is left.
 fn resolve_and_connect(
     host: &str,
     port: u16,
     network: &Network,
-    limit: Duration,
+    ends: Instant,
 ) -> Result<TcpStream, ureq::Error> {
     let addresses = network.addresses(host, port).map_err(|error| {
         ureq::Error::Other(Box::new(match error {
@@ -274,11 +280,17 @@ fn resolve_and_connect(
         }))
     })?;
     let mut outcome = Err(ureq::Error::Other(Box::new(DialError::NameUnknown)));
-    for address in addresses {
-        outcome = TcpStream::connect_timeout(&address, limit).map_err(ureq::Error::from);
+    let mut untried = addresses.len().min(ADDRESSES_MAX) as u32;
+    for address in addresses.into_iter().take(ADDRESSES_MAX) {
+        let part = ends.saturating_duration_since(Instant::now()) / untried;
+        if part.is_zero() {
+            return Err(timed_out());
+        }
+        outcome = TcpStream::connect_timeout(&address, part).map_err(ureq::Error::from);
         if outcome.is_ok() {
             break;
         }
+        untried -= 1;
     }
     outcome
 }

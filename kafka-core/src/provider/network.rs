@@ -8,16 +8,28 @@ use std::{
     time::Duration,
 };
 
-use super::{address::AddressPolicy, endpoint::Endpoint};
-use crate::base::error::{Error, ErrorKind, Result};
+use super::{
+    address::AddressPolicy,
+    endpoint::Endpoint,
+    line::{Line, Stop},
+};
+use crate::base::{
+    error::{Error, ErrorKind, Result},
+    id::UserId,
+    shares::{Shares, Whose},
+};
 
 /// How long saving a model waits for the name of its host. Looking up goes on behind that, unheard.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Looking up needs little, but the system's resolver keeps its answers on the stack.
 const STACK_BYTES: usize = 512 << 10;
-/// Hosts that are looked up at the same time for those who save models. A name server that does not
-/// answer holds each up for long after nobody waits any more.
+/// Hosts that are looked up at the same time for those who save models, a quarter of them for one of those. A
+/// name server that does not answer holds each up for long after nobody waits any more.
 const LOOKUPS_MAX: usize = 8;
+
+/// Threads that resolve and connect at the same time for those who ask models, a quarter of them for the models
+/// of one owner. One whose call was cancelled goes on until it has connected or is out of time.
+const DIALS_MAX: usize = 256;
 
 /// Finds the addresses of hosts.
 pub trait Resolver: Send + Sync + fmt::Debug {
@@ -46,36 +58,84 @@ pub struct Network {
     /// Who knows the addresses of their names.
     pub resolver: Arc<dyn Resolver>,
     pub(crate) lookups: Lookups,
+    pub(crate) dials: Dials,
+    /// Whose model is called, so that no owner's take every place to connect from.
+    pub(crate) whose: Whose,
 }
 
 /// Counts the lookups that go on for saving models. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lookups(Arc<(Mutex<usize>, Condvar)>);
+pub(crate) struct Lookups(Arc<(Mutex<Shares>, Condvar)>);
 
 /// A lookup that goes on until this is dropped.
-struct Lookup(Lookups);
+struct Lookup {
+    lookups: Lookups,
+    whose: Whose,
+}
 
 impl Lookups {
-    /// Waits for a place; none when there is none in time.
-    fn begin(&self) -> Option<Lookup> {
+    /// Waits for a place of that share; none when there is none in time.
+    fn begin(&self, whose: Whose) -> Option<Lookup> {
         let (running, left) = &*self.0;
         let running = running.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |running: &mut usize| *running >= LOOKUPS_MAX;
+        let is_full = |running: &mut Shares| running.room(whose, LOOKUPS_MAX).is_err();
         let (mut running, _) =
             left.wait_timeout_while(running, PATIENCE, is_full).unwrap_or_else(PoisonError::into_inner);
-        if *running >= LOOKUPS_MAX {
+        if is_full(&mut running) {
             return None;
         }
-        *running += 1;
-        Some(Lookup(self.clone()))
+        running.take(whose);
+        Some(Lookup { lookups: self.clone(), whose })
     }
 }
 
 impl Drop for Lookup {
     fn drop(&mut self) {
-        let (running, left) = &*self.0.0;
-        *running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        left.notify_one();
+        let (running, left) = &*self.lookups.0;
+        running.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.whose);
+        // Not all who wait are of a share that has a place.
+        left.notify_all();
+    }
+}
+
+/// Counts the threads that resolve and connect, which nobody can interrupt. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dials(Arc<(Mutex<Shares>, Condvar)>);
+
+/// A place to connect from. It belongs to the thread that does, however long that takes after the call has ended.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    dials: Dials,
+    whose: Whose,
+}
+
+impl Dials {
+    /// Waits for a place of that share for as long as the call has time.
+    pub(crate) fn begin(&self, whose: Whose, line: &Line) -> Result<Dial, Stop> {
+        let (running, left) = &*self.0;
+        let dials = self.clone();
+        let _wake = line.on_cancel(move || {
+            // Who looks and goes on to wait does so before the lock is given back.
+            drop(dials.0.0.lock());
+            dials.0.1.notify_all();
+        });
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let patience = line.remaining()?;
+            if running.room(whose, DIALS_MAX).is_ok() {
+                running.take(whose);
+                return Ok(Dial { dials: self.clone(), whose });
+            }
+            (running, _) = left.wait_timeout(running, patience).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        let (running, left) = &*self.dials.0;
+        running.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.whose);
+        left.notify_all();
     }
 }
 
@@ -98,7 +158,13 @@ pub(crate) enum NoAddress {
 impl Network {
     /// Endpoints with the addresses that the policy allows, as this resolver knows them.
     pub fn new(policy: AddressPolicy, resolver: Arc<dyn Resolver>) -> Network {
-        Network { policy, resolver, lookups: Lookups::default() }
+        let (lookups, dials) = (Lookups::default(), Dials::default());
+        Network { policy, resolver, lookups, dials, whose: Whose::Operator }
+    }
+
+    /// The same for the models of one owner, or for those that all share.
+    pub(crate) fn for_models_of(self, owner: Option<UserId>) -> Network {
+        Network { whose: Whose::Owner(owner), ..self }
     }
 
     /// The addresses of an endpoint, each of them allowed. One forbidden address spoils the name: whoever
@@ -118,9 +184,9 @@ impl Network {
     ///
     /// # Errors
     /// `Invalid` (`base_url_refused`) for an address that the policy does not allow; `Busy`
-    /// (`lookups_at_capacity`) when 8 others are looked up for as long.
-    pub(crate) fn check(&self, endpoint: &Endpoint, names_address: bool) -> Result<()> {
-        let lookup = self.lookups.begin().ok_or_else(|| {
+    /// (`lookups_at_capacity`) when 8 others are looked up for as long, or 2 for the same account.
+    pub(crate) fn check(&self, endpoint: &Endpoint, names_address: bool, whose: Whose) -> Result<()> {
+        let lookup = self.lookups.begin(whose).ok_or_else(|| {
             Error::new(
                 ErrorKind::Busy,
                 "lookups_at_capacity",
@@ -128,6 +194,7 @@ impl Network {
                     "So many hosts are being looked up that {endpoint} must wait; try again in a few seconds."
                 ),
             )
+            .with_retry_after(PATIENCE)
         })?;
         let (network, host, port) = (self.clone(), endpoint.host().to_owned(), endpoint.port());
         let (tell, answer) = mpsc::channel();
@@ -161,6 +228,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::{base::cancel::CancelToken, entity::params::Timeouts};
 
     /// Says this, once.
     #[derive(Debug)]
@@ -205,15 +273,16 @@ mod tests {
         for (names_address, expected) in
             [(true, "has the address 192.168.1.1,"), (false, "has an address that models may not have")]
         {
-            let error = network(&["192.168.1.1"]).check(&endpoint, names_address).unwrap_err();
+            let error =
+                network(&["192.168.1.1"]).check(&endpoint, names_address, Whose::Operator).unwrap_err();
             assert_eq!(error.code(), "base_url_refused");
             assert!(error.message().contains(&format!("models.example {expected}")), "{error}");
             assert_eq!(error.message().contains("192.168"), names_address, "{error}");
         }
-        assert!(network(&["1.1.1.1"]).check(&endpoint, false).is_ok());
+        assert!(network(&["1.1.1.1"]).check(&endpoint, false, Whose::Operator).is_ok());
         let unknown = Says(Mutex::new(Some(Err(io::ErrorKind::NotFound.into()))));
         let network = Network::new(AddressPolicy::PublicOnly, Arc::new(unknown));
-        assert!(network.check(&endpoint, false).is_ok());
+        assert!(network.check(&endpoint, false, Whose::Operator).is_ok());
     }
 
     /// Answers once it is let, and tells that it was asked.
@@ -233,6 +302,29 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_connect_are_few_and_no_owner_has_all() {
+        let (dials, cancel) = (Dials::default(), CancelToken::new());
+        let line = Line::new(&cancel, Timeouts::default());
+        let other = Whose::Owner(Some(UserId::from(uuid::Uuid::from_u128(1))));
+        let begin = |whose| dials.begin(whose, &line).unwrap();
+        let mine: Vec<Dial> = (0..DIALS_MAX / 4).map(|_| begin(Whose::Owner(None))).collect();
+        let is_full = || dials.0.0.lock().unwrap().room(Whose::Owner(None), DIALS_MAX).is_err();
+        assert!(is_full());
+        drop(begin(other));
+        thread::scope(|threads| {
+            // It waits, and goes on when a place is given back.
+            let waits = threads.spawn(|| drop(begin(Whose::Owner(None))));
+            drop(mine);
+            waits.join().unwrap();
+            let all: Vec<Dial> = (0..DIALS_MAX).map(|_| begin(Whose::Operator)).collect();
+            let in_vain = threads.spawn(|| dials.begin(other, &line).map(drop));
+            cancel.cancel();
+            assert_eq!(in_vain.join().unwrap(), Err(Stop::Cancelled));
+            drop(all);
+        });
+    }
+
+    #[test]
     fn hosts_that_do_not_answer_hold_up_a_few_threads_at_most() {
         let endpoint = Endpoint::parse("https://models.example/v1").unwrap();
         let (asked, was_asked) = mpsc::channel();
@@ -241,12 +333,12 @@ mod tests {
         let saving: Vec<_> = (0..LOOKUPS_MAX)
             .map(|_| {
                 let (network, endpoint) = (network.clone(), endpoint.clone());
-                thread::spawn(move || network.check(&endpoint, false))
+                thread::spawn(move || network.check(&endpoint, false, Whose::Operator))
             })
             .collect();
         (0..LOOKUPS_MAX).for_each(|_| was_asked.recv().unwrap());
         for _ in 0..2 {
-            let error = network.clone().check(&endpoint, false).unwrap_err();
+            let error = network.clone().check(&endpoint, false, Whose::Operator).unwrap_err();
             assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "lookups_at_capacity"));
         }
         assert!(was_asked.try_recv().is_err(), "nobody else was asked for");
@@ -254,7 +346,7 @@ mod tests {
         held.is_let.1.notify_all();
         saving.into_iter().for_each(|saved| saved.join().unwrap().unwrap());
         let until = Instant::now() + Duration::from_secs(60);
-        while network.check(&endpoint, false).is_err() {
+        while network.check(&endpoint, false, Whose::Operator).is_err() {
             assert!(Instant::now() < until, "places are given back");
             thread::yield_now();
         }

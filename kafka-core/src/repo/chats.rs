@@ -85,6 +85,10 @@ statements! {
     SHRINK = ["UPDATE chats SET active_leaf_id = $2, message_count = message_count - 1, updated_at = $3 WHERE id = $1"];
     TOUCH = ["UPDATE chats SET total_tokens = total_tokens + $2, updated_at = $3 WHERE id = $1"];
     DELETE = ["DELETE FROM chats AS c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
+    OF_OWNER = ["SELECT ", COLUMNS, ", (SELECT COUNT(*) FROM chat_files cf JOIN chat_file_versions v \
+        ON v.chat_file_id = cf.id WHERE cf.chat_id = c.id AND cf.kind = 'based') \
+        FROM workspaces w JOIN chats c ON c.workspace_id = w.id WHERE w.owner_id = $3 AND ", scope::WORKSPACE_READ,
+        " ORDER BY c.workspace_id, c.created_at, c.id"];
     OF_WORKSPACE = [BELONGING, "JOIN workspaces w ON w.id = c.workspace_id WHERE w.id = $3 AND ",
         scope::WORKSPACE_WRITE];
     OF_ACCOUNT = [BELONGING, "JOIN users u ON u.id = c.user_id WHERE u.id = $3 AND ", scope::USER,
@@ -146,6 +150,12 @@ pub(crate) struct Belonging {
 
 fn read_belonging(row: &mut Row<'_>) -> Result<Belonging> {
     Ok(Belonging { id: row.next()?, user_id: row.next()?, workspace_id: row.next()? })
+}
+
+/// The chats in all workspaces of an account, in the order of the workspaces' ids, oldest first, each with the
+/// number of versions of its `.based` files.
+pub(crate) fn of_owner(conn: &Conn<'_>, scope: Scope, owner: UserId) -> Result<Vec<(Chat, u64)>> {
+    conn.all(&OF_OWNER, scoped![scope, owner], |row| Ok((read(row)?, row.next()?)))
 }
 
 /// The chats that go with a workspace, if the scope may delete that.

@@ -52,7 +52,7 @@ fn read(row: &mut Row<'_>) -> Result<Message> {
 /// Messages name their chat by its number; callers know it by its id, `$2`.
 const NUMBER_OF_CHAT: &str = "(SELECT n.number FROM chats n WHERE n.id = $2)";
 const LINE_COLUMNS: &str =
-    "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id";
+    "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type";
 const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
 
 statements! {
@@ -88,7 +88,7 @@ statements! {
         SELECT m.id, m.parent_id, m.seq, m.on_branch FROM line JOIN messages m ON m.id = line.parent_id \
         WHERE line.on_branch = 0) \
         SELECT ", LINE_COLUMNS, " FROM messages m \
-        WHERE m.chat_number = ", NUMBER_OF_CHAT, " AND m.role = 'system' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
+        WHERE m.chat_number = ", NUMBER_OF_CHAT, " AND m.role = 'system' AND m.type <> 'file' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
         AND m.seq < (SELECT line.seq FROM line WHERE line.on_branch = 1))) ORDER BY m.seq DESC LIMIT 100"];
     /// What told more about the old text goes with it.
     UPDATE_CONTENT = ["UPDATE messages SET content = $2, parts = NULL, provider_data = NULL, token_count = NULL, updated_at = $3 \
@@ -243,6 +243,7 @@ pub(crate) struct Line {
     pub(crate) provider_data: Option<Json>,
     pub(crate) status: MessageStatus,
     pub(crate) parent_id: Option<MessageId>,
+    pub(crate) kind: String,
 }
 
 fn read_line(row: &mut Row<'_>) -> Result<Line> {
@@ -255,6 +256,7 @@ fn read_line(row: &mut Row<'_>) -> Result<Line> {
         provider_data: row.next_json()?,
         status: row.next()?,
         parent_id: row.next()?,
+        kind: row.next()?,
     })
 }
 

@@ -2,7 +2,10 @@
 //! writes on a [`Tx`](crate::storage::Tx). No rules.
 
 pub(crate) mod access_tokens;
+pub(crate) mod chat_file_versions;
+pub(crate) mod chat_files;
 pub(crate) mod chats;
+pub(crate) mod files;
 pub(crate) mod idempotency_keys;
 pub(crate) mod invitations;
 pub(crate) mod messages;
@@ -18,6 +21,7 @@ pub(crate) mod workspaces;
 
 use crate::{
     entity::{
+        chat_file::ChatFileKind,
         event::EventKind,
         message::{MessageStatus, Role},
         response::ResponseStatus,
@@ -30,7 +34,10 @@ use crate::{
 pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql::Statement> {
     [
         access_tokens::ALL,
+        chat_file_versions::ALL,
+        chat_files::ALL,
         chats::ALL,
+        files::ALL,
         idempotency_keys::ALL,
         invitations::ALL,
         messages::ALL,
@@ -78,4 +85,4 @@ macro_rules! words_as_columns {
         }
     )*};
 }
-words_as_columns!(Role MessageStatus ResponseStatus EventKind);
+words_as_columns!(Role MessageStatus ResponseStatus EventKind ChatFileKind);

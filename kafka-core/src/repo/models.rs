@@ -60,6 +60,8 @@ statements! {
     NAMED = ["SELECT ", COLUMNS, " FROM models m WHERE m.name = $2", NEAREST_FIRST];
     DEFAULT = ["SELECT ", COLUMNS, " FROM models m WHERE m.is_default = 1", NEAREST_FIRST];
     GATEWAY = ["SELECT ", COLUMNS, " FROM models m WHERE m.is_gateway = 1", NEAREST_FIRST];
+    OF_OWNER = ["SELECT ", COLUMNS, " FROM models m WHERE m.user_id = $3 AND ", scope::MODEL_READ,
+        " ORDER BY m.created_at, m.id"];
     NAMES_OF_OWNER = ["SELECT m.name FROM chats c JOIN models m ON m.user_id = c.user_id \
         OR (m.user_id IS NULL AND c.user_id IS NULL) WHERE c.id = $3 AND ", scope::CHAT_READ,
         " ORDER BY m.created_at, m.id"];
@@ -243,4 +245,9 @@ fn params_json(model: &Model) -> Result<String> {
         )
         .with_source(error)
     })
+}
+
+/// An account's own models, oldest first.
+pub(crate) fn of_owner(conn: &Conn<'_>, scope: Scope, owner: UserId) -> Result<Vec<Model>> {
+    conn.all(&OF_OWNER, scoped![scope, owner], |row| Ok(read(row)?.model))
 }

@@ -73,6 +73,7 @@ statements! {
     /// The owner is looked up for each that runs, for the same reason.
     RESERVED_OF_OWNER = ["SELECT r.chat_id, r.reserved_tokens FROM responses r WHERE r.status = 'streaming' \
         AND (SELECT c.user_id FROM chats c WHERE c.id = COALESCE(r.chat_id, '')) = $1"];
+    RESERVE = ["UPDATE responses SET reserved_tokens = $2 WHERE id = $1 AND status = 'streaming'"];
     /// Nobody runs it any more: a node that leaves would otherwise take its time to be forgotten by every
     /// answer that it gave.
     FINISH = ["UPDATE responses SET node_id = NULL, status = $2, model_used = $3, finish_reason = $4, tokens_prompt = $5, \
@@ -140,6 +141,12 @@ pub(crate) fn all_running(conn: &Conn<'_>) -> Result<Vec<(ResponseId, ChatId)>> 
 /// The chats in which answers run that an account pays, and what is kept free for each of these answers.
 pub(crate) fn reserved_of_owner(conn: &Conn<'_>, user: UserId) -> Result<Vec<(ChatId, u64)>> {
     conn.all(&RESERVED_OF_OWNER, params![user], |row| Ok((row.next()?, row.next()?)))
+}
+
+/// Changes how many tokens of its owner's plan are kept free for a response while it runs.
+pub(crate) fn reserve(tx: &Tx<'_>, id: ResponseId, tokens: u64) -> Result<()> {
+    tx.execute(&RESERVE, params![id, i64::try_from(tokens).unwrap_or(i64::MAX)])?;
+    Ok(())
 }
 
 /// Stores how a running response ended. False when it ran no longer.

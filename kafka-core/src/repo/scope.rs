@@ -60,6 +60,31 @@ pub(crate) const CHAT_WRITE: &str = "($2 = 1 OR c.user_id = $1 \
      OR EXISTS (SELECT 1 FROM workspace_members wm \
      WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id AND wm.role = 'editor'))";
 
+/// On `files f`: whoever sees the workspace it lies in, or a chat that has it.
+pub(crate) const FILE_READ: &str = "($2 = 1 \
+     OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = f.workspace_id AND ($2 = 1 OR w.owner_id = $1 OR ($2 = 2 AND w.owner_id IS NULL) OR EXISTS (SELECT 1 FROM workspace_members wm \
+     WHERE wm.user_id = $1 AND wm.workspace_id = w.id))) \
+     OR EXISTS (SELECT 1 FROM chat_files cf JOIN chats c ON c.id = cf.chat_id WHERE cf.file_id = f.id AND ($2 = 1 OR c.user_id = $1 \
+     OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
+     OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \
+         OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL))) \
+     OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id = $1) \
+     OR EXISTS (SELECT 1 FROM workspace_members wm WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id))))";
+
+/// On `files f`: whoever may put files into its workspace; where it lies in none, who may write to a chat
+/// that has it.
+pub(crate) const FILE_WRITE: &str = "($2 = 1 \
+     OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = f.workspace_id AND ($2 = 1 OR w.owner_id = $1 OR ($2 = 2 AND w.owner_id IS NULL) OR EXISTS (SELECT 1 FROM workspace_members wm \
+     WHERE wm.user_id = $1 AND wm.workspace_id = w.id AND wm.role = 'editor'))) \
+     OR (f.workspace_id IS NULL AND EXISTS (SELECT 1 FROM chat_files cf JOIN chats c ON c.id = cf.chat_id \
+     WHERE cf.file_id = f.id AND ($2 = 1 OR c.user_id = $1 \
+     OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
+     OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \
+         OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL))) \
+     OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id = $1) \
+     OR EXISTS (SELECT 1 FROM workspace_members wm \
+     WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id AND wm.role = 'editor')))))";
+
 /// On `models m`: one's own and the shared ones.
 pub(crate) const MODEL_READ: &str = "($2 = 1 OR m.user_id = $1 OR m.user_id IS NULL)";
 

@@ -30,7 +30,7 @@ const DAYS: &str = "SELECT u.day, CAST(SUM(u.tokens_prompt) AS BIGINT), CAST(SUM
      WHERE u.day BETWEEN $2 AND $3 AND ";
 const MODELS: &str = "SELECT u.model, CAST(SUM(u.responses) AS BIGINT), CAST(SUM(u.tokens_prompt) AS BIGINT), \
      CAST(SUM(u.tokens_completion) AS BIGINT), CAST(SUM(u.tokens_total) AS BIGINT) FROM usage_daily u WHERE u.model <> '' AND u.day BETWEEN $2 AND $3 AND ";
-const BY_COST: &str = " GROUP BY u.model ORDER BY SUM(u.tokens_total) DESC, u.model";
+const BY_COST: &str = " GROUP BY u.model ORDER BY SUM(u.tokens_total) DESC, u.model LIMIT $4";
 
 statements! {
     /// A statement for each, because one for all would take three times as long for a message.
@@ -109,10 +109,15 @@ pub(crate) fn days(conn: &Conn<'_>, user: Option<UserId>, from: Day, to: Day) ->
     })
 }
 
-/// The models that answered an account, or anyone, the one that cost most first.
-pub(crate) fn models(conn: &Conn<'_>, user: Option<UserId>, from: Day, to: Day) -> Result<Vec<ModelUsage>> {
+/// The models that answered an account, or anyone, the one that cost most first, and so many at most.
+pub(crate) fn models(
+    conn: &Conn<'_>,
+    user: Option<UserId>,
+    (from, to): (Day, Day),
+    most: u32,
+) -> Result<Vec<ModelUsage>> {
     let statement = if user.is_some() { &MODELS_OF_OWNER } else { &MODELS_OF_EVERYONE };
-    conn.all(statement, params![user, from.number(), to.number()], |row| {
+    conn.all(statement, params![user, from.number(), to.number(), most], |row| {
         Ok(ModelUsage {
             model: row.next()?,
             responses: row.next()?,

@@ -44,6 +44,8 @@ statements! {
     WRITABLE = ["SELECT 1 FROM workspaces w WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
     DELETE = ["DELETE FROM workspaces AS w WHERE w.id = $3 AND ", scope::WORKSPACE_WRITE];
     OF_ACCOUNT = ["SELECT w.id FROM workspaces w WHERE w.owner_id = $1"];
+    OF_OWNER = ["SELECT ", COLUMNS, " FROM workspaces w WHERE w.owner_id = $3 AND ", scope::WORKSPACE_READ,
+        " ORDER BY w.created_at, w.id"];
     READERS = ["SELECT w.owner_id FROM workspaces w WHERE w.id = $1 AND w.owner_id IS NOT NULL \
         UNION SELECT wm.user_id FROM workspace_members wm WHERE wm.workspace_id = $1"];
 }
@@ -56,6 +58,11 @@ pub(crate) fn insert(tx: &Tx<'_>, workspace: &Workspace) -> Result<()> {
 
 pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: WorkspaceId) -> Result<Option<Workspace>> {
     conn.first(&GET, scoped![scope, id], read)
+}
+
+/// What an account owns, oldest first.
+pub(crate) fn of_owner(conn: &Conn<'_>, scope: Scope, owner: UserId) -> Result<Vec<Workspace>> {
+    conn.all(&OF_OWNER, scoped![scope, owner], read)
 }
 
 /// Who sees what is in it: the owner and the members.

@@ -164,9 +164,10 @@ impl<'k> Administration<'k> {
     /// Deletes an account with all it owns.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` (`last_admin`) for the only administrator.
+    /// `NotFound`; `Conflict` (`last_admin`) for the only administrator, unless the operator deletes one without
+    /// a password.
     pub fn delete(&self, id: UserId) -> Result<()> {
-        accounts::delete(self.installation, self.scope(WRITE)?, id)
+        accounts::delete(self.installation, &self.actor, self.scope(WRITE)?, id)
     }
 
     /// Makes an invitation that lets one person register while registration is by

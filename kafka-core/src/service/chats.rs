@@ -17,6 +17,7 @@ use crate::{
         limits::Limits,
         page::{Page, PageRequest, Place},
         permission::{Area, Permission},
+        shares::Whose,
         time::Timestamp,
     },
     entity::{
@@ -24,10 +25,14 @@ use crate::{
         response::ResponseStatus,
     },
     repo::{
+        chat_files,
         chats::{self, Belonging, Slice},
-        messages, responses, usage_daily,
+        files, messages, responses, usage_daily,
     },
-    service::{completion::live::Live, doorman::Doorman, events::Feed, installation::Installation},
+    service::{
+        blob_sweep::BlobSweep, completion::live::Live, doorman::Doorman, feed::Feed,
+        installation::Installation,
+    },
     storage::Tx,
 };
 
@@ -128,7 +133,8 @@ impl<'k> Chats<'k> {
     /// `Unauthenticated` (`account_required`) for callers without a credential: what they made is reached by
     /// its id alone. `Invalid` for a page out of range, a numbered one whose texts go beyond
     /// [`Limits::page_bytes`](crate::Limits), a cursor that no page gave, or a text to find that no title can
-    /// hold; `Busy` (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search.
+    /// hold; `Busy` (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search;
+    /// `RateLimited` (`search_waits`) when another search of the actor's waits already.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope(READ)?;
         if self.actor.is_anonymous() {
@@ -139,7 +145,8 @@ impl<'k> Chats<'k> {
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
         // No index knows titles, and archived chats are rare.
         let is_search = filter.title_contains.is_some() || filter.archived == Some(true);
-        let _search = is_search.then(|| self.installation.searches().begin()).transpose()?;
+        let _search =
+            is_search.then(|| self.installation.searches().begin(Whose::actor(&self.actor))).transpose()?;
         self.installation.storage().read(|conn| {
             let rows = |slice: &Slice<'_>, room| chats::list(conn, scope, filter, slice, room);
             match request {
@@ -232,6 +239,7 @@ pub(crate) struct Parting {
     feed: Feed,
     ender: Ender,
     doorman: Doorman,
+    sweep: BlobSweep,
 }
 
 impl Parting {
@@ -241,12 +249,13 @@ impl Parting {
             feed: installation.feed().clone(),
             ender: Ender::new(installation),
             doorman: installation.doorman().clone(),
+            sweep: installation.blob_sweep().clone(),
         }
     }
 
     /// Counts what running answers have spent, and has whoever can see the chats told, and their answers
-    /// stopped, once they are deleted. Comes before the deletion, after which nobody can say any more whose
-    /// they were.
+    /// stopped, once they are deleted. The files go that only these chats have. Comes before the deletion,
+    /// after which nobody can say any more whose they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
         let mut ended = Vec::new();
         for (response, chat) in responses::all_running(tx)?.into_iter().rev() {
@@ -255,6 +264,12 @@ impl Parting {
             }
         }
         let live = self.live.clone();
+        for chat in chats {
+            files::delete_of_chat(tx, chat.id)?;
+            // Not left to the chat's own end, so that a file which two chats have that go together goes, too.
+            chat_files::delete_of_chat(tx, chat.id)?;
+        }
+        self.sweep.ask(tx);
         // Before anyone is told that the chat is gone, those who watch see how its answers end.
         tx.after_commit(move || {
             ended.iter().for_each(|(response, log)| live.abandon(*response, log.as_deref()));

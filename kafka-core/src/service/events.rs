@@ -1,234 +1,30 @@
 //! The change feed: what was committed, to whom it concerns.
 //!
-//! A service announces a change inside the transaction that makes it; after the commit it goes to the
-//! queues of those who subscribed. A queue holds ids. What stands behind them is read when the change
-//! is, under the reader's scope: nobody is told what they may not see, and announcing costs next to
-//! nothing. Only what this process changes is announced.
+//! A service announces a change inside the transaction that makes it ([`feed`](super::feed)); after the commit
+//! it goes to the queues of those who subscribed. Only what this process changes is announced.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
-    fmt,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use super::doorman::{Ending, Followed, Guest};
+use super::{
+    doorman::{Ending, Followed, Guest},
+    feed::{Feed, Notice, Queue, Subscriber},
+};
 use crate::{
     base::{
         actor::{Actor, Scope},
         error::Result,
-        id::{ChatId, MessageId, ModelId, ResponseId, UserId, WorkspaceId},
+        id::{ChatId, MessageId, ResponseId, UserId},
         permission::{Area, Permission},
     },
     entity::{change::Change, message::MessageStatus, response::ResponseStatus},
-    repo::{self, chats::Belonging},
+    repo,
     service::{auth, chats, installation::Installation},
-    storage::{Conn, Tx},
+    storage::Conn,
 };
-
-/// What a queue holds of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Notice {
-    Chat(ChatId),
-    /// With its owner and the readers of its workspace, since the rows cannot be asked any more.
-    ChatDeleted(ChatId, Option<UserId>, Arc<[UserId]>),
-    Message(ChatId, MessageId),
-    MessageDeleted(ChatId, MessageId),
-    Response(ResponseId),
-    Workspace(WorkspaceId),
-    /// With its owner and readers.
-    WorkspaceDeleted(WorkspaceId, Option<UserId>, Arc<[UserId]>),
-    Model(ModelId),
-    /// With its owner; those of nobody are everybody's.
-    ModelDeleted(ModelId, Option<UserId>),
-    User(UserId),
-    UserDeleted(UserId),
-}
-
-impl Notice {
-    /// The chat whose followers want to know it.
-    fn chat(&self) -> Option<ChatId> {
-        match self {
-            Notice::Chat(chat)
-            | Notice::ChatDeleted(chat, ..)
-            | Notice::Message(chat, _)
-            | Notice::MessageDeleted(chat, _) => Some(*chat),
-            _ => None,
-        }
-    }
-
-    /// What a credential needs to be told.
-    fn permission(&self) -> Permission {
-        Permission::read(match self {
-            Notice::Workspace(_) | Notice::WorkspaceDeleted(..) => Area::Files,
-            Notice::Model(_) | Notice::ModelDeleted(..) => Area::Models,
-            Notice::User(_) | Notice::UserDeleted(_) => Area::Account,
-            _ => Area::Chats,
-        })
-    }
-}
-
-/// Where changes are announced. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Feed(Arc<Mutex<Vec<Weak<Subscriber>>>>);
-
-impl Feed {
-    /// Announces that a chat was made or changed.
-    pub(crate) fn chat(&self, tx: &Tx<'_>, id: ChatId) {
-        self.announce(tx, vec![Notice::Chat(id)]);
-    }
-
-    /// Announces that chats are deleted. Whom that concerns is read here, so it comes before the deed.
-    pub(crate) fn chats_deleted(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
-        let nobody: Arc<[UserId]> = Arc::default();
-        let mut readers = HashMap::new();
-        for id in chats.iter().filter_map(|chat| chat.workspace_id) {
-            if let Entry::Vacant(unknown) = readers.entry(id) {
-                unknown.insert(Arc::from(repo::workspaces::readers(tx, id)?));
-            }
-        }
-        let readers = |workspace| readers.get(&workspace).cloned();
-        let notice = |chat: &Belonging| {
-            let readers = chat.workspace_id.and_then(readers).unwrap_or_else(|| Arc::clone(&nobody));
-            Notice::ChatDeleted(chat.id, chat.user_id, readers)
-        };
-        self.announce(tx, chats.iter().map(notice).collect());
-        Ok(())
-    }
-
-    /// Announces that a message was stored or changed.
-    pub(crate) fn message(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
-        self.announce(tx, vec![Notice::Message(chat, id)]);
-    }
-
-    /// Announces that a message was deleted.
-    pub(crate) fn message_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
-        self.announce(tx, vec![Notice::MessageDeleted(chat, id)]);
-    }
-
-    /// Announces that an answer was accepted or has ended.
-    pub(crate) fn response(&self, tx: &Tx<'_>, id: ResponseId) {
-        self.announce(tx, vec![Notice::Response(id)]);
-    }
-
-    /// Announces that a workspace was made or changed.
-    pub(crate) fn workspace(&self, tx: &Tx<'_>, id: WorkspaceId) {
-        self.announce(tx, vec![Notice::Workspace(id)]);
-    }
-
-    /// Announces that a workspace is deleted. Whom that concerns is read here, so it comes before the deed.
-    pub(crate) fn workspace_deleted(
-        &self,
-        tx: &Tx<'_>,
-        id: WorkspaceId,
-        owner: Option<UserId>,
-    ) -> Result<()> {
-        let readers = Arc::from(repo::workspaces::readers(tx, id)?);
-        self.announce(tx, vec![Notice::WorkspaceDeleted(id, owner, readers)]);
-        Ok(())
-    }
-
-    /// Announces that a model was made or changed.
-    pub(crate) fn model(&self, tx: &Tx<'_>, id: ModelId) {
-        self.announce(tx, vec![Notice::Model(id)]);
-    }
-
-    /// Announces that a model was deleted.
-    pub(crate) fn model_deleted(&self, tx: &Tx<'_>, id: ModelId, owner: Option<UserId>) {
-        self.announce(tx, vec![Notice::ModelDeleted(id, owner)]);
-    }
-
-    /// Announces that an account was made or changed.
-    pub(crate) fn user(&self, tx: &Tx<'_>, id: UserId) {
-        self.announce(tx, vec![Notice::User(id)]);
-    }
-
-    /// Announces that an account was deleted.
-    pub(crate) fn user_deleted(&self, tx: &Tx<'_>, id: UserId) {
-        self.announce(tx, vec![Notice::UserDeleted(id)]);
-    }
-
-    fn announce(&self, tx: &Tx<'_>, notices: Vec<Notice>) {
-        let feed = self.clone();
-        // Who is to be told is asked after the commit: whoever subscribes later finds it stored.
-        tx.after_commit(move || {
-            for subscriber in feed.subscribers().iter().filter_map(Weak::upgrade) {
-                notices.iter().for_each(|notice| subscriber.tell(notice));
-            }
-        });
-    }
-
-    /// Ends every subscription.
-    pub(crate) fn close(&self) {
-        for subscriber in self.subscribers().drain(..).filter_map(|subscriber| subscriber.upgrade()) {
-            subscriber.queue().is_closed = true;
-            subscriber.wake();
-        }
-    }
-
-    fn subscribers(&self) -> MutexGuard<'_, Vec<Weak<Subscriber>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-type Wake = Box<dyn Fn() + Send + Sync>;
-
-/// One subscription, as the feed sees it.
-struct Subscriber {
-    /// The chat whose changes are wanted, or none for all.
-    chat: Option<ChatId>,
-    most: usize,
-    queue: Mutex<Queue>,
-    filled: Condvar,
-    wake: Mutex<Option<Wake>>,
-}
-
-#[derive(Default)]
-struct Queue {
-    notices: VecDeque<Notice>,
-    lost: u64,
-    is_closed: bool,
-}
-
-impl Subscriber {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self, notice: &Notice) {
-        if self.chat.is_some() && self.chat != notice.chat() {
-            return;
-        }
-        let mut queue = self.queue();
-        let was_empty = queue.notices.is_empty() && queue.lost == 0;
-        // The last one, unread, will show the newest state anyhow.
-        if queue.notices.back() == Some(notice) {
-            return;
-        }
-        match queue.lost == 0 && queue.notices.len() < self.most {
-            true => queue.notices.push_back(notice.clone()),
-            false => queue.lost += 1,
-        }
-        drop(queue);
-        if was_empty {
-            self.wake();
-        }
-    }
-
-    fn wake(&self) {
-        self.filled.notify_all();
-        if let Some(wake) = &*self.wake.lock().unwrap_or_else(PoisonError::into_inner) {
-            wake();
-        }
-    }
-}
-
-impl fmt::Debug for Subscriber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscriber").field("chat", &self.chat).finish_non_exhaustive()
-    }
-}
 
 /// Subscribing to changes, as one actor may. Made by [`Kafka::events`](crate::Kafka::events).
 #[derive(Debug)]
@@ -400,6 +196,21 @@ impl Changes {
                     let saw =
                         is_of_chat || self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
                     saw.then_some(Change::ChatDeleted(id))
+                }
+                Notice::ChatFile(_, id) => {
+                    let file = repo::chat_files::find(conn, scope, id)?;
+                    file.map(|file| Change::ChatFile(Box::new(file)))
+                }
+                Notice::ChatFileDeleted(chat_id, id) => {
+                    sees_chat(conn, chat_id)?.then_some(Change::ChatFileDeleted { chat_id, id })
+                }
+                Notice::File(id) => {
+                    repo::files::find(conn, scope, id)?.map(|file| Change::File(Box::new(file)))
+                }
+                Notice::FileDeleted(id, readers) => {
+                    let could_see = |user: UserId| readers.contains(&user);
+                    let saw = self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
+                    saw.then_some(Change::FileDeleted(id))
                 }
                 Notice::Response(id) => {
                     let response = repo::responses::find(conn, scope, id)?;

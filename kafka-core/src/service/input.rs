@@ -61,7 +61,8 @@ pub(crate) fn bytes(field: &str, text: &str, most: usize) -> Result<()> {
     Err(Error::new(ErrorKind::TooLarge, "text_too_long", sentence))
 }
 
-fn characters(field: &str, text: &str, most: usize) -> Result<()> {
+/// A text of at most `most` characters.
+pub(crate) fn characters(field: &str, text: &str, most: usize) -> Result<()> {
     no_nul(field, text)?;
     let count = text.chars().count();
     if count <= most {

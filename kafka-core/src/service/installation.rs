@@ -9,9 +9,10 @@ use std::{
 use uuid::Uuid;
 
 use super::{
+    blob_sweep::{self, BlobSweep},
     completion::{live::Live, log::EventLog, recover},
     doorman::Doorman,
-    events::Feed,
+    feed::Feed,
     keyring::{self, Keyring, SecretSource},
     passwords::Passwords,
     quotas::Quotas,
@@ -45,6 +46,8 @@ const LOOKS_PER_CHECK: u32 = 5;
 const LOOKS_PER_ROUND: u32 = 20;
 /// Looks between two sweeps, an hour. A sweep reads every credential.
 const LOOKS_PER_SWEEP: u32 = 36_000;
+/// Looks between two sweeps of bytes after something was deleted, a minute. A sweep reads the names of all files.
+const LOOKS_PER_BLOB_SWEEP: u32 = 600;
 /// How long closing waits for the ends of running answers to be stored.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,6 +71,7 @@ struct Inner {
     upkeep: Upkeep,
     keyring: Option<Keyring>,
     ids: Ids,
+    blob_sweep: BlobSweep,
     parts: Parts,
 }
 
@@ -121,6 +125,7 @@ impl Installation {
             feed,
             tickets: Tickets::new(&*parts.random),
             ids: Ids::new(Arc::clone(&parts.random)),
+            blob_sweep: BlobSweep::default(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -131,29 +136,23 @@ impl Installation {
             storage,
             parts,
         }));
-        if kind != NodeKind::Cli {
+        // A command ends soon: what is not about its own answers it leaves to those that stay.
+        let stays = kind != NodeKind::Cli;
+        if stays {
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
-            // Weak, so that the thread does not keep an installation open that nobody uses any more.
-            let itself = installation.downgrade();
-            let (mut last_version, mut stranded) = (None, Vec::new());
-            installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
-                let Some(installation) = itself.upgrade() else { return false };
-                let is_check = look % LOOKS_PER_CHECK == 0;
-                installation.let_go(is_check, &mut last_version);
-                if is_check {
-                    installation.uses().store(installation.storage());
-                }
-                if look % LOOKS_PER_ROUND == 0 {
-                    stranded = installation.end_stranded(&stranded);
-                    installation.keep_up();
-                }
-                if look % LOOKS_PER_SWEEP == LOOKS_PER_ROUND {
-                    installation.sweep();
-                }
-                true
-            })?;
         }
+        // Weak, so that the thread does not keep an installation open that nobody uses any more.
+        let itself = installation.downgrade();
+        let (mut last_version, mut stranded) = (None, Vec::new());
+        installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
+            let Some(installation) = itself.upgrade() else { return false };
+            installation.let_go(look.is_multiple_of(LOOKS_PER_CHECK), &mut last_version);
+            if stays {
+                installation.keep_house(look, &mut stranded);
+            }
+            true
+        })?;
         Ok(installation)
     }
 
@@ -174,6 +173,24 @@ impl Installation {
         let Ok(stored) = stored else { return };
         for running in here.iter().filter(|running| !stored.contains(&running.id)) {
             running.cancel.cancel();
+        }
+    }
+
+    /// What is due at this look besides.
+    fn keep_house(&self, look: u32, stranded: &mut Vec<ResponseId>) {
+        if look.is_multiple_of(LOOKS_PER_CHECK) {
+            self.uses().store(self.storage());
+        }
+        if look.is_multiple_of(LOOKS_PER_ROUND) {
+            *stranded = self.end_stranded(stranded);
+            self.keep_up();
+        }
+        let is_sweep = look % LOOKS_PER_SWEEP == LOOKS_PER_ROUND;
+        if is_sweep {
+            self.sweep();
+        }
+        if is_sweep || (look.is_multiple_of(LOOKS_PER_BLOB_SWEEP) && self.blob_sweep().is_asked()) {
+            self.sweep_blobs();
         }
     }
 
@@ -217,6 +234,11 @@ impl Installation {
         }
     }
 
+    /// Removes the bytes that no file names. What fails is tried again the next time.
+    fn sweep_blobs(&self) {
+        let _ = blob_sweep::sweep(self.storage());
+    }
+
     /// Whether the database answers.
     pub(crate) fn check(&self) -> Result<()> {
         // One step of an index, however much is stored.
@@ -242,6 +264,10 @@ impl Installation {
 
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
+    }
+
+    pub(crate) fn blob_sweep(&self) -> &BlobSweep {
+        &self.0.blob_sweep
     }
 
     pub(crate) fn tickets(&self) -> &Tickets {

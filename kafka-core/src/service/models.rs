@@ -17,6 +17,7 @@ use crate::{
         page::{Page, PageRequest},
         permission::{Area, Permission},
         secret::Secret,
+        shares::Whose,
     },
     entity::{
         model::{Model, ModelPatch, NewModel},
@@ -33,7 +34,7 @@ use crate::{
         users as accounts,
     },
     service::installation::Installation,
-    storage::Conn,
+    storage::{Conn, Tx},
 };
 
 /// Largest context of a model, in tokens: history up to it is held in memory.
@@ -79,6 +80,18 @@ impl<'k> Models<'k> {
     /// this name (`model_exists`); `Forbidden` when a key is given and the installation has no secret to
     /// seal it with (`secret_missing`).
     pub fn create(&self, new: NewModel) -> Result<Model> {
+        self.store(new, |tx, model| must_be_free(tx, model))
+    }
+
+    /// The same, but the owner may have a model of this name: the newest is the one that a name means.
+    ///
+    /// # Errors
+    /// Those of [`create`](Models::create) besides `model_exists`.
+    pub fn create_newer(&self, new: NewModel) -> Result<Model> {
+        self.store(new, |_, _| Ok(()))
+    }
+
+    fn store(&self, new: NewModel, check: fn(&Tx<'_>, &Model) -> Result<()>) -> Result<Model> {
         self.actor.require(WRITE)?;
         let limits = self.installation.limits();
         check_name(self.installation, &new.name)?;
@@ -110,7 +123,7 @@ impl<'k> Models<'k> {
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 users::must_exist(tx, row.model.user_id)?;
-                must_be_free(tx, &row.model)?;
+                check(tx, &row.model)?;
                 models::insert(tx, &row)?;
                 feed.model(tx, row.model.id);
                 Ok(row.model.clone())
@@ -264,7 +277,10 @@ impl<'k> Models<'k> {
         // What is shared was saved by those who run the installation; what is one's own may be saved and
         // asked by the same key.
         let network = match row.model.user_id {
-            Some(owner) => Some(self.network(Some(owner), &Endpoint::parse(&row.model.base_url)?)?),
+            Some(owner) => {
+                let network = self.network(Some(owner), &Endpoint::parse(&row.model.base_url)?)?;
+                Some(network.for_models_of(Some(owner)))
+            }
             None => None,
         };
         let Callable { provider, mut options } = Callable::of_row(self.installation, row, None, None)?;
@@ -284,7 +300,7 @@ impl<'k> Models<'k> {
     fn check_base_url(&self, base_url: &str, owner: Option<UserId>) -> Result<Endpoint> {
         input::bytes("base_url", base_url, 2048)?;
         let endpoint = Endpoint::parse(base_url)?;
-        self.network(owner, &endpoint)?.check(&endpoint, self.actor.is_admin())?;
+        self.network(owner, &endpoint)?.check(&endpoint, self.actor.is_admin(), Whose::actor(&self.actor))?;
         Ok(endpoint)
     }
 
@@ -455,7 +471,7 @@ impl Callable {
             model: passed_through.or(model.upstream_model).unwrap_or(model.name),
             base_url: model.base_url,
             api_key,
-            network: network(installation, model.user_id, &endpoint)?,
+            network: network(installation, model.user_id, &endpoint)?.for_models_of(model.user_id),
             timeouts: params.timeouts.unwrap_or_default().over(Timeouts::default()),
             params,
             cancel: CancelToken::new(),

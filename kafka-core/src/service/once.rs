@@ -11,7 +11,14 @@ use crate::{
         time::Timestamp,
     },
     crypto::digest,
-    entity::{chat::Chat, message::Message, model::Model, workspace::Workspace},
+    entity::{
+        chat::Chat,
+        chat_file::{ChatFile, Version},
+        file::File,
+        message::Message,
+        model::Model,
+        workspace::Workspace,
+    },
     repo::idempotency_keys::{self, KeyRow, Stored},
     service::installation::Installation,
     storage::{Conn, Tx},
@@ -75,6 +82,14 @@ impl Once {
         }
     }
 
+    /// The same for a request whose body was read piece by piece: these bytes belong to it.
+    pub(crate) fn with_bytes(&self, sha256: &str) -> Once {
+        Once {
+            body_hash: digest::sha256_hex(format!("{} {sha256}", self.body_hash).as_bytes()),
+            ..self.clone()
+        }
+    }
+
     fn find(&self, conn: &Conn<'_>) -> Result<Option<Stored>> {
         if self.is_of_anyone {
             return Err(Error::new(
@@ -131,6 +146,20 @@ impl Remembered for Message {
         Some(("number", self.number.into()))
     }
 }
+
+impl Remembered for File {
+    fn unseen(&self) -> Option<(&'static str, Json)> {
+        Some(("source_url", self.source_url.clone().into()))
+    }
+}
+
+impl Remembered for ChatFile {
+    fn unseen(&self) -> Option<(&'static str, Json)> {
+        Some(("file_id", self.file_id.map(|id| id.to_string()).into()))
+    }
+}
+
+impl Remembered for Version {}
 
 impl Remembered for Model {
     fn unseen(&self) -> Option<(&'static str, Json)> {

@@ -17,7 +17,7 @@ use crate::{
         id::{ChatId, UserId},
         time::Timestamp,
     },
-    entity::{params::Params, plan::Plan},
+    entity::{params::Params, plan::Plan, response::Response},
     repo::{self, plans::Held},
     storage::Tx,
 };
@@ -71,22 +71,8 @@ impl Quotas {
         now: Timestamp,
         cost: impl FnOnce(u64) -> Result<Cost>,
     ) -> Result<Reservation> {
-        if !self.enforced {
-            return Ok(Reservation::default());
-        }
-        let Some((user, plan)) = bound(repo::plans::of_chat(tx, chat)?) else {
-            return Ok(Reservation::default());
-        };
-        let Some(limit) = plan.token_limit_daily else { return Ok(Reservation::default()) };
-        let running = repo::responses::reserved_of_owner(tx, user)?;
-        let kept: u64 = running.iter().map(|(_, tokens)| tokens).sum();
-        let cost = cost(running.iter().filter(|(id, _)| *id == chat).map(|(_, tokens)| tokens).sum())?;
-        let account = Account {
-            plan: &plan,
-            limit,
-            spent: repo::usage_daily::tokens_of_day(tx, user, Day::of(now))?,
-            kept,
-        };
+        let Some(account) = self.account(tx, chat, now)? else { return Ok(Reservation::default()) };
+        let cost = cost(account.kept_in(chat))?;
         let left = account.left();
         let needed = cost.prompt + cost.answer.unwrap_or(LEAST_ANSWER);
         if needed > left {
@@ -95,6 +81,43 @@ impl Quotas {
         let default = self.answer_tokens.min(cost.room).max(LEAST_ANSWER).min(left - cost.prompt);
         let answer = cost.answer.unwrap_or(default);
         Ok(Reservation { tokens: cost.prompt + answer, answer_tokens: Some(answer) })
+    }
+
+    /// Keeps free what an answer costs above its reservation, or refuses it: while it waited for its turn, its
+    /// question may have been edited, and what is sent with it may have grown.
+    pub(crate) fn raise(
+        self,
+        tx: &Tx<'_>,
+        answer: &Response,
+        now: Timestamp,
+        reserved: Reservation,
+        prompt: u64,
+    ) -> Result<()> {
+        let Some(mut account) = self.account(tx, answer.chat_id, now)? else { return Ok(()) };
+        account.kept = account.kept.saturating_sub(reserved.tokens);
+        let cost = Cost { prompt, answer: reserved.answer_tokens, room: 0 };
+        let needed = prompt + cost.answer.unwrap_or(0);
+        if needed > account.left() {
+            return Err(account.refusal(&cost, needed).with_retry_after(Day::left_at(now)));
+        }
+        repo::responses::reserve(tx, answer.id, needed)
+    }
+
+    /// How the account stands that answers in this chat are counted for; none where nothing limits them.
+    fn account(self, tx: &Tx<'_>, chat: ChatId, now: Timestamp) -> Result<Option<Account>> {
+        if !self.enforced {
+            return Ok(None);
+        }
+        let Some((user, plan)) = bound(repo::plans::of_chat(tx, chat)?) else { return Ok(None) };
+        let Some(limit) = plan.token_limit_daily else { return Ok(None) };
+        let running = repo::responses::reserved_of_owner(tx, user)?;
+        Ok(Some(Account {
+            plan,
+            limit,
+            spent: repo::usage_daily::tokens_of_day(tx, user, Day::of(now))?,
+            kept: running.iter().map(|(_, tokens)| tokens).sum(),
+            running,
+        }))
     }
 
     /// Refuses a chat that its owner's plan has no room for.
@@ -155,14 +178,20 @@ fn out_of_range(field: &str, range: &str) -> Error {
 }
 
 /// How an account stands on one day.
-struct Account<'a> {
-    plan: &'a Plan,
+struct Account {
+    plan: Plan,
     limit: u64,
     spent: u64,
     kept: u64,
+    /// The chats of the answers that run, and what is kept free for each.
+    running: Vec<(ChatId, u64)>,
 }
 
-impl Account<'_> {
+impl Account {
+    fn kept_in(&self, chat: ChatId) -> u64 {
+        self.running.iter().filter(|(id, _)| *id == chat).map(|(_, tokens)| tokens).sum()
+    }
+
     fn left(&self) -> u64 {
         self.limit.saturating_sub(self.spent).saturating_sub(self.kept)
     }

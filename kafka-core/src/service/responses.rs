@@ -119,12 +119,16 @@ impl<'k> Responses<'k> {
         let found =
             self.installation.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
         let response = found.ok_or_else(|| not_found(id))?;
+        let running = self.installation.live().get(id);
+        // Before the status is asked: another process may have ended it while its model here is silent.
+        if let Some(running) = &running {
+            running.cancel.cancel();
+        }
         if response.status != ResponseStatus::Streaming {
             return Ok(response);
         }
-        match self.installation.live().get(id) {
+        match running {
             Some(running) => {
-                running.cancel.cancel();
                 // Only the end is waited for, however much was said before.
                 let after = running.last_seq();
                 let mut stream = EventStream { after, ..EventStream::of_running(self.installation, running) };

@@ -30,6 +30,8 @@ pub(crate) enum Guessing {
     Address(IpAddr),
     /// Making accounts, from one address.
     Registration(IpAddr),
+    /// Which addresses and usernames others have, by one account that takes them for its own.
+    Names(String),
 }
 
 /// The failures of late.
@@ -95,6 +97,14 @@ impl Throttle {
         self.attempt(vec![Guessing::Own(account)], now)
     }
 
+    /// Lets an account change its address or username. What is taken counts, because the refusal says that it is.
+    ///
+    /// # Errors
+    /// `RateLimited` (`names_throttled`) after too many, with the time to wait.
+    pub(crate) fn names(&self, account: String, now: Instant) -> Result<Attempt<'_>> {
+        self.attempt(vec![Guessing::Names(account)], now)
+    }
+
     fn attempt(&self, guessing: Vec<Guessing>, now: Instant) -> Result<Attempt<'_>> {
         let mut failures = self.failures();
         let mut is_hopeless = false;
@@ -123,7 +133,7 @@ impl Throttle {
 
     fn most(&self, guessing: &Guessing) -> usize {
         match guessing {
-            Guessing::Name(..) | Guessing::Own(_) => self.most_of_account,
+            Guessing::Name(..) | Guessing::Own(_) | Guessing::Names(_) => self.most_of_account,
             // It has two names.
             Guessing::Account(..) => self.most_of_account.saturating_mul(2),
             Guessing::Address(_) | Guessing::Registration(_) => self.most_of_address,
@@ -176,6 +186,7 @@ fn throttled(guessing: &Guessing, wait: Duration) -> Error {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let (code, what) = match guessing {
         Guessing::Registration(_) => ("registration_throttled", "registrations from your address"),
+        Guessing::Names(_) => ("names_throttled", "addresses and usernames that are taken"),
         _ => ("login_throttled", "wrong passwords"),
     };
     let message = format!("Too many {what}; try again in {seconds} seconds.");

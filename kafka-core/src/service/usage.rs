@@ -27,6 +27,9 @@ const DAYS: i64 = 30;
 /// Most days of a period.
 const MOST_DAYS: i64 = 366;
 
+/// Most models of a summary. What a model is called is up to its endpoint, which may say another name each time.
+const MOST_MODELS: u32 = 100;
+
 /// What was used, as one actor may know it. Made by [`Kafka::usage`](crate::Kafka::usage).
 #[derive(Debug)]
 pub struct Usage<'k> {
@@ -101,7 +104,7 @@ impl<'k> Usage<'k> {
             total_tokens_used: 0,
             limits: None,
             days: days.map(|day| used.remove(&day).unwrap_or_else(|| DayUsage::none(day))).collect(),
-            models: usage_daily::models(conn, user, from, to)?,
+            models: usage_daily::models(conn, user, (from, to), MOST_MODELS)?,
         })
     }
 

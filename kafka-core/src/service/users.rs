@@ -17,7 +17,7 @@ use crate::{
     },
     entity::user::{NewUser, User, UserPatch},
     repo::{chats, idempotency_keys, users, workspaces},
-    service::{events::Feed, installation::Installation},
+    service::{feed::Feed, installation::Installation},
     storage::{Conn, Tx},
 };
 
@@ -111,7 +111,8 @@ impl<'k> Users<'k> {
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` (`session_required`) for an address by an API key; `Invalid` and `Conflict`
-    /// as for [`create`](Users::create).
+    /// as for [`create`](Users::create); `RateLimited` (`names_throttled`) when too many of what the account
+    /// wanted was taken.
     pub fn update(&self, id: UserId, patch: UserPatch) -> Result<User> {
         let scope = self.actor.scope(WRITE)?;
         if patch.email.is_some() {
@@ -121,6 +122,23 @@ impl<'k> Users<'k> {
         patch.email.as_ref().map_or(Ok(()), |email| input::email(limits, email))?;
         input::username(limits, patch.username.as_ref().and_then(Option::as_ref))?;
         input::optional_name(limits, "full_name", patch.full_name.as_ref().and_then(Option::as_ref))?;
+        let is_renamed = patch.email.is_some() || patch.username.is_some();
+        let attempt = match self.actor.user_id().filter(|_| is_renamed) {
+            Some(me) => {
+                let now = self.installation.clock().instant();
+                Some(self.installation.throttle().names(me.to_string(), now)?)
+            }
+            None => None,
+        };
+        let outcome = self.write_patch(scope, id, patch);
+        let is_taken = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Conflict);
+        if let Some(attempt) = attempt.filter(|_| !is_taken) {
+            attempt.withdraw();
+        }
+        outcome
+    }
+
+    fn write_patch(&self, scope: Scope, id: UserId, patch: UserPatch) -> Result<User> {
         let (feed, now) = (self.installation.feed().clone(), self.installation.now());
         self.installation.storage().write(move |tx| {
             let mut user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
@@ -145,11 +163,11 @@ impl<'k> Users<'k> {
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` (`session_required`) for an API key; `Conflict` (`last_admin`) for the only
-    /// administrator.
+    /// administrator, unless the operator deletes one without a password.
     pub fn delete(&self, id: UserId) -> Result<()> {
         let scope = self.actor.scope(WRITE)?;
         self.actor.require_session()?;
-        delete(self.installation, scope, id)
+        delete(self.installation, &self.actor, scope, id)
     }
 }
 
@@ -170,11 +188,15 @@ pub(crate) fn page(installation: &Installation, scope: Scope, request: &PageRequ
 }
 
 /// Deletes an account of a scope.
-pub(crate) fn delete(installation: &Installation, scope: Scope, id: UserId) -> Result<()> {
+pub(crate) fn delete(installation: &Installation, actor: &Actor, scope: Scope, id: UserId) -> Result<()> {
     let (parting, feed) = (Parting::new(installation), installation.feed().clone());
+    let is_operator = actor.is_operator();
     installation.storage().write(move |tx| {
         let user = users::find(tx, scope, id)?.ok_or_else(|| not_found(id))?;
-        must_not_be_last_admin(tx, &user)?;
+        // An administrator that nobody can log in as is one whom the operator has made, and may take back.
+        if !(is_operator && users::password(tx, scope, id)?.is_none()) {
+            must_not_be_last_admin(tx, &user)?;
+        }
         parting.announce(tx, &chats::of_account(tx, scope, id)?)?;
         for workspace in workspaces::of_account(tx, id)? {
             feed.workspace_deleted(tx, workspace, Some(id))?;

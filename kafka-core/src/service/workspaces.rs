@@ -74,6 +74,41 @@ impl<'k> Workspaces<'k> {
         })
     }
 
+    /// Makes a workspace of this name for an account that has none. False when it has one.
+    ///
+    /// # Errors
+    /// Those of [`create`](Workspaces::create).
+    pub fn ensure(&self, owner: UserId, name: &str) -> Result<bool> {
+        self.actor.require(WRITE)?;
+        input::name(self.installation.limits(), "name", name)?;
+        let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
+        let has_one = self
+            .installation
+            .storage()
+            .read(|conn| Ok(!workspaces::of_owner(conn, scope, owner)?.is_empty()))?;
+        if has_one {
+            return Ok(false);
+        }
+        let workspace = Workspace {
+            id: self.installation.new_id(),
+            name: name.to_owned(),
+            owner_id: super::users::owner(&self.actor, "owner_id", Some(owner))?,
+            created_at: now,
+            updated_at: now,
+        };
+        let feed = self.installation.feed().clone();
+        self.installation.storage().write(move |tx| {
+            // Two who come at once are to make one.
+            if !workspaces::of_owner(tx, scope, owner)?.is_empty() {
+                return Ok(false);
+            }
+            super::users::must_exist(tx, workspace.owner_id)?;
+            workspaces::insert(tx, &workspace)?;
+            feed.workspace(tx, workspace.id);
+            Ok(true)
+        })
+    }
+
     /// One workspace.
     ///
     /// # Errors

@@ -11,7 +11,9 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
+    blob::Blobs,
     conn::{Conn, Tx},
+    fault,
     lock::Locks,
     pool::Pool,
     sqlite,
@@ -83,6 +85,7 @@ pub(crate) struct Storage(Arc<Inner>);
 struct Inner {
     place: Place,
     options: StorageOptions,
+    blobs: Blobs,
     /// The one connection that writes; in memory, the one that does everything.
     connection: SharedConnection,
     /// In a file only.
@@ -106,9 +109,12 @@ impl Storage {
     /// not an SQLite database, `Corrupt` when it is a damaged one, `Busy` when another program keeps it
     /// locked.
     pub(crate) fn open(place: Place, options: StorageOptions) -> Result<Storage> {
-        let connection = match &place {
-            Place::Memory => sqlite::open_memory()?,
-            Place::File(path) => sqlite::open_file(path, &options)?,
+        let (connection, place) = match &place {
+            Place::Memory => (sqlite::open_memory()?, Place::Memory),
+            Place::File(path) => {
+                let (connection, path) = sqlite::open_file(path, &options)?;
+                (connection, Place::File(path))
+            }
         };
         let connection = SharedConnection::new(connection);
         let file = match &place {
@@ -123,16 +129,18 @@ impl Storage {
                 })
             }
         };
-        Ok(Storage(Arc::new(Inner { place, options, connection, file, own_node: Mutex::default() })))
+        let blobs = Blobs::of(&place);
+        Ok(Storage(Arc::new(Inner { place, options, blobs, connection, file, own_node: Mutex::default() })))
     }
 
     /// Runs `work` on a connection that cannot write. All it reads is of one moment. It must not call
     /// this storage again.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
-        match &self.0.file {
+        let done = match &self.0.file {
             Some(file) => file.readers.read(work),
             None => self.0.connection.with(|connection| work(&Conn::new(connection))),
-        }
+        };
+        done.map_err(|error| fault::locate(error, self.path()))
     }
 
     /// Runs `work` in a transaction and returns when it is on disk. Calls that come together share a
@@ -146,10 +154,16 @@ impl Storage {
         &self,
         work: impl Fn(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match &self.0.file {
+        let done = match &self.0.file {
             Some(file) => file.writer.write(work),
             None => self.0.connection.write_alone(&work),
-        }
+        };
+        done.map_err(|error| fault::locate(error, self.path()))
+    }
+
+    /// The bytes of files.
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.blobs
     }
 
     /// A number that changes when another process has written. In memory there is none that could.
@@ -166,7 +180,7 @@ impl Storage {
         self.0.close();
     }
 
-    /// Where the database lies; none in memory.
+    /// Where the database lies, without links; none in memory.
     pub(super) fn path(&self) -> Option<&Path> {
         match &self.0.place {
             Place::Memory => None,
@@ -244,5 +258,24 @@ mod tests {
             assert_eq!(storage.read(|_| Ok(())).unwrap_err().code(), "storage_closed");
             assert_eq!(storage.write(|_| Ok(())).unwrap_err().code(), "storage_closed");
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_with_the_database_that_it_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kafka.db");
+        let storage = Storage::open(Place::File(path.clone()), StorageOptions::default()).unwrap();
+        Migrator::new(&storage).unwrap().up(None).unwrap();
+        let limit = |connection: &Connection| {
+            // No lower than what there is.
+            connection.query_row("PRAGMA max_page_count = 1", [], |_| Ok(())).unwrap();
+            Ok(())
+        };
+        storage.exclusive(limit).unwrap();
+        let name = "x".repeat(1 << 20);
+        let write = move |tx: &Tx<'_>| tx.execute(&ADD, &["a".into(), name.as_str().into()]);
+        let error = storage.write(write).unwrap_err();
+        assert_eq!(error.code(), "disk_full");
+        assert!(error.message().contains(path.file_name().unwrap().to_str().unwrap()), "{error}");
     }
 }

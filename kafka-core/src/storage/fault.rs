@@ -1,8 +1,22 @@
 //! What the database engine's errors mean to a caller.
 
+use std::path::Path;
+
 use rusqlite::{Error as Fault, ErrorCode, ffi};
 
 use crate::base::error::{Error, ErrorKind};
+
+/// The same error, with the file in a sentence about its disk: there may be several disks.
+pub(super) fn locate(error: Error, database: Option<&Path>) -> Error {
+    match database {
+        Some(path) if matches!(error.code(), "disk_full" | "disk_failed") => {
+            let named = format!("the database {}", path.display());
+            let sentence = error.message().replacen("the database", &named, 1);
+            error.with_message(sentence)
+        }
+        _ => error,
+    }
+}
 
 /// The one place where an engine's error becomes an [`Error`].
 pub(super) fn classify(fault: Fault) -> Error {

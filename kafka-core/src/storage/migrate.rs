@@ -555,6 +555,14 @@ mod tests {
         ),
         (7, "INSERT INTO anonymous_chats (chat_id) VALUES ('c')"),
         (8, "INSERT INTO usage_daily (user_id, day, model, tokens_total) VALUES ('u', 3, 'e', 5)"),
+        (
+            9,
+            "INSERT INTO chat_files (id, chat_id, file_id, filename, path, kind, created_at, updated_at) VALUES ('cf', 'c', 'f', 'n', 'p', 'based', 1, 2)",
+        ),
+        (
+            9,
+            "INSERT INTO chat_file_versions (id, chat_file_id, version, timestamp, content, content_sha256, message_id, created_at, updated_at) VALUES ('v', 'cf', 1, 1, 'x', 'h', 'm2', 1, 2)",
+        ),
     ];
 
     fn fill(storage: &Storage, version: u32) {
@@ -588,6 +596,14 @@ mod tests {
         assert_eq!(migrator.status().unwrap().current, 0);
     }
 
+    /// That a table has the rows it had. A column may come on at the end.
+    fn assert_kept(table: &str, rows: &[Vec<Any>], kept: &[Vec<Any>]) {
+        assert_eq!(kept.len(), rows.len(), "{table}");
+        for (kept, row) in kept.iter().zip(rows) {
+            assert_eq!(kept[..row.len()], row[..], "{table}");
+        }
+    }
+
     #[test]
     fn each_migration_keeps_the_rows_that_are_there() {
         let filled: Vec<u32> = ROWS.iter().map(|(version, _)| *version).collect();
@@ -605,12 +621,7 @@ mod tests {
             let after = rows(&storage);
             for (table, rows) in &before {
                 assert!(!rows.is_empty(), "{table} has no row");
-                let kept = after.get(table).unwrap();
-                assert_eq!(kept.len(), rows.len(), "{table}");
-                // A column may come on at the end.
-                for (kept, row) in kept.iter().zip(rows) {
-                    assert_eq!(kept[..row.len()], row[..], "{table}");
-                }
+                assert_kept(table, rows, after.get(table).unwrap());
             }
             let too_far = migrator.down(DownTarget::Steps(99)).unwrap_err();
             assert_eq!((too_far.kind(), too_far.code()), (ErrorKind::Invalid, "migration_unknown"));
@@ -786,6 +797,7 @@ mod tests {
     #[test]
     fn a_database_with_tables_is_copied_before_it_changes() {
         let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().canonicalize().unwrap();
         let storage = open(directory.path());
         let migrator = Migrator::new(&storage).unwrap();
         assert_eq!(migrator.up(Some(4)).unwrap().backup, None, "an empty one is not");
@@ -793,20 +805,19 @@ mod tests {
         let before = rows(&storage);
         let report = migrator.up(None).unwrap();
         let backup = report.backup.unwrap();
-        assert_eq!(backup, directory.path().join("kafka.db.backup-v4-20260301T153000000Z.db"));
+        assert_eq!(backup, folder.join("kafka.db.backup-v4-20260301T153000000Z.db"));
         assert_eq!(migrator.up(None).unwrap().backup, None, "nor one that stays as it is");
 
         let down = migrator.down(DownTarget::Version(4)).unwrap().backup.unwrap();
         let again = migrator.up(None).unwrap().backup.unwrap();
-        assert_eq!(again, directory.path().join("kafka.db.backup-v4-20260301T153000000Z-2.db"));
+        assert_eq!(again, folder.join("kafka.db.backup-v4-20260301T153000000Z-2.db"));
         assert_eq!(backups(directory.path()).len(), 3);
         for (path, version) in [(backup, 4), (down, newest())] {
             let restored = Storage::open(Place::File(path), options()).unwrap();
             let migrator = Migrator::new(&restored).unwrap();
             assert_eq!(migrator.status().unwrap().current, version);
-            let mut found = rows(&restored);
-            found.retain(|table, _| before.contains_key(table));
-            assert_eq!(found, before);
+            let found = rows(&restored);
+            before.iter().for_each(|(table, rows)| assert_kept(table, rows, found.get(table).unwrap()));
         }
     }
 
@@ -900,6 +911,10 @@ mod tests {
     const ON_DELETE: &[(&str, &str, &str, &str)] = &[
         ("access_tokens", "user_id", "users", "CASCADE"),
         ("anonymous_chats", "chat_id", "chats", "CASCADE"),
+        ("chat_file_versions", "chat_file_id", "chat_files", "CASCADE"),
+        ("chat_file_versions", "message_id", "messages", "SET NULL"),
+        ("chat_files", "chat_id", "chats", "CASCADE"),
+        ("chat_files", "file_id", "files", "CASCADE"),
         ("chats", "user_id", "users", "CASCADE"),
         ("chats", "workspace_id", "workspaces", "CASCADE"),
         ("files", "uploaded_by", "users", "SET NULL"),

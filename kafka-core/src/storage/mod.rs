@@ -1,5 +1,6 @@
 //! The database: the only code that names its engine.
 
+pub(crate) mod blob;
 mod catalog;
 mod check;
 pub(crate) mod conn;

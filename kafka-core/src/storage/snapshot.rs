@@ -33,12 +33,13 @@ impl Storage {
         let mut partial = OsString::from(target);
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        let copied =
-            create(&partial).map_err(|fault| unwritable(target, fault)).and_then(|()| match self.path() {
+        let copied = create_private(&partial).map_err(|fault| unwritable(target, fault)).and_then(|_| {
+            match self.path() {
                 // A connection of its own, so that neither the writer nor a reader waits.
                 Some(path) => copy(&sqlite::open_reader(path, self.options().busy_timeout)?, &partial),
                 None => self.exclusive(|connection| copy(connection, &partial)),
-            });
+            }
+        });
         let kept = copied.and_then(|()| {
             fs::rename(&partial, target)
                 .and_then(|()| sync_directory(target))
@@ -67,14 +68,15 @@ fn copy(from: &Connection, target: &Path) -> Result<()> {
     Ok(())
 }
 
-fn create(path: &Path) -> io::Result<()> {
+/// Makes a file that only this user can read, in place of any that is there.
+pub(super) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     private::only_this_user(options.write(true).create(true).truncate(true));
-    options.open(path).map(drop)
+    options.open(path)
 }
 
 /// Makes the new name outlive a power failure.
-fn sync_directory(file: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(file: &Path) -> io::Result<()> {
     match file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
         _ => Ok(()),

@@ -1,6 +1,10 @@
 //! Opening SQLite: what every connection is set to, and what can be wrong with a file.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
@@ -33,12 +37,14 @@ pub(super) fn open_memory() -> Result<Connection> {
     open().map_err(fault::classify)
 }
 
-/// The connection that writes. Makes the file and its directory when they do not exist.
-pub(super) fn open_file(path: &Path, options: &StorageOptions) -> Result<Connection> {
+/// The connection that writes, and the file's one name. Makes the file and its directory when they do not exist.
+pub(super) fn open_file(path: &Path, options: &StorageOptions) -> Result<(Connection, PathBuf)> {
     check_path(path)?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags, options.busy_timeout).map_err(|fault| named(path, fault))?;
+    // What lies beside the database is named after it, so whoever comes by a link must find the same.
+    let path = &resolved(path)?;
     if journal_mode(&connection, "PRAGMA journal_mode").map_err(|fault| named(path, fault))? != "wal" {
         // Two processes that change the mode at once do not wait for each other.
         let _lock = Locks::of(Some(path)).migration()?;
@@ -56,7 +62,22 @@ pub(super) fn open_file(path: &Path, options: &StorageOptions) -> Result<Connect
         }
     }
     prepare_writer(&connection, options.synchronous).map_err(|fault| named(path, fault))?;
-    Ok(connection)
+    Ok((connection, path.clone()))
+}
+
+/// The path of a file that exists, without links and whatever the working directory becomes.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).map_err(|fault| {
+        Error::new(
+            ErrorKind::Storage,
+            "database_cannot_open",
+            format!(
+                "The database file {} cannot be found again ({fault}); check its directories.",
+                path.display()
+            ),
+        )
+        .with_source(fault)
+    })
 }
 
 fn journal_mode(connection: &Connection, pragma: &str) -> rusqlite::Result<String> {
@@ -317,7 +338,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = filled(directory.path());
         let reader = open_reader(&path, Duration::ZERO).unwrap();
-        let writer = open_file(&path, &options()).unwrap();
+        let (writer, _) = open_file(&path, &options()).unwrap();
         for connection in [reader, writer, open_memory().unwrap()] {
             let mut prepared =
                 connection.prepare_cached("SELECT value FROM json_each('[1, 2, 3]') LIMIT $1").unwrap();

@@ -10,12 +10,13 @@ use std::{
 use super::{ManualClock, SequentialRandom};
 use crate::{
     Actor, ChatFilter, ChatId, Config, Cursor, Kafka, ModelHost, NewChat, NewMessage, NewModel, NewWorkspace,
-    PageRequest, Place, Result, Role,
+    PageRequest, Place, Result, Role, apply_patch,
     provider::{
         endpoint::Endpoint,
         openai::fuzz::deltas,
         sse::{SseEvent, SseParser},
     },
+    readable_diff, unified_diff,
 };
 
 /// The stream of a model endpoint. However the network cuts it, it says the same.
@@ -59,6 +60,23 @@ pub fn base_url(text: &str) {
 #[must_use]
 pub fn host_of(url: &str) -> Option<String> {
     Endpoint::parse(url).ok().map(|endpoint| endpoint.host().to_owned())
+}
+
+/// A text and a patch, apart by the first NUL. What applies is told by a difference again, and each makes
+/// the other as a new text.
+pub fn patches(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (base, patch) = text.split_once('\0').unwrap_or((&text, ""));
+    let mut new_texts = vec![patch.to_owned()];
+    match apply_patch(base, patch) {
+        Ok(text) => new_texts.push(text),
+        Err(error) => assert!(error.to_string().len() < 4096, "{error}"),
+    }
+    for new in new_texts {
+        for patch in [unified_diff(base, &new), readable_diff(base, &new, patch, "new")] {
+            assert_eq!(apply_patch(base, &patch).as_ref(), Ok(&new), "{patch}");
+        }
+    }
 }
 
 /// Cursors that no page gave. Each list reads on from there, or says that it cannot.

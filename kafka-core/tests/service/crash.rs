@@ -3,7 +3,7 @@
 use std::fs;
 
 use kafka_core::{
-    AnswerRequest, Config, EventKind, Kafka, MessageStatus, ResponseStatus, TurnEvent,
+    AnswerRequest, Config, Database, EventKind, Kafka, MessageStatus, ResponseStatus, TurnEvent,
     testing::{Gate, ScriptedAnswer},
 };
 
@@ -98,4 +98,68 @@ fn a_second_start_leaves_the_first_ones_answers_alone() {
     beside.close();
     gate.open();
     assert_eq!(turn.wait().unwrap().message.content, "One two");
+}
+
+/// A link to the database is the same database: what tells the living from the dead lies beside the file
+/// itself, and so do the bytes of files.
+#[cfg(unix)]
+#[test]
+fn a_start_by_a_link_leaves_the_first_ones_answers_alone() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let stage = Stage::with(
+        In::File,
+        move |_| ScriptedAnswer::new().text("One").wait_for(&script).text(" two").finish(),
+        |_| {},
+    );
+    let link = stage.directory().join("elsewhere/link.db");
+    fs::create_dir(link.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(stage.database(), &link).unwrap();
+    let chat = stage.chat();
+    let turn = stage.kafka.completions(&stage.operator).start(chat.id, AnswerRequest::text("Hi")).unwrap();
+    let beside = Kafka::open(Config::file(&link)).unwrap();
+    let response = beside.responses(&beside.operator()).get(turn.id()).unwrap();
+    assert_eq!(response.status, ResponseStatus::Streaming);
+    beside.close();
+    gate.open();
+    assert_eq!(turn.wait().unwrap().message.content, "One two");
+    let beside_the_link = fs::read_dir(link.parent().unwrap()).unwrap();
+    assert_eq!(beside_the_link.count(), 1, "nothing is named after the link");
+}
+
+/// Whoever starts mends what it can, and is not kept from starting by the rest.
+#[test]
+fn an_answer_that_cannot_be_ended_holds_up_no_other() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let stage =
+        Stage::with(In::File, move |_| ScriptedAnswer::new().text("One").wait_for(&script).finish(), |_| {});
+    let ask = |kafka: &Kafka| {
+        let turn = kafka.completions(&stage.operator).start(stage.chat().id, AnswerRequest::text("Hi"));
+        turn.unwrap().id()
+    };
+    // Two processes that die: the first with an answer before and one behind the one that cannot be ended.
+    let beside = stage.beside();
+    let [first, broken, third, of_the_second] = [&stage.kafka, &stage.kafka, &stage.kafka, &beside].map(ask);
+    stage.provider.wait_for_calls(4);
+    let after_the_crash = crashed(&stage);
+    gate.open();
+    let Database::File(copy) = &after_the_crash.database else { panic!("it is in a file") };
+    let rows = rusqlite::Connection::open(copy).unwrap();
+    rows.execute_batch(&format!(
+        "CREATE TABLE taken (number INTEGER PRIMARY KEY);
+         INSERT INTO taken VALUES (1);
+         CREATE TRIGGER broken BEFORE UPDATE ON responses WHEN old.id = '{broken}'
+         BEGIN INSERT INTO taken VALUES (1); END",
+    ))
+    .unwrap();
+
+    let kafka = Kafka::open(after_the_crash).expect("one answer is no reason not to start");
+    let status = |id| kafka.responses(&kafka.operator()).get(id).unwrap().status;
+    for id in [first, third, of_the_second] {
+        assert_eq!(status(id), ResponseStatus::Interrupted);
+    }
+    assert_eq!(status(broken), ResponseStatus::Streaming, "nothing of it is stored");
+    rows.execute_batch("DROP TRIGGER broken").unwrap();
+    assert_eq!(all_events(&kafka, broken).last().unwrap().kind, EventKind::Interrupted, "tried again");
 }

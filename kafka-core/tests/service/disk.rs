@@ -67,6 +67,7 @@ fn inside() {
     was_stopped.recv_timeout(PATIENCE).expect("a model that cannot be stored is stopped");
     let refused = stage.kafka.chats(&stage.operator).create(NewChat::default()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Storage, "{refused:?}");
+    assert!(refused.message().contains(&stage.database().display().to_string()), "{refused}");
     let refused = stage.refusal(&chat, AnswerRequest::text("Now?"));
     assert_eq!(refused.kind(), ErrorKind::Storage, "{refused:?}");
     assert_eq!(stage.branch(&chat), ["Hi", ""], "reading goes on");
@@ -78,6 +79,9 @@ fn inside() {
     assert!(rest.last().unwrap().kind.is_last());
     let response = stage.kafka.responses(&stage.operator).get(id).unwrap();
     assert_eq!(response.status, ResponseStatus::Interrupted, "nobody cancelled it");
+    let reason = response.error.expect("it says why");
+    assert_eq!(reason.kind(), ErrorKind::Storage, "{reason:?}");
+    assert!(reason.detail.contains("could not be stored"), "{reason:?}");
     assert_eq!(stage.branch(&chat), ["Hi", "before during"]);
     assert_eq!(stage.ask(&chat, AnswerRequest::text("Now?")).message.content, "after");
 }

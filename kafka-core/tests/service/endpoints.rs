@@ -4,13 +4,17 @@ use std::{
     collections::VecDeque,
     io,
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
 };
 
 use kafka_core::{
-    Actor, AddressPolicy, AnswerRequest, Config, Error, ModelPatch, NewModel, NewToken, PageRequest,
-    Permission, Resolver, ResponseStatus,
-    testing::{Script, ScriptedEndpoint},
+    Actor, AddressPolicy, AnswerRequest, Config, Error, ModelPatch, NewModel, NewToken, PageRequest, Params,
+    Permission, Resolver, ResponseStatus, TimeoutSeconds,
+    testing::{Gate, Script, ScriptedEndpoint},
 };
 
 use crate::stage::{In, Stage};
@@ -44,6 +48,114 @@ fn stage(change: impl FnOnce(&mut Config)) -> (Stage, Actor, Actor) {
 fn refusal(stage: &Stage, actor: &Actor, url: &str) -> Option<String> {
     let made = stage.kafka.models(actor).create(NewModel::new(url, url));
     made.err().map(|error| format!("{} {error}", error.code()))
+}
+
+/// Answers at once, but for names that begin with `slow`.
+#[derive(Debug)]
+struct Slow(Gate);
+
+impl Resolver for Slow {
+    fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        if host.starts_with("slow") {
+            self.0.wait();
+        }
+        Ok(vec![[1, 1, 1, 1].into()])
+    }
+}
+
+/// Names that nobody answers for hold up whoever saves them, and nobody else.
+#[test]
+fn one_account_has_two_of_the_lookups() {
+    let gate = Gate::new();
+    let slow = Arc::new(Slow(gate.clone()));
+    let (stage, admin, user) = stage(|config| config.resolver = slow);
+    for url in ["https://slow-1.example/v1", "https://slow-2.example/v1"] {
+        // It is saved when nobody waits any more; the lookup goes on.
+        assert_eq!(refusal(&stage, &user, url), None);
+    }
+    let refused = refusal(&stage, &user, "https://quick.example/v1").unwrap();
+    assert!(refused.starts_with("lookups_at_capacity"), "{refused}");
+    for actor in [&admin, &stage.operator] {
+        assert_eq!(refusal(&stage, actor, "https://quick.example/v1"), None);
+    }
+    gate.open();
+}
+
+/// Leads to this machine: at once, or when the gate is opened, and then tells that it was asked.
+#[derive(Debug)]
+struct Halting {
+    halts: AtomicBool,
+    gate: Gate,
+    asked: Mutex<mpsc::Sender<()>>,
+}
+
+impl Resolver for Halting {
+    fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        if self.halts.load(Ordering::SeqCst) {
+            self.asked.lock().unwrap().send(()).unwrap();
+            self.gate.wait();
+        }
+        Ok(vec![[127, 0, 0, 1].into()])
+    }
+}
+
+/// Nobody can interrupt who looks up a name, so a call that is cancelled leaves a thread behind: an owner's
+/// are few, and do not keep others from their models.
+#[test]
+fn calls_that_were_cancelled_keep_their_places_to_connect_from() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["x"]));
+    let (asked, was_asked) = mpsc::channel();
+    let (gate, asked) = (Gate::new(), Mutex::new(asked));
+    let resolver = Arc::new(Halting { halts: AtomicBool::new(false), gate: gate.clone(), asked });
+    let halting = Arc::clone(&resolver);
+    let (stage, admin, _) = stage(|config| config.resolver = resolver);
+    let url = format!("http://models.example:{}", endpoint.base_url().rsplit(':').next().unwrap());
+    let seconds = TimeoutSeconds { connect: Some(0.2), ..TimeoutSeconds::default() };
+    let params = Params { timeouts: Some(seconds), ..Params::default() };
+    stage
+        .model(&stage.operator, NewModel { params: params.clone(), ..NewModel::new("shared", url.as_str()) });
+    let ask = |model: &str| {
+        let request = AnswerRequest { model: Some(model.to_owned()), ..AnswerRequest::text("Hi") };
+        stage.kafka.completions(&admin).start(stage.chat_of(&admin).id, request).unwrap()
+    };
+    let patient = Params { timeouts: None, ..params.clone() };
+    stage.model(&admin, NewModel { params: patient, ..NewModel::new("patient", url.as_str()) });
+    stage.model(&admin, NewModel { params, ..NewModel::new("mine", url.as_str()) });
+    halting.halts.store(true, Ordering::SeqCst);
+    for _ in 0..64 {
+        let turn = ask("patient");
+        was_asked.recv().unwrap();
+        turn.cancel().unwrap();
+        assert_eq!(turn.wait().unwrap().response.status, ResponseStatus::Cancelled);
+    }
+    halting.halts.store(false, Ordering::SeqCst);
+    let response = ask("mine").wait().unwrap().response;
+    let code = response.error.map(|error| error.code);
+    assert_eq!((response.status, code.as_deref()), (ResponseStatus::Failed, Some("provider_timeout")));
+    assert_eq!(ask("shared").wait().unwrap().response.status, ResponseStatus::Completed);
+    gate.open();
+}
+
+/// Whoever answers for a name may say a thousand addresses, each of which takes its time.
+#[test]
+fn four_addresses_of_a_host_are_tried() {
+    let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["x"]));
+    let names = Names::default();
+    let resolver = Arc::new(names.clone());
+    let (stage, ..) = stage(|config| config.resolver = resolver);
+    let port = endpoint.base_url().rsplit(':').next().unwrap().to_owned();
+    let url = format!("http://models.example:{port}");
+    // Nothing listens at the others.
+    names.lead_to(&[&["127.0.0.1"]]);
+    stage.model(&stage.operator, NewModel::new("many", url));
+    let ask = || {
+        let request = AnswerRequest { model: Some("many".to_owned()), ..AnswerRequest::text("Hi") };
+        stage.ask(&stage.chat(), request).response.status
+    };
+    names.lead_to(&[&["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"]]);
+    assert_eq!(ask(), ResponseStatus::Completed);
+    names.lead_to(&[&["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.1"]]);
+    assert_eq!(ask(), ResponseStatus::Failed);
 }
 
 #[test]

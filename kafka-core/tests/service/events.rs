@@ -1,10 +1,17 @@
 //! The events of an answer: the same for everyone who reads them, whenever that is.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use kafka_core::{
     Actor, AnswerRequest, ChatPatch, ErrorKind, Event, EventKind, EventStream, Kafka, MessagePatch,
-    MessageStatus, Next, ResponseId, ResponseStatus, TurnEvent,
+    MessageStatus, Next, NodeKind, ResponseId, ResponseStatus, TurnEvent,
     testing::{Gate, ScriptedAnswer},
 };
 
@@ -294,6 +301,66 @@ fn cancelling_over_another_handle() {
     assert!(stage.kafka.wait_until_idle(PATIENCE));
     assert_eq!(stage.branch(&chat), ["Hi", "One"]);
     assert_eq!(stage.events(id), stored);
+}
+
+/// What a commit holds of an answer is encoded once, however many watch.
+#[test]
+fn watchers_share_the_bytes_that_they_are_given() {
+    let (stage, gate) = held(In::Memory);
+    let chat = stage.chat();
+    let turn = stage.kafka.completions(&stage.operator).start(chat.id, text("Hi")).unwrap();
+    until(&stage.kafka, &stage.operator, turn.id(), "One");
+    let responses = stage.kafka.responses(&stage.operator);
+    let mut watchers = [(); 2].map(|()| responses.events(turn.id(), 0).unwrap());
+    for what in ["response.started", "One"] {
+        let pieces = watchers.each_mut().map(|watcher| match watcher.next_piece_within(PATIENCE).unwrap() {
+            Next::Event(piece) => piece,
+            other => panic!("{other:?}"),
+        });
+        let [one, other] = pieces.each_ref().map(|piece| piece.as_str());
+        assert!(one.contains(what), "{one}");
+        assert!(std::ptr::eq(one, other), "the same bytes, not equal ones");
+    }
+    gate.open();
+}
+
+/// A command keeps no house for others, but looks after its own answers.
+#[test]
+fn an_answer_of_a_command_ends_when_another_handle_cancels_it() {
+    let (never, went_on) = (Gate::new(), Arc::new(AtomicBool::new(false)));
+    let flag = Arc::clone(&went_on);
+    let script = move |_: &_| {
+        let flag = Arc::clone(&flag);
+        ScriptedAnswer::new()
+            .text("One")
+            .wait_for(&never)
+            .then(move || flag.store(true, Ordering::SeqCst))
+            .finish()
+    };
+    let stage = Stage::with(In::File, script, |config| config.kind = NodeKind::Cli);
+    let chat = stage.chat();
+    let turn = stage.kafka.completions(&stage.operator).start(chat.id, text("Hi")).unwrap();
+    until(&stage.kafka, &stage.operator, turn.id(), "One");
+    let beside = stage.beside();
+    beside.responses(&beside.operator()).cancel(turn.id()).unwrap();
+    let stored = all_events(&beside, turn.id());
+    let live: Vec<Event> = turn.into_events().map(Result::unwrap).collect();
+    assert_eq!(live, stored);
+    assert!(stage.kafka.wait_until_idle(PATIENCE));
+    assert!(!went_on.load(Ordering::SeqCst), "nobody waited for the model to say something");
+}
+
+/// Whoever cancels what another process has ended already still stops the model that is silent here.
+#[test]
+fn cancelling_stops_the_model_also_when_the_answer_has_ended_elsewhere() {
+    let (stage, _gate) = held(In::File);
+    let chat = stage.chat();
+    let turn = stage.kafka.completions(&stage.operator).start(chat.id, text("Hi")).unwrap();
+    until(&stage.kafka, &stage.operator, turn.id(), "One");
+    let beside = stage.beside();
+    beside.responses(&beside.operator()).cancel(turn.id()).unwrap();
+    turn.cancel().unwrap();
+    assert!(stage.provider.calls()[0].options.cancel.is_cancelled(), "at once");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{net::IpAddr, thread, time::Duration};
 use kafka_core::{
     Actor, AnswerRequest, ChatFilter, ErrorKind, IdempotencyKey, Kafka, NewChat, NewMessage, NewToken,
     NewUser, NewWorkspace, PageRequest, Registration, Role, Secret, StandingPatch, UserPatch,
+    testing::ScriptedAnswer,
 };
 
 use crate::stage::{In, MODEL, PASSWORD, Stage, new_user, unheard_of};
@@ -396,6 +397,66 @@ fn the_only_administrator_stays() {
     administration.update(id, demote).unwrap();
     administration.update(id, off).unwrap();
     stage.kafka.users(&stage.operator).delete(id).unwrap();
+}
+
+/// One whom nobody can log in as was made by the operator, for a key: they may take it back, and nobody else.
+#[test]
+fn the_operator_takes_back_an_administrator_who_cannot_log_in() {
+    let stage = Stage::with(
+        In::Memory,
+        |_| ScriptedAnswer::new(),
+        |config| config.registration = Registration::First,
+    );
+    let administration = stage.kafka.administration(&stage.operator);
+    let bot = || {
+        let new = NewUser { email: "bot@example.org".into(), ..NewUser::default() };
+        administration.create(new, None, true).unwrap()
+    };
+    let id = bot().id;
+    let new = NewToken { name: "key".into(), ..NewToken::default() };
+    let key = stage.kafka.tokens(&stage.operator).of(id).create(new).unwrap().token;
+    let by_key = stage.kafka.authenticate(&key).unwrap();
+    let refused = stage.kafka.administration(&by_key).delete(id).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, "last_admin"));
+    administration.delete(id).unwrap();
+    stage.kafka.users(&stage.operator).delete(bot().id).unwrap();
+    // Whoever registers first administers, as before it was made.
+    assert!(stage.kafka.register(new_user("k"), secret(PASSWORD)).unwrap().user.is_admin);
+}
+
+/// That an address is taken says who has an account, so it is said ten times.
+#[test]
+fn whoever_looks_for_the_addresses_of_others_has_to_wait() {
+    let (stage, _) = stage_with(Registration::Open);
+    let (user, other) = (stage.user("klamm"), stage.user("olga"));
+    let change = |actor: &Actor, patch: UserPatch| {
+        let users = stage.kafka.users(actor);
+        users.update(actor.user_id().unwrap(), patch).map_or_else(|error| error.code(), |_| "done")
+    };
+    let email = |text: &str| UserPatch { email: Some(text.to_owned()), ..UserPatch::default() };
+    let username = |text: &str| UserPatch { username: Some(Some(text.to_owned())), ..UserPatch::default() };
+    for number in 0..20 {
+        assert_eq!(
+            change(&user, email(&format!("{number}@example.org"))),
+            "done",
+            "what is free costs nothing"
+        );
+    }
+    for _ in 0..5 {
+        assert_eq!(change(&user, email("admin@example.org")), "email_taken");
+        assert_eq!(change(&user, username("admin")), "username_taken");
+    }
+    for patch in [email("admin@example.org"), email("free@example.org"), username("free")] {
+        assert_eq!(change(&user, patch), "names_throttled");
+    }
+    let full_name = UserPatch { full_name: Some(Some("K.".to_owned())), ..UserPatch::default() };
+    assert_eq!(change(&user, full_name), "done");
+    assert_eq!(change(&other, email("admin@example.org")), "email_taken");
+    let by_operator = stage.kafka.users(&stage.operator).update(user.user_id().unwrap(), username("admin"));
+    assert_eq!(by_operator.unwrap_err().code(), "username_taken");
+    stage.clock.advance(Duration::from_secs(300));
+    assert_eq!(change(&user, email("admin@example.org")), "email_taken");
+    assert_eq!(change(&user, email("free@example.org")), "done");
 }
 
 #[test]

@@ -90,6 +90,36 @@ fn eight_askers_over_two_handles_of_one_file() {
     ask_at_once(&stage, &[&stage.kafka, &beside], &census);
 }
 
+/// Whoever waits looks whether a dead process is in front of it; that this cannot be said of some process is
+/// no reason to give up the question.
+#[cfg(unix)]
+#[test]
+fn a_question_outlasts_trouble_while_it_waits() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let stage =
+        Stage::with(In::File, move |_| ScriptedAnswer::new().wait_for(&script).text("x").finish(), |_| {});
+    let chat = stage.chat();
+    let completions = stage.kafka.completions(&stage.operator);
+    let first = completions.start(chat.id, AnswerRequest::text("first")).unwrap();
+    stage.provider.wait_for_calls(1);
+    // The lock of this process cannot be looked at: it leads to itself.
+    let node = "01890000-0000-7000-8000-000000000000";
+    let sql = "INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES (?1, 'server', 1, 0, 0)";
+    stage.rows().execute(sql, [node]).unwrap();
+    let lock = stage.directory().join("kafka.db.lock.d").join(node);
+    std::os::unix::fs::symlink(&lock, &lock).unwrap();
+    let second = completions.start(chat.id, AnswerRequest::text("second")).unwrap();
+    let third = completions.start(chat.id, AnswerRequest::text("third")).unwrap();
+    // Those that wait have looked by the time that this one is gone.
+    third.cancel().unwrap();
+    gate.open();
+    for turn in [first, second] {
+        let answer = turn.wait().unwrap();
+        assert_eq!((answer.response.status, answer.response.error), (ResponseStatus::Completed, None));
+    }
+}
+
 #[test]
 fn other_chats_do_not_wait() {
     let gate = Gate::new();
@@ -144,6 +174,36 @@ fn a_process_runs_only_so_many_answers() {
     turns.into_iter().for_each(|turn| drop(turn.wait().unwrap()));
     assert!(stage.kafka.wait_until_idle(std::time::Duration::from_secs(20)));
     assert_eq!(stage.ask(&chat, AnswerRequest::text("Hi")).message.content, "x");
+}
+
+/// One owner's answers, those that wait included, leave room for those of everyone else.
+#[test]
+fn the_chats_of_one_owner_have_a_quarter_of_the_answers() {
+    let gate = Gate::new();
+    let script = gate.clone();
+    let answer = move |call: &kafka_core::testing::ScriptedCall| match call.prompt.last_user_text() {
+        "quick" => ScriptedAnswer::of(&["at once"]),
+        _ => ScriptedAnswer::new().wait_for(&script).text("x").finish(),
+    };
+    let stage = Stage::with(In::Memory, answer, |config| config.limits.concurrent_answers = 8);
+    let (_admin, greedy, other) = (stage.user("admin"), stage.user("greedy"), stage.user("other"));
+    let chat = stage.chat_of(&greedy);
+    let ask = |actor, chat: &kafka_core::Chat, text: &str| {
+        stage.kafka.completions(actor).start(chat.id, AnswerRequest::text(text))
+    };
+    let turns = [ask(&greedy, &chat, "runs").unwrap(), ask(&greedy, &chat, "waits").unwrap()];
+    let second = stage.chat_of(&greedy);
+    let refused = ask(&greedy, &second, "quick").unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::RateLimited, "owner_busy"));
+    assert!(refused.retry_after().is_some());
+    assert!(stage.branch(&second).is_empty());
+    let served = ask(&other, &stage.chat_of(&other), "quick").unwrap().wait().unwrap();
+    assert_eq!(served.message.content, "at once");
+    ask(&stage.operator, &second, "quick").unwrap().wait().unwrap();
+    gate.open();
+    turns.into_iter().for_each(|turn| drop(turn.wait().unwrap()));
+    assert!(stage.kafka.wait_until_idle(std::time::Duration::from_secs(20)));
+    ask(&greedy, &second, "quick").unwrap().wait().unwrap();
 }
 
 /// A node or chat may have given any number of answers; what runs is few.

@@ -580,6 +580,65 @@ fn what_is_still_being_written_is_part_of_the_next_question() {
     gate.open();
 }
 
+/// A question may be edited while it waits: what is sent in the end is what must be affordable.
+#[test]
+fn a_question_that_grows_while_it_waits_is_paid_or_not_asked() {
+    let gate = Gate::new();
+    let office = office(In::Memory, greedy(&gate), tokens(200));
+    let chat = office.chat();
+    let completions = office.stage.kafka.completions(&office.user);
+    let messages = office.stage.kafka.messages(&office.user);
+    let first = completions.start(chat.id, at_most(10)).unwrap();
+    office.stage.provider.wait_for_calls(1);
+    let waiting: Vec<_> = (0..2).map(|_| completions.start(chat.id, at_most(10)).unwrap()).collect();
+    let edit = |turn: &kafka_core::Turn, bytes: usize| {
+        let patch = kafka_core::MessagePatch { content: Some("x".repeat(bytes)) };
+        messages.update(turn.user_message_id(), patch).unwrap();
+    };
+    // The second may then cost some 60 more than was kept free, and the third more than a day has.
+    edit(&waiting[0], 240);
+    edit(&waiting[1], 4000);
+    gate.open();
+    first.wait().unwrap();
+    let [second, third] = waiting.try_into().unwrap();
+    assert_eq!(second.wait().unwrap().response.status, ResponseStatus::Completed);
+    let third = third.wait().unwrap().response;
+    assert_eq!((third.status, third.tokens_total), (ResponseStatus::Failed, None));
+    let error = third.error.unwrap();
+    assert_eq!(error.code, "quota_exceeded");
+    assert!(error.detail.contains("The plan small allows 200 tokens a day"), "{}", error.detail);
+    assert_eq!(office.stage.provider.calls().len(), 2, "the endpoint was not asked");
+    assert!(office.usage().daily_token_count <= 200);
+    office.ask(at_most(10));
+}
+
+/// What a longer prompt costs is kept free while its answer runs, so that others cannot take it.
+#[test]
+fn what_a_question_has_grown_by_is_kept_free() {
+    let (first_gate, gate) = (Gate::new(), Gate::new());
+    let (hold_first, hold) = (first_gate.clone(), gate.clone());
+    let script = move |call: &ScriptedCall| {
+        let hold = if call.number == 0 { &hold_first } else { &hold };
+        ScriptedAnswer::new().wait_for(hold).text("x").usage(5, 1).finish()
+    };
+    let office = office(In::Memory, script, tokens(200));
+    let chat = office.chat();
+    let completions = office.stage.kafka.completions(&office.user);
+    let first = completions.start(chat.id, at_most(10)).unwrap();
+    office.stage.provider.wait_for_calls(1);
+    let second = completions.start(chat.id, at_most(10)).unwrap();
+    let patch = kafka_core::MessagePatch { content: Some("x".repeat(400)) };
+    office.stage.kafka.messages(&office.user).update(second.user_message_id(), patch).unwrap();
+    first_gate.open();
+    first.wait().unwrap();
+    office.stage.provider.wait_for_calls(2);
+    // "Hi", "x" and 400 bytes are 5, 5 and 104 tokens.
+    let error = office.refusal(at_most(100));
+    assert!(error.message().contains("70 are left (124 more are kept for answers that run)"), "{error}");
+    gate.open();
+    second.wait().unwrap();
+}
+
 /// What a process had kept free when it was killed is free again once its answers are ended, and what
 /// they cost until then is counted.
 #[test]

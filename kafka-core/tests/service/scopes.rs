@@ -1,10 +1,10 @@
 //! Who may do what: every actor against every noun and call.
 
 use kafka_core::{
-    Actor, AnswerRequest, Chat, ChatFilter, ChatId, ChatPatch, ErrorKind, Kafka, Message, MessageId,
-    MessagePatch, Model, ModelPatch, NewChat, NewMessage, NewModel, NewUser, NewWorkspace, PageRequest,
-    Registration, Response, Result, Role, User, UserPatch, Workspace, WorkspacePatch,
-    testing::ScriptedAnswer,
+    Actor, AnswerRequest, Chat, ChatFile, ChatFilter, ChatId, ChatPatch, ErrorKind, File, FilePatch, Kafka,
+    Message, MessageId, MessagePatch, Model, ModelPatch, NewChat, NewChatFile, NewFile, NewMessage, NewModel,
+    NewUser, NewVersion, NewWorkspace, PageRequest, Registration, Response, Result, Role, User, UserPatch,
+    Workspace, WorkspacePatch, testing::ScriptedAnswer,
 };
 
 use crate::stage::{In, Stage, new_model, unheard_of};
@@ -34,6 +34,8 @@ struct House {
     response: Response,
     model: Model,
     shared_model: Model,
+    file: File,
+    text: ChatFile,
 }
 
 /// A workspace of one user, with a chat that was answered, a viewer and an editor beside a stranger.
@@ -63,6 +65,9 @@ fn house() -> (House, Vec<(&'static str, Actor)>) {
     let answer = turn.wait().unwrap();
     let model = kafka.models(&owner).create(new_model("own")).unwrap();
     let shared_model = kafka.models(&stage.operator).create(new_model("shared")).unwrap();
+    let file = kafka.files(&owner).upload(workspace.id, NewFile::named("a.png"), &mut &b"png"[..]).unwrap();
+    let text = NewChatFile { filename: "a.txt".into(), content: "one".into() };
+    let text = kafka.chat_files(&owner).create(chat.id, text).unwrap();
     let user = kafka.users(&owner).get(owner.user_id().unwrap()).unwrap();
     let actors = vec![
         ("operator", stage.operator),
@@ -81,6 +86,8 @@ fn house() -> (House, Vec<(&'static str, Actor)>) {
         response: answer.response,
         model,
         shared_model,
+        file,
+        text,
         stage,
     };
     (house, actors)
@@ -99,6 +106,37 @@ const CALLS: &[(&str, Call, Do)] = &[
     ("get response", Call::Read, |k, a, h| k.responses(a).get(h.response.id).map(drop)),
     ("follow response", Call::Read, |k, a, h| k.responses(a).events(h.response.id, 0).map(drop)),
     ("get workspace", Call::Read, |k, a, h| k.workspaces(a).get(h.workspace.id).map(drop)),
+    ("list files", Call::Read, |k, a, h| k.files(a).list(h.workspace.id, &PageRequest::default()).map(drop)),
+    ("get file", Call::Read, |k, a, h| k.files(a).get(h.file.id).map(drop)),
+    ("read file", Call::Read, |k, a, h| k.files(a).open(h.file.id).map(drop)),
+    ("list files of chat", Call::Read, |k, a, h| {
+        k.chat_files(a).list(h.chat.id, &PageRequest::default()).map(drop)
+    }),
+    ("get file of chat", Call::Read, |k, a, h| k.chat_files(a).get(h.text.id).map(drop)),
+    ("list versions", Call::Read, |k, a, h| {
+        k.chat_files(a).versions(h.text.id, &PageRequest::default()).map(drop)
+    }),
+    ("get version", Call::Read, |k, a, h| k.chat_files(a).version(h.text.id, 1).map(drop)),
+    ("get newest version", Call::Read, |k, a, h| k.chat_files(a).newest_version(h.text.id).map(drop)),
+    ("compare versions", Call::Read, |k, a, h| k.chat_files(a).diff(h.text.id, 1, 1).map(drop)),
+    ("rename file", Call::Write, |k, a, h| {
+        k.files(a).update(h.file.id, FilePatch { filename: Some("b.png".into()) }).map(drop)
+    }),
+    ("upload file", Call::Write, |k, a, h| {
+        k.files(a).upload(h.workspace.id, NewFile::named("c.png"), &mut &b"c"[..]).map(drop)
+    }),
+    ("upload into chat", Call::Write, |k, a, h| {
+        k.chat_files(a).upload(h.chat.id, NewFile::named("d.png"), &mut &b"d"[..]).map(drop)
+    }),
+    ("write into chat", Call::Write, |k, a, h| {
+        let name = a.user_id().map_or("operator".to_owned(), |id| id.to_string());
+        let new = NewChatFile { filename: name, content: "x".into() };
+        k.chat_files(a).create(h.chat.id, new).map(drop)
+    }),
+    ("add version", Call::Write, |k, a, h| {
+        k.chat_files(a).add_version(h.text.id, NewVersion::text("two")).map(drop)
+    }),
+    ("revert", Call::Write, |k, a, h| k.chat_files(a).revert(h.text.id, 1).map(drop)),
     ("rename chat", Call::Write, |k, a, h| {
         k.chats(a).update(h.chat.id, ChatPatch { pinned: Some(true), ..ChatPatch::default() }).map(drop)
     }),
@@ -133,6 +171,8 @@ const CALLS: &[(&str, Call, Do)] = &[
 
 /// Those that destroy, each on a house of its own.
 const DELETIONS: &[(&str, Call, Do)] = &[
+    ("delete file of chat", Call::Write, |k, a, h| k.chat_files(a).delete(h.text.id)),
+    ("delete file", Call::Write, |k, a, h| k.files(a).delete(h.file.id)),
     ("delete message", Call::Write, |k, a, h| k.messages(a).delete(h.question.id)),
     ("delete chat", Call::Write, |k, a, h| k.chats(a).delete(h.chat.id)),
     ("delete model", Call::Own, |k, a, h| k.models(a).delete(h.model.id)),

@@ -199,6 +199,32 @@ proptest! {
     }
 }
 
+/// Endpoints may call their models what they like, at any length and otherwise each time.
+#[test]
+fn names_that_endpoints_give_are_cut_and_a_summary_has_a_hundred() {
+    let stage = Stage::with(
+        In::Memory,
+        |call| {
+            let name = format!("{}\u{fc}", call.number).repeat(100_000);
+            let answer = ScriptedAnswer::new().say(Delta::Model(name.clone())).text("x");
+            answer.usage(1, call.number as u64).say(Delta::Finish(name))
+        },
+        |config| config.limits.name_chars = 40,
+    );
+    let user = stage.user("k");
+    let chat = stage.chat_of(&user);
+    for _ in 0..101 {
+        let turn = stage.kafka.completions(&user).start(chat.id, AnswerRequest::text("Hi")).unwrap();
+        let response = turn.wait().unwrap().response;
+        assert_eq!(response.status, ResponseStatus::Completed);
+        assert_eq!(response.model_used.chars().count(), 40);
+        assert_eq!(response.finish_reason.as_ref(), Some(&response.model_used));
+    }
+    let models = summary(&stage.kafka, &user).models;
+    assert_eq!(models.len(), 100);
+    assert!(models[0].model.starts_with("100\u{fc}100") && models[99].model.starts_with("1\u{fc}1"));
+}
+
 /// An answer is counted on the day on which it ends.
 #[test]
 fn a_day_ends_at_midnight_in_utc() {

@@ -36,12 +36,14 @@ class Unreachable extends Error {
 async function request(method, path, { body, key, signal, keepalive } = {}) {
   const headers = {};
   if (session.token) headers.authorization = `Bearer ${session.token}`;
-  if (body !== undefined) headers["content-type"] = "application/json";
+  // Of a form the browser names the type itself, with its boundary.
+  const isForm = body instanceof FormData;
+  if (body !== undefined && !isForm) headers["content-type"] = "application/json";
   if (key) headers["idempotency-key"] = key;
   let reply;
   try {
     reply = await fetch(`/api/v1/${path}`, {
-      method, headers, signal, keepalive, cache: "no-store", body: body && JSON.stringify(body),
+      method, headers, signal, keepalive, cache: "no-store", body: isForm ? body : body && JSON.stringify(body),
     });
   } catch (error) {
     throw signal?.aborted ? error : new Unreachable();
@@ -96,6 +98,10 @@ function curlLine(method, path, body) {
   if (method !== "POST" || !body) words.push("-X", method);
   words.push(quoted(`${location.origin}/api/v1/${path}`));
   if (session.token) words.push("-H", '"authorization: Bearer $KAFKA_TOKEN"');
-  if (body) words.push("-H", quoted("content-type: application/json"), "-d", quoted(JSON.stringify(body)));
+  if (body instanceof FormData) {
+    for (const { name } of body.values()) words.push("-F", quoted(`files=@"${name.replace(/["\\]/g, "\\$&")}"`));
+  } else if (body) {
+    words.push("-H", quoted("content-type: application/json"), "-d", quoted(JSON.stringify(body)));
+  }
   return words.join(" ");
 }

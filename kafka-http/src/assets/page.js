@@ -62,6 +62,20 @@ at("undo").onclick = undoDeleting;
 at("model").onchange = () => chooseModel(at("model").value);
 at("composer").onsubmit = (event) => { event.preventDefault(); send(); };
 at("stop").onclick = stop;
+at("attach").onclick = () => at("upload").click();
+at("upload").onchange = () => {
+  upload(at("upload").files);
+  // So that the same file can be chosen once more.
+  at("upload").value = "";
+  prompt.focus();
+};
+at("main").ondragover = (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); };
+at("main").ondrop = (event) => {
+  const { files } = event.dataTransfer;
+  if (!files.length) return;
+  event.preventDefault();
+  upload(files);
+};
 at("copy-curl").onclick = () => copyText(at("curl").textContent, at("copy-curl"));
 at("login").oncancel = (event) => event.preventDefault();
 at("login").querySelector("form").onsubmit = login;

@@ -15,22 +15,26 @@ async function send() {
   fitPrompt();
 }
 
+/** Makes the chat of a view that has none yet. False if someone went elsewhere meanwhile. */
+async function begin(here, title) {
+  if (here.chat) return true;
+  const body = { title: shortened(title) };
+  if (here.model) body.default_model = here.model;
+  const chat = await act("POST", "chats", { body, key: freshKey() });
+  if (view !== here) return false;
+  here.chat = chat;
+  putFirst(chat);
+  history.pushState(null, "", `#chat=${chat.id}`);
+  return true;
+}
+
 async function put(content) {
-  let here = view;
+  const here = view;
   // A question stands under what was said before, and is for the model chosen last.
   await here.ready;
   if (view !== here) return;
   try {
-    if (!view.chat) {
-      const body = { title: shortened(content.trim().split("\n")[0]) };
-      if (view.model) body.default_model = view.model;
-      const chat = await act("POST", "chats", { body, key: freshKey() });
-      if (view !== here) return;
-      here = newView(chat);
-      show(here);
-      putFirst(chat);
-      history.pushState(null, "", `#chat=${chat.id}`);
-    }
+    if (!await begin(here, content.trim().split("\n")[0])) return;
   } catch (error) {
     prompt.value = content;
     fitPrompt();
@@ -140,6 +144,7 @@ async function follow(answer, begin) {
   if (answer.response.status === "cancelled") tellIfDeleted(answer, left);
   speak(answer.response.status === "completed" ? "The answer is complete." : answer.state.textContent);
   call("GET", `chats/${here.chat.id}`, { signal: left }).then(putFirst).catch(() => {});
+  loadFiles(here).catch(() => {});
   return true;
 }
 

@@ -4,7 +4,7 @@
 let view = newView();
 
 function newView(chat = null) {
-  return { chat, model: null, ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null };
+  return { chat, model: null, ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null, files: [], coming: [] };
 }
 
 function show(next) {
@@ -14,6 +14,7 @@ function show(next) {
   messages.replaceChildren();
   showHead();
   showModels();
+  showFiles();
   showRunning();
 }
 
@@ -37,12 +38,14 @@ function openChat(id) {
 async function loadChat(here, id) {
   const { signal } = here.left;
   try {
-    const [chat, page] = await patiently(
-      () => Promise.all([call("GET", `chats/${id}`, { signal }), call("GET", `chats/${id}/messages?limit=50`, { signal })]), signal);
+    const paths = [`chats/${id}`, `chats/${id}/messages?limit=50`, `chats/${id}/files?limit=200`];
+    const [chat, page, files] = await patiently(() => Promise.all(paths.map((path) => call("GET", path, { signal }))), signal);
     here.chat = chat;
+    here.files = files.items;
     here.earlier = page.prev_cursor;
     showHead();
     showModels();
+    showFiles();
     messages.append(...page.items.map((message) => showMessage(message).node));
     showEnd();
     offerRetry();

@@ -9,7 +9,7 @@ use super::{
     secret,
     values::{Auth, Migrate, Registration, Words as _, address, directory, host, joined, list, origin},
 };
-use crate::cidr::Cidr;
+use crate::{cidr::Cidr, dialects::Dialect};
 
 /// One setting. The environment variable is `KAFKA_` and the name in capitals with dots as underscores
 /// (`DATABASE_URL` is the exception), the flag is the name with dashes.
@@ -45,7 +45,7 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 15] = [
+pub static KEYS: [&Key; 16] = [
     &LISTEN,
     &DATABASE,
     &DATA_DIR,
@@ -58,6 +58,7 @@ pub static KEYS: [&Key; 15] = [
     &REGISTRATION,
     &ANONYMOUS,
     &QUOTAS,
+    &DIALECT,
     &MIGRATE,
     &LOG,
     &SECRET_KEY,
@@ -243,6 +244,28 @@ pub(super) static QUOTAS: Key = Key {
         Ok(())
     },
     show: |settings| settings.quotas.word().to_owned(),
+    redact: in_full,
+};
+
+pub(super) static DIALECT: Key = Key {
+    name: "dialect",
+    variable: "KAFKA_DIALECT",
+    flag: Some("dialect"),
+    default: "kafka",
+    example: "none",
+    meaning: "Wire formats of replaced systems that are served beside the API: `kafka`, or `none`",
+    set: |settings, text| {
+        let dialect = |name: &str| Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name);
+        settings.dialects = match text.trim() {
+            "none" => Vec::new(),
+            text => list(text, dialect, "kafka, or none")?,
+        };
+        Ok(())
+    },
+    show: |settings| match settings.dialects.is_empty() {
+        true => "none".to_owned(),
+        false => settings.dialects.iter().map(|dialect| dialect.as_str()).collect::<Vec<_>>().join(","),
+    },
     redact: in_full,
 };
 

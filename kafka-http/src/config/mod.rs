@@ -42,6 +42,7 @@ use self::{
     sources::{Given, Sources},
 };
 use crate::cidr::Cidr;
+use crate::dialects::Dialect;
 
 /// The values in force. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub struct Settings {
     pub anonymous: bool,
     /// Whether plans are enforced.
     pub quotas: bool,
+    /// Wire formats of replaced systems that are served, too.
+    pub dialects: Vec<Dialect>,
     /// What happens at start to a database of an older schema.
     pub migrate: Migrate,
     /// How to log.
@@ -92,6 +95,7 @@ impl Settings {
             registration: Registration::Open,
             anonymous: false,
             quotas: false,
+            dialects: Dialect::ALL.to_vec(),
             migrate: Migrate::Auto,
             log: Log { format: LogFormat::Text, level: LogLevel::Info },
             secret_key: Vec::new(),

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{values::joined, *};
 
 /// The settings as the documentation lists them: key, flag, environment variable, default.
-const DOCUMENTED: [(&str, &str, &str, &str); 15] = [
+const DOCUMENTED: [(&str, &str, &str, &str); 16] = [
     ("listen", "--listen", "KAFKA_LISTEN", "127.0.0.1:8000"),
     ("database", "--database", "DATABASE_URL", "sqlite://<data-dir>/kafka.db"),
     ("data_dir", "--data-dir", "KAFKA_DATA_DIR", "./kafka-data"),
@@ -20,6 +20,7 @@ const DOCUMENTED: [(&str, &str, &str, &str); 15] = [
     ("registration", "--registration", "KAFKA_REGISTRATION", "open in open mode, first in password mode"),
     ("anonymous", "--anonymous", "KAFKA_ANONYMOUS", "off"),
     ("quotas", "--quotas", "KAFKA_QUOTAS", "off"),
+    ("dialect", "--dialect", "KAFKA_DIALECT", "kafka"),
     ("migrate", "--migrate", "KAFKA_MIGRATE", "auto"),
     ("log", "--log", "KAFKA_LOG", "text"),
     ("secret_key", "", "KAFKA_SECRET_KEY", "the file <data-dir>/secret, made at the first start"),
@@ -115,6 +116,7 @@ fn two_values(key: &Key) -> [&'static str; 2] {
         "allow_model_host" => ["ollama.lan", "10.0.0.7:11434,[fd00::1]:80"],
         "registration" => ["invite", "closed"],
         "anonymous" | "quotas" => ["on", "off"],
+        "dialect" => ["none", "kafka"],
         "migrate" => ["require", "auto"],
         "log" => ["json:warn", "text:debug"],
         "secret_key" => [KEY, "03e1f59a7cb24d6880dd17ac4e926bf5c8310e7fa25b944db6e82f16790ac35d"],

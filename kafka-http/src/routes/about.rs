@@ -6,25 +6,27 @@ use crate::{
     error::{Failure, Problem},
     page, reply,
     request::Call,
-    router::ROUTES,
     server::Reply,
 };
 
 /// For a browser the page, for everyone else the list of routes.
 pub(super) fn index(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
-    let reply = if page::is_wanted(call.request.header("accept")) { page::reply() } else { routes()? };
+    let reply = if page::is_wanted(call.request.header("accept")) { page::reply() } else { routes(call)? };
     Ok(reply.with_header("Vary", "Accept"))
 }
 
-fn routes() -> Result<Reply, Failure> {
-    let routes: Vec<Value> = ROUTES
-        .iter()
+fn routes(call: &Call<'_, '_>) -> Result<Reply, Failure> {
+    let routes: Vec<Value> = call
+        .router
+        .routes()
         .map(|route| json!({"method": route.method, "path": route.path, "summary": route.summary}))
         .collect();
     reply::ok(&json!({
         "name": "kafka",
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Chat backend. Not Apache Kafka.",
+        // What clients of the Kafka system read here.
+        "message": "Welcome to Kafka, a chat backend.",
         "routes": routes,
     }))
 }

@@ -4,7 +4,9 @@
 mod about;
 mod admin;
 mod auth;
+mod chat_files;
 mod chats;
+mod files;
 mod messages;
 mod models;
 mod plans;
@@ -19,7 +21,10 @@ use kafka_core::{
     Permission,
 };
 
-use crate::router::{Access, Route};
+use crate::{
+    dialects::{Dialect, kafka},
+    router::{Access, Route},
+};
 
 const PUBLIC: Access = Access::Public;
 const ANYONE: Access = Access::Anyone;
@@ -33,15 +38,18 @@ const fn write(area: Area) -> Access {
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $handler:path, $access:expr, $summary:literal;)*) => {
+    ($($method:ident $path:literal $handler:path, $access:expr, $summary:literal $(, $dialect:ident)?;)*) => {
         &[$(Route {
             method: stringify!($method),
             path: $path,
             summary: $summary,
             access: $access,
+            dialect: routes!(@dialect $($dialect)?),
             handler: $handler,
         }),*]
     };
+    (@dialect) => { None };
+    (@dialect $dialect:ident) => { Some(Dialect::$dialect) };
 }
 
 /// The routes, by noun, with what each asks of who calls. Workspaces count as files, because every file lies
@@ -73,6 +81,13 @@ pub(crate) static ALL: &[Route] = routes! {
     PATCH "/api/v1/workspaces/{id}" workspaces::update, write(Files), "Rename a workspace";
     DELETE "/api/v1/workspaces/{id}" workspaces::delete, write(Files), "Delete a workspace with its chats and files";
 
+    GET "/api/v1/workspaces/{id}/files" files::list, read(Files), "Files of a workspace, oldest first";
+    POST "/api/v1/workspaces/{id}/files" files::create, write(Files), "Upload files: a form with `files`, as often as there are";
+    GET "/api/v1/files/{id}" files::get, read(Files), "One file";
+    PATCH "/api/v1/files/{id}" files::update, write(Files), "Rename a file";
+    DELETE "/api/v1/files/{id}" files::delete, write(Files), "Delete a file, also from chats";
+    GET "/api/v1/files/{id}/content" files::content, read(Files), "The bytes of a file, or a range of them";
+
     GET "/api/v1/chats" chats::list, read(Chats), "Chats, the one changed last first";
     POST "/api/v1/chats" chats::create, write(Chats), "Make a chat";
     GET "/api/v1/chats/{id}" chats::get, read(Chats), "One chat";
@@ -84,6 +99,16 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/api/v1/messages/{id}" messages::get, read(Chats), "One message";
     PATCH "/api/v1/messages/{id}" messages::update, write(Chats), "Change a message's text in place";
     DELETE "/api/v1/messages/{id}" messages::delete, write(Chats), "Delete a message";
+
+    GET "/api/v1/chats/{id}/files" chat_files::list, read(Chats), "Files of a chat, oldest first";
+    POST "/api/v1/chats/{id}/files" chat_files::create, write(Chats), "Upload files into a chat, write a text, or take a file of the workspace";
+    GET "/api/v1/chat-files/{id}" chat_files::get, read(Chats), "One file of a chat";
+    DELETE "/api/v1/chat-files/{id}" chat_files::delete, write(Chats), "Take a file out of a chat, with its versions";
+    GET "/api/v1/chat-files/{id}/versions" chat_files::versions, read(Chats), "Versions of a text, oldest first";
+    POST "/api/v1/chat-files/{id}/versions" chat_files::add_version, write(Chats), "Add a version: a whole text, or a diff";
+    GET "/api/v1/chat-files/{id}/versions/{n}" chat_files::version, read(Chats), "One version of a text";
+    POST "/api/v1/chat-files/{id}/revert" chat_files::revert, write(Chats), "Add a version with the text of an older one";
+    GET "/api/v1/chat-files/{id}/diff" chat_files::diff, read(Chats), "What makes one version of another";
 
     POST "/api/v1/chats/{id}/responses" responses::create, write(Chats), "Ask a model and store its answer";
     GET "/api/v1/responses/{id}" responses::get, read(Chats), "The record of an answer";
@@ -102,4 +127,19 @@ pub(crate) static ALL: &[Route] = routes! {
 
     GET "/api/v1/usage" usage::get, read(Usage), "What the account that asks used; without an account, the installation";
     GET "/api/v1/plans" plans::list, read(Usage), "Plans, oldest first";
+
+    POST "/auth" kafka::login, PUBLIC, "Everything that an account has; in open mode a new one is made", Kafka;
+    POST "/auth/login" kafka::login, PUBLIC, "The same", Kafka;
+    POST "/workspace/new" kafka::new_workspace, write(Files), "Make a workspace, with files", Kafka;
+    PATCH "/workspace/rename" kafka::rename_workspace, write(Files), "Rename a workspace", Kafka;
+    DELETE "/workspace/delete/{id}" kafka::delete_workspace, write(Files), "Delete a workspace", Kafka;
+    POST "/chat/new" kafka::new_chat, write(Chats), "Make a chat, with files of its workspace", Kafka;
+    PATCH "/chat/rename" kafka::rename_chat, write(Chats), "Rename a chat", Kafka;
+    DELETE "/chat/{id}" kafka::delete_chat, write(Chats), "Delete a chat", Kafka;
+    POST "/file/upload" kafka::upload, write(Files), "Upload files into a chat or a workspace", Kafka;
+    PATCH "/file/rename" kafka::rename_file, write(Files), "Rename a file", Kafka;
+    DELETE "/file/delete/{id}" kafka::delete_file, write(Files), "Delete a file, also from chats", Kafka;
+    GET "/uploads/files/{path}" kafka::uploaded, read(Files), "The bytes of a file by its path", Kafka;
+    POST "/models/new" kafka::new_model, write(Models), "Add a model; the newest of a name counts", Kafka;
+    DELETE "/models/delete/{id}" kafka::delete_model, write(Models), "Delete a model", Kafka;
 };

@@ -68,8 +68,8 @@ fn in_one_piece(answer: &Answer) -> Result<Reply, Failure> {
         Some(error) if response.status == ResponseStatus::Failed => {
             let status = status_of(error.kind());
             Err(Problem::new(status, error.code.clone(), error.detail.clone())
-                .with_member("response_id", response.id)
-                .with_member("user_message_id", user_message.id)
+                .with_member("response_id", response.id.to_string())
+                .with_member("user_message_id", user_message.id.to_string())
                 .into())
         }
         _ => reply::created(&Answered { user_message, message, response, sources: [] }),

@@ -117,6 +117,11 @@ impl<'c> Body<'c> {
         self.limit = bytes;
     }
 
+    /// Replaces the time of [`ServerLimits::body_timeout_ms`] for this request, before its first read.
+    pub fn set_timeout_ms(&mut self, ms: u64) {
+        self.timeout_ms = ms;
+    }
+
     /// The whole body, or what is left of it.
     ///
     /// # Errors

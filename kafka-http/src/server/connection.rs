@@ -151,7 +151,7 @@ impl Service {
         let body = Body::new(input, &stream, head.framing, head.expects_continue, &self.limits);
         let id = self.request_ids.choose(head.field("x-request-id"));
         let client = admission.peer.ip();
-        let mut request = Request { head, peer: admission.peer, client, id, body };
+        let mut request = Request { head, peer: admission.peer, client, id, body, limits: &self.limits };
 
         let reply = self.sendable_reply(&mut request);
         let status = reply.status();

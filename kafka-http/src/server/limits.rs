@@ -23,6 +23,16 @@ pub struct ServerLimits {
     /// Time for a whole body, from the handler's first read, in milliseconds; beyond it 408.
     /// Default 120 000.
     pub body_timeout_ms: u64,
+    /// Time for a whole body with files, in milliseconds, instead of the one above. Default 600 000.
+    pub upload_timeout_ms: u64,
+    /// Most fields and files of one form; beyond it 413. As many times the longest file is the longest body
+    /// with files. Default 100.
+    pub form_parts: usize,
+    /// Longest head of a field or file in a form, in bytes, and most bytes before the first and behind the last
+    /// of them; beyond it 413. Default 8 KiB.
+    pub form_head_bytes: usize,
+    /// Longest text of a field that is no file, in bytes; beyond it 413. Default 64 KiB.
+    pub form_text_bytes: usize,
     /// How long a connection may stay open without a byte of a request, in milliseconds.
     /// Default 75 000.
     pub idle_timeout_ms: u64,
@@ -32,6 +42,11 @@ pub struct ServerLimits {
     /// Long answers that may be held for clients who have not read them yet, in bytes; beyond it the client
     /// that has been reading the longest is dropped. Default 64 MiB.
     pub outgoing_bytes: usize,
+    /// Texts of the conversation in the first frame of a WebSocket, in bytes: the newest messages that fit.
+    /// Default 8 MiB.
+    pub socket_opening_bytes: usize,
+    /// The same for frames that tell of an error and repeat the conversation. Default 256 KiB.
+    pub socket_error_bytes: usize,
     /// How long a connection that the server closes waits for the client to read the last answer, in
     /// milliseconds. Default 1 000.
     pub linger_ms: u64,
@@ -52,9 +67,15 @@ impl Default for ServerLimits {
             body_bytes: 16 << 20,
             head_timeout_ms: 10_000,
             body_timeout_ms: 120_000,
+            upload_timeout_ms: 600_000,
+            form_parts: 100,
+            form_head_bytes: 8 << 10,
+            form_text_bytes: 64 << 10,
             idle_timeout_ms: 75_000,
             write_timeout_ms: 30_000,
             outgoing_bytes: 64 << 20,
+            socket_opening_bytes: 8 << 20,
+            socket_error_bytes: 256 << 10,
             linger_ms: 1_000,
             drain_ms: 10_000,
             connections: 16_384,

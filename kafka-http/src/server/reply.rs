@@ -7,7 +7,7 @@
 use std::{
     borrow::Cow,
     fmt,
-    io::{self, Write},
+    io::{self, Read, Write},
     net::TcpStream,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -19,6 +19,7 @@ use super::{
     BodyWriter, Upgraded,
     head::{HTTP_1_0, HTTP_1_1},
     outgoing::Outgoing,
+    stream,
 };
 
 /// Bodies up to this size leave in one write together with their head, in bytes.
@@ -51,6 +52,7 @@ pub struct Reply {
 
 enum Content {
     Bytes(Cow<'static, [u8]>),
+    Sized { bytes: u64, source: Box<dyn Read + Send> },
     Stream(StreamBody),
     Upgrade { protocol: &'static str, take_over: TakeOver },
 }
@@ -70,6 +72,19 @@ impl Reply {
         body: impl Into<Cow<'static, [u8]>>,
     ) -> Reply {
         let content = Content::Bytes(body.into());
+        Reply { status, fields: vec![("Content-Type".into(), content_type.into())], content }
+    }
+
+    /// A reply whose body is read from `source` while it is sent, for example from a file, and has so many
+    /// bytes. If there are fewer the connection is cut.
+    #[must_use]
+    pub fn sized(
+        status: u16,
+        content_type: impl Into<Cow<'static, str>>,
+        bytes: u64,
+        source: impl Read + Send + 'static,
+    ) -> Reply {
+        let content = Content::Sized { bytes, source: Box::new(source) };
         Reply { status, fields: vec![("Content-Type".into(), content_type.into())], content }
     }
 
@@ -140,6 +155,7 @@ impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let content = match &self.content {
             Content::Bytes(bytes) => format!("{} bytes", bytes.len()),
+            Content::Sized { bytes, .. } => format!("{bytes} bytes to be read"),
             Content::Stream(_) => "stream".to_owned(),
             Content::Upgrade { protocol, .. } => format!("upgrade to {protocol}"),
         };
@@ -185,7 +201,7 @@ pub(super) enum Then {
 
 /// How the client learns where the body ends.
 enum BodyEnd {
-    Length(usize),
+    Length(u64),
     Chunks,
     /// The connection's end is the body's, which HTTP/1.0 needs for streams.
     Close,
@@ -216,7 +232,8 @@ impl<'s> Door<'s> {
         let end = match &content {
             Content::Upgrade { protocol, .. } => BodyEnd::Upgrade(protocol),
             _ if !may_have_body => BodyEnd::NoBody,
-            Content::Bytes(bytes) => BodyEnd::Length(bytes.len()),
+            Content::Bytes(bytes) => BodyEnd::Length(bytes.len() as u64),
+            Content::Sized { bytes, .. } => BodyEnd::Length(*bytes),
             Content::Stream(_) if *exchange.version == HTTP_1_1 => BodyEnd::Chunks,
             Content::Stream(_) => BodyEnd::Close,
         };
@@ -235,8 +252,11 @@ impl<'s> Door<'s> {
                 }
                 return Ok(Then::Done(body.len() as u64));
             }
+            Content::Sized { bytes, source } if sends_body => {
+                Then::Stream { write: Box::new(move |body| stream::copy(source, bytes, body)), is_chunked }
+            }
             Content::Stream(write) if sends_body => Then::Stream { write, is_chunked },
-            Content::Bytes(_) | Content::Stream(_) => Then::Done(0),
+            Content::Bytes(_) | Content::Sized { .. } | Content::Stream(_) => Then::Done(0),
             Content::Upgrade { take_over, .. } => Then::TakeOver(take_over),
         };
         self.flush()?;

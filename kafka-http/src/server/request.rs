@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tiny_http::{HTTPVersion, Method};
 
-use super::{Body, head::Head};
+use super::{Body, ServerLimits, head::Head};
 
 /// A request whose head is complete and well formed; its body is read on demand.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct Request<'c> {
     pub(super) client: IpAddr,
     pub(super) id: String,
     pub(super) body: Body<'c>,
+    pub(super) limits: &'c ServerLimits,
 }
 
 impl<'c> Request<'c> {
@@ -80,6 +81,12 @@ impl<'c> Request<'c> {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The bounds of the server that reads it.
+    #[must_use]
+    pub fn limits(&self) -> &'c ServerLimits {
+        self.limits
     }
 
     /// The body.

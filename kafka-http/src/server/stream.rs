@@ -1,7 +1,7 @@
 //! Bodies written piece by piece, and connections that are handed over.
 
 use std::{
-    io::{self, IoSlice, Write},
+    io::{self, IoSlice, Read, Write},
     net::TcpStream,
     sync::Arc,
     time::{Duration, Instant},
@@ -14,6 +14,9 @@ use rustix::{
 };
 
 use super::{connections::DrainSignal, outgoing::Outgoing};
+
+/// How much of a body that is read while it is sent is in memory.
+const COPIED_BYTES: usize = 64 << 10;
 
 /// Writes the pieces of a streamed body. Each piece leaves at once, in one write.
 #[derive(Debug)]
@@ -102,6 +105,25 @@ impl<'c> BodyWriter<'c> {
         }
         Ok(())
     }
+}
+
+/// Sends exactly so many bytes of `source`.
+pub(super) fn copy(mut source: impl Read, bytes: u64, body: &mut BodyWriter<'_>) -> io::Result<()> {
+    let mut left = bytes;
+    let mut piece = vec![0; COPIED_BYTES];
+    while left > 0 {
+        let most = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        match source.read(&mut piece[..most]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                body.send(&piece[..count])?;
+                left -= count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A connection that left HTTP. It closes when the function it was given to returns.

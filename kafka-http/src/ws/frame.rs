@@ -1,10 +1,13 @@
 //! What is said over a socket, in both directions.
 
 use kafka_core::{Message, ResponseId, ResponseStatus};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::opening::Entry;
+use super::{
+    files::{DeleteFile, RevertVersion, UploadFile},
+    opening::Entry,
+};
 
 /// What a client says.
 #[derive(Debug, PartialEq)]
@@ -15,6 +18,12 @@ pub(super) enum Said {
     NewMessage(NewMessage),
     /// To stop one answer, or all that this connection asked for.
     Cancel(Option<ResponseId>),
+    /// To put a file into the chat.
+    UploadFile(UploadFile),
+    /// To take one out of it.
+    DeleteFile(DeleteFile),
+    /// To go back to an older version of one.
+    RevertVersion(RevertVersion),
     /// To see the answers that others asked for as they come.
     Follow,
     /// Something that is not understood, and what is to be said about it.
@@ -36,8 +45,6 @@ pub(super) struct NewMessage {
     /// True asks the composer, false a plain answer.
     #[serde(default)]
     is_chat_or_composer: Option<bool>,
-    #[serde(default)]
-    is_first_prompt: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -57,35 +64,35 @@ pub(super) fn understand(text: &str) -> Said {
         return Said::Prompt(text.to_owned());
     };
     match action.as_str() {
-        Some("new_message") => match serde_json::from_value::<NewMessage>(object) {
-            Ok(message) if message.wants_composer() => later("Composing files"),
-            Ok(message) => Said::NewMessage(message),
-            Err(error) => ill_formed("new_message", &error),
-        },
-        Some("cancel") => match serde_json::from_value::<Cancel>(object) {
-            Ok(Cancel { response_id }) => Said::Cancel(response_id),
-            Err(error) => ill_formed("cancel", &error),
-        },
+        Some(name @ "new_message") => {
+            read(name, object, |message: NewMessage| match message.wants_composer() {
+                true => Said::Refused(NO_COMPOSER.to_owned()),
+                false => Said::NewMessage(message),
+            })
+        }
+        Some(name @ "cancel") => read(name, object, |Cancel { response_id }| Said::Cancel(response_id)),
+        Some(name @ "upload_file") => read(name, object, Said::UploadFile),
+        Some(name @ "delete_file") => read(name, object, Said::DeleteFile),
+        Some(name @ "revert_version") => read(name, object, Said::RevertVersion),
         Some("follow") => Said::Follow,
-        Some("upload_file" | "delete_file" | "revert_version") => later("Working with files"),
         Some(action) => Said::Refused(format!("Unknown action: {action}")),
         None => Said::Refused(format!("Unknown action: {action}")),
     }
 }
 
+/// The fields of an action, or what is wrong with them.
+fn read<T: DeserializeOwned>(action: &str, object: Value, said: impl FnOnce(T) -> Said) -> Said {
+    serde_json::from_value(object)
+        .map_or_else(|error| Said::Refused(format!("The action {action} is not well formed: {error}.")), said)
+}
+
+/// What whoever asks for a file to be written is told.
+const NO_COMPOSER: &str = "Composing files is not possible yet; nothing was stored. Ask in chat mode.";
+
 impl NewMessage {
-    /// A first prompt is for the composer, whatever the switch says.
     fn wants_composer(&self) -> bool {
-        self.is_chat_or_composer == Some(true) || self.is_first_prompt == Some(true)
+        self.is_chat_or_composer == Some(true)
     }
-}
-
-fn later(what: &str) -> Said {
-    Said::Refused(format!("{what} is not possible over this connection yet; nothing was stored."))
-}
-
-fn ill_formed(action: &str, error: &serde_json::Error) -> Said {
-    Said::Refused(format!("The action {action} is not well formed: {error}."))
 }
 
 /// That there is nothing to talk in.
@@ -152,12 +159,14 @@ mod tests {
             assert!(refused(text).contains("not well formed"), "{text}");
         }
         for text in [
-            r#"{"action": "upload_file", "filename": "a", "file_data": "YQ=="}"#,
-            r#"{"action": "new_message", "prompt": "a", "is_chat_or_composer": true}"#,
-            r#"{"action": "new_message", "prompt": "a", "is_first_prompt": true}"#,
+            r#"{"action": "upload_file", "filename": 5}"#,
+            r#"{"action": "delete_file", "file_id": {}}"#,
+            r#"{"action": "revert_version", "version_id": []}"#,
         ] {
-            assert!(refused(text).contains("not possible"), "{text}");
+            assert!(refused(text).contains("not well formed"), "{text}");
         }
+        let composer = r#"{"action": "new_message", "prompt": "a", "is_chat_or_composer": true}"#;
+        assert_eq!(refused(composer), NO_COMPOSER);
         assert_eq!(understand(r#"{"action": "follow"}"#), Said::Follow);
         assert_eq!(understand(r#"{"action": "cancel"}"#), Said::Cancel(None));
     }

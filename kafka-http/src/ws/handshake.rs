@@ -37,6 +37,8 @@ pub(crate) fn open(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
         audiences: call.router.audiences.clone(),
         log: call.router.log,
         request_id: call.request.id().to_owned(),
+        opening_bytes: call.request.limits().socket_opening_bytes,
+        error_bytes: call.request.limits().socket_error_bytes,
     };
     let silence = call.router.silence;
     let reply = Reply::upgrade("websocket", move |upgraded| socket::serve(upgraded, speaker, chat, silence))

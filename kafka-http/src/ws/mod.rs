@@ -7,6 +7,8 @@
 
 mod audience;
 mod courier;
+mod file_lists;
+mod files;
 mod frame;
 #[cfg(feature = "testing")]
 pub(crate) mod fuzz;

@@ -7,16 +7,19 @@ use kafka_core::{
 };
 use serde::Serialize;
 
+use super::file_lists::{self, FileLists};
+
+/// What a message costs besides its text, so that empty ones without number cannot fill the memory.
+const ENTRY_BYTES: usize = 64;
+
 /// The initial payload.
 #[derive(Serialize)]
 struct Opening {
     chat_id: ChatId,
     chat_name: String,
     conversation: Vec<Entry>,
-    chat_files_based: [(); 0],
-    chat_files: [(); 0],
-    chat_files_text: [(); 0],
-    workspace_files: [(); 0],
+    #[serde(flatten)]
+    files: FileLists,
     workspace_id: Option<WorkspaceId>,
     models: Vec<String>,
     initial: bool,
@@ -30,19 +33,22 @@ pub(super) struct Entry {
     content: String,
 }
 
-/// The frame, and the messages that stand in it.
-pub(super) fn read(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<(String, HashSet<MessageId>)> {
+/// The frame with the newest messages whose texts have so many bytes, and which those are.
+pub(super) fn read(
+    kafka: &Kafka,
+    actor: &Actor,
+    chat: ChatId,
+    most_bytes: usize,
+) -> Result<(String, HashSet<MessageId>)> {
     let found = kafka.chats(actor).get(chat)?;
-    let messages = messages(kafka, actor, chat)?;
+    let messages = messages(kafka, actor, chat, most_bytes)?;
     let told = messages.iter().map(|message| message.id).collect();
+    let files = file_lists::read(kafka, actor, &found)?;
     let opening = Opening {
         chat_id: chat,
         chat_name: found.title.unwrap_or_default(),
         conversation: messages.into_iter().map(Entry::of).collect(),
-        chat_files_based: [],
-        chat_files: [],
-        chat_files_text: [],
-        workspace_files: [],
+        files,
         workspace_id: found.workspace_id,
         models: kafka.models(actor).names_of_owner(chat)?,
         initial: true,
@@ -62,19 +68,31 @@ impl Entry {
     }
 }
 
-/// What has been said, as the initial payload tells it.
-pub(super) fn conversation(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<Vec<Entry>> {
-    Ok(messages(kafka, actor, chat)?.into_iter().map(Entry::of).collect())
+/// What has been said, as the initial payload tells it, as far as the newest of it fits.
+pub(super) fn conversation(
+    kafka: &Kafka,
+    actor: &Actor,
+    chat: ChatId,
+    most_bytes: usize,
+) -> Result<Vec<Entry>> {
+    Ok(messages(kafka, actor, chat, most_bytes)?.into_iter().map(Entry::of).collect())
 }
 
-/// The active branch but for what a model is still writing, which is told when it is all there.
-fn messages(kafka: &Kafka, actor: &Actor, chat: ChatId) -> Result<Vec<Message>> {
+/// The end of the active branch, oldest first, but for what a model is still writing, which is told when it is
+/// all there. A message that does not fit is left out with all before it, so that there are no gaps.
+fn messages(kafka: &Kafka, actor: &Actor, chat: ChatId, most_bytes: usize) -> Result<Vec<Message>> {
     let mut newest_first = Vec::new();
-    let mut place = Place::Start;
-    loop {
+    let (mut left, mut place) = (most_bytes, Place::Start);
+    'branch: loop {
         let request = PageRequest::Cursor { limit: Some(kafka.limits().page_max), place };
         let page = kafka.messages(actor).list(chat, &request)?;
-        newest_first.extend(page.items.into_iter().rev().filter(is_shown));
+        for message in page.items.into_iter().rev().filter(is_shown) {
+            match left.checked_sub(message.content.len() + ENTRY_BYTES) {
+                Some(rest) => left = rest,
+                None => break 'branch,
+            }
+            newest_first.push(message);
+        }
         match page.prev_cursor {
             Some(before) => place = Place::Before(before),
             None => break,

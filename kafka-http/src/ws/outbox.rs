@@ -30,7 +30,9 @@ use tungstenite::{
 
 use crate::server::{Outgoing, Passage};
 
-/// No more is queued while this many bytes wait. One frame may be longer.
+/// No more is queued while this many bytes wait behind the frame that is being sent. That one does not count:
+/// how a long chat stands is one frame, and whoever reads it slowly is no slower a reader than others. Each of
+/// them may be longer.
 const MOST_WAITING_BYTES: usize = 1 << 20;
 /// What a frame costs besides its bytes.
 const FRAME_BYTES: usize = 64;
@@ -51,7 +53,10 @@ struct Queue {
     frames: VecDeque<Bytes>,
     /// How much of the first frame is sent.
     sent: usize,
-    bytes: usize,
+    /// How long the first frame is, also while a thread has it.
+    first: usize,
+    /// What the frames behind it cost.
+    waiting: usize,
     /// Whether a thread writes the rest.
     is_left_to_thread: bool,
     /// Nothing more is taken: the last frame closes, or the socket is broken.
@@ -89,10 +94,10 @@ impl Outbox {
         if queue.is_closed {
             return;
         }
-        if queue.bytes >= MOST_WAITING_BYTES {
-            // What waits and was not begun would only keep the close from the reader.
-            let begun = usize::from(queue.sent > 0 || queue.is_left_to_thread);
-            queue.frames.truncate(begun);
+        if queue.waiting >= MOST_WAITING_BYTES {
+            // What waits would only keep the close from the reader; the first frame was begun.
+            queue.frames.truncate(1);
+            queue.waiting = 0;
             queue.close(CloseCode::Again, "The reader is too slow.");
         } else {
             queue.push(frame);
@@ -124,7 +129,8 @@ impl Outbox {
     }
 
     fn leave_to_thread(self: &Arc<Outbox>, queue: &mut Queue) {
-        let (outbox, passage) = (Arc::clone(self), self.outgoing.enter(&self.stream, queue.bytes));
+        let (outbox, passage) =
+            (Arc::clone(self), self.outgoing.enter(&self.stream, queue.first + queue.waiting));
         let thread = thread::Builder::new().name("ws-write".to_owned()).stack_size(STACK_BYTES);
         queue.is_left_to_thread = true;
         if thread.spawn(move || outbox.write_rest(passage)).is_err() {
@@ -148,7 +154,7 @@ impl Outbox {
             if written.is_err() {
                 self.give_up(&mut queue);
             } else if !queue.frames.is_empty() {
-                queue.remove_first(frame.len());
+                queue.remove_first();
             }
         }
     }
@@ -157,7 +163,7 @@ impl Outbox {
     fn give_up(&self, queue: &mut Queue) {
         queue.is_closed = true;
         queue.frames.clear();
-        queue.bytes = 0;
+        queue.waiting = 0;
         // Wakes the thread that reads; it fails only when that has left already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
@@ -165,7 +171,10 @@ impl Outbox {
 
 impl Queue {
     fn push(&mut self, frame: Bytes) {
-        self.bytes += frame.len() + FRAME_BYTES;
+        match self.frames.is_empty() {
+            true => self.first = frame.len(),
+            false => self.waiting += frame.len() + FRAME_BYTES,
+        }
         self.frames.push_back(frame);
     }
 
@@ -176,19 +185,21 @@ impl Queue {
 
     fn advance(&mut self, count: usize) {
         self.sent += count;
-        let length = self.frames.front().map_or(0, Bytes::len);
-        if self.sent >= length {
-            self.remove_first(length);
+        if self.sent >= self.first {
+            self.remove_first();
         }
     }
 
-    fn remove_first(&mut self, length: usize) {
+    fn remove_first(&mut self) {
         self.frames.pop_front();
         self.sent = 0;
-        self.bytes = self.bytes.saturating_sub(length + FRAME_BYTES);
-        if self.frames.is_empty() {
+        match self.frames.front() {
+            Some(next) => {
+                self.first = next.len();
+                self.waiting = self.waiting.saturating_sub(self.first + FRAME_BYTES);
+            }
             // An idle socket keeps no room for what it once had to say.
-            self.frames = VecDeque::new();
+            None => self.frames = VecDeque::new(),
         }
     }
 }

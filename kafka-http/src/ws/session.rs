@@ -14,6 +14,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{
     Audiences, Courier,
+    files::Refusal,
     frame::{self, Said},
     opening,
     outbox::Outbox,
@@ -29,6 +30,9 @@ pub(super) struct Speaker {
     pub(super) audiences: Audiences,
     pub(super) log: Logger,
     pub(super) request_id: String,
+    /// How much of the conversation the first frame tells, and frames that tell of an error, in bytes.
+    pub(super) opening_bytes: usize,
+    pub(super) error_bytes: usize,
 }
 
 /// An open connection to a chat. Its threads share it.
@@ -76,7 +80,7 @@ impl Session {
     /// Joins a chat, and tells how it stands. None when there is no such chat.
     pub(super) fn join(speaker: Speaker, chat: ChatId, outbox: &Arc<Outbox>) -> Result<Arc<Session>> {
         let mut changes = speaker.kafka.events(&speaker.actor).subscribe(chat)?;
-        let (opening, told) = opening::read(&speaker.kafka, &speaker.actor, chat)?;
+        let (opening, told) = opening::read(&speaker.kafka, &speaker.actor, chat, speaker.opening_bytes)?;
         outbox.text(opening);
         let mut between = Vec::new();
         while let Some(change) = changes.next_within(Duration::ZERO)? {
@@ -105,16 +109,28 @@ impl Session {
             Said::NewMessage(new) => self.ask(new.prompt, new.model, new.stream == Some(true)),
             Said::Cancel(Some(id)) => self.cancel(id),
             Said::Cancel(None) => self.asked().into_iter().for_each(|id| self.cancel(id)),
+            Said::UploadFile(upload) => self.answer(self.upload_file(&upload)),
+            Said::DeleteFile(delete) => self.answer(self.delete_file(&delete)),
+            Said::RevertVersion(revert) => self.answer(self.revert_version(&revert)),
             Said::Follow => self.follow(),
             Said::Refused(sentence) => self.refuse(&sentence),
         }
     }
 
+    /// Says what came of an action.
+    fn answer(&self, outcome: Result<String, Refusal>) {
+        match outcome {
+            Ok(frame) => self.outbox.text(frame),
+            Err(Refusal::Sentence(sentence)) => self.refuse(&sentence),
+            Err(Refusal::Core(error)) => self.explain(&error),
+        }
+    }
+
     /// Says that something was not done.
     pub(super) fn refuse(&self, sentence: &str) {
-        let Speaker { kafka, actor, .. } = &self.speaker;
+        let Speaker { kafka, actor, error_bytes, .. } = &self.speaker;
         // Without its conversation only when the chat is gone, or cannot be read.
-        self.outbox.text(match opening::conversation(kafka, actor, self.chat) {
+        self.outbox.text(match opening::conversation(kafka, actor, self.chat, *error_bytes) {
             Ok(conversation) => frame::error_in(conversation, sentence),
             Err(_) => frame::error(sentence),
         });
@@ -141,7 +157,9 @@ impl Session {
             match inbox.changes.next_within(Duration::ZERO) {
                 Ok(Some(change)) => self.tell(&inbox.own, change),
                 Ok(None) => break,
-                Err(error) => return self.explain(&error),
+                Err(error) if error.code() == "credential_revoked" => return self.explain(&error),
+                // What stands behind it can be told all the same, and nobody would call again for it.
+                Err(error) => self.explain(&error),
             }
         }
         inbox.own.retain(|_, answer| answer.is_some_and(|id| running.contains(&id)));
@@ -203,6 +221,28 @@ impl Session {
             Ok(turn) => self.attend(turn.id(), Watch::Asked { with_deltas }),
             Err(error) => self.explain(&error),
         }
+    }
+
+    /// Stores a message that this connection is not told of as others' doing.
+    pub(super) fn store_own(self: &Arc<Session>, new: NewMessage) -> Result<Message> {
+        let mut inbox = self.inbox();
+        let stored = self.speaker.kafka.messages(&self.speaker.actor).create(self.chat, new);
+        inbox.own.extend(stored.iter().map(|message| (message.id, None)));
+        drop(inbox);
+        self.call_courier();
+        stored
+    }
+
+    pub(super) fn kafka(&self) -> &Kafka {
+        &self.speaker.kafka
+    }
+
+    pub(super) fn actor(&self) -> &Actor {
+        &self.speaker.actor
+    }
+
+    pub(super) fn chat(&self) -> ChatId {
+        self.chat
     }
 
     fn cancel(&self, id: ResponseId) {

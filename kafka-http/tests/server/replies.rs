@@ -1,6 +1,6 @@
 //! What leaves the server, byte for byte.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 
 use kafka_http::server::{Reply, ServerLimits};
 
@@ -114,6 +114,29 @@ fn bodies_of_every_size_have_their_exact_length() {
         assert_eq!(answer.header("content-length"), Some(length.to_string().as_str()));
         assert_eq!(answer.body.len(), length);
     }
+}
+
+#[test]
+fn a_body_that_is_read_while_it_is_sent_has_its_length_or_is_cut() {
+    let server = Running::start(ServerLimits::default(), |request| {
+        let there: u64 = request.query().unwrap().parse().unwrap();
+        Reply::sized(200, "text/plain", 100_000, io::repeat(b'x').take(there))
+    });
+    for version in ["1.0", "1.1"] {
+        let mut client = server.connect();
+        // Nothing beyond the length is sent, and the connection is kept.
+        for there in [100_000, 100_001] {
+            client.send(format!("GET /?{there} HTTP/{version}\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"));
+            let answer = client.answer();
+            assert_eq!((answer.header("content-length"), answer.body.len()), (Some("100000"), 100_000));
+        }
+        client.send("HEAD /?0 HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.answer_to_head().header("content-length"), Some("100000"));
+    }
+    let mut client = server.connect();
+    client.send("GET /?99999 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.head().unwrap().contains("Content-Length: 100000"));
+    assert_eq!(client.rest().len(), 99_999);
 }
 
 #[test]

@@ -226,10 +226,15 @@ impl Client {
         (size > 0).then_some(data)
     }
 
-    pub(crate) fn expect_end(&mut self) {
+    /// All that comes until the connection ends.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         self.reader.read_to_end(&mut rest).unwrap();
-        assert_eq!(String::from_utf8_lossy(&rest), "");
+        rest
+    }
+
+    pub(crate) fn expect_end(&mut self) {
+        assert_eq!(String::from_utf8_lossy(&self.rest()), "");
     }
 
     pub(crate) fn finish_sending(&mut self) {

@@ -99,16 +99,19 @@ fn succeeded(answer: &Answer) -> Result<()> {
             "answer_cancelled",
             "The answer was stopped; what came is kept.",
         )),
-        ResponseStatus::Interrupted => Err(Error::new(
-            ErrorKind::Provider,
+        ResponseStatus::Interrupted => Err(ended(
+            answer,
             "answer_interrupted",
             "The answer was cut off before its end; what came is kept.",
         )),
-        ResponseStatus::Failed => Err(match &answer.response.error {
-            Some(error) => {
-                Error::new(error.kind(), "answer_failed", format!("{} ({})", error.detail, error.code))
-            }
-            None => Error::new(ErrorKind::Provider, "answer_failed", "The model failed."),
-        }),
+        ResponseStatus::Failed => Err(ended(answer, "answer_failed", "The model failed.")),
+    }
+}
+
+/// An end that is not what was asked for: with its reason, where one is stored.
+fn ended(answer: &Answer, code: &'static str, sentence: &'static str) -> Error {
+    match &answer.response.error {
+        Some(error) => Error::new(error.kind(), code, format!("{} ({})", error.detail, error.code)),
+        None => Error::new(ErrorKind::Provider, code, sentence),
     }
 }

@@ -2,8 +2,6 @@
 
 mod new;
 
-use std::io::{self, IsTerminal as _, Write as _};
-
 use kafka_core::{
     AppliedMigration, DownTarget, Error, ErrorKind, MigrationName, MigrationReport, MigrationStatus,
     NodeKind, Result, Schema,
@@ -11,6 +9,7 @@ use kafka_core::{
 use kafka_http::config::Migrate;
 use serde_json::json;
 
+use super::confirm::confirm;
 use crate::{age::minute, context::Context, output::Row};
 
 /// Look at and change the version of the database's schema
@@ -169,7 +168,7 @@ fn down(target: &str, yes: bool, context: &Context) -> Result<()> {
     };
     let schema = schema(context)?;
     if !yes {
-        confirm(schema.status()?.current, target)?;
+        ask(schema.status()?.current, target)?;
     }
     let report = schema.down(target)?;
     let mut sentence = outcome(&report, "Took back");
@@ -190,15 +189,7 @@ fn number(verb: &str, text: &str, accepted: &str) -> Result<u32> {
     })
 }
 
-/// Asks the person at the terminal; without one there is nobody to ask.
-fn confirm(current: u32, target: DownTarget) -> Result<()> {
-    if !io::stdin().is_terminal() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "confirmation_missing",
-            "Taking the schema back loses what only the newer one holds, and nobody is here to ask; add --yes.",
-        ));
-    }
+fn ask(current: u32, target: DownTarget) -> Result<()> {
     let to = match target {
         DownTarget::Steps(steps) => format!("to version {}", current.saturating_sub(steps)),
         DownTarget::Version(version) => format!("to version {version}"),
@@ -206,22 +197,9 @@ fn confirm(current: u32, target: DownTarget) -> Result<()> {
     };
     let question = format!(
         "Take the schema back from version {current} {to}? What only the newer one holds is lost; a backup is \
-         made first. [y/N] "
+         made first."
     );
-    let mut answer = String::new();
-    let mut stderr = io::stderr();
-    stderr
-        .write_all(question.as_bytes())
-        .and_then(|()| stderr.flush())
-        .and_then(|()| io::stdin().read_line(&mut answer))
-        .map_err(|error| {
-            Error::new(ErrorKind::Invalid, "input_unreadable", "The answer cannot be read.")
-                .with_source(error)
-        })?;
-    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Cancelled, "not_confirmed", "Nothing was changed."))
+    confirm(&question, "Taking the schema back loses what only the newer one holds")
 }
 
 fn stamp(version: &str, context: &Context) -> Result<()> {

@@ -4,11 +4,10 @@ mod add;
 mod key;
 mod preset;
 
-use kafka_core::{
-    Actor, Cursor, Error, ErrorKind, Kafka, Model, ModelHealth, Page, PageRequest, Params, Place, Result,
-};
+use kafka_core::{Actor, Error, ErrorKind, Kafka, Model, ModelHealth, Params, Result};
 use serde_json::json;
 
+use super::pages;
 use crate::{
     age::minute,
     context::Context,
@@ -79,17 +78,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
 
 /// Every model that the operator sees, oldest first.
 pub(super) fn all(kafka: &Kafka, actor: &Actor) -> Result<Vec<Model>> {
-    let mut models = Vec::new();
-    let mut place = Place::Start;
-    loop {
-        let request = PageRequest::Cursor { limit: Some(kafka.limits().page_max), place };
-        let Page { items, next_cursor, .. }: Page<Model> = kafka.models(actor).list(&request)?;
-        models.extend(items);
-        match next_cursor {
-            Some(cursor) => place = Place::After(Cursor::clone(&cursor)),
-            None => return Ok(models),
-        }
-    }
+    pages::all(kafka, |request| kafka.models(actor).list(request))
 }
 
 /// The model with this id or name. Users may have models of the same name; then the shared one is meant.

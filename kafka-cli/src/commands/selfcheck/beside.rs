@@ -1,4 +1,4 @@
-//! What the matrix of routes does not vary: ids that stand in bodies, and sessions that have ended.
+//! What the matrix of routes does not vary: tickets, ids that stand in bodies, and sessions that have ended.
 
 use kafka_core::Result;
 use serde_json::{Value, json};
@@ -38,6 +38,25 @@ impl Found {
         self.tried.holes += 1;
         self.holes.push(format!("{}: {what}", self.tried.route));
     }
+}
+
+/// A ticket opens the events of its own response, and nothing else.
+pub(super) fn tickets(server: &Server, stage: &mut Stage<'_>) -> Result<Found> {
+    let mut found = Found::on("GET /api/v1/responses/{id}/events?ticket=");
+    let (one, other) = (stage.things()?, stage.things()?);
+    let owner = stage.token(Caller::Owner, "chats").map(str::to_owned);
+    let path = format!("/api/v1/responses/{}/ticket", one.response);
+    let made = server.call("POST", &path, owner.as_deref(), None)?.json();
+    let ticket = made["ticket"].as_str().unwrap_or_default();
+    for (how, response, ticket, status) in [
+        ("with its ticket", &one.response, ticket, 200),
+        ("with the ticket of another", &other.response, ticket, 401),
+        ("with no ticket that was issued", &one.response, "unknown", 401),
+    ] {
+        let path = format!("/api/v1/responses/{response}/events?ticket={ticket}");
+        found.judge(how, &server.call("GET", &path, None, None)?, &[status]);
+    }
+    Ok(found)
 }
 
 /// A call in a chat of the caller's own that names in its body what may be another's.
@@ -85,6 +104,12 @@ const REFERENCES: &[Reference] = &[
         body: |things| json!({"model": "echo", "parent_id": things.message}),
         is_the_owners: true,
     },
+    Reference {
+        method: "POST",
+        path: |chat| format!("{}/files", of_chat(chat)),
+        body: |things| json!({"file_id": things.file}),
+        is_the_owners: true,
+    },
     // Nobody but the operator gives anyone a model.
     Reference {
         method: "POST",
@@ -94,13 +119,42 @@ const REFERENCES: &[Reference] = &[
     },
 ];
 
+/// The same by the routes of the Kafka system.
+const REFERENCES_OF_DIALECT: &[Reference] = &[
+    Reference {
+        method: "POST",
+        path: |_| "/file/upload".to_owned(),
+        body: |things| json!([["target_id", things.chat], ["is_chat", "true"], ["files", "under"]]),
+        is_the_owners: true,
+    },
+    Reference {
+        method: "POST",
+        path: |_| "/workspace/new".to_owned(),
+        body: |things| json!([["owner_id", things.account], ["name", "given"]]),
+        is_the_owners: false,
+    },
+    Reference {
+        method: "POST",
+        path: |_| "/models/new".to_owned(),
+        body: |things| {
+            let url = "http://192.0.2.1/v1";
+            json!([["user_id", things.account], ["name", "given"], ["ak", "key"], ["base_url", url]])
+        },
+        is_the_owners: false,
+    },
+];
+
 /// An id in a body opens no more than one in a path: someone else names in a chat of their own what is
 /// the owner's.
-pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found> {
+pub(super) fn references(server: &Server, stage: &mut Stage<'_>, has_dialect: bool) -> Result<Found> {
+    let more = if has_dialect { REFERENCES_OF_DIALECT } else { &[] };
+    let references = || REFERENCES.iter().chain(more);
     let mut found = Found::on("ids in bodies");
     let things = stage.things()?;
     let nothing = Things {
         workspace: NOTHING.to_owned(),
+        file: NOTHING.to_owned(),
+        chat: NOTHING.to_owned(),
         message: NOTHING.to_owned(),
         account: NOTHING.to_owned(),
         ..stage.things()?
@@ -110,7 +164,7 @@ pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found
     let chat = server.call("POST", "/api/v1/chats", other.as_deref(), Some(&json!({})))?.json();
     let chat = chat["id"].as_str().unwrap_or_default();
     let before = stage.owned()?;
-    for Reference { method, path, body, .. } in REFERENCES {
+    for Reference { method, path, body, .. } in references() {
         let (path, named) = (path(chat), body(&things));
         let answer = server.call(method, &path, other.as_deref(), Some(&named))?;
         let how = format!("{method} {path} {named} by {}", Caller::Other);
@@ -126,7 +180,7 @@ pub(super) fn references(server: &Server, stage: &mut Stage<'_>) -> Result<Found
         found.hole("a call that was refused has changed something".to_owned());
     }
     // The same calls work, so that they were refused for the ids alone.
-    for Reference { method, path, body, .. } in REFERENCES.iter().filter(|call| call.is_the_owners) {
+    for Reference { method, path, body, .. } in references().filter(|call| call.is_the_owners) {
         let (path, body) = (path(&things.chat), body(&things));
         let answer = server.call(method, &path, owner.as_deref(), Some(&body))?;
         found.judge(&format!("{method} {path} {body} by {}", Caller::Owner), &answer, &[200, 201]);

@@ -72,6 +72,21 @@ impl Server {
         })
     }
 
+    /// Deletes what a caller without a credential has made below a path, as `answer` tells: it belongs to no
+    /// account that goes with the stage.
+    pub(super) fn clear_away(&self, path: &str, answer: &Answer) -> Result<()> {
+        let json = answer.json();
+        let Some(id) = json["id"].as_str() else { return Ok(()) };
+        match self.call("DELETE", &format!("{path}/{id}"), None, None)?.status {
+            204 => Ok(()),
+            status => Err(Error::new(
+                ErrorKind::Conflict,
+                "not_cleared_away",
+                format!("What was made at {path}/{id} stays there: its deletion was answered with {status}."),
+            )),
+        }
+    }
+
     fn exchange(
         &self,
         method: &str,
@@ -94,12 +109,16 @@ impl Server {
             }
             false => "Connection: close\r\n",
         };
-        let body = body.map(Value::to_string);
-        if let Some(body) = &body {
-            head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        // A list is no body of any route: it stands for a form with these fields.
+        let body = body.map(|body| match body.as_array() {
+            Some(fields) => ("multipart/form-data; boundary=selfcheck", form(fields)),
+            None => ("application/json", body.to_string()),
+        });
+        if let Some((media_type, body)) = &body {
+            head += &format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len());
         }
         head += "\r\n";
-        head += body.as_deref().unwrap_or_default();
+        head += body.as_ref().map_or("", |(_, body)| body);
         stream.write_all(head.as_bytes())?;
         let mut bytes = Vec::new();
         match is_socket {
@@ -113,6 +132,17 @@ impl Server {
         let is_refused = is_socket && text.contains(NO_CHAT);
         Ok(Answer { status: if is_refused { 404 } else { status }, text })
     }
+}
+
+/// Pairs of a name and a text as a form; what is named `files` is a file.
+fn form(fields: &[Value]) -> String {
+    let part = |field: &Value| {
+        let text = |at: usize| field[at].as_str().unwrap_or_default();
+        let filename = if text(0) == "files" { "; filename=\"selfcheck.txt\"" } else { "" };
+        let head = format!("Content-Disposition: form-data; name=\"{}\"{filename}", text(0));
+        format!("--selfcheck\r\n{head}\r\n\r\n{}\r\n", text(1))
+    };
+    fields.iter().map(part).collect::<String>() + "--selfcheck--\r\n"
 }
 
 /// What a socket says in place of its first payload.

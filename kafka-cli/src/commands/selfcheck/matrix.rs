@@ -2,72 +2,19 @@
 //! compared with what it comes to.
 
 use kafka_core::{Error, ErrorKind, Kafka, Result};
-use kafka_http::router::ROUTES;
+use kafka_http::router::{ROUTES, Route};
 use serde_json::{Value, json};
 
 use super::{
     Report, Tried, beside,
     caller::Caller,
+    cases::{CASES, Case, Class, Context},
     client::{Answer, Server},
     stage::{MARK, Stage, Things},
 };
 
 /// An id that nothing has.
 pub(super) const NOTHING: &str = "01890000-0000-7000-8000-000000000000";
-
-/// What a route is about, which says who may call it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    /// Open to everyone, whatever they present.
-    Public,
-    /// Open to everyone and without effect for whoever has no credential.
-    Door,
-    /// The caller's own account.
-    Account,
-    /// The caller's own account, which does not survive it.
-    AccountEnds,
-    /// A list, or a new thing in it.
-    Collection,
-    /// Reading one thing.
-    Read,
-    /// Changing one thing, or what lies in it.
-    Write,
-    /// What only the owner may do with it.
-    Own,
-    /// Administration.
-    Admin,
-}
-
-impl Class {
-    /// Whoever is not tried, because the call would cost the account or its key.
-    fn spares(self, caller: Caller) -> bool {
-        match self {
-            Class::Door => !matches!(caller, Caller::Nobody | Caller::Unknown),
-            Class::AccountEnds => {
-                matches!(caller, Caller::Other | Caller::Viewer | Caller::Editor | Caller::Admin)
-            }
-            _ => false,
-        }
-    }
-}
-
-/// One route.
-struct Case {
-    route: &'static str,
-    class: Class,
-    /// The area of the scope that a key needs.
-    area: &'static str,
-    /// What the id in the path stands for.
-    id: fn(&Things) -> &str,
-    body: fn(&Context<'_>) -> Value,
-}
-
-/// What a body may be made of.
-struct Context<'a> {
-    /// Differs from call to call.
-    name: &'a str,
-    password: &'a str,
-}
 
 /// How the server treats callers without a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,105 +43,7 @@ enum Outcome {
     Refused(u16),
 }
 
-const NONE: fn(&Context<'_>) -> Value = |_| Value::Null;
-
-macro_rules! cases {
-    ($($route:literal $class:ident $area:literal $id:ident $body:expr;)*) => {
-        &[$(Case {
-            route: $route,
-            class: Class::$class,
-            area: $area,
-            id: |things| &things.$id,
-            body: $body,
-        }),*]
-    };
-}
-
-/// Every route, with what it is about. The last id is what the path names, if it names anything.
-static CASES: &[Case] = cases! {
-    "GET /" Public "" chat NONE;
-    "GET /health" Public "" chat NONE;
-    "GET /ready" Public "" chat NONE;
-
-    "POST /api/v1/auth/register" Door "" chat |_| json!({});
-    "POST /api/v1/auth/login" Door "" chat |_| json!({});
-    "POST /api/v1/auth/logout" Door "" chat NONE;
-    "GET /api/v1/users/me" Account "account" account NONE;
-    "PATCH /api/v1/users/me" Account "account" account |_| json!({"full_name": "K."});
-    "DELETE /api/v1/users/me" AccountEnds "account" account NONE;
-    "POST /api/v1/users/me/password" AccountEnds "account" account
-        |context| json!({"current_password": context.password, "new_password": "another-password"});
-
-    "GET /api/v1/tokens" Account "account" token NONE;
-    "POST /api/v1/tokens" Account "account" token |_| json!({"name": "selfcheck"});
-    "DELETE /api/v1/tokens/{id}" Own "account" token NONE;
-
-    "GET /api/v1/admin/users" Admin "admin" account NONE;
-    "PATCH /api/v1/admin/users/{id}" Admin "admin" account |_| json!({"is_active": true});
-    "GET /api/v1/admin/stats" Admin "admin" account NONE;
-
-    "GET /api/v1/usage" Collection "usage" account NONE;
-    "GET /api/v1/plans" Collection "usage" account NONE;
-
-    "GET /api/v1/workspaces" Collection "files" workspace NONE;
-    "POST /api/v1/workspaces" Collection "files" workspace |context| json!({"name": context.name});
-    "GET /api/v1/workspaces/{id}" Read "files" workspace NONE;
-    "PATCH /api/v1/workspaces/{id}" Own "files" workspace |_| json!({"name": "changed"});
-    "DELETE /api/v1/workspaces/{id}" Own "files" workspace NONE;
-
-    "GET /api/v1/chats" Collection "chats" chat NONE;
-    "POST /api/v1/chats" Collection "chats" chat |context| json!({"title": context.name});
-    "GET /api/v1/chats/{id}" Read "chats" chat NONE;
-    "PATCH /api/v1/chats/{id}" Write "chats" chat |_| json!({"title": "changed"});
-    "DELETE /api/v1/chats/{id}" Write "chats" chat NONE;
-
-    "GET /api/v1/chats/{id}/messages" Read "chats" chat NONE;
-    "POST /api/v1/chats/{id}/messages" Write "chats" chat |_| json!({"role": "user", "content": "added"});
-    "GET /api/v1/messages/{id}" Read "chats" message NONE;
-    "PATCH /api/v1/messages/{id}" Write "chats" message |_| json!({"content": "changed"});
-    "DELETE /api/v1/messages/{id}" Write "chats" message NONE;
-
-    "POST /api/v1/chats/{id}/responses" Write "chats" chat |_| json!({"content": "asked", "model": "echo"});
-    "GET /api/v1/responses/{id}" Read "chats" response NONE;
-    "GET /api/v1/responses/{id}/events" Read "chats" response NONE;
-    "POST /api/v1/responses/{id}/cancel" Write "chats" response NONE;
-    "POST /api/v1/responses/{id}/ticket" Read "chats" response NONE;
-
-    "GET /ws/{chat_id}" Read "chats" chat NONE;
-
-    "GET /api/v1/models" Collection "models" model NONE;
-    "POST /api/v1/models" Collection "models" model
-        |context| json!({"name": context.name, "base_url": "http://192.0.2.1/v1"});
-    "GET /api/v1/models/{id}" Own "models" model NONE;
-    "PATCH /api/v1/models/{id}" Own "models" model |_| json!({"upstream_model": "changed"});
-    "DELETE /api/v1/models/{id}" Own "models" model NONE;
-    "POST /api/v1/models/{id}/probe" Own "models" model NONE;
-};
-
 impl Case {
-    fn method(&self) -> &'static str {
-        self.route.split(' ').next().unwrap_or_default()
-    }
-
-    fn path(&self) -> &'static str {
-        self.route.split(' ').nth(1).unwrap_or_default()
-    }
-
-    fn has_id(&self) -> bool {
-        self.path().contains('{')
-    }
-
-    /// Whether it names a thing of which others must not even know.
-    fn belongs_to_someone(&self) -> bool {
-        self.has_id() && matches!(self.class, Class::Read | Class::Write | Class::Own)
-    }
-
-    /// Whether a key that may only read is not enough. Making a ticket for what one may read is reading;
-    /// over a WebSocket one writes.
-    fn writes(&self) -> bool {
-        !self.route.ends_with("/ticket") && (self.method() != "GET" || self.path().starts_with("/ws/"))
-    }
-
     /// What the call must come to: the table of who may do what.
     fn expected(&self, caller: Caller, target: Target, mode: Mode) -> Outcome {
         use Outcome::{Allowed, Refused};
@@ -210,6 +59,8 @@ impl Case {
                 Mode::Open if is_account => Refused(401),
                 Mode::Open if target == Target::Missing => Refused(404),
                 Mode::Open => Allowed,
+                // It names an account, which nobody without one is.
+                Mode::Anonymous if self.route == "POST /chat/new" => Refused(403),
                 Mode::Anonymous if self.area == "chats" && self.has_id() => Refused(404),
                 Mode::Anonymous if self.route == "POST /api/v1/chats" => Allowed,
                 Mode::Anonymous if self.route == "GET /api/v1/models" => Allowed,
@@ -252,21 +103,31 @@ impl Case {
     }
 }
 
-/// Tries everything.
-pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<Report> {
-    check_routes(server)?;
+/// Tries everything; and whether what was made for it could be deleted.
+pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<(Report, Result<()>)> {
+    let offered = offered_routes(server)?;
     let mode = mode(server)?;
     let mut stage = Stage::set(kafka, server)?;
+    let report = walk_on(&mut stage, server, mode, &offered);
+    let cleared = stage.clear();
+    Ok((report?, cleared))
+}
+
+fn walk_on(stage: &mut Stage<'_>, server: &Server, mode: Mode, offered: &[String]) -> Result<Report> {
     // What must not change; only calls that have found a hole change it.
     let victim = stage.things()?;
     let mut walk = Walk { server, mode, stage, calls: 0, holes: Vec::new() };
     let mut report = Report::default();
-    for case in CASES {
+    for case in CASES.iter().filter(|case| offered.iter().any(|route| route == case.route)) {
         let tried = walk.route(case, &victim)?;
         report.routes.push(tried);
     }
-    report.routes.push(walk.tickets()?);
-    for found in [beside::references(server, &mut walk.stage)?, beside::sessions(server, &mut walk.stage)?] {
+    let has_dialect = offered.iter().any(|route| route == "POST /file/upload");
+    for found in [
+        beside::tickets(server, walk.stage)?,
+        beside::references(server, walk.stage, has_dialect)?,
+        beside::sessions(server, walk.stage)?,
+    ] {
         walk.calls += found.tried.calls;
         walk.holes.extend(found.holes);
         report.routes.push(found.tried);
@@ -276,8 +137,8 @@ pub(super) fn walk(kafka: &Kafka, server: &Server) -> Result<Report> {
     Ok(report)
 }
 
-/// Nothing that the server offers is left out, and nothing is tried that it does not have.
-fn check_routes(server: &Server) -> Result<()> {
+/// What the server offers: nothing that this command does not know, and nothing less than it has by itself.
+fn offered_routes(server: &Server) -> Result<Vec<String>> {
     let root = server.call("GET", "/", None, None)?.json();
     let offered = root["routes"].as_array().cloned().unwrap_or_default();
     let text = |route: &Value, member: &str| route[member].as_str().unwrap_or_default().to_owned();
@@ -285,8 +146,10 @@ fn check_routes(server: &Server) -> Result<()> {
         offered.iter().map(|route| format!("{} {}", text(route, "method"), text(route, "path"))).collect();
     let unknown: Vec<&String> =
         offered.iter().filter(|route| CASES.iter().all(|case| case.route != **route)).collect();
-    if offered.len() == CASES.len() && unknown.is_empty() && offered.len() == ROUTES.len() {
-        return Ok(());
+    let own = ROUTES.iter().filter(|route| route.dialect.is_none()).map(name_of);
+    let is_whole = own.into_iter().all(|name| offered.contains(&name));
+    if unknown.is_empty() && is_whole {
+        return Ok(offered);
     }
     Err(Error::new(
         ErrorKind::Incompatible,
@@ -299,29 +162,30 @@ fn check_routes(server: &Server) -> Result<()> {
     ))
 }
 
+fn name_of(route: &Route) -> String {
+    format!("{} {}", route.method, route.path)
+}
+
 fn mode(server: &Server) -> Result<Mode> {
     if server.call("GET", "/api/v1/workspaces", None, None)?.status == 200 {
         return Ok(Mode::Open);
     }
     let made = server.call("POST", "/api/v1/chats", None, Some(&json!({})))?;
     match made.json()["id"].as_str() {
-        Some(id) => {
-            server.call("DELETE", &format!("/api/v1/chats/{id}"), None, None)?;
-            Ok(Mode::Anonymous)
-        }
+        Some(_) => server.clear_away("/api/v1/chats", &made).map(|()| Mode::Anonymous),
         None => Ok(Mode::Password),
     }
 }
 
-struct Walk<'w> {
+struct Walk<'w, 'k> {
     server: &'w Server,
     mode: Mode,
-    stage: Stage<'w>,
+    stage: &'w mut Stage<'k>,
     calls: u32,
     holes: Vec<String>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn route(&mut self, case: &Case, victim: &Things) -> Result<Tried> {
         let mut tried = Tried { route: case.route.to_owned(), ..Tried::default() };
         let holes = self.holes.len();
@@ -348,6 +212,9 @@ impl Walk<'_> {
                     victim
                 };
                 self.attempt(case, caller, *target, things, expected, &mut tried)?;
+                if is_change {
+                    self.stage.forget_key(things);
+                }
             }
         }
         if !was_changed {
@@ -385,10 +252,11 @@ impl Walk<'_> {
             false => None,
         };
         let password = spare.as_ref().map_or("unknown-password", |(_, password)| password);
-        let body = (case.body)(&Context { name: &name, password });
-        let body = (!body.is_null()).then_some(&body);
         let id = if target == Target::Missing { NOTHING } else { (case.id)(things) };
-        let path = case.path().replace("{id}", id).replace("{chat_id}", id);
+        let account = self.stage.account_of(caller).unwrap_or_else(|| things.account.clone());
+        let body = (case.body)(&Context { name: &name, password, id, account: &account });
+        let body = (!body.is_null()).then_some(&body);
+        let path = case.path_of(id);
         let token = match &spare {
             Some((token, _)) => Some(token.clone()),
             None => self.stage.token(caller, case.area).map(str::to_owned),
@@ -396,11 +264,12 @@ impl Walk<'_> {
         let answer = self.server.call(case.method(), &path, token.as_deref(), body)?;
         self.judge(case, caller, target, expected, &answer, tried, case.method());
         if caller == Caller::Nobody && answer.status == 201 && case.class == Class::Collection {
-            self.clear_away(&path, &answer)?;
+            self.server.clear_away(&path, &answer)?;
         }
         // The same by the other doors to it.
         if case.method() == "GET" && path != "/" && !path.starts_with("/ws/") {
-            for (method, path) in [("HEAD", path.clone()), ("GET", format!("{path}/"))] {
+            let (plain, query) = path.split_once('?').unwrap_or((&path, ""));
+            for (method, path) in [("HEAD", path.clone()), ("GET", format!("{plain}/?{query}"))] {
                 let answer = self.server.call(method, &path, token.as_deref(), None)?;
                 self.judge(case, caller, target, expected, &answer, tried, method);
             }
@@ -449,42 +318,6 @@ impl Walk<'_> {
             self.holes.push(format!("{} by {method}, {caller}{of}: shows what is the owner's", case.route));
         }
     }
-
-    /// What a caller without a credential has made belongs to no account that goes with the stage.
-    fn clear_away(&self, path: &str, answer: &Answer) -> Result<()> {
-        match answer.json()["id"].as_str() {
-            Some(id) => self.server.call("DELETE", &format!("{path}/{id}"), None, None).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    /// A ticket opens the events of its own response, and nothing else.
-    fn tickets(&mut self) -> Result<Tried> {
-        const ROUTE: &str = "GET /api/v1/responses/{id}/events?ticket=";
-        let mut tried = Tried { route: ROUTE.to_owned(), ..Tried::default() };
-        let (one, other) = (self.stage.things()?, self.stage.things()?);
-        let owner = self.stage.token(Caller::Owner, "chats").map(str::to_owned);
-        let path = format!("/api/v1/responses/{}/ticket", one.response);
-        let made = self.server.call("POST", &path, owner.as_deref(), None)?.json();
-        let ticket = made["ticket"].as_str().unwrap_or_default();
-        let table = [
-            ("with its ticket", &one.response, ticket, 200),
-            ("with the ticket of another", &other.response, ticket, 401),
-            ("with no ticket that was issued", &one.response, "unknown", 401),
-        ];
-        for (how, response, ticket, expected) in table {
-            let path = format!("/api/v1/responses/{response}/events?ticket={ticket}");
-            let status = self.server.call("GET", &path, None, None)?.status;
-            (self.calls, tried.calls) = (self.calls + 1, tried.calls + 1);
-            tried.allowed += u32::from(status == 200);
-            tried.refused += u32::from(status == 401);
-            if status != expected {
-                tried.holes += 1;
-                self.holes.push(format!("{ROUTE} {how}: {status}, and must be {expected}"));
-            }
-        }
-        Ok(tried)
-    }
 }
 
 #[cfg(test)]
@@ -494,7 +327,7 @@ mod tests {
     #[test]
     fn every_route_has_exactly_one_case() {
         for route in ROUTES {
-            let name = format!("{} {}", route.method, route.path);
+            let name = name_of(route);
             let cases = CASES.iter().filter(|case| case.route == name).count();
             assert_eq!(cases, 1, "{name}: say in CASES who may call it");
         }

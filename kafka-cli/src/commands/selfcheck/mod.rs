@@ -2,6 +2,7 @@
 
 mod beside;
 mod caller;
+mod cases;
 mod client;
 mod matrix;
 mod stage;
@@ -67,7 +68,7 @@ impl Row for Tried {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let server = client::Server::at(&args.url)?;
-    let report = matrix::walk(&context.kafka()?, &server)?;
+    let (report, cleared) = matrix::walk(&context.kafka()?, &server)?;
     context.output.list(&report, &report.routes)?;
     let (calls, routes) = (report.calls, report.routes.len());
     if report.holes.is_empty() {
@@ -77,12 +78,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
             );
             context.output.text(&format!("{}\n", context.output.styled(Style::Bold, &sentence)))?;
         }
-        return Ok(());
+        return cleared;
     }
     let count = report.holes.len();
+    let left = cleared.err().map(|error| format!("\nNot all that was made is deleted: {error}"));
     Err(Error::new(
         ErrorKind::Internal,
         "isolation_broken",
-        format!("{count} of {calls} calls ended otherwise than they must:\n  {}", report.holes.join("\n  ")),
+        format!(
+            "{count} of {calls} calls ended otherwise than they must:\n  {}{}",
+            report.holes.join("\n  "),
+            left.unwrap_or_default()
+        ),
     ))
 }

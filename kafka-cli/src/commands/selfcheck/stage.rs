@@ -1,5 +1,5 @@
-//! Accounts, credentials and things to try routes on, made on the server's own database and deleted with
-//! the stage.
+//! Accounts, credentials and things to try routes on, made on the server's own database and deleted when the
+//! stage is cleared.
 
 use std::{
     thread,
@@ -7,9 +7,9 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, Clock as _, Error, ErrorKind, Kafka, MemberRole, NewChat, NewModel, NewToken,
-    NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions, Random as _, Result, Secret,
-    StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
+    Actor, AnswerRequest, Clock as _, Error, ErrorKind, Kafka, MemberRole, NewChat, NewChatFile, NewFile,
+    NewModel, NewToken, NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions, Random as _,
+    Result, Secret, StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
 };
 use serde_json::{Value, json};
 
@@ -33,6 +33,8 @@ pub(super) struct Stage<'k> {
     /// Part of every name, so that two runs do not meet.
     run: String,
     accounts: Vec<UserId>,
+    /// Whose tokens those are that are no stranger's and not the owner's.
+    people: Vec<(Caller, UserId)>,
     tokens: Vec<(Caller, String)>,
     /// The owner's keys that lack an area.
     narrow: Vec<(&'static str, String)>,
@@ -44,7 +46,9 @@ pub(super) struct Stage<'k> {
 /// One of everything, the owner's.
 pub(super) struct Things {
     pub(super) workspace: String,
+    pub(super) file: String,
     pub(super) chat: String,
+    pub(super) chat_file: String,
     pub(super) message: String,
     pub(super) response: String,
     pub(super) model: String,
@@ -63,14 +67,17 @@ impl<'k> Stage<'k> {
             operator: kafka.operator(),
             run,
             accounts: vec![id],
+            people: Vec::new(),
             tokens: Vec::new(),
             narrow: Vec::new(),
             owner: (id, kafka.operator()),
             members: Vec::new(),
         };
-        stage.people()?;
-        stage.wait_until_known(server)?;
-        Ok(stage)
+        match stage.people().and_then(|()| stage.wait_until_known(server)) {
+            Ok(()) => Ok(stage),
+            // What was made until then goes now; why it failed is what is worth telling.
+            Err(error) => stage.clear().and(Err(error)),
+        }
     }
 
     fn people(&mut self) -> Result<()> {
@@ -103,6 +110,7 @@ impl<'k> Stage<'k> {
             let account = self.account(name)?;
             let key = self.lasting_key(account, None)?;
             self.tokens.push((caller, key));
+            self.people.push((caller, account));
             let standing = StandingPatch {
                 is_active: (caller == Caller::Disabled).then_some(false),
                 is_admin: (caller == Caller::Admin).then_some(true),
@@ -190,6 +198,13 @@ impl<'k> Stage<'k> {
         }
     }
 
+    /// Whose credential a caller presents; none for nobody's.
+    pub(super) fn account_of(&self, caller: Caller) -> Option<String> {
+        let of = self.people.iter().find(|(who, _)| *who == caller).map(|(_, account)| *account);
+        let is_owner = matches!(caller, Caller::Owner | Caller::ReadOnly | Caller::WithoutScope);
+        of.or(is_owner.then_some(self.owner.0)).map(|id| id.to_string())
+    }
+
     /// One of everything, made by the owner in a workspace that viewer and editor share.
     pub(super) fn things(&mut self) -> Result<Things> {
         let actor = self.owner.1;
@@ -199,8 +214,11 @@ impl<'k> Stage<'k> {
         for (member, role) in &self.members {
             kafka.workspaces(&actor).share(workspace.id, *member, Some(*role))?;
         }
+        let file = kafka.files(&actor).upload(workspace.id, NewFile::named(MARK), &mut MARK.as_bytes())?;
         let chat = NewChat { workspace_id: Some(workspace.id), ..NewChat::titled(MARK) };
         let chat = kafka.chats(&actor).create(chat)?;
+        let text = NewChatFile { filename: MARK.to_owned(), content: MARK.to_owned() };
+        let chat_file = kafka.chat_files(&actor).create(chat.id, text)?;
         let request = AnswerRequest { model: Some("echo".to_owned()), ..AnswerRequest::text(MARK) };
         let answer = kafka.completions(&actor).start(chat.id, request)?.wait()?;
         let seconds = TimeoutSeconds { connect: Some(0.1), ..TimeoutSeconds::default() };
@@ -211,7 +229,9 @@ impl<'k> Stage<'k> {
         let token = kafka.tokens(&self.operator).of(self.owner.0).create(new_key(Some(MARK), KEY_MS))?;
         Ok(Things {
             workspace: workspace.id.to_string(),
+            file: file.id.to_string(),
             chat: chat.id.to_string(),
+            chat_file: chat_file.id.to_string(),
             message: answer.user_message.id.to_string(),
             response: answer.response.id.to_string(),
             model: model.id.to_string(),
@@ -220,35 +240,57 @@ impl<'k> Stage<'k> {
         })
     }
 
+    /// Deletes the key among things that are not needed any more: an account may have a hundred.
+    pub(super) fn forget_key(&self, things: &Things) {
+        if let Ok(key) = things.token.parse() {
+            // It may have been deleted by the call that it was made for.
+            let _ = self.kafka.tokens(&self.operator).of(self.owner.0).delete(key);
+        }
+    }
+
+    /// Deletes the accounts with all they own.
+    ///
+    /// # Errors
+    /// The first failure; what comes after it is deleted all the same.
+    pub(super) fn clear(self) -> Result<()> {
+        let administration = self.kafka.administration(&self.operator);
+        let mut outcome = Ok(());
+        for account in self.accounts {
+            match administration.delete(account) {
+                // One that a route has deleted is gone already.
+                Err(error) if error.kind() != ErrorKind::NotFound => outcome = outcome.and(Err(error)),
+                _ => {}
+            }
+        }
+        outcome
+    }
+
     /// Everything that the owner has, as it is now.
     pub(super) fn owned(&self) -> Result<Value> {
         let (id, actor) = self.owner;
         let page = PageRequest::Numbered { page: 1, page_size: 100 };
         let chats = self.kafka.chats(&actor).list(&Default::default(), &page)?;
-        let mut messages = Vec::new();
+        let workspaces = self.kafka.workspaces(&actor).list(&page)?.items;
+        let (mut messages, mut files, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        for workspace in &workspaces {
+            files.extend(self.kafka.files(&actor).list(workspace.id, &page)?.items);
+        }
         for chat in &chats.items {
             messages.extend(self.kafka.messages(&actor).list(chat.id, &page)?.items);
+            texts.extend(self.kafka.chat_files(&actor).list(chat.id, &page)?.items);
         }
         let tokens = self.kafka.tokens(&self.operator).of(id).list(&page)?;
         let names: Vec<_> = tokens.items.iter().map(|token| (token.id, &token.name)).collect();
         Ok(json!([
             self.kafka.users(&self.operator).get(id)?,
-            self.kafka.workspaces(&actor).list(&page)?.items,
+            workspaces,
+            files,
             chats.items,
             messages,
+            texts,
             self.kafka.models(&actor).list(&page)?.items,
             names,
         ]))
-    }
-}
-
-/// The accounts go with all they own.
-impl Drop for Stage<'_> {
-    fn drop(&mut self) {
-        for account in &self.accounts {
-            // One that a route has deleted is gone already.
-            let _ = self.kafka.administration(&self.operator).delete(*account);
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! `kafka user list`.
 
-use kafka_core::{Actor, Kafka, PageRequest, Place, Result, User};
-use serde_json::json;
+use kafka_core::{Actor, Kafka, Result, User};
 
+use super::super::pages;
 use crate::{context::Context, output::Row};
 
 /// Someone as a line of the list.
@@ -25,18 +25,8 @@ impl Row for Line {
 }
 
 pub(super) fn run(kafka: &Kafka, actor: &Actor, context: &Context) -> Result<()> {
-    let mut users = Vec::new();
-    let mut place = Place::Start;
-    loop {
-        let request = PageRequest::Cursor { limit: Some(kafka.limits().page_max), place };
-        let page = kafka.administration(actor).users(&request)?;
-        users.extend(page.items);
-        match page.next_cursor {
-            Some(cursor) => place = Place::After(cursor),
-            None => break,
-        }
-    }
-    let whole = json!({ "items": users, "next_cursor": null, "prev_cursor": null });
+    let users = pages::all(kafka, |request| kafka.administration(actor).users(request))?;
+    let whole = pages::whole(&users);
     let lines: Vec<Line> = users
         .into_iter()
         .map(|user| {

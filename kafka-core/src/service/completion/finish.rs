@@ -13,7 +13,7 @@ use crate::{
     },
     provider::api::TokenUsage,
     repo,
-    service::events::Feed,
+    service::feed::Feed,
     storage::Tx,
 };
 

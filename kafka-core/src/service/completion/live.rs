@@ -4,8 +4,8 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -15,12 +15,13 @@ use crate::{
         cancel::CancelToken,
         error::{Error, ErrorKind, Result},
         id::{ChatId, ResponseId},
+        shares::{Full, Shares, Whose},
     },
     entity::{
         block::{Block, HeldBlock},
         event::Event,
         message::Message,
-        response::Response,
+        response::{Response, ResponseError},
     },
 };
 
@@ -37,8 +38,9 @@ pub(crate) struct Running {
     pub(crate) user_message: Message,
     /// Raised when the answer is no longer wanted.
     pub(crate) cancel: CancelToken,
-    /// Whether it is not wanted because it cannot be kept, rather than because someone said so.
-    cut_off: AtomicBool,
+    /// Set when it is not wanted because it cannot be kept, rather than because someone said so: with the
+    /// reason, unless that is the end of this process.
+    cut_off: OnceLock<Option<ResponseError>>,
     shown: Mutex<Shown>,
     grown: Condvar,
     /// What those who are further behind hold now of what is stored, by the number of the last event: a
@@ -82,7 +84,7 @@ impl Running {
             accepted: Arc::new(response.clone()),
             user_message,
             cancel,
-            cut_off: AtomicBool::new(false),
+            cut_off: OnceLock::new(),
             shown: Mutex::new(Shown {
                 last_seq: first.last_seq(),
                 kept: first.len(),
@@ -94,17 +96,22 @@ impl Running {
         })
     }
 
-    /// Stops the answer; what came of it is kept as interrupted.
-    pub(super) fn cut_off(&self) {
+    /// Stops the answer; what came of it is kept as interrupted, with the reason.
+    pub(super) fn cut_off(&self, reason: Option<ResponseError>) {
         // Who asked first decides.
         if !self.cancel.is_cancelled() {
-            self.cut_off.store(true, Ordering::Release);
+            let _ = self.cut_off.set(reason);
             self.cancel.cancel();
         }
     }
 
     pub(super) fn is_cut_off(&self) -> bool {
-        self.cut_off.load(Ordering::Acquire)
+        self.cut_off.get().is_some()
+    }
+
+    /// Why it was cut off.
+    pub(super) fn cut_off_for(&self) -> Option<ResponseError> {
+        self.cut_off.get().cloned().flatten()
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -218,7 +225,7 @@ pub(crate) struct Live(Arc<Inner>);
 struct Inner {
     answers: Mutex<Answers>,
     ended: Condvar,
-    slots: AtomicUsize,
+    slots: Mutex<Shares>,
     closing: AtomicBool,
 }
 
@@ -231,12 +238,15 @@ struct Answers {
 
 /// One of the answers that may run at a time; free again when dropped.
 #[derive(Debug)]
-pub(super) struct Slot(Arc<Inner>);
+pub(super) struct Slot {
+    live: Live,
+    whose: Whose,
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.slots.fetch_sub(1, Ordering::AcqRel);
-        Live(Arc::clone(&self.0)).nudge();
+        self.live.slots().give_back(self.whose);
+        self.live.nudge();
     }
 }
 
@@ -245,26 +255,40 @@ impl Live {
         self.0.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one of `most` slots.
-    pub(super) fn reserve(&self, most: usize) -> Result<Slot> {
-        let taken = self.0.slots.fetch_add(1, Ordering::AcqRel);
-        let slot = Slot(Arc::clone(&self.0));
-        if taken < most {
-            return Ok(slot);
-        }
-        Err(Error::new(
-            ErrorKind::Busy,
-            "answers_at_capacity",
-            format!("{most} answers run already, which is as many as may; try again when one has ended."),
-        )
-        .with_retry_after(Duration::from_secs(5)))
+    fn slots(&self) -> MutexGuard<'_, Shares> {
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one of `most` slots, if one of that share is free.
+    pub(super) fn reserve(&self, whose: Whose, most: usize) -> Result<Slot> {
+        let mut slots = self.slots();
+        let (kind, code, what) = match slots.room(whose, most) {
+            Ok(()) => {
+                slots.take(whose);
+                return Ok(Slot { live: self.clone(), whose });
+            }
+            Err(Full::All) => (ErrorKind::Busy, "answers_at_capacity", format!("{most} answers run already")),
+            Err(Full::Share(taken)) => (
+                ErrorKind::RateLimited,
+                "owner_busy",
+                format!("{taken} answers run or wait already in the chats of this chat's owner"),
+            ),
+        };
+        let sentence = format!("{what}, which is as many as may; try again when one has ended.");
+        Err(Error::new(kind, code, sentence).with_retry_after(Duration::from_secs(5)))
+    }
+
+    /// Takes a slot past every limit, for what ends at once.
+    pub(super) fn reserve_for_end(&self) -> Slot {
+        self.slots().take(Whose::Operator);
+        Slot { live: self.clone(), whose: Whose::Operator }
     }
 
     /// Makes an answer known. One that was accepted while everything ends, ends too.
     pub(super) fn add(&self, running: Arc<Running>) {
         self.answers().running.insert(running.id, Arc::clone(&running));
         if self.0.closing.load(Ordering::Acquire) {
-            running.cut_off();
+            running.cut_off(None);
         }
     }
 
@@ -324,7 +348,7 @@ impl Live {
     pub(crate) fn close(&self, patience: Duration) {
         self.0.closing.store(true, Ordering::Release);
         for running in self.all() {
-            running.cut_off();
+            running.cut_off(None);
         }
         self.wait_until_idle(patience);
     }
@@ -332,7 +356,7 @@ impl Live {
     /// Waits at most `patience` until no answer runs. True when none does.
     pub(crate) fn wait_until_idle(&self, patience: Duration) -> bool {
         let answers = self.answers();
-        let busy = |_: &mut Answers| self.0.slots.load(Ordering::Acquire) > 0;
+        let busy = |_: &mut Answers| self.slots().taken() > 0;
         let waited = self.0.ended.wait_timeout_while(answers, patience, busy);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }

@@ -25,9 +25,10 @@ use crate::{
     entity::{
         block::{Block, Encoder},
         event::{EventKind, TextData},
+        response::ResponseError,
     },
     repo,
-    service::events::Feed,
+    service::feed::Feed,
     storage::{Storage, Tx},
 };
 
@@ -35,6 +36,9 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(25);
 /// Time until what could not be stored is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// What becomes of an answer that cannot be stored for now.
+const CUT_OFF: &str = "The answer was cut off because it could not be stored";
 
 /// What an answer said since the last commit.
 struct Pending {
@@ -230,7 +234,8 @@ impl Recorder {
                 ErrorKind::Busy => batch,
                 // The disk is full or fails: the models are stopped, so that what waits does not grow.
                 ErrorKind::Storage => {
-                    batch.iter().for_each(|pending| pending.running.cut_off());
+                    let reason = ResponseError::of_storage(&error, CUT_OFF);
+                    batch.iter().for_each(|pending| pending.running.cut_off(Some(reason.clone())));
                     batch
                 }
                 // No time mends it; watchers are told by the end of their streams.

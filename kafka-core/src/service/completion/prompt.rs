@@ -15,31 +15,60 @@ use crate::{
     },
     provider::api::{Prompt, PromptMessage},
     repo::messages::{self, Line},
-    service,
-    storage::Conn,
+    service::{self, contents},
+    storage::{Conn, blob::Blobs},
 };
 
 /// How many ancestors one query reads.
 const STRIDE: u32 = 64;
+/// The type of messages that tell of files.
+const FILE: &str = "file";
 /// What a message costs besides its text.
 const TOKENS_PER_MESSAGE: u64 = 4;
 
-/// Reads the branch upwards from the question until the model's context is full. Instructions are always
-/// sent, and so is the question; if that is a tool's result, from the user's message on that led to it.
-/// The oldest of the rest are left out first.
-pub(super) fn build(
-    conn: &Conn<'_>,
-    chat: ChatId,
-    question: MessageId,
-    params: &Params,
-    default_context: u32,
-    source: &Source,
-) -> Result<Prompt> {
-    let instructions = messages::system_lines(conn, chat, question)?;
-    let mut left = budget(params, default_context);
-    for line in &instructions {
-        left = left.saturating_sub(tokens(&line.content, &[]));
+/// Makes prompts for one model.
+pub(super) struct PromptBuilder<'a> {
+    pub(super) params: &'a Params,
+    pub(super) default_context: u32,
+    pub(super) source: &'a Source,
+    pub(super) blobs: &'a Blobs,
+}
+
+impl PromptBuilder<'_> {
+    /// Reads the branch upwards from the question until the model's context is full. Instructions are always
+    /// sent, and so is the question; if that is a tool's result, from the user's message on that led to it.
+    /// The chat's files have up to half of the rest. The oldest of what else was said are left out first.
+    pub(super) fn build(&self, conn: &Conn<'_>, chat: ChatId, question: MessageId) -> Result<Prompt> {
+        let instructions = messages::system_lines(conn, chat, question)?;
+        let mut left = budget(self.params, self.default_context);
+        for line in &instructions {
+            left = left.saturating_sub(tokens(&line.content, &[]));
+        }
+        let files = self.files(conn, chat, left / 2)?;
+        left = left.saturating_sub(files.as_ref().map_or(0, |files| tokens(&files.content, &[])));
+        let branch = branch(conn, question, left)?;
+        let lines = instructions.into_iter().chain(branch);
+        let said = in_pairs(lines, self.source);
+        Ok(Prompt { messages: files.into_iter().chain(said).collect() })
     }
+
+    /// What the chat's files say, as an instruction; none for a chat without files.
+    fn files(&self, conn: &Conn<'_>, chat: ChatId, most_tokens: u64) -> Result<Option<PromptMessage>> {
+        let files = contents::for_model(conn, self.blobs, chat, 4 * most_tokens)?;
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let mut content = String::from("These files belong to the conversation.");
+        for (filename, text) in files {
+            let text = text.as_deref().unwrap_or("(Its text is not available here.)");
+            content += &format!("\n\n--- begin of {filename} ---\n{text}\n--- end of {filename} ---");
+        }
+        Ok(Some(PromptMessage::text(Role::System.as_str(), content)))
+    }
+}
+
+/// The branch that ends in the question, oldest first, as far as it fits.
+fn branch(conn: &Conn<'_>, question: MessageId, mut left: u64) -> Result<impl Iterator<Item = Line> + use<>> {
     let mut newest_first = Vec::new();
     let mut is_asked = true;
     let mut next = Some(question);
@@ -60,8 +89,7 @@ pub(super) fn build(
             newest_first.push(line);
         }
     }
-    let lines = instructions.into_iter().chain(newest_first.into_iter().rev());
-    Ok(Prompt { messages: in_pairs(lines, source) })
+    Ok(newest_first.into_iter().rev())
 }
 
 /// What a prompt costs, by estimate.
@@ -113,7 +141,8 @@ fn is_sent(line: &Line) -> bool {
         Role::Assistant => !line.content.is_empty() || !line.tool_calls.is_empty(),
         Role::Tool => true,
     };
-    says_something && line.status != MessageStatus::Streaming
+    // That a file came or went is no speech; the files themselves are sent.
+    says_something && line.status != MessageStatus::Streaming && line.kind != FILE
 }
 
 /// Endpoints refuse a call without its result right behind it, and a result without its call, so only

@@ -3,12 +3,12 @@
 use super::{
     finish::{self, Ending},
     opaque::Source,
-    prompt,
+    prompt::{self, PromptBuilder},
 };
 use crate::{
     base::{
         day::Day,
-        error::Result,
+        error::{ErrorKind, Result},
         id::{NodeId, ResponseId},
         time::Timestamp,
     },
@@ -18,41 +18,58 @@ use crate::{
         response::{Response, ResponseStatus},
     },
     repo::{messages, response_events, responses},
-    service::{events::Feed, installation::Installation},
-    storage::Tx,
+    service::{feed::Feed, installation::Installation},
+    storage::{Tx, blob::Blobs},
 };
 
 /// Ends the answers of every dead node, and returns how many there were.
 ///
+/// What cannot be ended holds up nothing else, and is looked at again the next time.
+///
 /// Two processes may do this at the same time: each answer is ended by the one whose write comes first.
+///
+/// # Errors
+/// Those of reading, and `Busy`: nothing can be ended then.
 pub(crate) fn run(installation: &Installation) -> Result<usize> {
     let mut ended = 0;
     for node in installation.storage().dead_nodes()? {
         ended += end_all_of(installation, node.id)?;
-        installation.storage().remove_node(node.id)?;
     }
-    for id in installation.storage().read(responses::running_of_nobody)?.into_iter().rev() {
-        end(installation, id, ResponseStatus::Interrupted)?;
-        ended += 1;
+    ended += end_all(installation, &installation.storage().read(responses::running_of_nobody)?)?;
+    Ok(ended)
+}
+
+/// Ends what a dead node ran, and forgets the node, unless something of it is left.
+fn end_all_of(installation: &Installation, node: NodeId) -> Result<usize> {
+    let ids = installation.storage().read(|conn| responses::running_of_node(conn, node))?;
+    let ended = end_all(installation, &ids)?;
+    if ended == ids.len() {
+        installation.storage().remove_node(node)?;
     }
     Ok(ended)
 }
 
-/// Ends what a dead node ran. The last comes first, so that each is still seen to wait behind others.
-fn end_all_of(installation: &Installation, node: NodeId) -> Result<usize> {
-    let ids = installation.storage().read(|conn| responses::running_of_node(conn, node))?;
+/// Ends those that can be, and returns how many. The last comes first, so that each is still seen to wait
+/// behind others.
+fn end_all(installation: &Installation, ids: &[ResponseId]) -> Result<usize> {
+    let mut ended = 0;
     for id in ids.iter().rev() {
-        end(installation, *id, ResponseStatus::Interrupted)?;
+        match end(installation, *id, ResponseStatus::Interrupted) {
+            Ok(()) => ended += 1,
+            // The others would wait as long for nothing.
+            Err(error) if error.kind() == ErrorKind::Busy => return Err(error),
+            // A damaged row, say: the others are none the worse for it.
+            Err(_) => {}
+        }
     }
-    Ok(ids.len())
+    Ok(ended)
 }
 
 /// Ends an answer if the process that ran it is dead, and whatever else that process ran.
 pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> Result<()> {
     for node in installation.storage().dead_nodes()? {
         if installation.storage().read(|conn| responses::running_of_node(conn, node.id))?.contains(&id) {
-            end_all_of(installation, node.id)?;
-            return Ok(());
+            return end_all_of(installation, node.id).map(drop);
         }
     }
     Ok(())
@@ -69,13 +86,15 @@ pub(crate) fn end(installation: &Installation, id: ResponseId, status: ResponseS
 pub(crate) struct Ender {
     feed: Feed,
     context_tokens: u32,
+    blobs: Blobs,
     now: Timestamp,
 }
 
 impl Ender {
     pub(crate) fn new(installation: &Installation) -> Ender {
         let (feed, context_tokens) = (installation.feed().clone(), installation.limits().context_tokens);
-        Ender { feed, context_tokens, now: installation.now() }
+        let blobs = installation.storage().blobs().clone();
+        Ender { feed, context_tokens, blobs, now: installation.now() }
     }
 
     /// Ends an answer with what its log holds, and returns its whole log. None when it has ended before. It is
@@ -103,9 +122,12 @@ impl Ender {
     fn prompt_tokens(&self, tx: &Tx<'_>, response: &Response) -> Result<u64> {
         let lines = messages::ancestors(tx, response.message_id, 1)?;
         let Some(question) = lines.first().and_then(|answer| answer.parent_id) else { return Ok(0) };
-        let params = Params::default();
-        let prompt =
-            prompt::build(tx, response.chat_id, question, &params, self.context_tokens, &Source::default())?;
-        Ok(prompt::cost(&prompt))
+        let builder = PromptBuilder {
+            params: &Params::default(),
+            default_context: self.context_tokens,
+            source: &Source::default(),
+            blobs: &self.blobs,
+        };
+        Ok(prompt::cost(&builder.build(tx, response.chat_id, question)?))
     }
 }

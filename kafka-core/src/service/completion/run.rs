@@ -11,7 +11,8 @@ use super::{
     finish::Ending,
     live::{Running, Slot},
     opaque::Source,
-    prompt, recover,
+    prompt::{self, PromptBuilder},
+    recover,
 };
 use crate::{
     base::error::{Error, ErrorKind},
@@ -29,6 +30,8 @@ use crate::{
 
 /// How often a waiting answer looks whether another process has let it go first.
 const LOOK: Duration = Duration::from_millis(100);
+/// So many looks in a row may fail, 10 seconds of them, before a waiting answer does.
+const MOST_VAIN_LOOKS: u32 = 100;
 /// What an event costs besides its text, so that tiny pieces cannot fill the memory.
 const EVENT_BYTES: usize = 64;
 /// The thread runs parsers and TLS, whose frames are small.
@@ -52,6 +55,7 @@ pub(super) fn spawn(
             ..Ending::of(ResponseStatus::Interrupted)
         },
         began: installation.clock().instant(),
+        reserved,
         bytes: 0,
         affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
@@ -67,9 +71,7 @@ pub(super) fn spawn(
             code: "thread_unavailable".to_owned(),
             detail: "The system gives no more threads; try again later.".to_owned(),
         });
-        if let Ok(slot) = installation.live().reserve(usize::MAX) {
-            installation.log().end(running, ending, slot);
-        }
+        installation.log().end(running, ending, installation.live().reserve_for_end());
     }
 }
 
@@ -80,6 +82,7 @@ struct Answering {
     source: Source,
     ending: Ending,
     began: Instant,
+    reserved: Reservation,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -103,8 +106,7 @@ impl Answering {
             }
             Err(error) => {
                 self.ending.status = ResponseStatus::Failed;
-                self.ending.error =
-                    Some(ResponseError { code: error.code().to_owned(), detail: detail(&error) });
+                self.ending.error = Some(reason(&error));
             }
         }
         if self.ending.status != ResponseStatus::Completed && self.running.cancel.is_cancelled() {
@@ -113,7 +115,7 @@ impl Answering {
                 true => ResponseStatus::Interrupted,
                 false => ResponseStatus::Cancelled,
             };
-            self.ending.error = None;
+            self.ending.error = self.running.cut_off_for();
         }
         self.ending.completion_time_ms = Some(self.elapsed_ms());
         self.installation.log().end(&self.running, self.ending, slot);
@@ -124,9 +126,10 @@ impl Answering {
         self.began = self.installation.clock().instant();
         let prompt = self.prompt()?;
         let options = &self.callable.options;
+        let prompt_tokens = prompt::cost(&prompt) + prompt::cost_besides(&options.params);
+        self.afford(prompt_tokens)?;
         // From here on the endpoint may have what it is asked, and count it, even if nothing comes back.
-        self.ending.prompt_tokens_estimate =
-            Some(prompt::cost(&prompt) + prompt::cost_besides(&options.params));
+        self.ending.prompt_tokens_estimate = Some(prompt_tokens);
         let stream = self.callable.provider.complete(&prompt, options).map_err(Error::from);
         if stream.as_ref().is_err_and(|error| error.kind() == ErrorKind::Provider) {
             // It was not reached, or refused what it was asked.
@@ -156,44 +159,76 @@ impl Answering {
     fn wait_for_turn(&self) -> Result<(), Error> {
         let live = self.installation.live().clone();
         let _wake = self.running.cancel.on_cancel(move || live.nudge());
+        let mut vain_looks = 0;
         loop {
             if self.running.cancel.is_cancelled() {
                 return Err(ProviderError::cancelled().into());
             }
             let news = self.installation.live().news();
             let (id, chat) = (self.running.id, self.running.chat);
-            let queue =
-                self.installation.storage().read(|conn| repo::responses::running_in_chat(conn, chat))?;
-            match queue.first() {
-                Some(first) if *first != id => {
-                    // Nobody else may be there to end what a dead process left in front of us.
-                    recover::end_if_abandoned(&self.installation, *first)?;
-                    self.installation.live().wait_for_news(news, LOOK);
-                }
-                _ => return Ok(()),
+            match self.installation.storage().read(|conn| repo::responses::running_in_chat(conn, chat)) {
+                Ok(queue) => match queue.first() {
+                    Some(first) if *first != id => {
+                        vain_looks = 0;
+                        // Nobody else may be there to end what a dead process left in front of us. Trouble
+                        // with that is no reason to give up a question: the next look tries again.
+                        let _ = recover::end_if_abandoned(&self.installation, *first);
+                    }
+                    _ => return Ok(()),
+                },
+                Err(error) if vain_looks == MOST_VAIN_LOOKS => return Err(error),
+                Err(_) => vain_looks += 1,
             }
+            self.installation.live().wait_for_news(news, LOOK);
         }
     }
 
     fn prompt(&self) -> Result<Prompt, Error> {
-        let question = self.running.user_message.id;
-        let params = &self.callable.options.params;
-        let context = self.installation.limits().context_tokens;
-        self.installation
-            .storage()
-            .read(|conn| prompt::build(conn, self.running.chat, question, params, context, &self.source))
+        let storage = self.installation.storage();
+        let builder = PromptBuilder {
+            params: &self.callable.options.params,
+            default_context: self.installation.limits().context_tokens,
+            source: &self.source,
+            blobs: storage.blobs(),
+        };
+        storage.read(|conn| builder.build(conn, self.running.chat, self.running.user_message.id))
+    }
+
+    /// Keeps free what the prompt costs now, if it has grown since it was accepted, or ends the answer.
+    fn afford(&self, prompt_tokens: u64) -> Result<(), Error> {
+        let reserved = self.reserved;
+        match reserved.answer_tokens {
+            Some(answer) if prompt_tokens + answer > reserved.tokens => {
+                let (quotas, now) = (self.installation.quotas(), self.installation.now());
+                let accepted = Arc::clone(&self.running.accepted);
+                self.installation
+                    .storage()
+                    .write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn take(&mut self, delta: Delta) {
         match delta {
             Delta::Text(text) => self.say(EventKind::Delta, text),
             Delta::Reasoning(text) => self.say(EventKind::Reasoning, text),
-            Delta::Model(name) => self.ending.model_used = Some(storable(name)),
+            Delta::Model(name) => self.ending.model_used = Some(self.word(name)),
             Delta::Usage(usage) => self.ending.usage = Some(usage),
             Delta::ToolCall(call) => self.call(call),
             Delta::ProviderData(data) => self.ending.provider_data = Some(self.source.keep(data)),
-            Delta::Finish(reason) => self.ending.finish_reason = Some(storable(reason)),
+            Delta::Finish(reason) => self.ending.finish_reason = Some(self.word(reason)),
         }
+    }
+
+    /// What an endpoint says in a word is kept as long as a name may be: it stands in records, and the name of
+    /// a model in an index besides.
+    fn word(&self, text: String) -> String {
+        let mut text = storable(text);
+        if let Some((end, _)) = text.char_indices().nth(self.installation.limits().name_chars) {
+            text.truncate(end);
+        }
+        text
     }
 
     fn say(&mut self, kind: EventKind, mut text: String) {
@@ -217,6 +252,7 @@ impl Answering {
     /// Calls are no event, so they are kept until the end.
     fn call(&mut self, call: ToolCall) {
         let bytes = call.name.len() + call.arguments.len();
+        let kept = bytes + call.id.len();
         if let Some(affordable) = &mut self.affordable_bytes {
             if bytes > *affordable {
                 // Half a call is of no use.
@@ -225,7 +261,7 @@ impl Answering {
             }
             *affordable -= bytes;
         }
-        self.bytes += bytes + EVENT_BYTES;
+        self.bytes += kept + EVENT_BYTES;
         self.ending.tool_calls.push(ToolCall {
             id: storable(call.id),
             name: storable(call.name),
@@ -266,11 +302,11 @@ fn storable(text: String) -> String {
 }
 
 /// What clients may read of an error.
-fn detail(error: &Error) -> String {
+fn reason(error: &Error) -> ResponseError {
     match error.kind() {
         ErrorKind::Storage | ErrorKind::Internal | ErrorKind::Corrupt => {
-            "The chat could not be read to ask the model; the server's log says why.".to_owned()
+            ResponseError::of_storage(error, "The chat could not be read to ask the model")
         }
-        _ => error.message().to_owned(),
+        _ => ResponseError { code: error.code().to_owned(), detail: error.message().to_owned() },
     }
 }

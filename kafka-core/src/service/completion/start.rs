@@ -1,12 +1,20 @@
 //! Accepting a question: everything that is stored before a model is called.
 
-use super::{Completions, live::Running, opaque::Source, prompt, resolve, run, turn::Turn};
+use super::{
+    Completions,
+    live::Running,
+    opaque::Source,
+    prompt::{self, PromptBuilder},
+    resolve, run,
+    turn::Turn,
+};
 use crate::{
     base::{
         day::Day,
         error::{Error, ErrorKind, Result},
         id::{ChatId, MessageId, ResponseId, UserId},
         permission::{Area, Permission},
+        shares::Whose,
         time::Timestamp,
     },
     entity::params::Params,
@@ -22,7 +30,7 @@ use crate::{
         once::Once,
         quotas::{self, Cost, Quotas, Reservation},
     },
-    storage::Tx,
+    storage::{Tx, blob::Blobs},
 };
 
 impl Completions<'_> {
@@ -35,7 +43,8 @@ impl Completions<'_> {
     /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for a parent that is not
     /// in the chat or neither a user's nor a tool's message, parameters out of range, or nothing to
     /// answer; `TooLarge` for the text; `RateLimited` (`chat_busy`) when 16 answers of the chat wait
-    /// already; `QuotaExceeded` when plans are enforced and the answer may cost more than the chat's owner
+    /// already, or (`owner_busy`) when a quarter of those that the process may run are in chats of the same
+    /// owner, unless the operator asks; `QuotaExceeded` when plans are enforced and the answer may cost more than the chat's owner
     /// has left today; `Busy` when the process runs as many answers as it may. Failures of the model come
     /// later, as the end of the turn.
     pub fn start(&self, chat: ChatId, request: AnswerRequest) -> Result<Turn> {
@@ -51,8 +60,9 @@ impl Completions<'_> {
         {
             return Turn::of_stored(installation, &self.actor, id);
         }
-        let mut callable = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
-        let slot = installation.live().reserve(installation.limits().concurrent_answers)?;
+        let (owner, mut callable) = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
+        let whose = if self.actor.is_operator() { Whose::Operator } else { Whose::Owner(owner) };
+        let slot = installation.live().reserve(whose, installation.limits().concurrent_answers)?;
 
         let accepting = Accepting {
             actor_id: self.actor.user_id(),
@@ -69,6 +79,7 @@ impl Completions<'_> {
             most_waiting: installation.limits().waiting_answers_per_chat,
             params: callable.options.params.clone(),
             context_tokens: installation.limits().context_tokens,
+            blobs: installation.storage().blobs().clone(),
             quotas: installation.quotas(),
         };
         let (scope, node, once) =
@@ -105,15 +116,22 @@ impl Completions<'_> {
         }
     }
 
-    fn callable(&self, chat: ChatId, model: Option<&str>, params: Option<&Params>) -> Result<Callable> {
-        let found = self.installation.storage().read(|conn| {
+    /// Whose the chat is, and what answers in it.
+    fn callable(
+        &self,
+        chat: ChatId,
+        model: Option<&str>,
+        params: Option<&Params>,
+    ) -> Result<(Option<UserId>, Callable)> {
+        let (owner, found) = self.installation.storage().read(|conn| {
             let chat =
                 repo::chats::find_for_writing(conn, self.actor.scope(Permission::write(Area::Chats))?, chat)?
                     .ok_or_else(|| chats::not_found(chat))?;
             let asked = model.filter(|name| !name.is_empty());
-            resolve::find(conn, chat.user_id, asked.or(chat.default_model.as_deref()))
+            let found = resolve::find(conn, chat.user_id, asked.or(chat.default_model.as_deref()))?;
+            Ok((chat.user_id, found))
         })?;
-        found.callable(self.installation, params)
+        Ok((owner, found.callable(self.installation, params)?))
     }
 }
 
@@ -140,6 +158,7 @@ struct Accepting {
     most_waiting: usize,
     params: Params,
     context_tokens: u32,
+    blobs: Blobs,
     quotas: Quotas,
 }
 
@@ -245,14 +264,13 @@ impl Accepting {
     /// Keeps free what the answer may cost the chat's owner.
     fn reserve(&self, tx: &Tx<'_>, question: MessageId) -> Result<Reservation> {
         self.quotas.reserve(tx, self.chat, self.now, |running| {
-            let prompt = prompt::build(
-                tx,
-                self.chat,
-                question,
-                &self.params,
-                self.context_tokens,
-                &Source::default(),
-            )?;
+            let builder = PromptBuilder {
+                params: &self.params,
+                default_context: self.context_tokens,
+                source: &Source::default(),
+                blobs: &self.blobs,
+            };
+            let prompt = builder.build(tx, self.chat, question)?;
             let known = prompt::cost(&prompt);
             // What is still being written above this question will be sent with it, as far as it fits.
             let most = prompt::budget(&self.params, self.context_tokens).max(known);

@@ -1,0 +1,91 @@
+//! The table `chat_file_versions`. Its statements follow a read that has admitted the chat's file.
+
+use super::params;
+use crate::{
+    base::{
+        error::Result,
+        id::{ChatFileId, ChatId, MessageId, VersionId},
+        page::{Room, Stretch},
+        time::Timestamp,
+    },
+    storage::{Conn, Row, Tx, sql::statements},
+};
+
+const COLUMNS: &str = "v.id, v.chat_file_id, v.version, v.timestamp, v.content";
+
+/// A version as it is stored; what it differs from the newest by is not.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) id: VersionId,
+    pub(crate) chat_file_id: ChatFileId,
+    pub(crate) number: u64,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) content: String,
+}
+
+fn read(row: &mut Row<'_>) -> Result<Stored> {
+    Ok(Stored {
+        id: row.next()?,
+        chat_file_id: row.next()?,
+        number: row.next()?,
+        timestamp: row.next()?,
+        content: row.next()?,
+    })
+}
+
+statements! {
+    INSERT = ["INSERT INTO chat_file_versions (id, chat_file_id, version, timestamp, content, content_sha256, message_id, \
+        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $4)"];
+    NEWEST = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 ORDER BY v.version DESC LIMIT 1"];
+    NUMBERED = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 AND v.version = $2"];
+    AFTER = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 AND v.version > $2 \
+        ORDER BY v.version LIMIT $3"];
+    BEFORE = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 AND v.version < $2 \
+        ORDER BY v.version DESC LIMIT $3"];
+    OF_CHAT = ["SELECT ", COLUMNS, " FROM chat_files cf JOIN chat_file_versions v ON v.chat_file_id = cf.id \
+        WHERE cf.chat_id = $1 ORDER BY cf.created_at, cf.id, v.version"];
+    NEWEST_OF_CHAT = ["SELECT ", COLUMNS, " FROM chat_files cf JOIN chat_file_versions v ON v.chat_file_id = cf.id \
+        WHERE cf.chat_id = $1 AND v.version = (SELECT MAX(newest.version) FROM chat_file_versions newest \
+        WHERE newest.chat_file_id = cf.id) ORDER BY cf.created_at, cf.id"];
+    FILE_OF = ["SELECT v.chat_file_id, v.version FROM chat_file_versions v WHERE v.id = $1"];
+}
+
+/// Stores a version whose text has this hash.
+pub(crate) fn insert(tx: &Tx<'_>, version: &Stored, sha256: &str, message: Option<MessageId>) -> Result<()> {
+    let Stored { id, chat_file_id, number, timestamp, content } = version;
+    let number = i64::try_from(*number).unwrap_or(i64::MAX);
+    tx.execute(&INSERT, params![*id, *chat_file_id, number, *timestamp, content, sha256, message]).map(drop)
+}
+
+pub(crate) fn newest(conn: &Conn<'_>, file: ChatFileId) -> Result<Option<Stored>> {
+    conn.first(&NEWEST, params![file], read)
+}
+
+pub(crate) fn numbered(conn: &Conn<'_>, file: ChatFileId, number: i64) -> Result<Option<Stored>> {
+    conn.first(&NUMBERED, params![file, number], read)
+}
+
+/// Those after a number, oldest first.
+pub(crate) fn after(conn: &Conn<'_>, file: ChatFileId, number: i64, room: Room) -> Result<Stretch<Stored>> {
+    conn.stretch(&AFTER, params![file, number, room.and_one()], room, read)
+}
+
+/// Those before a number, newest first.
+pub(crate) fn before(conn: &Conn<'_>, file: ChatFileId, number: i64, room: Room) -> Result<Stretch<Stored>> {
+    conn.stretch(&BEFORE, params![file, number, room.and_one()], room, read)
+}
+
+/// All versions of all files of a chat that was admitted, in the order of the files.
+pub(crate) fn of_chat(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Stored>> {
+    conn.all(&OF_CHAT, params![chat], read)
+}
+
+/// The newest version of each file of a chat that was admitted.
+pub(crate) fn newest_of_chat(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Stored>> {
+    conn.all(&NEWEST_OF_CHAT, params![chat], read)
+}
+
+/// The file that a version is of, and its number.
+pub(crate) fn file_of(conn: &Conn<'_>, id: VersionId) -> Result<Option<(ChatFileId, u64)>> {
+    conn.first(&FILE_OF, params![id], |row| Ok((row.next()?, row.next()?)))
+}

@@ -1,0 +1,255 @@
+//! Where changes are announced, and the queues of those who subscribed to them.
+//!
+//! A queue holds ids. What stands behind them is read when a change is, under the reader's scope
+//! (`service/events.rs`): nobody is told what they may not see, and announcing costs next to nothing.
+
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    fmt,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use crate::{
+    base::{
+        error::Result,
+        id::{ChatFileId, ChatId, FileId, MessageId, ModelId, ResponseId, UserId, WorkspaceId},
+        permission::{Area, Permission},
+    },
+    repo::{self, chats::Belonging},
+    storage::Tx,
+};
+
+/// What a queue holds of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    Chat(ChatId),
+    /// With its owner and the readers of its workspace, since the rows cannot be asked any more.
+    ChatDeleted(ChatId, Option<UserId>, Arc<[UserId]>),
+    Message(ChatId, MessageId),
+    MessageDeleted(ChatId, MessageId),
+    ChatFile(ChatId, ChatFileId),
+    ChatFileDeleted(ChatId, ChatFileId),
+    File(FileId),
+    /// With the readers of its workspace.
+    FileDeleted(FileId, Arc<[UserId]>),
+    Response(ResponseId),
+    Workspace(WorkspaceId),
+    /// With its owner and readers.
+    WorkspaceDeleted(WorkspaceId, Option<UserId>, Arc<[UserId]>),
+    Model(ModelId),
+    /// With its owner; those of nobody are everybody's.
+    ModelDeleted(ModelId, Option<UserId>),
+    User(UserId),
+    UserDeleted(UserId),
+}
+
+impl Notice {
+    /// The chat whose followers want to know it.
+    fn chat(&self) -> Option<ChatId> {
+        match self {
+            Notice::Chat(chat)
+            | Notice::ChatDeleted(chat, ..)
+            | Notice::Message(chat, _)
+            | Notice::MessageDeleted(chat, _)
+            | Notice::ChatFile(chat, _)
+            | Notice::ChatFileDeleted(chat, _) => Some(*chat),
+            _ => None,
+        }
+    }
+
+    /// What a credential needs to be told.
+    pub(super) fn permission(&self) -> Permission {
+        Permission::read(match self {
+            Notice::Workspace(_)
+            | Notice::WorkspaceDeleted(..)
+            | Notice::File(_)
+            | Notice::FileDeleted(..) => Area::Files,
+            Notice::Model(_) | Notice::ModelDeleted(..) => Area::Models,
+            Notice::User(_) | Notice::UserDeleted(_) => Area::Account,
+            _ => Area::Chats,
+        })
+    }
+}
+
+/// Where changes are announced. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Feed(Arc<Mutex<Vec<Weak<Subscriber>>>>);
+
+impl Feed {
+    /// Announces that a chat was made or changed.
+    pub(crate) fn chat(&self, tx: &Tx<'_>, id: ChatId) {
+        self.announce(tx, vec![Notice::Chat(id)]);
+    }
+
+    /// Announces that chats are deleted. Whom that concerns is read here, so it comes before the deed.
+    pub(crate) fn chats_deleted(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
+        let nobody: Arc<[UserId]> = Arc::default();
+        let mut readers = HashMap::new();
+        for id in chats.iter().filter_map(|chat| chat.workspace_id) {
+            if let Entry::Vacant(unknown) = readers.entry(id) {
+                unknown.insert(Arc::from(repo::workspaces::readers(tx, id)?));
+            }
+        }
+        let readers = |workspace| readers.get(&workspace).cloned();
+        let notice = |chat: &Belonging| {
+            let readers = chat.workspace_id.and_then(readers).unwrap_or_else(|| Arc::clone(&nobody));
+            Notice::ChatDeleted(chat.id, chat.user_id, readers)
+        };
+        self.announce(tx, chats.iter().map(notice).collect());
+        Ok(())
+    }
+
+    /// Announces that a message was stored or changed.
+    pub(crate) fn message(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
+        self.announce(tx, vec![Notice::Message(chat, id)]);
+    }
+
+    /// Announces that a message was deleted.
+    pub(crate) fn message_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: MessageId) {
+        self.announce(tx, vec![Notice::MessageDeleted(chat, id)]);
+    }
+
+    /// Announces that a file came into a chat, or a version to it.
+    pub(crate) fn chat_file(&self, tx: &Tx<'_>, chat: ChatId, id: ChatFileId) {
+        self.announce(tx, vec![Notice::ChatFile(chat, id)]);
+    }
+
+    /// Announces that a file was taken out of a chat.
+    pub(crate) fn chat_file_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: ChatFileId) {
+        self.announce(tx, vec![Notice::ChatFileDeleted(chat, id)]);
+    }
+
+    /// Announces that a file was uploaded or renamed.
+    pub(crate) fn file(&self, tx: &Tx<'_>, id: FileId) {
+        self.announce(tx, vec![Notice::File(id)]);
+    }
+
+    /// Announces that a file was deleted from its workspace.
+    pub(crate) fn file_deleted(&self, tx: &Tx<'_>, id: FileId, workspace: Option<WorkspaceId>) -> Result<()> {
+        let readers = workspace.map(|workspace| repo::workspaces::readers(tx, workspace)).transpose()?;
+        self.announce(tx, vec![Notice::FileDeleted(id, readers.unwrap_or_default().into())]);
+        Ok(())
+    }
+
+    /// Announces that an answer was accepted or has ended.
+    pub(crate) fn response(&self, tx: &Tx<'_>, id: ResponseId) {
+        self.announce(tx, vec![Notice::Response(id)]);
+    }
+
+    /// Announces that a workspace was made or changed.
+    pub(crate) fn workspace(&self, tx: &Tx<'_>, id: WorkspaceId) {
+        self.announce(tx, vec![Notice::Workspace(id)]);
+    }
+
+    /// Announces that a workspace is deleted. Whom that concerns is read here, so it comes before the deed.
+    pub(crate) fn workspace_deleted(
+        &self,
+        tx: &Tx<'_>,
+        id: WorkspaceId,
+        owner: Option<UserId>,
+    ) -> Result<()> {
+        let readers = Arc::from(repo::workspaces::readers(tx, id)?);
+        self.announce(tx, vec![Notice::WorkspaceDeleted(id, owner, readers)]);
+        Ok(())
+    }
+
+    /// Announces that a model was made or changed.
+    pub(crate) fn model(&self, tx: &Tx<'_>, id: ModelId) {
+        self.announce(tx, vec![Notice::Model(id)]);
+    }
+
+    /// Announces that a model was deleted.
+    pub(crate) fn model_deleted(&self, tx: &Tx<'_>, id: ModelId, owner: Option<UserId>) {
+        self.announce(tx, vec![Notice::ModelDeleted(id, owner)]);
+    }
+
+    /// Announces that an account was made or changed.
+    pub(crate) fn user(&self, tx: &Tx<'_>, id: UserId) {
+        self.announce(tx, vec![Notice::User(id)]);
+    }
+
+    /// Announces that an account was deleted.
+    pub(crate) fn user_deleted(&self, tx: &Tx<'_>, id: UserId) {
+        self.announce(tx, vec![Notice::UserDeleted(id)]);
+    }
+
+    fn announce(&self, tx: &Tx<'_>, notices: Vec<Notice>) {
+        let feed = self.clone();
+        // Who is to be told is asked after the commit: whoever subscribes later finds it stored.
+        tx.after_commit(move || {
+            for subscriber in feed.subscribers().iter().filter_map(Weak::upgrade) {
+                notices.iter().for_each(|notice| subscriber.tell(notice));
+            }
+        });
+    }
+
+    /// Ends every subscription.
+    pub(crate) fn close(&self) {
+        for subscriber in self.subscribers().drain(..).filter_map(|subscriber| subscriber.upgrade()) {
+            subscriber.queue().is_closed = true;
+            subscriber.wake();
+        }
+    }
+
+    pub(super) fn subscribers(&self) -> MutexGuard<'_, Vec<Weak<Subscriber>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// One subscription, as the feed sees it.
+pub(super) struct Subscriber {
+    /// The chat whose changes are wanted, or none for all.
+    pub(super) chat: Option<ChatId>,
+    pub(super) most: usize,
+    pub(super) queue: Mutex<Queue>,
+    pub(super) filled: Condvar,
+    pub(super) wake: Mutex<Option<Wake>>,
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) notices: VecDeque<Notice>,
+    pub(super) lost: u64,
+    pub(super) is_closed: bool,
+}
+
+impl Subscriber {
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, notice: &Notice) {
+        if self.chat.is_some() && self.chat != notice.chat() {
+            return;
+        }
+        let mut queue = self.queue();
+        let was_empty = queue.notices.is_empty() && queue.lost == 0;
+        // The last one, unread, will show the newest state anyhow.
+        if queue.notices.back() == Some(notice) {
+            return;
+        }
+        match queue.lost == 0 && queue.notices.len() < self.most {
+            true => queue.notices.push_back(notice.clone()),
+            false => queue.lost += 1,
+        }
+        drop(queue);
+        if was_empty {
+            self.wake();
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        self.filled.notify_all();
+        if let Some(wake) = &*self.wake.lock().unwrap_or_else(PoisonError::into_inner) {
+            wake();
+        }
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber").field("chat", &self.chat).finish_non_exhaustive()
+    }
+}

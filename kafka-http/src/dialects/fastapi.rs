@@ -1,0 +1,193 @@
+//! Errors and forms as the replaced systems have them, which were written with FastAPI: `detail` is a sentence,
+//! or for 422 a list that says where each mistake is.
+
+use kafka_core::{Actor, NewFile, StagedFile};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    error::{Failure, Problem},
+    request::Call,
+    server::Reply,
+};
+
+/// A problem as these systems tell it.
+pub(crate) fn reply(problem: &Problem, request_id: &str) -> Reply {
+    let detail = match problem.members.get(DETAIL) {
+        Some(list) => list.clone(),
+        None if problem.status == 422 => listed(problem),
+        None => Value::from(&*problem.detail),
+    };
+    let body = json!({"detail": detail, "code": problem.code, "request_id": request_id});
+    problem.with_headers(Reply::bytes(problem.status, "application/json", body.to_string().into_bytes()))
+}
+
+/// The member of a [`Problem`] that holds the list, where the mistakes are known more closely.
+const DETAIL: &str = "detail";
+
+/// What the library refused, as a list.
+fn listed(problem: &Problem) -> Value {
+    let entry = |loc: Value, message: &str| json!({"type": "value_error", "loc": loc, "msg": message, "input": null, "ctx": {"reason": message}});
+    match problem.errors.is_empty() {
+        true => json!([entry(json!(["body"]), &problem.detail)]),
+        false => {
+            let of = |error: &kafka_core::FieldError| entry(json!(["body", error.field]), &error.message);
+            problem.errors.iter().map(of).collect()
+        }
+    }
+}
+
+/// One mistake of a request.
+pub(super) struct Mistake {
+    kind: &'static str,
+    loc: Value,
+    message: String,
+    input: Value,
+    /// More about it, under the name that this sort of mistake has for it.
+    context: Option<&'static str>,
+}
+
+impl Mistake {
+    pub(super) fn missing(loc: Value, input: Value) -> Mistake {
+        Mistake { kind: "missing", loc, message: "Field required".to_owned(), input, context: None }
+    }
+
+    pub(super) fn value(field: &str, message: impl Into<String>, input: Value) -> Mistake {
+        let (loc, message) = (json!(["body", field]), message.into());
+        Mistake { kind: "value_error", loc, message, input, context: Some("reason") }
+    }
+
+    fn of_kind(kind: &'static str, field: &str, message: &str, input: Value) -> Mistake {
+        Mistake { kind, loc: json!(["body", field]), message: message.to_owned(), input, context: None }
+    }
+
+    fn shown(self) -> Value {
+        let mut shown = json!({"type": self.kind, "loc": self.loc, "msg": self.message, "input": self.input});
+        if let Some(name) = self.context {
+            shown["ctx"] = json!({ name: self.message });
+        }
+        shown
+    }
+}
+
+/// 422 for these mistakes.
+pub(super) fn refused(mistakes: Vec<Mistake>) -> Failure {
+    let said: Vec<_> =
+        mistakes.iter().map(|mistake| format!("{}: {}", mistake.loc, mistake.message)).collect();
+    let list: Value = mistakes.into_iter().map(Mistake::shown).collect();
+    let sentence = format!("The request is not acceptable: {}.", said.join("; "));
+    Problem::new(422, "request_invalid", sentence).with_member(DETAIL, list).into()
+}
+
+/// The body as a JSON object.
+pub(super) fn object(call: &mut Call<'_, '_>) -> Result<Map<String, Value>, Failure> {
+    let bytes = call.request.body().read_all().map_err(|error| Problem::from(&error))?;
+    let body = json!(["body"]);
+    if bytes.is_empty() {
+        return Err(refused(vec![Mistake::missing(body, Value::Null)]));
+    }
+    let no_object = |input: Value| {
+        let message = "Input should be a valid dictionary or object to extract fields from".to_owned();
+        refused(vec![Mistake {
+            kind: "model_attributes_type",
+            loc: body.clone(),
+            message,
+            input,
+            context: None,
+        }])
+    };
+    let sent = call.request.header("content-type").unwrap_or_default();
+    if !sent.split(';').next().is_some_and(|essence| essence.trim().ends_with("json")) {
+        return Err(no_object(String::from_utf8_lossy(&bytes).into()));
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => Err(no_object(other)),
+        Err(error) => {
+            // Its lines are one, as clients write it, so the column is the place.
+            let (loc, message) = (json!(["body", error.column()]), error.to_string());
+            let input = json!({});
+            let mistake = Mistake { kind: "json_invalid", loc, message, input, context: Some("error") };
+            Err(refused(vec![mistake]))
+        }
+    }
+}
+
+/// The text of a field of an object.
+pub(super) fn text(object: &Map<String, Value>, field: &str) -> Result<String, Failure> {
+    match object.get(field) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(other) => {
+            let message = "Input should be a valid string";
+            Err(refused(vec![Mistake::of_kind("string_type", field, message, other.clone())]))
+        }
+        None => Err(refused(vec![Mistake::missing(json!(["body", field]), object.clone().into())])),
+    }
+}
+
+/// The fields of a form, and its files, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    texts: Vec<(String, String)>,
+    /// Those of the field `files`.
+    pub(super) files: Vec<StagedFile>,
+}
+
+impl Fields {
+    /// Reads all of the form. What is no form has no fields.
+    pub(super) fn read(call: &mut Call<'_, '_>, actor: &Actor) -> Result<Fields, Failure> {
+        let kafka = call.kafka();
+        let mut fields = Fields::default();
+        let mut form = match call.form() {
+            Err(failure) if failure.problem().status == 415 => return Ok(fields),
+            form => form?,
+        };
+        while let Some(mut part) = form.next_part()? {
+            let Some(filename) = part.filename.take() else {
+                fields.texts.push((part.name.clone(), part.text()?));
+                continue;
+            };
+            // This is how browsers send that no file was chosen.
+            if part.name != "files" || (filename.is_empty() && part.is_empty()?) {
+                continue;
+            }
+            let staged = kafka.files(actor).stage(NewFile::named(filename), &mut part);
+            if let Some(failure) = form.take_failure() {
+                return Err(failure.into());
+            }
+            fields.files.push(staged?);
+        }
+        Ok(fields)
+    }
+
+    /// The texts of these fields; all that are missing are told at once.
+    pub(super) fn required<const N: usize>(&self, names: [&str; N]) -> Result<[String; N], Failure> {
+        let missing: Vec<_> = names.iter().filter(|name| self.find(name).is_none()).collect();
+        if !missing.is_empty() {
+            let mistake = |name: &&&str| Mistake::missing(json!(["body", name]), Value::Null);
+            return Err(refused(missing.iter().map(mistake).collect()));
+        }
+        Ok(names.map(|name| self.find(name).unwrap_or_default().to_owned()))
+    }
+
+    /// Every text of a field that may be repeated.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.texts.iter().filter(move |(sent, _)| sent == name).map(|(_, text)| text.as_str())
+    }
+
+    /// Of a field that came twice the last holds.
+    fn find(&self, name: &str) -> Option<&str> {
+        self.all(name).last()
+    }
+}
+
+/// What counts as true and false in a form.
+pub(super) fn boolean(field: &str, text: &str) -> Result<bool, Failure> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" | "yes" | "y" | "on" => Ok(true),
+        "false" | "f" | "0" | "no" | "n" | "off" => Ok(false),
+        _ => {
+            let message = "Input should be a valid boolean, unable to interpret input";
+            Err(refused(vec![Mistake::of_kind("bool_parsing", field, message, text.into())]))
+        }
+    }
+}
