@@ -197,4 +197,13 @@ fn store(connection: &Connection, chat: &str) {
         .unwrap()
         .execute(params![chat, seq + 1, id, now])
         .unwrap();
+    // What was used is counted in the transaction of what it counts, whoever does the work.
+    connection
+        .prepare_cached(
+            "INSERT INTO usage_daily (user_id, day, model, messages_sent) VALUES (NULL, 20454, '', 1) \
+             ON CONFLICT (COALESCE(user_id, ''), day, model) DO UPDATE SET messages_sent = messages_sent + 1",
+        )
+        .unwrap()
+        .execute([])
+        .unwrap();
 }
