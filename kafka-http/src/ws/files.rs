@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use kafka_core::{ChatFile, Error, ErrorKind, Message, NewFile, NewMessage, Result, Role, VersionId};
+use kafka_core::{
+    ChatFile, Error, ErrorKind, Message, NewFile, NewMessage, PageRequest, Place, Result, Role, VersionId,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -122,9 +124,19 @@ impl Session {
         Ok(reply.to_string())
     }
 
+    /// The files of the chat, without what they say.
     fn files(&self) -> Result<Vec<ChatFile>> {
-        let contents = self.kafka().chat_files(self.actor()).contents(self.chat())?;
-        Ok(contents.into_iter().map(|content| content.file).collect())
+        let mut files = Vec::new();
+        let mut place = Place::Start;
+        loop {
+            let request = PageRequest::Cursor { limit: Some(self.kafka().limits().page_max), place };
+            let page = self.kafka().chat_files(self.actor()).list(self.chat(), &request)?;
+            files.extend(page.items);
+            match page.next_cursor {
+                Some(after) => place = Place::After(after),
+                None => return Ok(files),
+            }
+        }
     }
 
     /// Stores what the conversation tells of a file.
