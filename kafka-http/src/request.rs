@@ -12,7 +12,7 @@ use crate::{
     error::{Failure, Problem},
     form::{Coding, Form},
     router::{Access, Router},
-    server::{Reply, Request},
+    server::{Reply, Request, Turns},
     sse,
 };
 
@@ -195,7 +195,7 @@ impl<'r, 'c> Call<'r, 'c> {
     }
 
     /// The JSON body. No body at all is an empty object.
-    pub(crate) fn body(&mut self) -> Result<JsonBody, Failure> {
+    pub(crate) fn body(&mut self) -> Result<JsonBody<'c>, Failure> {
         let bytes = self.request.body().read_all().map_err(|error| Problem::from(&error))?;
         if !bytes.is_empty() && !self.request.header("content-type").is_some_and(is_json) {
             return Err(Problem::new(
@@ -205,7 +205,7 @@ impl<'r, 'c> Call<'r, 'c> {
             )
             .into());
         }
-        Ok(JsonBody(bytes))
+        Ok(JsonBody { bytes, turns: self.request.body().turns() })
     }
 
     /// The JSON body as `T`.
@@ -220,10 +220,10 @@ impl<'r, 'c> Call<'r, 'c> {
     }
 
     /// The key that lets a request with this body take effect only once, if there is one.
-    pub(crate) fn idempotency_key(&self, body: &JsonBody) -> Result<Option<IdempotencyKey>, Failure> {
+    pub(crate) fn idempotency_key(&self, body: &JsonBody<'_>) -> Result<Option<IdempotencyKey>, Failure> {
         let Some(key) = self.request.header("idempotency-key") else { return Ok(None) };
         let path = self.request.path().trim_end_matches('/');
-        Ok(Some(IdempotencyKey::new(self.request.method().as_str(), path, key, &body.0)?))
+        Ok(Some(IdempotencyKey::new(self.request.method().as_str(), path, key, &body.bytes)?))
     }
 
     /// The JSON body as `T`, for a request whose answer shows a secret. Secrets are not stored, so there would
@@ -248,12 +248,16 @@ impl<'r, 'c> Call<'r, 'c> {
 
 /// A body that claims to be JSON.
 #[derive(Debug)]
-pub(crate) struct JsonBody(Vec<u8>);
+pub(crate) struct JsonBody<'c> {
+    bytes: Vec<u8>,
+    turns: &'c Turns,
+}
 
-impl JsonBody {
+impl JsonBody<'_> {
     /// Reads it as `T`, which must be an object.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let text: &[u8] = if self.0.is_empty() { b"{}" } else { &self.0 };
+        let _turn = self.turns.wait(self.bytes.len() as u64);
+        let text: &[u8] = if self.bytes.is_empty() { b"{}" } else { &self.bytes };
         if text.trim_ascii_start().first() != Some(&b'{') {
             // Serde would take an array for an object, its entries in the order of the fields.
             let IgnoredAny = serde_json::from_slice(text).map_err(|error| undecodable("", &error))?;
@@ -348,6 +352,8 @@ pub(crate) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use std::{sync::mpsc, thread, time::Duration};
+
     use proptest::prelude::*;
     use serde::Deserialize;
 
@@ -367,6 +373,28 @@ mod tests {
         temperature: f64,
         #[serde(default)]
         stop: Vec<String>,
+    }
+
+    #[test]
+    fn long_bodies_are_decoded_one_after_the_other_and_short_ones_at_once() {
+        let turns = Turns::default();
+        let decoded = |bytes: usize| {
+            let bytes = format!(r#"{{"name": "{}"}}"#, "x".repeat(bytes)).into_bytes();
+            JsonBody { bytes, turns: &turns }.decode::<Wanted>().is_ok()
+        };
+        thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            let turn = turns.wait(1 << 20);
+            scope.spawn(move || tell.send(decoded(1 << 20)));
+            assert!(decoded(1 << 10));
+            assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "it did not wait for its turn");
+            drop(turn);
+            assert_eq!(told.recv(), Ok(true));
+        });
+    }
+
+    fn decode<T: DeserializeOwned>(body: impl Into<Vec<u8>>) -> Result<T, Failure> {
+        JsonBody { bytes: body.into(), turns: &Turns::default() }.decode()
     }
 
     #[test]
@@ -396,7 +424,7 @@ mod tests {
             (r#"{"name":"\ud800"}"#, Some((400, "bad_json", "", ""))),
         ];
         for (text, expected) in table {
-            let refused = JsonBody(text.into()).decode::<Wanted>().err();
+            let refused = decode::<Wanted>(text).err();
             let problem = refused.as_ref().map(|failure| failure.problem().into_owned());
             let shown = problem.as_ref().map(|problem| {
                 let (field, message) =
@@ -410,7 +438,7 @@ mod tests {
     #[test]
     fn depth_is_bounded() {
         let deep = |levels| format!(r#"{{"x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
-        let decoded = |levels| JsonBody(deep(levels).into()).decode::<BTreeMap<String, serde_json::Value>>();
+        let decoded = |levels| decode::<BTreeMap<String, serde_json::Value>>(deep(levels));
         assert!(decoded(100).is_ok());
         assert_eq!(decoded(100_000).unwrap_err().problem().code, "bad_json");
     }
@@ -442,7 +470,7 @@ mod tests {
 
         #[test]
         fn no_body_is_answered_with_a_panic(bytes: Vec<u8>) {
-            let _ = JsonBody(bytes).decode::<Wanted>();
+            let _ = decode::<Wanted>(bytes);
         }
     }
 }

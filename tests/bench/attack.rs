@@ -4,16 +4,26 @@ use std::{
     env,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
     thread,
     time::Duration,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Socket, Type};
 
 /// Connections of the attacks that hold many.
 const MANY: usize = 1000;
 /// From one byte of a slow one to the next.
 const TRICKLE: Duration = Duration::from_millis(500);
+
+/// What an attacker hands to the system at once. The system takes megabytes in one go, and the client on the
+/// same processor would wait for that, which is not what an attacker elsewhere does to it.
+const PIECE: usize = 64 << 10;
+/// How often an attacker says on its standard output how many connections it has made.
+const TELLING: Duration = Duration::from_millis(100);
+
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 /// A way to be a nuisance.
 pub(crate) struct Attack {
@@ -49,10 +59,23 @@ pub(crate) fn was_played() -> bool {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
     let attack = ATTACKS.iter().find(|attack| attack.name == name).unwrap();
+    thread::spawn(|| {
+        loop {
+            println!("{}", CONNECTIONS.load(Relaxed));
+            thread::sleep(TELLING);
+        }
+    });
     let victim = Victim { address: address.parse().unwrap(), chat };
     loop {
         (attack.play)(victim);
     }
+}
+
+/// One of the attackers' addresses after the other. From the client's own address they would use up its free
+/// ports, and it would look for one as long as a hundred requests take.
+fn elsewhere() -> SocketAddr {
+    static LAST: AtomicU8 = AtomicU8::new(0);
+    SocketAddr::from(([127, 0, 1, LAST.fetch_add(1, Relaxed)], 0))
 }
 
 /// Who is attacked.
@@ -66,9 +89,12 @@ struct Victim<'a> {
 impl Victim<'_> {
     fn connect(self) -> TcpStream {
         loop {
-            if let Ok(stream) = TcpStream::connect(self.address) {
-                stream.set_nodelay(true).unwrap();
-                return stream;
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.bind(&elsewhere().into()).unwrap();
+            if socket.connect(&self.address.into()).is_ok() {
+                socket.set_tcp_nodelay(true).unwrap();
+                CONNECTIONS.fetch_add(1, Relaxed);
+                return socket.into();
             }
         }
     }
@@ -152,7 +178,8 @@ impl Victim<'_> {
                 scope.spawn(|| {
                     loop {
                         let mut stream = self.connect();
-                        let _ = stream.write_all(request.as_bytes());
+                        let _ =
+                            request.as_bytes().chunks(PIECE).try_for_each(|chunk| stream.write_all(chunk));
                         let _ = stream.read_to_end(&mut Vec::new());
                     }
                 });

@@ -58,20 +58,20 @@ fn main() {
         RUN.as_secs()
     );
     println!(
-        "{:18} {:>9} {:>9} {:>11} {:>11} {:>6} {:>9}",
-        "attack", "quiet p50", "quiet p99", "attack p50", "attack p99", "ratio", "resident"
+        "{:18} {:>9} {:>9} {:>11} {:>11} {:>6} {:>9} {:>13}",
+        "attack", "quiet p50", "quiet p99", "attack p50", "attack p99", "ratio", "resident", "connections/s"
     );
     for attack in
         ATTACKS.iter().filter(|attack| asked.is_empty() || asked.iter().any(|name| name == attack.name))
     {
-        let rounds: Vec<[f64; 5]> = (0..ROUNDS).map(|_| round(&server, attack, &chat)).collect();
-        let [quiet_p50, quiet, attack_p50, attacked, memory] =
-            [0, 1, 2, 3, 4].map(|at| figures::median(rounds.iter().map(|round| round[at])));
+        let rounds: Vec<[f64; 6]> = (0..ROUNDS).map(|_| round(&server, attack, &chat)).collect();
+        let [quiet_p50, quiet, attack_p50, attacked, memory, connections] =
+            [0, 1, 2, 3, 4, 5].map(|at| figures::median(rounds.iter().map(|round| round[at])));
         let ratio = figures::median(rounds.iter().map(|round| round[3] / round[1]));
         let verdict = if ratio < GOAL { "" } else { "  misses the goal" };
         println!(
             "{:18} {quiet_p50:6.2} ms {quiet:6.2} ms {attack_p50:8.2} ms {attacked:8.2} ms {ratio:6.1} \
-             {memory:6.0} MB{verdict}",
+             {memory:6.0} MB {connections:13.0}{verdict}",
             attack.name
         );
     }
@@ -79,23 +79,26 @@ fn main() {
     server.end();
 }
 
-/// p50 and p99 in milliseconds, first when nothing else happens, then under attack; and the megabytes that the
-/// server holds then.
-fn round(server: &Server, attack: &Attack, chat: &str) -> [f64; 5] {
+/// p50 and p99 in milliseconds, first when nothing else happens, then under attack; the megabytes that the
+/// server holds then, and the connections that the attacker makes in a second.
+fn round(server: &Server, attack: &Attack, chat: &str) -> [f64; 6] {
     let quiet = client(server.address, chat);
+    let began = Instant::now();
     let mut attacker = start(attack, server.address, chat);
     thread::sleep(SWING);
     let attacked = client(server.address, chat);
     let memory = resident(server.pid());
     attacker.kill().unwrap();
-    attacker.wait().unwrap();
+    let told = attacker.wait_with_output().unwrap().stdout;
+    let made: f64 = str::from_utf8(&told).unwrap().lines().last().unwrap().parse().unwrap();
+    let rate = made / began.elapsed().as_secs_f64();
     thread::sleep(SWING);
-    [quiet[0], quiet[1], attacked[0], attacked[1], memory]
+    [quiet[0], quiet[1], attacked[0], attacked[1], memory, rate]
 }
 
 fn start(attack: &Attack, server: SocketAddr, chat: &str) -> Child {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--attack", attack.name, &server.to_string(), chat]).stdout(Stdio::null());
+    command.args(["--attack", attack.name, &server.to_string(), chat]).stdout(Stdio::piped());
     command.spawn().unwrap()
 }
 

@@ -99,6 +99,7 @@ pub(super) fn object(call: &mut Call<'_, '_>) -> Result<Map<String, Value>, Fail
     if !sent.split(';').next().is_some_and(|essence| essence.trim().ends_with("json")) {
         return Err(no_object(String::from_utf8_lossy(&bytes).into()));
     }
+    let _turn = call.request.body().turns().wait(bytes.len() as u64);
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(other) => Err(no_object(other)),

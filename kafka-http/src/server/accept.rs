@@ -5,25 +5,23 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::net::UnixStream,
     sync::Arc,
-    thread,
     time::Duration,
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
+    net::{RecvFlags, recv},
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Handler, Notice, ServerLimits, connection::Service, connections::Connections};
+use super::{Handler, Notice, ServerLimits, connection::Service, connections::Connections, threads::Threads};
 use crate::cidr::Cidr;
 
 /// Connections that the kernel completes ahead of `accept`, so that a burst waits instead of failing.
 const BACKLOG: i32 = 4096;
 /// How long accepting rests after an error; most often descriptors ran out and must come back first.
 const REST_AFTER_ERROR: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-/// Stack of a connection's thread, in bytes. Handlers run on it.
-const STACK_BYTES: usize = 1 << 20;
 /// Most connections over the cap that are told so at the same time; further ones are just closed.
 const TURNED_AWAY_AT_ONCE: usize = 64;
 
@@ -124,6 +122,7 @@ impl Server {
             service: Arc::new(Service::new(handler, limits)),
             connections,
             turned_away: Arc::default(),
+            threads: Threads::default(),
         };
         while !shutdown.is_started() {
             let mut sockets = [readable(&listener), readable(&wake)];
@@ -145,12 +144,20 @@ fn readable(socket: &impl std::os::fd::AsFd) -> PollFd<'_> {
     PollFd::new(socket, PollFlags::IN)
 }
 
+/// Whether a client that was just let in has closed its connection without a word. Who waits behind a flood of
+/// such connections waits for each, and a thread costs ten times as much as this question.
+fn has_left(stream: &TcpStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    matches!(recv(stream, &mut [0_u8; 1][..], flags), Ok((_, 0)) | Err(Errno::CONNRESET))
+}
+
 /// Where accepted connections get their threads.
 struct Gate {
     service: Arc<Service>,
     connections: Arc<Connections>,
     /// Its copies count the connections that are being turned away.
     turned_away: Arc<()>,
+    threads: Threads,
 }
 
 impl Gate {
@@ -170,6 +177,9 @@ impl Gate {
     }
 
     fn open(&self, stream: TcpStream, peer: SocketAddr) {
+        if has_left(&stream) {
+            return;
+        }
         // Some systems hand the listener's mode down.
         if stream.set_nonblocking(false).is_err() {
             return;
@@ -192,8 +202,7 @@ impl Gate {
     }
 
     fn spawn(&self, work: impl FnOnce() + Send + 'static) {
-        let thread = thread::Builder::new().name("http".to_owned()).stack_size(STACK_BYTES);
-        if let Err(error) = thread.spawn(work) {
+        if let Err(error) = self.threads.run(work) {
             // Dropping the work closed its connection and gave its place back.
             self.service.handler.notice(&Notice::SpawnFailed(&error));
         }

@@ -7,7 +7,18 @@ use std::{
     net::TcpStream,
 };
 
-use super::{ServerLimits, deadline::Deadline, head::Framing, input::Input};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
+
+use super::{
+    ServerLimits,
+    deadline::Deadline,
+    head::Framing,
+    input::Input,
+    turns::{SHORT_BYTES, Turns},
+};
 
 /// Longest line of a chunk's size with its extensions, in bytes.
 const CHUNK_LINE_BYTES: usize = 256;
@@ -15,6 +26,9 @@ const CHUNK_LINE_BYTES: usize = 256;
 const TRAILER_BYTES: usize = 8 << 10;
 /// Most bytes of an unread body that are skipped to keep the connection.
 const SKIPPED_BYTES: u64 = 64 << 10;
+
+/// Most bytes that are taken in at once, so that turns are short.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Why a body could not be read. The connection closes after the answer.
 #[derive(Debug)]
@@ -78,6 +92,7 @@ enum Progress {
 pub struct Body<'c> {
     input: &'c mut Input,
     stream: &'c TcpStream,
+    turns: &'c Turns,
     progress: Progress,
     taken: u64,
     limit: u64,
@@ -94,6 +109,7 @@ impl<'c> Body<'c> {
         framing: Framing,
         awaits_continue: bool,
         limits: &ServerLimits,
+        turns: &'c Turns,
     ) -> Body<'c> {
         let progress = match framing {
             Framing::Empty => Progress::Done,
@@ -103,6 +119,7 @@ impl<'c> Body<'c> {
         Body {
             input,
             stream,
+            turns,
             progress,
             taken: 0,
             limit: limits.body_bytes,
@@ -132,7 +149,7 @@ impl<'c> Body<'c> {
         let mut filled = 0;
         loop {
             if filled == bytes.len() {
-                bytes.resize((2 * filled).max(1 << 10), 0);
+                bytes.resize(self.room_after(filled), 0);
             }
             let count = self.read_some(&mut bytes[filled..])?;
             if count == 0 {
@@ -140,6 +157,15 @@ impl<'c> Body<'c> {
                 return Ok(bytes);
             }
             filled += count;
+        }
+    }
+
+    /// How much room there should be for what came and what may come.
+    fn room_after(&self, filled: usize) -> usize {
+        let room = (2 * filled).max(1 << 10);
+        match self.progress {
+            Progress::Length(left) => room.min(filled + usize::try_from(left).unwrap_or(usize::MAX)),
+            _ => room,
         }
     }
 
@@ -170,9 +196,8 @@ impl<'c> Body<'c> {
             Progress::Chunk { left, .. } => left,
         };
         let deadline = self.begin()?;
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
-        let wait = deadline.remaining().map_err(BodyError::from_socket)?;
-        let count = self.input.read(&mut out[..most], wait).map_err(BodyError::from_socket)?;
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(out.len()).min(PIECE_BYTES);
+        let count = self.receive(&mut out[..most], deadline).map_err(BodyError::from_socket)?;
         if count == 0 {
             return Err(BodyError::Disconnected(io::ErrorKind::UnexpectedEof.into()));
         }
@@ -184,6 +209,18 @@ impl<'c> Body<'c> {
             _ => Progress::Length(left),
         };
         Ok(count)
+    }
+
+    /// Takes in what is there, when something is.
+    fn receive(&mut self, out: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+        let bytes = self.taken + out.len() as u64;
+        if bytes > SHORT_BYTES && self.input.buffered().is_empty() {
+            let wait = Timespec::try_from(deadline.remaining()?).ok();
+            let mut socket = [PollFd::new(self.stream, PollFlags::IN)];
+            while poll(&mut socket, wait.as_ref()) == Err(Errno::INTR) {}
+        }
+        let _turn = self.turns.wait(bytes);
+        self.input.read(out, deadline.remaining()?)
     }
 
     /// Reads a chunk's size line, and the trailers if it is the last one. Gives the chunk's size.
@@ -270,6 +307,11 @@ impl<'c> Body<'c> {
     /// Keeps no room for reading while a long answer is written.
     pub(super) fn rest(&mut self) {
         self.input.rest();
+    }
+
+    /// Where whoever decodes this body waits for its turn.
+    pub(crate) fn turns(&self) -> &'c Turns {
+        self.turns
     }
 
     /// What the client sent behind this body, which is at its end.

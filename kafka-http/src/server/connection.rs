@@ -12,7 +12,7 @@ use std::{
 use tiny_http::Method;
 
 use super::{
-    Answered, Body, BodyWriter, Handler, Notice, Reply, Request, ServerLimits, Upgraded,
+    Answered, Body, BodyWriter, Handler, Notice, Reply, Request, ServerLimits, Turns, Upgraded,
     body::Leftover,
     connections::Admission,
     deadline::Deadline,
@@ -30,6 +30,7 @@ pub(super) struct Service {
     pub(super) limits: ServerLimits,
     request_ids: RequestIds,
     outgoing: Arc<Outgoing>,
+    turns: Turns,
 }
 
 /// What becomes of a connection after a request.
@@ -51,7 +52,7 @@ struct Delivery {
 impl Service {
     pub(super) fn new(handler: Arc<dyn Handler>, limits: ServerLimits) -> Service {
         let outgoing = Arc::new(Outgoing::new(limits.outgoing_bytes));
-        Service { handler, limits, request_ids: RequestIds::new(), outgoing }
+        Service { handler, limits, request_ids: RequestIds::new(), outgoing, turns: Turns::default() }
     }
 
     /// Serves a connection until it ends.
@@ -148,7 +149,7 @@ impl Service {
         };
         let started = Instant::now();
         let stream = Arc::clone(admission.stream());
-        let body = Body::new(input, &stream, head.framing, head.expects_continue, &self.limits);
+        let body = Body::new(input, &stream, head.framing, head.expects_continue, &self.limits, &self.turns);
         let id = self.request_ids.choose(head.field("x-request-id"));
         let client = admission.peer.ip();
         let mut request = Request { head, peer: admission.peer, client, id, body, limits: &self.limits };

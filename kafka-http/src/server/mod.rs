@@ -24,6 +24,8 @@ mod reply;
 mod request;
 mod request_id;
 mod stream;
+mod threads;
+mod turns;
 
 pub use accept::{Server, Shutdown};
 pub use body::{Body, BodyError};
@@ -34,3 +36,4 @@ pub use reply::Reply;
 pub(crate) use reply::reason_phrase;
 pub use request::Request;
 pub use stream::{BodyWriter, Upgraded};
+pub(crate) use turns::Turns;

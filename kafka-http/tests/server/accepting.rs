@@ -27,6 +27,25 @@ fn a_burst_of_500_connections_is_answered() {
     burst(500);
 }
 
+/// Each that was given a thread would hold the only place until that had noticed.
+#[test]
+fn clients_that_left_before_they_were_let_in_take_no_place() {
+    for leaves_at_once in [false, true] {
+        let mut last = None;
+        let left = |address| {
+            for _ in 0..100 {
+                let stream = socket2::SockRef::from(&std::net::TcpStream::connect(address).unwrap())
+                    .set_linger(leaves_at_once.then_some(std::time::Duration::ZERO));
+                stream.unwrap();
+            }
+            last = Some(Client::connect(address));
+        };
+        let limits = ServerLimits { connections: 1, ..Default::default() };
+        let server = Running::start_after(left, limits, crate::support::echo);
+        assert_eq!(last.unwrap().get("/a").status, 200, "{:?}", server.log.lines());
+    }
+}
+
 #[test]
 fn requests_of_other_versions_leave_nothing_behind() {
     let server = Running::echo(ServerLimits { connections: 8, ..Default::default() });

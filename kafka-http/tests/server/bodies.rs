@@ -162,3 +162,21 @@ fn an_unread_body_is_never_taken_for_a_request() {
     }
     assert!(!server.log.lines().concat().contains("/smuggled"));
 }
+
+#[test]
+fn who_sends_a_long_body_slowly_holds_up_no_other() {
+    const BYTES: usize = 1 << 20;
+    let server = Running::echo(ServerLimits::default());
+    let head = format!("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {BYTES}\r\n\r\n");
+    let mut slow: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    // More than needs no turn, and the rest later.
+    let half = "x".repeat(BYTES / 2);
+    slow.iter_mut().for_each(|client| client.send(format!("{head}{half}")));
+    let mut quick = server.connect();
+    quick.send(format!("{head}{half}{half}"));
+    assert_eq!(quick.answer().body.len(), "POST /a ".len() + BYTES);
+    for client in &mut slow {
+        client.send(&half);
+        assert_eq!(client.answer().body.len(), "POST /a ".len() + BYTES);
+    }
+}

@@ -66,8 +66,18 @@ impl Running {
         limits: ServerLimits,
         answer: impl Fn(&mut Request<'_>) -> Reply + Send + Sync + 'static,
     ) -> Running {
+        Running::start_after(|_| (), limits, answer)
+    }
+
+    /// Listens, and serves only when `before`, which gets the address, has returned.
+    pub(crate) fn start_after(
+        before: impl FnOnce(SocketAddr),
+        limits: ServerLimits,
+        answer: impl Fn(&mut Request<'_>) -> Reply + Send + Sync + 'static,
+    ) -> Running {
         let server = Server::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
         let (address, shutdown, limits) = (server.local_addr(), server.shutdown(), server.limits().clone());
+        before(address);
         let log = Arc::new(Log::default());
         let handler = Arc::new(Logged { answer, log: Arc::clone(&log) });
         let thread = Some(thread::spawn(move || server.run(handler).unwrap()));
