@@ -153,10 +153,7 @@ mod tests {
     fn as_json_a_finding_has_its_place_its_rule_and_its_sentence() {
         let json = serde_json::to_value(check("while x: pass")).unwrap();
         let sentence = "Based has no `while`; write `loop:` with `until \"…\":` after it, or `for`.";
-        assert_eq!(
-            json,
-            serde_json::json!([{ "line": 1, "column": 1, "rule": "B8", "sentence": sentence }])
-        );
+        assert_eq!(json, serde_json::json!([{ "line": 1, "column": 1, "rule": "B8", "sentence": sentence }]));
     }
 
     #[test]
@@ -173,7 +170,8 @@ mod tests {
     fn no_depth_is_too_much() {
         const DEPTH: usize = 100_000;
         let body = "loop:\n    r = talk(\"Hi\")\nuntil \"a\":\n    x = ";
-        let nested = |open: &str, close: &str| format!("{body}{}1{}\n", open.repeat(DEPTH), close.repeat(DEPTH));
+        let nested =
+            |open: &str, close: &str| format!("{body}{}1{}\n", open.repeat(DEPTH), close.repeat(DEPTH));
         assert_eq!(told(&nested("(", ")")), "");
         assert_eq!(told(&nested("[{(", ")}]")), "");
         assert_eq!(told(&nested("f(x, a=[", "])")), "");
@@ -193,11 +191,49 @@ mod tests {
     #[test]
     fn each_byte_is_read_a_few_times_at_most_whatever_is_left_open() {
         for part in [
-            "(", "[{", "(\n", "f(\n\n", "\"", "'''", "\"\n", "f\"{", "f\"{x:", "f'{x:{y", "f\"\\N{A",
-            "f'''{\n", "(\nreturn\n", "(a\n    a\n", "(a\na\n", "        until \"", "loop    ",
-            "(\nloop    \n", "until:\n", "\\\n", "\\", "#", "(#\n", " ", "\t\n", "x.", "1e", "0x",
-            "a=talk(", ";", ":", "lambda ", "é", "?", "\r", "\u{feff}", "(\n            \n", "f\"{a\" ",
-            "if x:", "if x:\n ", ")", "(]", "{)",
+            "(",
+            "[{",
+            "(\n",
+            "f(\n\n",
+            "\"",
+            "'''",
+            "\"\n",
+            "f\"{",
+            "f\"{x:",
+            "f'{x:{y",
+            "f\"\\N{A",
+            "f'''{\n",
+            "(\nreturn\n",
+            "(a\n    a\n",
+            "(a\na\n",
+            "        until \"",
+            "loop    ",
+            "(\nloop    \n",
+            "until:\n",
+            "\\\n",
+            "\\",
+            "#",
+            "(#\n",
+            " ",
+            "\t\n",
+            "x.",
+            "1e",
+            "0x",
+            "a=talk(",
+            ";",
+            ":",
+            "lambda ",
+            "é",
+            "?",
+            "\r",
+            "\u{feff}",
+            "(\n            \n",
+            "f\"{a\" ",
+            "if x:",
+            "if x:\n ",
+            ")",
+            "(]",
+            "{)",
         ] {
             let text = part.repeat(200_000 / part.len());
             let mut report = Report::default();
@@ -210,11 +246,58 @@ mod tests {
 
     /// Parts of texts, so that much of what is put together nearly is one.
     const PARTS: &[&str] = &[
-        "loop:", "loop", "until \"a\":", "until", "r = talk(\"Hi\", True)", "talk(", "\n", "\n", "\n    ",
-        "\n    ", "\n        ", "\n\t", "\n  ", "if x:", "else:", "for x in y:", "while x:", "say(\"x\")",
-        "pass", "return x", "(", ")", "[", "]", "{", "}", "\"", "'", "\"\"\"", "f\"", "f'''", "\\", "\\\n",
-        "#", ",", ":", ";", "=", "+", "not ", "in", "lambda", "x", "1.5e3", "é", "“", "\r\n", "\r",
-        "\u{feff}", "\0", "!", " ",
+        "loop:",
+        "loop",
+        "until \"a\":",
+        "until",
+        "r = talk(\"Hi\", True)",
+        "talk(",
+        "\n",
+        "\n",
+        "\n    ",
+        "\n    ",
+        "\n        ",
+        "\n\t",
+        "\n  ",
+        "if x:",
+        "else:",
+        "for x in y:",
+        "while x:",
+        "say(\"x\")",
+        "pass",
+        "return x",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "'",
+        "\"\"\"",
+        "f\"",
+        "f'''",
+        "\\",
+        "\\\n",
+        "#",
+        ",",
+        ":",
+        ";",
+        "=",
+        "+",
+        "not ",
+        "in",
+        "lambda",
+        "x",
+        "1.5e3",
+        "é",
+        "“",
+        "\r\n",
+        "\r",
+        "\u{feff}",
+        "\0",
+        "!",
+        " ",
     ];
 
     proptest! {

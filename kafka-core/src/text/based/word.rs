@@ -62,7 +62,9 @@ impl Lexer<'_> {
             (Some(b':'), at) if !is_first => {
                 matches!(self.cursor.peek_behind_blanks(at + 1).0, None | Some(b'#' | b'\r' | b'\n'))
             }
-            (None | Some(b':' | b'"' | b'\'' | b'_' | b'#' | b'\r' | b'\n'), _) => is_first || word == "until",
+            (None | Some(b':' | b'"' | b'\'' | b'_' | b'#' | b'\r' | b'\n'), _) => {
+                is_first || word == "until"
+            }
             (Some(b'('), _) => word == "until",
             (Some(byte), _) => byte.is_ascii_alphanumeric() || !byte.is_ascii(),
         }
