@@ -63,9 +63,8 @@ impl<'a> Lexer<'a> {
         let depth = depth.min(self.frames.len());
         let misfit = token::misfit(self.previous, kind);
         self.previous = match kind {
-            // Whatever follows is not to be blamed for it.
+            // It ends a value all the same.
             Kind::Wrong(Flaw::WrongClose(..)) => Kind::Close,
-            Kind::Wrong(_) => Kind::Loose,
             kind => kind,
         };
         Token { kind, start: self.start, end: self.cursor.at(), depth, misfit }
