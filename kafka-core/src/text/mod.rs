@@ -2,6 +2,7 @@
 
 pub(crate) mod decode;
 pub(crate) mod diff;
+pub(crate) mod extract;
 pub(crate) mod file_kind;
 mod hunk;
 mod line;

@@ -23,6 +23,7 @@ use crate::{
     },
     provider::api::{Delta, Prompt, ProviderError},
     repo,
+    service::contents,
     service::installation::Installation,
     service::models::Callable,
     service::quotas::Reservation,
@@ -184,6 +185,7 @@ impl Answering {
     }
 
     fn prompt(&self) -> Result<Prompt, Error> {
+        contents::prepare_chat(&self.installation, self.running.chat, &self.running.cancel)?;
         let storage = self.installation.storage();
         let builder = PromptBuilder {
             params: &self.callable.options.params,
