@@ -376,8 +376,8 @@ impl Inner {
         self.upkeep.stop();
         self.doorman.stop();
         self.uses.store(&self.storage);
-        self.extraction.close();
         self.live.close(CLOSE_PATIENCE);
+        self.extraction.close();
         self.log.close();
         self.feed.close();
         // The node's row goes before the storage does, or the next start would take it for a crash.

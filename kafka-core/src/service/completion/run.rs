@@ -186,6 +186,9 @@ impl Answering {
 
     fn prompt(&self) -> Result<Prompt, Error> {
         contents::prepare_chat(&self.installation, self.running.chat, &self.running.cancel)?;
+        if self.running.cancel.is_cancelled() {
+            return Err(ProviderError::cancelled().into());
+        }
         let storage = self.installation.storage();
         let builder = PromptBuilder {
             params: &self.callable.options.params,
