@@ -21,7 +21,7 @@ const REFUSED: u8 = 3;
 /// What a reader may use. The numbers are its limits in the system's units: bytes, seconds, files.
 const MOST: [(Resource, u64); 5] = [
     (Resource::As, 768 << 20),
-    (Resource::Cpu, 15),
+    (Resource::Cpu, 10),
     (Resource::Core, 0),
     (Resource::Fsize, 0),
     // Standard input, output and error; so no other is opened.
