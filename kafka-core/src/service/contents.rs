@@ -151,6 +151,11 @@ fn upload_text(blobs: &Blobs, filename: &str, bytes: Option<(String, u64)>, left
     if size > *left || FileKind::of(filename).kind == "image" {
         return FileText::default();
     }
-    let text = blobs.open(&sha256).and_then(|bytes| files::text_of(&mut bytes.take(size)));
-    text.ok().flatten().map_or_else(FileText::default, |text| take(text, left))
+    let Ok(mut bytes) = blobs.open(&sha256) else { return FileText::default() };
+    // What a document consists of is no text, also where it could be shown.
+    if extraction::is_document(&mut bytes) {
+        return FileText::default();
+    }
+    let text = files::text_of(&mut bytes.take(size)).ok().flatten();
+    text.map_or_else(FileText::default, |text| take(text, left))
 }
