@@ -14,7 +14,7 @@ use crate::{
         endpoint::ModelHost,
         network::{Resolver, SystemResolver},
     },
-    service::{keyring::SecretSource, registration::Registration},
+    service::{extraction::Extractor, keyring::SecretSource, registration::Registration},
     storage::{MigrateMode, NodeKind, Synchronous},
 };
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub resolver: Arc<dyn Resolver>,
     /// Providers besides the built-in `openai` and `echo`.
     pub providers: Vec<Arc<dyn Provider>>,
+    /// The program that makes text of PDFs, which models are then sent. Default none: PDFs are kept, without text.
+    pub extractor: Option<Extractor>,
     /// Sizes, counts and times.
     pub limits: Limits,
     /// Where the time comes from.
@@ -102,6 +104,7 @@ impl Config {
             model_hosts: Vec::new(),
             resolver: Arc::new(SystemResolver),
             providers: Vec::new(),
+            extractor: None,
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),

@@ -67,6 +67,7 @@ impl Kafka {
             anonymous: config.anonymous,
             registration: config.registration,
             quotas: config.quotas,
+            extractor: config.extractor,
             limits: config.limits,
             clock: config.clock,
             random: config.random,

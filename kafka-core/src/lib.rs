@@ -36,7 +36,7 @@ pub use entity::{
     chat::{Chat, ChatFilter, ChatPatch, NewChat},
     chat_file::{ChatFile, ChatFileContent, ChatFileKind, NewChatFile, NewVersion, Version},
     event::{Event, EventKind, TurnEvent},
-    file::{File, FilePatch, NewFile, clean_filename},
+    file::{File, FilePatch, FileText, NewFile, clean_filename},
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     model::{Model, ModelPatch, NewModel},
     overview::{ChatOverview, Overview, WorkspaceOverview},
@@ -70,6 +70,7 @@ pub use service::{
     chats::Chats,
     completion::{Completions, turn::Turn},
     events::{Changes, Events},
+    extraction::Extractor,
     files::{FileContent, Files, StagedFile},
     keyring::{KeyringReport, SecretSource, Secrets},
     messages::Messages,
@@ -87,6 +88,8 @@ pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
     MigrationStatus, Node, NodeKind, Synchronous,
 };
+#[cfg(feature = "extraction")]
+pub use text::extract::extract_text;
 pub use text::{
     based,
     decode::decode_text,

@@ -19,6 +19,7 @@ mod chat_files;
 mod chats;
 mod corpora;
 mod cors;
+mod documents;
 mod drain;
 mod errors;
 mod files;

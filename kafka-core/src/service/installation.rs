@@ -12,6 +12,7 @@ use super::{
     blob_sweep::{self, BlobSweep},
     completion::{live::Live, log::EventLog, recover},
     doorman::Doorman,
+    extraction::{Extraction, Extractor},
     feed::Feed,
     keyring::{self, Keyring, SecretSource},
     passwords::Passwords,
@@ -72,6 +73,7 @@ struct Inner {
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
+    extraction: Extraction,
     parts: Parts,
 }
 
@@ -95,6 +97,7 @@ pub(crate) struct Parts {
     pub(crate) anonymous: bool,
     pub(crate) registration: Registration,
     pub(crate) quotas: bool,
+    pub(crate) extractor: Option<Extractor>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -126,6 +129,7 @@ impl Installation {
             tickets: Tickets::new(&*parts.random),
             ids: Ids::new(Arc::clone(&parts.random)),
             blob_sweep: BlobSweep::default(),
+            extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -270,6 +274,10 @@ impl Installation {
         &self.0.blob_sweep
     }
 
+    pub(crate) fn extraction(&self) -> &Extraction {
+        &self.0.extraction
+    }
+
     pub(crate) fn tickets(&self) -> &Tickets {
         &self.0.tickets
     }
@@ -369,6 +377,7 @@ impl Inner {
         self.doorman.stop();
         self.uses.store(&self.storage);
         self.live.close(CLOSE_PATIENCE);
+        self.extraction.close();
         self.log.close();
         self.feed.close();
         // The node's row goes before the storage does, or the next start would take it for a crash.

@@ -10,6 +10,7 @@ pub(crate) mod completion;
 mod contents;
 mod doorman;
 pub(crate) mod events;
+pub(crate) mod extraction;
 pub(crate) mod feed;
 pub(crate) mod files;
 pub(crate) mod input;

@@ -3,6 +3,7 @@
 pub mod based;
 pub(crate) mod decode;
 pub(crate) mod diff;
+pub(crate) mod extract;
 pub(crate) mod file_kind;
 mod hunk;
 mod line;

@@ -9,6 +9,8 @@ mod crash;
 #[cfg(unix)]
 mod disk;
 #[cfg(target_os = "linux")]
+mod documents;
+#[cfg(target_os = "linux")]
 mod durable;
 mod endpoints;
 mod events;

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
 
+use crate::extraction;
+
 use super::{Auth, Database, Migrate, Registration, Settings, create_directory, secret_source};
 
 impl Settings {
@@ -38,6 +40,7 @@ impl Settings {
             Migrate::Auto => MigrateMode::Auto,
             Migrate::Require => MigrateMode::Require,
         };
+        config.extractor = extraction::extractor();
         config.secret = Some(secret_source(self, &SystemRandom)?);
         Ok(config)
     }

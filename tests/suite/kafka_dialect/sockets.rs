@@ -7,7 +7,7 @@ use super::{
     defects::{House, add_model, upload},
     recording::text,
 };
-use crate::support::websocket::Socket;
+use crate::support::{form::Form, websocket::Socket};
 
 /// `The castle is closed on Mondays.`, in base64.
 const NOTES: &str = "VGhlIGNhc3RsZSBpcyBjbG9zZWQgb24gTW9uZGF5cy4=";
@@ -81,4 +81,38 @@ fn a_model_reads_the_files_and_not_what_the_conversation_keeps_of_them() {
     for stored in ["file_id", "uploads/files", "was deleted", "other.txt"] {
         assert!(!request.to_string().contains(stored), "{stored}: {request}");
     }
+}
+
+/// The list of `.based` files is what clients edit next, so nothing else stands there; and what stood in two lists would
+/// be shown twice.
+#[test]
+fn each_file_of_a_chat_stands_in_one_list_of_the_first_generation() {
+    let house = House::open();
+    let chat = house.chat(&[]);
+    let (mut socket, _) = house.enter(&chat);
+    for name in ["flow.based", "notes.txt", "later.csv"] {
+        upload(&mut socket, name, NOTES);
+    }
+    // Written in the chat, with versions; and one that got its name after it had come.
+    let files = format!("/api/v1/chats/{chat}/files");
+    let written = house.api.post(&files, &json!({"filename": "plan.md", "content": "one"}));
+    let versions = format!("/api/v1/chat-files/{}/versions", text(&written, "/id"));
+    house.api.post(&versions, &json!({"content": "two"}));
+    let (_, opening) = house.enter(&chat);
+    let later = text(&opening, "/chat_files/2/id");
+    Form::default().field("file_id", later).field("new_name", "later.based").ok(
+        &house.api,
+        "PATCH",
+        "/file/rename",
+    );
+
+    let (_, opening) = house.enter(&chat);
+    let names = |list: &str| {
+        let files = opening[list].as_array().unwrap().iter();
+        files.map(|file| text(file, "/name").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("chat_files_based"), ["flow.based"]);
+    assert_eq!(names("chat_files_text"), ["notes.txt", "later.based", "plan.md"]);
+    assert_eq!(names("chat_files"), ["flow.based", "notes.txt", "later.based", "plan.md"]);
+    assert_eq!(opening["chat_files_text"][2]["content"], "two");
 }

@@ -9,6 +9,7 @@ use crate::{
         id::{ChatId, MessageId},
     },
     entity::{
+        file::FileText,
         message::{MessageStatus, Role},
         params::Params,
         tool_call::ToolCall,
@@ -60,8 +61,12 @@ impl PromptBuilder<'_> {
         }
         let mut content = String::from("These files belong to the conversation.");
         for (filename, text) in files {
-            let text = text.as_deref().unwrap_or("(Its text is not available here.)");
-            content += &format!("\n\n--- begin of {filename} ---\n{text}\n--- end of {filename} ---");
+            let FileText { text, note } = text;
+            let missing = || "Its text is not available here.".to_owned();
+            let note = note.or_else(|| text.is_none().then(missing)).map(|note| format!("({note})"));
+            let said: Vec<String> = text.into_iter().chain(note).collect();
+            let said = said.join("\n");
+            content += &format!("\n\n--- begin of {filename} ---\n{said}\n--- end of {filename} ---");
         }
         Ok(Some(PromptMessage::text(Role::System.as_str(), content)))
     }

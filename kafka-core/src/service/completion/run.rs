@@ -23,6 +23,7 @@ use crate::{
     },
     provider::api::{Delta, Prompt, ProviderError},
     repo,
+    service::contents,
     service::installation::Installation,
     service::models::Callable,
     service::quotas::Reservation,
@@ -184,6 +185,10 @@ impl Answering {
     }
 
     fn prompt(&self) -> Result<Prompt, Error> {
+        contents::prepare_chat(&self.installation, self.running.chat, &self.running.cancel)?;
+        if self.running.cancel.is_cancelled() {
+            return Err(ProviderError::cancelled().into());
+        }
         let storage = self.installation.storage();
         let builder = PromptBuilder {
             params: &self.callable.options.params,
