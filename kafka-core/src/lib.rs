@@ -90,6 +90,7 @@ pub use storage::{
     MigrationStatus, Node, NodeKind, Synchronous,
 };
 pub use text::{
+    based,
     decode::decode_text,
     diff::{readable_diff, unified_diff},
     file_kind::FileKind,

@@ -1,5 +1,6 @@
 //! Algorithms on texts: differences, patches, and what files hold. Pure: no input or output, no clock.
 
+pub mod based;
 pub(crate) mod decode;
 pub(crate) mod diff;
 pub(crate) mod file_kind;
