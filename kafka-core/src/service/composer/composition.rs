@@ -123,7 +123,7 @@ impl Composition {
             let from = chat_file_versions::numbered(tx, file.id, i64::try_from(base).unwrap_or(i64::MAX))?;
             let merged = from.and_then(|from| merge(&from.content, &self.text, &newest.content));
             let is_fine =
-                |text: &String| !self.is_checked_elsewhere && check::based(&self.filename, text).is_ok();
+                |text: &String| !self.is_checked_elsewhere && check::rules(&self.filename, text).is_ok();
             match merged.filter(is_fine) {
                 Some(text) => text,
                 None => return Ok(Err(refusal(&self.conflict(base, newest.number)))),
