@@ -2,10 +2,7 @@
 
 use std::thread;
 
-use kafka_core::{
-    Timestamp,
-    testing::{Script, ScriptedEndpoint},
-};
+use kafka_core::{Timestamp, testing::ScriptedEndpoint};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -27,7 +27,7 @@ pub(in crate::service) struct Composition {
 }
 
 enum Place {
-    New(Arrival),
+    New(Box<Arrival>),
     /// A version behind the one that the text was made from.
     Behind {
         file: ChatFile,
@@ -51,7 +51,7 @@ impl Composition {
         let Some(there) = there else {
             let (installation, chat) = (&answering.installation, answering.running.chat);
             let arrival = Arrival::of_text(installation, chat, name.to_owned(), draft(answering, text));
-            return Composition { filename: name.to_owned(), place: Place::New(arrival), content };
+            return Composition { filename: name.to_owned(), place: Place::New(Box::new(arrival)), content };
         };
         Composition::behind(answering, there, text, content)
     }
