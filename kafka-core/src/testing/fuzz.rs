@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{ManualClock, SequentialRandom};
 use crate::{
     Actor, ChatFilter, ChatId, Config, Cursor, Kafka, ModelHost, NewChat, NewMessage, NewModel, NewWorkspace,
-    PageRequest, Place, Result, Role, apply_patch,
+    PageRequest, Place, Result, Role, apply_patch, based,
     provider::{
         endpoint::Endpoint,
         openai::fuzz::deltas,
@@ -91,6 +91,24 @@ pub fn patches(bytes: &[u8]) {
         for patch in [unified_diff(base, &new), readable_diff(base, &new, patch, "new")] {
             assert_eq!(apply_patch(base, &patch).as_ref(), Ok(&new), "{patch}");
         }
+    }
+}
+
+/// A text in Based. The findings are few and stand in the text in their order; how its lines end makes no
+/// difference to them.
+pub fn based(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let findings = based::check(&text);
+    assert!(findings.len() <= 20, "{findings:?}");
+    assert!(findings.is_sorted_by_key(|finding| (finding.line, finding.column)), "{findings:?}");
+    let lines: Vec<&str> = text.split('\n').collect();
+    for finding in &findings {
+        let length = lines.get(finding.line - 1).map_or(0, |line| line.chars().count());
+        assert!((1..=length + 1).contains(&finding.column), "{finding} in {text:?}");
+        assert!(finding.sentence.ends_with('.') && finding.sentence.chars().count() < 400, "{finding}");
+    }
+    if !text.contains('\r') {
+        assert_eq!(based::check(&text.replace('\n', "\r\n")), findings, "{text:?}");
     }
 }
 
