@@ -93,7 +93,6 @@ fn each_mistake_has_its_status_and_its_code() {
                 404,
                 &["chat_file_not_found", "a.based"],
             ),
-            post(&responses, r#"{"content":"x","mode":"composer","model":"echo"}"#, 201, &["Echo: x"]),
             post(
                 &responses,
                 r#"{"content":"x","mode":"composer","selected_file":5}"#,
@@ -112,6 +111,7 @@ fn each_mistake_has_its_status_and_its_code() {
             post(&responses, "{}", 422, &["nothing_to_answer"]),
             post(&responses, r#"{"content":""}"#, 422, &["content_empty"]),
             post(&responses, r#"{"content":"x","mode":"chat","model":"echo"}"#, 201, &["Echo: x"]),
+            post(&responses, r#"{"content":"x","mode":"composer","model":"echo"}"#, 201, &["Echo: x"]),
             Scenario {
                 headers: &[("Content-Type", "application/x-www-form-urlencoded")],
                 ..post("/api/v1/chats", "title=a", 415, &["unsupported_media_type", "application/json"])
