@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::beside::kafka;
 use crate::support::{
     api::{Api, id},
     model,
@@ -57,6 +58,10 @@ fn a_file_is_composed_changed_and_told_with_every_attempt() {
     assert!(!answer["response"].to_string().contains("mock:"), "prompts are no part of the trail");
     let response = id(&answer["response"]);
     assert_eq!(api.get(&format!("/api/v1/responses/{response}"))["attempts"], answer["response"]["attempts"]);
+
+    // And on the command line, beside the server.
+    let shown = kafka(data.path(), &["chats", "show", chat.as_str()]);
+    assert!(shown.contains("[write, attempt 1, refused: ") && !shown.contains("accepted"), "{shown}");
 
     let told = events(&api, &response);
     let kinds =

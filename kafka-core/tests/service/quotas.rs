@@ -699,7 +699,7 @@ proptest! {
 #[test]
 fn composing_keeps_free_what_each_step_may_cost_and_ends_where_nothing_is_left() {
     use crate::composer::obedient;
-    for (limit, code) in [(10_000, None), (740, Some("quota_exceeded"))] {
+    for (limit, code) in [(850, None), (740, Some("quota_exceeded"))] {
         let office = office(In::Memory, obedient, tokens(limit));
         let chat = office.chat();
         let mut request = kafka_core::ComposeRequest::text("please write");
