@@ -1,8 +1,8 @@
 //! `kafka chats`: what was said, and where.
 
 use kafka_core::{
-    Actor, Chat, ChatFilter, ChatId, Clock as _, Cursor, Kafka, Message, MessageStatus, NewChat, PageRequest,
-    Place, Result, Role, SystemClock, Timestamp, WorkspaceId,
+    Actor, Attempt, Chat, ChatFilter, ChatId, Clock as _, Cursor, Kafka, Message, MessageStatus, NewChat,
+    PageRequest, Place, Result, Role, SystemClock, Timestamp, WorkspaceId,
 };
 use serde::Serialize;
 
@@ -206,6 +206,13 @@ fn spoken(message: &Message, context: &Context) -> String {
     let content = printable_lines(message.content.trim_end_matches('\n'));
     if !content.is_empty() {
         text += &format!("{content}\n");
+    }
+    for attempt in message.response.iter().flat_map(|response| response.attempts.iter().flatten()) {
+        if let Some(reason) = &attempt.reason {
+            let Attempt { step, attempt, outcome, .. } = attempt;
+            let tried = format!("[{step}, attempt {attempt}, {outcome}: {}]", printable(reason));
+            text += &format!("{}\n", output.styled(Style::Dim, &tried));
+        }
     }
     if let Some((style, ending)) = ending(message) {
         text += &format!("{}\n", output.styled(style, &format!("[{ending}]")));

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use super::{ManualClock, SequentialRandom};
 use crate::{
     Actor, ChatFilter, ChatId, Config, Cursor, Kafka, ModelHost, NewChat, NewMessage, NewModel, NewWorkspace,
@@ -16,7 +18,9 @@ use crate::{
         openai::fuzz::deltas,
         sse::{SseEvent, SseParser},
     },
-    readable_diff, unified_diff,
+    readable_diff,
+    text::json_object::find_object,
+    unified_diff,
 };
 
 /// The stream of a model endpoint. However the network cuts it, it says the same.
@@ -60,6 +64,17 @@ pub fn base_url(text: &str) {
 #[must_use]
 pub fn host_of(url: &str) -> Option<String> {
     Endpoint::parse(url).ok().map(|endpoint| endpoint.host().to_owned())
+}
+
+/// What a model answers. An object that is found is one that stands in it, or would, were its control characters
+/// written as JSON has them; whole ones are found whatever stands around them.
+pub fn answers(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(object) = find_object(&text, "text") {
+        assert!(text.contains('{') && text.contains('}'), "{text:?}");
+        let again = find_object(&Value::Object(object.clone()).to_string(), "text");
+        assert_eq!(again, Ok(object));
+    }
 }
 
 /// A text and a patch, apart by the first NUL. What applies is told by a difference again, and each makes

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod answers;
+mod bad_models;
 mod branches;
 mod changes;
+mod composer;
 mod crash;
 #[cfg(unix)]
 mod disk;
