@@ -84,6 +84,14 @@ mod slow {
         })
     }
 
+    /// A server with passwords, and an account.
+    fn closed(data: &TempDir) -> RunningServer {
+        let server = RunningServer::start(&Binary::kafka(), data.path(), &["--auth=password"]);
+        let account = json!({"email": "k@example.org", "username": "k", "password": "the castle"});
+        Api::of(&server).post("/api/v1/auth/register", &account);
+        server
+    }
+
     /// The browser's script does what a person does; what happens to server and model meanwhile it has
     /// done here, by a line each.
     #[test]
@@ -102,9 +110,7 @@ mod slow {
         let mut server = Some(server);
 
         let closed_data = TempDir::new().unwrap();
-        let closed = RunningServer::start(&binary, closed_data.path(), &["--auth=password"]);
-        let account = json!({"email": "k@example.org", "username": "k", "password": "the castle"});
-        Api::of(&closed).post("/api/v1/auth/register", &account);
+        let closed = closed(&closed_data);
 
         let journeys = browser::drive("page.mjs", &[&url, closed.url()], |wish| {
             match wish {
@@ -120,6 +126,15 @@ mod slow {
             }
             true
         });
-        assert_eq!(journeys, 18, "every journey was made");
+        assert_eq!(journeys, 17, "every journey was made");
+    }
+
+    #[test]
+    fn the_page_keeps_the_files_of_a_chat_and_their_versions() {
+        let data = [(); 2].map(|()| TempDir::new().unwrap());
+        let server = RunningServer::start(&Binary::kafka(), data[0].path(), &[]);
+        let closed = closed(&data[1]);
+        let journeys = browser::drive("page_files.mjs", &[server.url(), closed.url()], |_| false);
+        assert_eq!(journeys, 9, "every journey was made");
     }
 }

@@ -21,7 +21,7 @@ function showAim() {
   const name = view.opened?.file?.filename;
   at("aim").textContent = name
     ? `Works on ${name}, which is open.`
-    : "No text is open: writes a new one, or answers. Open a text to have it changed.";
+    : "Writes a new text, changes the one that was changed last, or answers. Open a text to have that one changed.";
 }
 
 /** What a question says besides its text. */
@@ -31,15 +31,14 @@ function wishes() {
 
 const STAGES = {
   triage: () => "Thinking about what to do…",
-  tools: () => "Thinking about what to use…",
-  based: (name) => `Writing ${name || "a file"}…`,
-  diff: (name) => `Changing ${name || "the file"}…`,
+  write: (filename) => `Writing ${filename ?? "the text"}…`,
+  edit: (filename) => `Changing ${filename ?? "the text"}…`,
   reply: () => "Answering…",
 };
 
 /** The sentence for a stage; one that is unknown here is told by its name. */
-function stageSentence({ name = "", filename, file, attempt }) {
-  const sentence = STAGES[name]?.(filename ?? file) ?? `${name || "Working"}…`;
+function stageSentence({ name, filename, attempt }) {
+  const sentence = STAGES[name]?.(filename) ?? `${name || "Working"}…`;
   return attempt > 1 ? `${sentence} (attempt ${attempt})` : sentence;
 }
 
@@ -47,16 +46,13 @@ function stageSentence({ name = "", filename, file, attempt }) {
 async function takeFile(here, data, face) {
   if (view !== here) return;
   await loadFiles(here).catch(() => {});
-  const { id } = fileOf(data);
-  const file = here.files.find((file) => file.id === id) ?? here.files.findLast((file) => isText(file) && file.filename === fileOf(data).name);
+  const file = here.files.find(({ id }) => id === data.chat_file?.id);
+  // Over the conversation it would hide the answer, which has a button that opens it.
   if (view !== here || !file || here.writing || !isRoomy.matches) return;
-  if (here.opened?.id === file.id) return here.opened.newest && choose(here.opened.newest, face);
+  if (here.opened?.id === file.id) {
+    if (here.opened.newest) choose(here.opened.newest, face);
+    return;
+  }
   history.replaceState(null, "", addressOf(here.chat.id, file.id));
   await openFile(file.id, face);
-}
-
-/** Which file an event is about, in whichever of its forms. */
-function fileOf(data) {
-  const file = data.file ?? data.chat_file ?? data;
-  return { id: data.chat_file_id ?? data.version?.chat_file_id ?? file.id, name: file.filename ?? data.filename };
 }

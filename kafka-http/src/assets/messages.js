@@ -69,7 +69,7 @@ class Answer {
 
   /** Begins again at the first event, as for someone who saw nothing. */
   begin() {
-    this.content = this.thoughts = this.stage = "";
+    this.content = this.thoughts = this.stage = this.stageName = "";
     this.files.replaceChildren();
     this.node.classList.add("running");
     this.node.ariaBusy = "true";
@@ -86,23 +86,25 @@ class Answer {
     this.seq = seq;
     if (kind === "message.delta") this.content += data.text;
     else if (kind === "message.reasoning") this.thoughts += data.text;
-    else if (kind === "stage") this.tell(stageSentence(data));
+    else if (kind === "stage") this.tell(data);
     else if (kind === "file.created") this.note(data, "created");
     else if (kind === "file.version") this.note(data, "changed");
     if (data.response) this.response = data.response;
     this.drawSoon();
   }
 
-  /** Says what it does besides writing. */
+  /** Says what it does besides writing. A stage that begins again is another attempt. */
   tell(stage) {
-    this.stage = stage;
-    keepAtEnd(() => this.say(stage));
-    speak(stage);
+    this.attempt = stage.name === this.stageName ? this.attempt + 1 : 1;
+    this.stageName = stage.name;
+    this.stage = stageSentence({ attempt: this.attempt, ...stage });
+    keepAtEnd(() => this.say(this.stage));
+    speak(this.stage);
   }
 
   /** Says that it made something of a file. */
   note(data, verb) {
-    const { name = "a file" } = fileOf(data);
+    const name = data.chat_file?.filename ?? "a file";
     keepAtEnd(() => this.files.append(...noteLine({ name, verb })));
   }
 
@@ -152,6 +154,7 @@ class Answer {
       answered != null && `${sent ?? 0} tokens in, ${answered} out${response.usage_estimated ? " (estimated)" : ""}`,
       first != null && `first word after ${time(first)}`,
       all != null && `${time(all)} in all`,
+      response.attempts?.length > 1 && `${response.attempts.length} calls of the model`,
       dayOf(response.created_at),
     ].filter(Boolean);
   }

@@ -99,6 +99,7 @@ at("write").onclick = beginText;
 at("open-files").onclick = () => setPanel(at("panel").hidden);
 for (const id of ["close-panel", "close-opened"]) at(id).onclick = () => setPanel(false);
 at("back").onclick = () => {
+  wantsPanel = true;
   if (view.opened) goTo(view.chat.id);
   else closeOpened();
 };

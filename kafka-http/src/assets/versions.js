@@ -6,12 +6,13 @@ const VERSIONS_PAGE = 20;
 /** Opens a text of the open chat, or takes another look at it. `face` is `text` or `changes`. */
 async function openFile(id, face = "text") {
   const here = view;
-  const opened = { id, file: null, versions: new Map(), lowest: Infinity, newest: 0, number: 0, since: 0, face };
+  const file = here.files.find((file) => file.id === id) ?? null;
+  const opened = { id, file, versions: new Map(), lowest: Infinity, newest: 0, number: 0, since: 0, face };
   closeOpened();
   here.opened = opened;
+  showOpened();
   await here.ready;
   if (view !== here || here.opened !== opened) return;
-  showOpened();
   try {
     opened.file = await patiently(() => call("GET", `chat-files/${id}`, { signal: here.left.signal }), here.left.signal);
     if (!isText(opened.file)) return leaveFile(here, opened);
