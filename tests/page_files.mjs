@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs/promises";
 
 import { until } from "./support/browser.mjs";
-import { answer, apiOf, chooseModel, end, idle, journey, newChat, reads, say, text } from "./support/chat_page.mjs";
+import { answer, apiOf, changes, end, hasVersions, idle, journey, newChat, reads, say, says, text } from "./support/chat_page.mjs";
 
 const [url, closedUrl] = process.argv.slice(3);
 const api = apiOf(url);
@@ -41,24 +41,6 @@ async function downloaded(page, act) {
   const download = await coming;
   return [download.suggestedFilename(), await fs.readFile(await download.path(), "utf8")];
 }
-
-/** Waits until the versions are these numbers, the newest first. */
-const hasVersions = (page, ...numbers) => until("the versions", async () => {
-  const found = await page.locator("#versions button > span").allTextContents();
-  const expected = numbers.map((number, at) => `Version ${number}${at ? "" : " latest"}`);
-  return found.join() === expected.join() || found.join();
-});
-
-/** Waits until the changes are these lines, of which the first character tells what became of them. */
-const changes = (page, expected) => until("the changes", async () => {
-  const found = await page.locator("#page-of-text .diff .line").allTextContents();
-  return found.join("|") === expected.join("|") || found.join("|");
-});
-
-const says = (page, content) => until("the text", async () => {
-  const found = await page.locator("#page-of-text code").textContent();
-  return found === content || found;
-});
 
 /** A chat that has a text with these versions, which is open. */
 async function openText(page, filename, ...versions) {
@@ -288,13 +270,13 @@ const journeys = {
     await until("all notes", async () => await page.locator("article").count() === 8);
     const told = await page.locator("article .text").allInnerTexts();
     assert.deepEqual(told.map((line) => line.replace(/\s+/g, " ").trim()), [
-      "weather.based — created Open",
+      "weather.based — written Open",
       "weather.based — changed Open",
       "weather.based — reverted Open weather.based is as it was in version 1 again.",
       "castle.png — uploaded Download",
       "away.png — uploaded Download",
       "old.based was deleted.",
-      `${HOSTILE} — created Open`,
+      `${HOSTILE} — written Open`,
       "{\"nothing\": 7}",
     ]);
     assert.equal(await page.locator(".retry").count(), 0, "a note is no question");

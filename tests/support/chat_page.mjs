@@ -33,6 +33,25 @@ export async function chooseModel(page, name) {
   await page.selectOption("#model", name);
 }
 
+/** Waits until the versions are these numbers, the newest first. */
+export const hasVersions = (page, ...numbers) => until("the versions", async () => {
+  const found = await page.locator("#versions button > span").allTextContents();
+  const expected = numbers.map((number, at) => `Version ${number}${at ? "" : " latest"}`);
+  return found.join() === expected.join() || found.join();
+});
+
+/** Waits until the changes are these lines, of which the first character tells what became of them. */
+export const changes = (page, expected) => until("the changes", async () => {
+  const found = await page.locator("#page-of-text .diff .line").allTextContents();
+  return found.join("|") === expected.join("|") || found.join("|");
+});
+
+/** Waits until the text that is open says this. */
+export const says = (page, content) => until("the text", async () => {
+  const found = await page.locator("#page-of-text code").textContent();
+  return found === content || found;
+});
+
 /** Asks the server at `url` without the page. */
 export const apiOf = (url) => async (method, path, body) => {
   const reply = await fetch(`${url}/api/v1/${path}`, {

@@ -84,13 +84,20 @@ class Answer {
 
   take({ seq, kind, data }) {
     this.seq = seq;
-    if (kind === "message.delta") this.content += data.text;
+    if (kind === "message.delta") this.write(data.text);
     else if (kind === "message.reasoning") this.thoughts += data.text;
     else if (kind === "stage") this.tell(data);
     else if (kind === "file.created") this.note(data, "created");
     else if (kind === "file.version") this.note(data, "changed");
     if (data.response) this.response = data.response;
     this.drawSoon();
+  }
+
+  write(text) {
+    this.content += text;
+    if (!this.stage) return;
+    this.stage = "";
+    this.say("");
   }
 
   /** Says what it does besides writing. A stage that begins again is another attempt. */

@@ -11,9 +11,10 @@ function readNote(content) {
   } catch {
     return null;
   }
-  const { based_filename: written, based_content: text, revert_notice: notice, filename, path } = told ?? {};
+  const { based_filename: written, based_content: text, diff, revert_notice: notice, filename, path } = told ?? {};
   if (typeof written === "string") {
-    const verb = notice ? "reverted" : DIFF.test(text) ? "changed" : "created";
+    // A whole text may be a new file or a new version of one.
+    const verb = notice ? "reverted" : diff || DIFF.test(text) ? "changed" : "written";
     return { name: written, verb, more: typeof notice === "string" ? notice : "" };
   }
   return typeof filename === "string" ? { name: filename, verb: "uploaded", path, more: "" } : null;
