@@ -61,6 +61,10 @@ pub struct Config {
     pub addresses: AddressPolicy,
     /// Hosts that every user's models may have, private addresses included. Default none.
     pub model_hosts: Vec<ModelHost>,
+    /// The URL of a service that checks the texts of `.based` files which models write, in place of the rules
+    /// that are built in: it is sent `{"code"}` and answers `{"status": "success"}` or `{"status": "error",
+    /// "error"}` within 10 s. It may have the addresses that `addresses` allows. Default none.
+    pub based_validator: Option<String>,
     /// Who knows the addresses of model endpoints. Default the operating system.
     pub resolver: Arc<dyn Resolver>,
     /// Providers besides the built-in `openai` and `echo`.
@@ -100,6 +104,7 @@ impl Config {
             password_cost: 12,
             addresses: AddressPolicy::PrivateAllowed,
             model_hosts: Vec::new(),
+            based_validator: None,
             resolver: Arc::new(SystemResolver),
             providers: Vec::new(),
             limits: Limits::default(),

@@ -31,6 +31,7 @@ pub use base::{
 };
 pub use config::{Config, Database};
 pub use entity::{
+    attempt::{Attempt, Outcome, Step},
     block::Piece,
     change::Change,
     chat::{Chat, ChatFilter, ChatPatch, NewChat},
@@ -42,7 +43,7 @@ pub use entity::{
     overview::{ChatOverview, Overview, WorkspaceOverview},
     params::{Params, TimeoutSeconds, Timeouts},
     plan::{NewPlan, Plan, PlanPatch},
-    response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
+    response::{Answer, AnswerRequest, ComposeRequest, Response, ResponseError, ResponseStatus},
     stats::Stats,
     token::{Invitation, IssuedToken, Login, NewToken, OpenInvitation, Ticket, Token},
     tool_call::ToolCall,
@@ -69,6 +70,7 @@ pub use service::{
     chat_files::ChatFiles,
     chats::Chats,
     completion::{Completions, turn::Turn},
+    composer::Composer,
     events::{Changes, Events},
     files::{FileContent, Files, StagedFile},
     keyring::{KeyringReport, SecretSource, Secrets},
@@ -88,6 +90,7 @@ pub use storage::{
     MigrationStatus, Node, NodeKind, Synchronous,
 };
 pub use text::{
+    based,
     decode::decode_text,
     diff::{readable_diff, unified_diff},
     file_kind::FileKind,

@@ -89,10 +89,12 @@ fn each_mistake_has_its_status_and_its_code() {
             post(&responses, r#"{"content":"x","stream":"yes"}"#, 422, &[r#""field":"stream""#]),
             post(
                 &responses,
-                r#"{"content":"x","mode":"composer"}"#,
-                422,
-                &["mode_unavailable", "no composer"],
+                r#"{"content":"x","mode":"composer","selected_file":"a.based"}"#,
+                404,
+                &["chat_file_not_found", "a.based"],
             ),
+            post(&responses, r#"{"content":"x","mode":"composer","model":"echo"}"#, 201, &["Echo: x"]),
+            post(&responses, r#"{"content":"x","mode":"composer","selected_file":5}"#, 422, &["selected_file"]),
             post(&responses, r#"{"content":"x","mode":"code"}"#, 422, &["mode_unknown", r#""field":"mode""#]),
             post(&responses, r#"{"content":"x","mode":7}"#, 422, &["field_invalid", r#""field":"mode""#]),
             post(

@@ -1,13 +1,16 @@
 //! What the files of a chat say, all at once: for clients that show a chat, and for models that answer in it.
 
-use std::io::Read as _;
+use std::{collections::HashMap, io::Read as _};
 
 use super::{
     chat_files::{ChatFiles, READ},
     chats, files, versions,
 };
 use crate::{
-    base::{error::Result, id::ChatId},
+    base::{
+        error::Result,
+        id::{ChatFileId, ChatId},
+    },
     entity::chat_file::ChatFileContent,
     repo::{
         self,
@@ -57,28 +60,36 @@ impl ChatFiles<'_> {
 }
 
 /// The names and texts of a chat's files, for a model; at most so many bytes. Where the bytes do not
-/// suffice the files that came last have them.
+/// suffice the files named in `first` have them, then those that came last. One may
+/// be left out.
 pub(super) fn for_model(
     conn: &Conn<'_>,
     blobs: &Blobs,
     chat: ChatId,
     mut left: u64,
+    first: &[String],
+    except: Option<ChatFileId>,
 ) -> Result<Vec<(String, Option<String>)>> {
-    let located = chat_files::located(conn, chat)?;
+    let mut located = chat_files::located(conn, chat)?;
+    located.retain(|located| Some(located.file.id) != except);
     if located.is_empty() {
         return Ok(Vec::new());
     }
-    let mut written = chat_file_versions::newest_of_chat(conn, chat)?;
-    let mut texts = Vec::new();
-    for Located { file, bytes } in located.into_iter().rev() {
-        let newest = written.pop_if(|stored| stored.chat_file_id == file.id);
-        let text = match newest {
-            Some(Stored { content, .. }) => take(content, &mut left),
-            None => upload_text(blobs, &file.filename, bytes, &mut left),
+    let written = chat_file_versions::newest_of_chat(conn, chat)?;
+    let mut written: HashMap<_, _> =
+        written.into_iter().map(|Stored { chat_file_id, content, .. }| (chat_file_id, content)).collect();
+    let mut texts: Vec<_> =
+        located.iter().map(|Located { file, .. }| (file.filename.clone(), None)).collect();
+    let is_first = |located: &Located| first.contains(&located.file.filename);
+    let newest_first = || located.iter().enumerate().rev();
+    let (before, after) =
+        (newest_first().filter(|(_, it)| is_first(it)), newest_first().filter(|(_, it)| !is_first(it)));
+    for (at, Located { file, bytes }) in before.chain(after) {
+        texts[at].1 = match written.remove(&file.id) {
+            Some(content) => take(content, &mut left),
+            None => upload_text(blobs, &file.filename, bytes.clone(), &mut left),
         };
-        texts.push((file.filename, text));
     }
-    texts.reverse();
     Ok(texts)
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     blob_sweep::{self, BlobSweep},
     completion::{live::Live, log::EventLog, recover},
+    composer::json_mode::JsonModes,
     doorman::Doorman,
     feed::Feed,
     keyring::{self, Keyring, SecretSource},
@@ -32,7 +33,11 @@ use crate::{
         time::{Clock, Timestamp},
     },
     entity::response::ResponseStatus,
-    provider::{endpoint::ModelHost, network::Network, registry::Registry},
+    provider::{
+        endpoint::{Endpoint, ModelHost},
+        network::Network,
+        registry::Registry,
+    },
     repo::{access_tokens, idempotency_keys, invitations, responses},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
 };
@@ -72,6 +77,7 @@ struct Inner {
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
+    json_modes: JsonModes,
     parts: Parts,
 }
 
@@ -89,6 +95,7 @@ pub(crate) struct Parts {
     pub(crate) providers: Registry,
     pub(crate) network: Network,
     pub(crate) model_hosts: Vec<ModelHost>,
+    pub(crate) based_validator: Option<Endpoint>,
     pub(crate) secret: Option<Arc<dyn SecretSource>>,
     pub(crate) password_cost: u32,
     pub(crate) open: bool,
@@ -126,6 +133,7 @@ impl Installation {
             tickets: Tickets::new(&*parts.random),
             ids: Ids::new(Arc::clone(&parts.random)),
             blob_sweep: BlobSweep::default(),
+            json_modes: JsonModes::default(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -270,6 +278,10 @@ impl Installation {
         &self.0.blob_sweep
     }
 
+    pub(crate) fn json_modes(&self) -> &JsonModes {
+        &self.0.json_modes
+    }
+
     pub(crate) fn tickets(&self) -> &Tickets {
         &self.0.tickets
     }
@@ -312,6 +324,11 @@ impl Installation {
 
     pub(crate) fn model_hosts(&self) -> &[ModelHost] {
         &self.0.parts.model_hosts
+    }
+
+    /// The service that checks `.based` files, if that is not done here.
+    pub(crate) fn based_validator(&self) -> Option<&Endpoint> {
+        self.0.parts.based_validator.as_ref()
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -7,6 +7,7 @@ pub(crate) mod blob_sweep;
 pub(crate) mod chat_files;
 pub(crate) mod chats;
 pub(crate) mod completion;
+pub(crate) mod composer;
 mod contents;
 mod doorman;
 pub(crate) mod events;

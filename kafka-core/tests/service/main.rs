@@ -5,6 +5,7 @@
 mod answers;
 mod branches;
 mod changes;
+mod composer;
 mod crash;
 #[cfg(unix)]
 mod disk;

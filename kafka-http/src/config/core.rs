@@ -33,6 +33,7 @@ impl Settings {
             Registration::Closed => kafka_core::Registration::Closed,
         };
         config.model_hosts.clone_from(&self.allow_model_host);
+        config.based_validator.clone_from(&self.based_validator);
         config.quotas = self.quotas;
         config.migrate = match self.migrate {
             Migrate::Auto => MigrateMode::Auto,
