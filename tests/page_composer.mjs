@@ -13,7 +13,7 @@ const api = apiOf(url);
 const FLOW = "loop:\n\tr = talk(\"Ask for a colour.\", True)\nuntil \"a colour is named\":\n\tsay(\"Thanks.\")\n";
 
 const state = (page) => page.locator("article.assistant .state:visible").last();
-const notes = (page) => page.locator("article.assistant .file-note").allInnerTexts();
+const notes = async (page) => (await page.locator("article.assistant .file-note").allInnerTexts()).map((note) => note.replace(/\s+/g, " "));
 
 /** Lets the model go on, after the page has said what it does. */
 async function stage(page, sentence) {
@@ -35,7 +35,7 @@ const journeys = {
     await hasVersions(page, 1);
     await says(page, FLOW);
     await idle(page);
-    assert.deepEqual(await notes(page), ["flow.based — created\nOpen"]);
+    assert.deepEqual(await notes(page), ["flow.based — created Open"]);
     assert.match(await text(page, "article.assistant .facts"), /3 calls of the model/);
     assert.ok(await page.isHidden("article.assistant .state"));
     assert.match(await page.locator("#curl").textContent(), /"mode":"composer","selected_file":null,"stream":true/);
@@ -48,7 +48,7 @@ const journeys = {
     await hasVersions(page, 2, 1);
     await changes(page, [" loop:", " \tr = talk(\"Ask for a colour.\", True)", " until \"a colour is named\":", "-\tsay(\"Thanks.\")", "+\tsay(\"Thank you.\")"]);
     await idle(page);
-    assert.deepEqual(await notes(page), ["flow.based — created\nOpen", "flow.based — changed\nOpen"]);
+    assert.deepEqual(await notes(page), ["flow.based — created Open", "flow.based — changed Open"]);
     assert.match(await page.locator("#curl").textContent(), /"mode":"composer","selected_file":"flow.based","stream":true/);
 
     await page.click("#edit");
@@ -63,7 +63,7 @@ const journeys = {
     await page.reload();
     await hasVersions(page, 4, 3, 2, 1);
     await says(page, FLOW);
-    await until("the notes", async () => (await notes(page)).join() === "flow.based — written\nOpen,flow.based — changed\nOpen");
+    await until("the notes", async () => (await notes(page)).join() === "flow.based — written Open,flow.based — changed Open");
     await page.click("#back");
     await page.locator("[aria-label='Open flow.based']").first().click();
     await hasVersions(page, 4, 3, 2, 1);
@@ -97,7 +97,7 @@ const journeys = {
     await stage(page, "Writing the text…");
     await stage(page, "Writing the text… (attempt 2)");
     await idle(page);
-    assert.deepEqual(await notes(page), ["flow.based — created\nOpen"]);
+    assert.deepEqual(await notes(page), ["flow.based — created Open"]);
     assert.equal(await page.inputValue("#draft"), "not stored yet");
     await page.click("#store");
     await hasVersions(page, 1);
