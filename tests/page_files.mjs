@@ -101,7 +101,7 @@ const journeys = {
       return transfer;
     });
     await page.dispatchEvent("#conversation", "drop", { dataTransfer: transfer });
-    all.push([`it's "<b>".txt`, "File, 1 bytes"]);
+    all.push([`it's "<b>".txt`, "File, 1 byte"]);
     await lists(page, all);
     assert.equal(await page.locator("#curl").textContent(), `curl '${url}/api/v1/chats/${chat}/files' -F 'files=@"it'\\''s \\"<b>\\".txt"'`);
     // One that is refused leaves those before it.
@@ -141,6 +141,9 @@ const journeys = {
     assert.ok(await page.isDisabled("#store"));
     await page.keyboard.type("letter.txt");
     await page.fill("#draft", "Dear Milena,\nit is late.\n");
+    await page.click("#back");
+    await page.click("#write");
+    assert.equal(await page.inputValue("#text-name"), "letter.txt", "what is not stored yet is kept");
     await page.click("#store");
     await hasVersions(page, 1);
     await says(page, "Dear Milena,\nit is late.\n");
@@ -207,7 +210,9 @@ const journeys = {
     await until("what changed", async () => (await page.locator("#stale .line").allTextContents()).join("|") === " one|+theirs");
     assert.equal(await page.inputValue("#draft"), "mine\n");
     assert.equal((await api("GET", `chat-files/${id}`)).latest_version, 2);
-    // Looking elsewhere keeps what was written.
+    // Looking elsewhere keeps what was written, and leaving the page asks first.
+    const mayLeave = () => page.evaluate(() => dispatchEvent(new Event("beforeunload", { cancelable: true })));
+    assert.ok(!await mayLeave());
     await page.click("#back");
     await page.click("#files a");
     await says(page, "one\ntheirs\n");
@@ -216,6 +221,7 @@ const journeys = {
     await page.fill("#draft", "mine\ntheirs\n");
     await page.click("text=Save as version 3");
     await hasVersions(page, 3, 2, 1);
+    assert.ok(await mayLeave());
     await changes(page, ["-one", "+mine", " theirs"]);
     // And who does not want it any more gets the newest.
     await page.click("#edit");
@@ -398,9 +404,17 @@ const journeys = {
     await page.click("#open-files");
     assert.equal(await page.evaluate(() => document.activeElement.id), "close-panel");
     assert.ok(await page.evaluate(() => document.getElementById("main").inert && document.getElementById("drawer").inert));
+    // What goes wrong is told where it is seen.
+    await page.route("**/chat-files/**", (route) => route.fulfill({ status: 503, json: { code: "busy", detail: "All hands are full." } }), { times: 1 });
+    await page.click("#files a");
+    await reads(page.locator("#panel #trouble p"), "All hands are full.");
+    await hasVersions(page, 2, 1);
+    await page.click("#back");
+    await page.focus("#close-panel");
     await page.keyboard.press("Escape");
     assert.ok(await page.isHidden("#panel"));
     assert.equal(await page.evaluate(() => document.activeElement.id), "open-files");
+    assert.equal(await page.locator("#dock #trouble").count(), 1);
     assert.ok(await page.evaluate(() => !document.getElementById("main").inert));
   },
 };

@@ -1,13 +1,14 @@
 // Writing: a new text of the chat, or the next version of one.
 
-/** What was written and not stored yet, by the file's id, until the page is left. */
+/** What was written and not stored yet, by the id of its file, or of its chat for a new text, until the page is left. */
 const drafts = new Map();
 
 /** Begins a text that is no file yet. */
 function beginText() {
   if (view.opened) goTo(view.chat.id);
   closeOpened();
-  write(view.newText ??= { name: "", text: "" });
+  const key = view.chat?.id ?? "";
+  write(drafts.get(key) ?? { key, name: "", text: "", was: "" });
   at("text-name").focus();
 }
 
@@ -15,7 +16,7 @@ function beginText() {
 function beginEdit() {
   const { id, newest, versions } = view.opened;
   const { content } = versions.get(newest);
-  write(drafts.get(id) ?? { base: newest, was: content, text: content });
+  write(drafts.get(id) ?? { key: id, base: newest, was: content, text: content });
   at("draft").focus();
   // Someone else may have been faster.
   if (view.writing.base < newest) showStale(newest);
@@ -36,10 +37,10 @@ function write(draft) {
 const isNew = (draft) => draft.base === undefined;
 
 function noteDraft() {
-  const { writing, opened } = view;
-  Object.assign(writing, { name: at("text-name").value, text: at("draft").value, key: undefined });
-  if (opened && writing.text !== writing.was) drafts.set(opened.id, writing);
-  else if (opened) drafts.delete(opened.id);
+  const { writing } = view;
+  Object.assign(writing, { name: at("text-name").value, text: at("draft").value, once: undefined });
+  if (writing.text !== writing.was) drafts.set(writing.key, writing);
+  else drafts.delete(writing.key);
   showDraft();
 }
 
@@ -47,13 +48,11 @@ function showDraft() {
   const { writing } = view;
   at("store").disabled = isNew(writing) ? !writing.name.trim() : writing.text === writing.was;
   at("store").textContent = isNew(writing) ? "Save" : `Save as version ${writing.base + 1}`;
-  at("discard").textContent = isNew(writing) || writing.text !== writing.was ? "Discard" : "Close";
+  at("discard").textContent = writing.text !== writing.was ? "Discard" : "Close";
 }
 
 function discard() {
-  const { opened } = view;
-  if (opened) drafts.delete(opened.id);
-  else view.newText = null;
+  drafts.delete(view.writing.key);
   endWriting();
 }
 
@@ -72,7 +71,7 @@ async function store(event) {
   const { writing, opened } = here;
   if (!writing || writing.isOnItsWay || at("store").disabled) return;
   // The key makes saving again, after a connection that broke too early, the same version.
-  writing.key ??= freshKey();
+  writing.once ??= freshKey();
   writing.isOnItsWay = true;
   try {
     if (isNew(writing)) await storeText(here, writing);
@@ -89,20 +88,21 @@ async function store(event) {
   }
 }
 
-async function storeText(here, { name, text, key }) {
+async function storeText(here, { key, name, text, once }) {
   if (!await begin(here, name)) return;
-  const file = await act("POST", `chats/${here.chat.id}/files`, { body: { filename: name, content: text }, key });
+  const file = await act("POST", `chats/${here.chat.id}/files`, { body: { filename: name, content: text }, key: once });
+  drafts.delete(key);
   if (view !== here) return;
-  here.writing = here.newText = null;
+  here.writing = null;
   here.files = [...here.files, file];
   goTo(here.chat.id, file.id);
   showFiles();
 }
 
 async function storeVersion(here, opened, writing) {
-  const { base, text: content, key } = writing;
-  const { number } = await act("POST", `chat-files/${opened.id}/versions`, { body: { content, base }, key });
-  drafts.delete(opened.id);
+  const { key, base, text: content, once } = writing;
+  const { number } = await act("POST", `chat-files/${opened.id}/versions`, { body: { content, base }, key: once });
+  drafts.delete(key);
   if (here.writing === writing) here.writing = null;
   await showNew(here, opened, number);
   if (view !== here || here.opened !== opened) return;
@@ -119,16 +119,15 @@ async function showStale(current) {
   const { writing, opened } = here;
   if (isNew(writing) || writing.base >= current) return;
   const from = writing.from ??= writing.base;
-  Object.assign(writing, { base: current, was: opened.versions.get(current)?.content, key: undefined });
+  Object.assign(writing, { base: current, was: opened.versions.get(current)?.content, once: undefined });
   showDraft();
-  const say = (...nodes) => at("stale").replaceChildren(element("p", {}, `Version ${current} was stored while you wrote, `
-    + `so yours is not stored yet. This is what changed since version ${from}. Take from it what you need into your text `
-    + `and save that as version ${current + 1}, or discard yours.`), ...nodes);
+  const sentence = `Version ${current} was stored while you wrote, so yours is not stored yet. This is what changed since `
+    + `version ${from}. Take from it what you need into your text and save that as version ${current + 1}, or discard yours.`;
+  const say = (...nodes) => at("stale").replaceChildren(element("p", {}, sentence), ...nodes);
   say();
+  speak(sentence);
   const { diff } = await call("GET", `chat-files/${opened.id}/diff?from=${from}&to=${current}`, { signal: here.left.signal }).catch(() => ({}));
   if (diff && view === here && here.writing === writing && writing.base === current) {
     say(...drawDiff(diff, `What changed from version ${from} to version ${current}`));
   }
 }
-
-const hasUnsaved = () => drafts.size > 0 || Boolean(view.newText?.text);

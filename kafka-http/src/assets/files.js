@@ -12,6 +12,7 @@ const isText = (file) => file.latest_version != null;
 const lengths = new Map();
 
 function shownLength(bytes) {
+  if (bytes === 1) return "1 byte";
   const unit = bytes < 1024 ? 0 : bytes < 1024 ** 2 ? 1 : 2;
   return `${(bytes / 1024 ** unit).toLocaleString([], { maximumFractionDigits: 1 })} ${UNITS[unit]}`;
 }

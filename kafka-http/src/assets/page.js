@@ -159,7 +159,7 @@ conversation.onscroll = () => {
 new ResizeObserver(() => keepAtEnd(() => {})).observe(conversation);
 onhashchange = () => openFromAddress(false);
 onpagehide = () => finishLeaving(true);
-onbeforeunload = (event) => { if (hasUnsaved()) event.preventDefault(); };
+onbeforeunload = (event) => { if (drafts.size) event.preventDefault(); };
 // What others did with the files meanwhile.
 onfocus = () => loadFiles(view).catch(() => {});
 isNarrow.onchange = () => setDrawer(false);

@@ -42,4 +42,7 @@ function fence() {
   const isPanelOver = !isRoomy.matches && isPanelOpen();
   at("main").inert = isDrawerOver || isPanelOver;
   drawer.inert = isPanelOver;
+  // What goes wrong is told where it is seen.
+  const place = isPanelOver ? at("panel") : at("dock");
+  if (at("trouble").parentElement !== place) place.prepend(at("trouble"));
 }

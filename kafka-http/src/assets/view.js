@@ -7,7 +7,7 @@ function newView(id = null) {
   return {
     id, chat: chats.find((chat) => chat.id === id) ?? null, model: null, mode: modes.get(id) ?? "chat",
     ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null,
-    files: [], coming: [], opened: null, writing: null, newText: null,
+    files: [], coming: [], opened: null, writing: null,
   };
 }
 
