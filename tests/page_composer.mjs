@@ -105,6 +105,30 @@ const journeys = {
     const { items } = await api("GET", `chats/${new URLSearchParams(new URL(page.url()).hash.slice(1)).get("chat")}/files`);
     assert.deepEqual(items.map(({ filename }) => filename), ["flow.based", "mine.txt"]);
   },
+
+  async "on a phone what was composed waits behind a button, and is what the next question is about"(page) {
+    await page.setViewportSize({ width: 400, height: 800 });
+    await chooseModel(page, "composing");
+    await page.click("#mode >> text=Compose");
+    await say(page, "A flow: write");
+    await stage(page, "Thinking about what to do…");
+    await stage(page, "Writing the text…");
+    await stage(page, "Writing the text… (attempt 2)");
+    await idle(page);
+    await reads(page.locator("#aim"), "Works on flow.based, which is open.");
+    assert.ok(await page.isHidden("#panel"));
+    await say(page, "Be more polite: edit");
+    await stage(page, "Thinking about what to do…");
+    await stage(page, "Changing the text…");
+    await idle(page);
+    await page.locator("[aria-label='Open flow.based']").last().click();
+    await hasVersions(page, 2, 1);
+    assert.equal(await page.locator("#page-of-text .diff .line").count(), 5);
+    await page.click("#close-opened");
+    assert.ok(await page.isHidden("#panel"));
+    await page.locator("[aria-label='Open flow.based']").last().click();
+    assert.ok(await page.isVisible("#panel"));
+  },
 };
 
 for (const [name, walk] of Object.entries(journeys)) await journey(name, walk, { start: url, viewport: { width: 1400, height: 850 } });

@@ -189,6 +189,11 @@ const journeys = {
     await lists(page, [["letter.txt", "Text, version 3"]]);
     await page.click("#files a");
     await hasVersions(page, 3, 2, 1);
+    await page.click("#close-opened");
+    assert.ok(await page.isHidden("#panel"));
+    await page.click("#open-files");
+    await page.click("#files a");
+    await hasVersions(page, 3, 2, 1);
     await page.goBack();
     await lists(page, [["letter.txt", "Text, version 3"]]);
     await page.goForward();

@@ -94,7 +94,12 @@ fn each_mistake_has_its_status_and_its_code() {
                 &["chat_file_not_found", "a.based"],
             ),
             post(&responses, r#"{"content":"x","mode":"composer","model":"echo"}"#, 201, &["Echo: x"]),
-            post(&responses, r#"{"content":"x","mode":"composer","selected_file":5}"#, 422, &["selected_file"]),
+            post(
+                &responses,
+                r#"{"content":"x","mode":"composer","selected_file":5}"#,
+                422,
+                &["selected_file"],
+            ),
             post(&responses, r#"{"content":"x","mode":"code"}"#, 422, &["mode_unknown", r#""field":"mode""#]),
             post(&responses, r#"{"content":"x","mode":7}"#, 422, &["field_invalid", r#""field":"mode""#]),
             post(

@@ -191,6 +191,6 @@ mod slow {
             }
             is_wish
         });
-        assert_eq!(journeys, 3, "every journey was made");
+        assert_eq!(journeys, 4, "every journey was made");
     }
 }

@@ -47,8 +47,7 @@ async function takeFile(here, data, face) {
   if (view !== here) return;
   await loadFiles(here).catch(() => {});
   const file = here.files.find(({ id }) => id === data.chat_file?.id);
-  // Over the conversation it would hide the answer, which has a button that opens it.
-  if (view !== here || !file || here.writing || !isRoomy.matches) return;
+  if (view !== here || !file || here.writing) return;
   if (here.opened?.id === file.id) {
     if (here.opened.newest) choose(here.opened.newest, face);
     return;

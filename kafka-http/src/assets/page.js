@@ -27,7 +27,9 @@ const addressOf = (chat, file) => `#chat=${chat}${file ? `&file=${file}` : ""}`;
 
 /** Opens a chat, and a file of it; without a file the list of them. */
 function goTo(chat, file) {
-  location.hash = chat ? addressOf(chat, file) : "";
+  const address = chat ? addressOf(chat, file) : "";
+  if (location.hash === address) openFromAddress(false);
+  else location.hash = address;
 }
 
 /** Opens what the address names. What is on the screen already stays. */
@@ -39,6 +41,7 @@ function openFromAddress(isFresh) {
     if (id) openChat(id);
     else show(newView());
   }
+  if (file && !isRoomy.matches) setPanel(true);
   if (file && file !== view.opened?.id) openFile(file);
   else if (!file && (view.opened || isHere)) closeOpened();
   setDrawer(false);
@@ -163,6 +166,9 @@ onbeforeunload = (event) => { if (drafts.size) event.preventDefault(); };
 // What others did with the files meanwhile.
 onfocus = () => loadFiles(view).catch(() => {});
 isNarrow.onchange = () => setDrawer(false);
-isRoomy.onchange = showPanel;
+isRoomy.onchange = () => {
+  wantsPanel = !at("panel").hidden;
+  showPanel();
+};
 
 start();

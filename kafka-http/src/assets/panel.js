@@ -3,12 +3,16 @@
 /** Where there is room the panel stands beside the conversation, elsewhere over it. */
 const isRoomy = matchMedia("(min-width: 64rem)");
 
-/** What someone chose last. Until then the panel is open where there is room and a file to show. */
+/**
+ * What someone chose last. Until then the panel is open where there is room and a file to show. Over the
+ * conversation it comes and goes only when someone says so; a text stays open behind it.
+ */
 let wantsPanel = null;
 
 function isPanelOpen() {
+  if (!isRoomy.matches) return wantsPanel === true;
   const { opened, writing, files, coming } = view;
-  return Boolean(opened || writing) || (wantsPanel ?? (isRoomy.matches && files.length + coming.length > 0));
+  return Boolean(opened || writing) || (wantsPanel ?? files.length + coming.length > 0);
 }
 
 function showPanel() {
@@ -29,7 +33,10 @@ function showPanel() {
 
 function setPanel(isOpen) {
   wantsPanel = isOpen;
-  if (!isOpen && (view.opened || view.writing)) closeOpened();
+  if (!isOpen && isRoomy.matches) {
+    if (view.opened) goTo(view.chat.id);
+    closeOpened();
+  }
   showPanel();
   if (!isOpen) return;
   learnLengths(view);
