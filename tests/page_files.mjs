@@ -230,6 +230,9 @@ const journeys = {
     await changes(page, ["-one", "+mine", " theirs"]);
     // And who does not want it any more gets the newest.
     await page.click("#edit");
+    await page.fill("#draft", "something");
+    await page.fill("#draft", "mine\ntheirs\n");
+    assert.ok(await mayLeave(), "nothing is left to store");
     await page.fill("#draft", "other");
     await page.click("#discard");
     await reads(page.locator("#edit"), "Edit");
