@@ -17,6 +17,7 @@ mod beside;
 mod browser_clients;
 mod chat_files;
 mod chats;
+mod composer;
 mod corpora;
 mod cors;
 mod drain;

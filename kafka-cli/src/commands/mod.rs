@@ -1,5 +1,6 @@
 //! The verbs, one file a noun: `Args` is what can be written, `run` does it.
 
+pub(crate) mod based;
 pub(crate) mod chat;
 pub(crate) mod chat_file;
 pub(crate) mod chats;

@@ -13,8 +13,9 @@ use crate::{
 
 /// How often a step is tried.
 pub(super) const MOST: u32 = 5;
-/// Characters of a reason that are kept, and told to the model.
-const REASON_CHARS: usize = 500;
+/// Characters of a reason that are kept, and those that the model is told.
+const KEPT_CHARS: usize = 500;
+const TOLD_CHARS: usize = 2000;
 
 impl Composing<'_> {
     /// Tries a step until it gives something usable. `once` is given why what was tried before could not be
@@ -34,13 +35,13 @@ impl Composing<'_> {
                 Ok(Err(why)) => (Outcome::Refused, Some(why.clone())),
                 Err(error) => (Outcome::Failed, Some(reason(error).detail)),
             };
-            let why = why.map(|why| why.chars().take(REASON_CHARS).collect::<String>());
+            let cut = |why: &String, most| why.chars().take(most).collect::<String>();
             let spent = self.spent();
             let entry = Attempt {
                 step,
                 attempt,
                 outcome: word,
-                reason: why.clone(),
+                reason: why.as_ref().map(|why| cut(why, KEPT_CHARS)),
                 tokens_prompt: spent.prompt - before.prompt,
                 tokens_completion: spent.completion - before.completion,
                 ms: self.answering.elapsed_ms().saturating_sub(began),
@@ -48,7 +49,7 @@ impl Composing<'_> {
             self.answering.ending.attempts.get_or_insert_default().push(entry);
             match outcome? {
                 Ok(found) => return Ok(found),
-                Err(_) => reasons.extend(why),
+                Err(why) => reasons.push(cut(&why, TOLD_CHARS)),
             }
         }
         Err(given_up(step, reasons.last().map_or("", String::as_str)))

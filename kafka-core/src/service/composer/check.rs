@@ -1,12 +1,19 @@
 //! Whether a text that a model wrote can be kept.
 
 use super::Composing;
-use crate::{base::error::Result, provider::validation};
+use crate::{base::error::Result, provider::validation, text::based};
+
+/// How much of what is wrong is told at once.
+const FINDINGS: usize = 10;
 
 /// What is wrong with a text of a `.based` file, as many findings as help; none for other files.
-pub(super) fn based(name: &str, text: &str) -> Result<(), String> {
-    let _ = (name, text);
-    Ok(())
+pub(super) fn rules(name: &str, text: &str) -> Result<(), String> {
+    let findings = if is_based(name) { based::check(text) } else { Vec::new() };
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<_> = findings.iter().take(FINDINGS).map(ToString::to_string).collect();
+    Err(format!("the text is no Based. By line and column: {}", told.join(" ")))
 }
 
 /// Whether a text can be a version.
@@ -34,7 +41,7 @@ impl Composing<'_> {
                 let cancel = &self.answering.running.cancel;
                 validation::validate(service, network, cancel, text).map_err(Into::into)
             }
-            _ => Ok(based(name, text)),
+            _ => Ok(rules(name, text)),
         }
     }
 }

@@ -74,8 +74,8 @@ fn branch(
     Ok((prompt, newest_first))
 }
 
-/// What a message says, if it says something. Of a file only its name is told: the files are sent as they
-/// are now.
+/// What a message says, if it says something. Of a file that was written here only the name is
+/// told, and nothing of one that came or went: the files are sent as they are now.
 fn remark(line: Line) -> Option<Remark> {
     let is_speech = matches!(line.role, Role::User | Role::Assistant);
     if !is_speech || line.status == MessageStatus::Streaming {
@@ -83,8 +83,7 @@ fn remark(line: Line) -> Option<Remark> {
     }
     let text = if line.kind == FILE {
         let stored: serde_json::Value = serde_json::from_str(&line.content).ok()?;
-        let name = stored["based_filename"].as_str().or_else(|| stored["filename"].as_str())?;
-        format!("(the file {name})")
+        format!("(the file {})", stored["based_filename"].as_str()?)
     } else {
         line.content
     };

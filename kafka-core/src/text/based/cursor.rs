@@ -32,10 +32,11 @@ impl<'a> Cursor<'a> {
         self.slice(start, self.at)
     }
 
-    /// The next byte that is no blank.
-    pub(super) fn peek_behind_blanks(&self) -> Option<u8> {
-        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default().iter();
-        rest.find(|byte| !matches!(byte, b' ' | b'\t')).copied()
+    /// The next byte that is no blank, and how far ahead it is; from `ahead` on.
+    pub(super) fn peek_behind_blanks(&self, ahead: usize) -> (Option<u8>, usize) {
+        let rest = self.text.as_bytes().get(self.at + ahead..).unwrap_or_default();
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        (rest.get(blanks).copied(), ahead + blanks)
     }
 
     pub(super) fn peek(&self) -> Option<u8> {

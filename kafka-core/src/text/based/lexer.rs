@@ -138,17 +138,16 @@ impl<'a> Lexer<'a> {
                     }
                 }
                 b'\\' => {
+                    // Where the line goes on does not count for how far it is indented.
+                    if mem::take(&mut self.is_fresh) && self.previous == Kind::LineEnd {
+                        self.indent = self.indent_here();
+                    }
                     self.cursor.bump(1);
                     if !self.cursor.is_at_line_end() {
-                        self.is_fresh = false;
                         return Some(Kind::Wrong(Flaw::StrayBackslash));
                     }
                     self.cursor.bump_while(|byte| byte == b'\r');
                     self.cursor.bump(1);
-                    // The line goes on, with the indentation that it had.
-                    if mem::take(&mut self.is_fresh) && self.previous == Kind::LineEnd {
-                        self.indent = self.indent_here();
-                    }
                 }
                 _ => return None,
             }

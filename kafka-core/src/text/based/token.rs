@@ -61,7 +61,7 @@ impl Kind {
 
     /// Whether nothing stands before a value here.
     fn begins(self) -> bool {
-        matches!(self, Kind::LineEnd | Kind::Semicolon | Kind::Open | Kind::Comma)
+        matches!(self, Kind::LineEnd | Kind::Semicolon | Kind::Open)
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn misfit(previous: Kind, next: Kind) -> Option<Misfit> {
         Kind::Infix if previous.begins() || matches!(previous, Kind::Infix | Kind::Sign) => {
             Some(Misfit::OperatorAtStart)
         }
-        Kind::Comma if previous.begins() => Some(Misfit::CommaAtStart),
+        Kind::Comma if previous.begins() || previous == Kind::Comma => Some(Misfit::CommaAtStart),
         _ => None,
     }
 }

@@ -49,18 +49,24 @@ impl Lexer<'_> {
             return self.begin_text(word);
         }
         match word {
-            "loop" | "until" if (is_first || is_fresh) && self.is_of_based(word) => Kind::Keyword,
+            "loop" | "until" if (is_first || is_fresh) && self.is_of_based(word, is_first) => Kind::Keyword,
             "match" | "case" | "type" if is_first => Kind::Keyword,
             word => token::kind_of_word(word),
         }
     }
 
-    /// Whether `loop` or `until`, which was read, is not the name of something.
-    fn is_of_based(&self, word: &str) -> bool {
-        match self.cursor.peek_behind_blanks() {
-            None | Some(b':' | b'"' | b'\'' | b'_' | b'#' | b'\r' | b'\n') => true,
-            Some(b'(') => word == "until",
-            Some(byte) => byte.is_ascii_alphanumeric() || !byte.is_ascii(),
+    /// Whether `loop` or `until`, which was read, is not the name of something. Inside brackets `loop:` may
+    /// be a key or a parameter unless it stands alone.
+    fn is_of_based(&self, word: &str, is_first: bool) -> bool {
+        match self.cursor.peek_behind_blanks(0) {
+            (Some(b':'), at) if !is_first => {
+                matches!(self.cursor.peek_behind_blanks(at + 1).0, None | Some(b'#' | b'\r' | b'\n'))
+            }
+            (None | Some(b':' | b'"' | b'\'' | b'_' | b'#' | b'\r' | b'\n'), _) => {
+                is_first || word == "until"
+            }
+            (Some(b'('), _) => word == "until",
+            (Some(byte), _) => byte.is_ascii_alphanumeric() || !byte.is_ascii(),
         }
     }
 
