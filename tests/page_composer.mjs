@@ -10,7 +10,11 @@ import { answer, apiOf, changes, chooseModel, end, hasVersions, idle, journey, n
 const [url] = process.argv.slice(3);
 const api = apiOf(url);
 
-const FLOW = "loop:\n\tr = talk(\"Ask for a colour.\", True)\nuntil \"a colour is named\":\n\tsay(\"Thanks.\")\n";
+/** What the model writes, and what it makes of the second line. */
+const TALK = "\tres = talk(\"You help the user with flow. Leave when the user names a city.\", True)";
+const POLITE = "\tres = talk(\"You help politely. Leave when the user names a city.\", True)";
+const REST = ["until \"the user names a city\":", "\tcity = res.ask(question=\"Return the city the user named.\", example={\"city\": \"Oslo\"})"];
+const FLOW = ["loop:", TALK, ...REST, ""].join("\n");
 
 const state = (page) => page.locator("article.assistant .state:visible").last();
 const notes = async (page) => (await page.locator("article.assistant .file-note").allInnerTexts()).map((note) => note.replace(/\s+/g, " "));
@@ -28,7 +32,7 @@ const journeys = {
     await page.focus("#mode-chat");
     await page.keyboard.press("ArrowRight");
     await reads(page.locator("#aim"), "Writes a new text, changes the one that was changed last, or answers. Open a text to have that one changed.");
-    await say(page, "A flow about colours: write");
+    await say(page, "A flow, mock:badjson=1 mock:based=flow.based");
     await stage(page, "Thinking about what to do…");
     await stage(page, "Writing the text…");
     await stage(page, "Writing the text… (attempt 2)");
@@ -42,17 +46,17 @@ const journeys = {
 
     // The text that is open is the one that is changed.
     await reads(page.locator("#aim"), "Works on flow.based, which is open.");
-    await say(page, "Be more polite: edit");
+    await say(page, "Be polite, mock:diff=replace");
     await stage(page, "Thinking about what to do…");
     await stage(page, "Changing the text…");
     await hasVersions(page, 2, 1);
-    await changes(page, [" loop:", " \tr = talk(\"Ask for a colour.\", True)", " until \"a colour is named\":", "-\tsay(\"Thanks.\")", "+\tsay(\"Thank you.\")"]);
+    await changes(page, [" loop:", `-${TALK}`, `+${POLITE}`, ...REST.map((line) => ` ${line}`)]);
     await idle(page);
     assert.deepEqual(await notes(page), ["flow.based — created Open", "flow.based — changed Open"]);
     assert.match(await page.locator("#curl").textContent(), /"mode":"composer","selected_file":"flow.based","stream":true/);
 
     await page.click("#edit");
-    await page.fill("#draft", FLOW.replace("colour", "number"));
+    await page.fill("#draft", FLOW.replace("names", "tells"));
     await page.click("#store");
     await hasVersions(page, 3, 2, 1);
     await page.click("#versions >> text=Version 1");
@@ -72,10 +76,10 @@ const journeys = {
   async "who composes may be answered in words, and each chat keeps its choice"(page) {
     await chooseModel(page, "composing");
     await page.click("#mode >> text=Compose");
-    await say(page, "Good day");
+    await say(page, "mock:reply=Servus");
     await stage(page, "Thinking about what to do…");
     await stage(page, "Answering…");
-    await reads(answer(page), "Good day.");
+    await reads(answer(page), "Servus");
     await idle(page);
     assert.deepEqual(await notes(page), []);
     assert.ok(await page.isHidden("#panel"));
@@ -92,10 +96,9 @@ const journeys = {
     await page.fill("#text-name", "mine.txt");
     await page.fill("#draft", "not stored yet");
     await page.click("#mode >> text=Compose");
-    await say(page, "A flow: write");
+    await say(page, "mock:based=flow.based");
     await stage(page, "Thinking about what to do…");
     await stage(page, "Writing the text…");
-    await stage(page, "Writing the text… (attempt 2)");
     await idle(page);
     assert.deepEqual(await notes(page), ["flow.based — created Open"]);
     assert.equal(await page.inputValue("#draft"), "not stored yet");
@@ -110,14 +113,13 @@ const journeys = {
     await page.setViewportSize({ width: 400, height: 800 });
     await chooseModel(page, "composing");
     await page.click("#mode >> text=Compose");
-    await say(page, "A flow: write");
+    await say(page, "mock:based=flow.based");
     await stage(page, "Thinking about what to do…");
     await stage(page, "Writing the text…");
-    await stage(page, "Writing the text… (attempt 2)");
     await idle(page);
     await reads(page.locator("#aim"), "Works on flow.based, which is open.");
     assert.ok(await page.isHidden("#panel"));
-    await say(page, "Be more polite: edit");
+    await say(page, "Be polite, mock:diff=replace");
     await stage(page, "Thinking about what to do…");
     await stage(page, "Changing the text…");
     await idle(page);

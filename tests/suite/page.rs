@@ -2,7 +2,7 @@
 
 use crate::support::{
     api::{Api, Scenario},
-    browser,
+    browser, model,
     process::{Binary, RunningServer},
 };
 use tempfile::TempDir;
@@ -45,16 +45,12 @@ fn browsers_get_the_page_and_everyone_else_json() {
 mod slow {
     use std::{
         collections::VecDeque,
-        sync::{
-            Arc, Mutex,
-            atomic::{AtomicBool, Ordering},
-            mpsc::{self, Sender},
-        },
+        sync::{Arc, Mutex, mpsc},
         time::Duration,
     };
 
     use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -143,43 +139,16 @@ mod slow {
         assert_eq!(journeys, 9, "every journey was made");
     }
 
-    const FLOW: &str =
-        "loop:\n\tr = talk(\"Ask for a colour.\", True)\nuntil \"a colour is named\":\n\tsay(\"Thanks.\")\n";
-
-    /// A model that composes what the last word of a prompt says, `write` or `edit`, and else answers in words.
-    /// It hands out a gate with each call, and waits for it; of what it writes each first try is no file.
-    fn composing(calls: Sender<Gate>) -> ScriptedEndpoint {
-        let (calls, is_second) = (Mutex::new(calls), AtomicBool::new(false));
-        ScriptedEndpoint::start(move |request| {
-            let body = request.json();
-            let messages = body["messages"].as_array().unwrap();
-            let said = |message: Option<&Value>| message.unwrap()["content"].as_str().unwrap().to_owned();
-            let (instructions, prompt) = (said(messages.first()), said(messages.last()));
-            let task = instructions.split("\n\n").next().unwrap();
-            let (writes, edits) = (prompt.ends_with("write"), prompt.ends_with("edit"));
-            let answer = if task.contains("genNewFile") {
-                json!({"summary": "s", "genNewFile": writes, "plain_response": !writes && !edits})
-            } else if task.contains("\"type\": \"diff\"") {
-                let change = "@@ -4 +4 @@\n-\tsay(\"Thanks.\")\n+\tsay(\"Thank you.\")\n";
-                json!({"type": "diff", "filename": "flow.based", "text": change})
-            } else if task.contains("\"type\": \"based\"") {
-                match is_second.fetch_xor(true, Ordering::Relaxed) {
-                    true => json!({"type": "based", "filename": "flow.based", "text": FLOW}),
-                    false => json!("A flow, with pleasure!"),
-                }
-            } else {
-                json!({"text": "Good day."})
-            };
-            let gate = Gate::new();
-            calls.lock().unwrap().send(gate.clone()).unwrap();
-            Script::new().wait_for(&gate).then(Script::stream(&[&answer.to_string()]))
-        })
-    }
-
     #[test]
     fn the_page_has_texts_composed_and_shows_what_is_done() {
+        // Each call hands out a gate, and waits for it.
         let (calls, gates) = mpsc::channel();
-        let endpoint = composing(calls);
+        let calls = Mutex::new(calls);
+        let endpoint = model::start_with(move |answer| {
+            let gate = Gate::new();
+            calls.lock().unwrap().send(gate.clone()).unwrap();
+            Script::new().wait_for(&gate).then(answer)
+        });
         let data = TempDir::new().unwrap();
         let server = RunningServer::start(&Binary::kafka(), data.path(), &[]);
         let model = json!({"name": "composing", "base_url": endpoint.base_url()});
