@@ -13,6 +13,11 @@ use serde_json::{Value, json};
 
 /// An endpoint with this model.
 pub(crate) fn start() -> ScriptedEndpoint {
+    start_with(|answer| answer)
+}
+
+/// One whose answers are sent as `send` makes them.
+pub(crate) fn start_with(send: impl Fn(Script) -> Script + Send + Sync + 'static) -> ScriptedEndpoint {
     let tries: Mutex<HashMap<(&'static str, String), usize>> = Mutex::default();
     ScriptedEndpoint::start(move |request| {
         let body = request.json();
@@ -21,7 +26,8 @@ pub(crate) fn start() -> ScriptedEndpoint {
         let mut tries = tries.lock().unwrap();
         let attempt = tries.entry((step, prompt.clone())).or_default();
         *attempt += 1;
-        answer(step, *attempt, &prompt, body["messages"][0]["content"].as_str().unwrap_or_default())
+        let system = body["messages"][0]["content"].as_str().unwrap_or_default();
+        send(answer(step, *attempt, &prompt, system))
     })
 }
 
