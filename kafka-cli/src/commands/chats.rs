@@ -6,7 +6,7 @@ use kafka_core::{
 };
 use serde::Serialize;
 
-use super::{chat::summary, deletion, ids};
+use super::{answer::summary, deletion, ids};
 use crate::{
     age::{age, minute},
     context::Context,

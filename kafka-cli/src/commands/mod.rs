@@ -1,9 +1,11 @@
 //! The verbs, one file a noun: `Args` is what can be written, `run` does it.
 
+mod answer;
 pub(crate) mod chat;
 pub(crate) mod chat_file;
 pub(crate) mod chats;
 pub(crate) mod completions;
+pub(crate) mod compose;
 pub(crate) mod config;
 mod confirm;
 mod deletion;
