@@ -36,11 +36,6 @@ impl Draft {
         Draft { id: installation.new_id(), content, message_id }
     }
 
-    /// The same with another text.
-    pub(super) fn with(&self, content: String) -> Draft {
-        Draft { content, ..self.clone() }
-    }
-
     /// Adds it behind the newest.
     pub(super) fn append(
         &self,

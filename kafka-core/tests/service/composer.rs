@@ -14,7 +14,11 @@ pub(crate) const FLOW: &str =
 
 /// What a call asks for, by the words that its task has.
 pub(crate) fn step_of(call: &ScriptedCall) -> Step {
-    let system = &call.prompt.messages[0].content;
+    task_of(&call.prompt.messages[0].content)
+}
+
+/// The same of the first message: the task stands before all that it knows.
+pub(crate) fn task_of(system: &str) -> Step {
     let task = system.split("\n\n").next().unwrap();
     if task.contains("genNewFile") && task.contains("plain_response") {
         Step::Triage

@@ -107,7 +107,7 @@ pub(super) fn store(
     let parts = said.parts(&ending.tool_calls);
     let finished = repo::messages::Finished {
         kind: if composed.is_some() { "file" } else { "text" },
-        content: composed.as_ref().map_or(&said.text, |composed| &composed.content),
+        content: composed.as_ref().map_or(&said.text, |composed| composed.content),
         parts: parts.as_ref(),
         provider_data: ending.provider_data.as_ref(),
         model: &response.model_used,

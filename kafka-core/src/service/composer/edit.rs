@@ -50,7 +50,7 @@ impl Composing<'_> {
             if let Err(reason) = composing.check(&target.file.filename, &text)? {
                 return Ok(Err(reason));
             }
-            Ok(Ok(Composition::edit(composing.answering, target, text, diff)))
+            Ok(Ok(Composition::edit(composing.answering, target, &text, diff)))
         })?;
         self.keep(composition);
         Ok(())
