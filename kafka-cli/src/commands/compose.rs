@@ -1,10 +1,10 @@
 //! `kafka compose`: has a model write a file of a chat, or change one.
 
-use kafka_core::{Answer, ChatFile, ChatId, Kafka, Outcome, Response, Result};
+use kafka_core::{Answer, ChatFile, ChatId, Kafka, Result};
 use serde::Serialize;
 
 use super::{
-    answer::{Conversation, Interrupts, Said, question, question_missing, succeeded, summary},
+    answer::{Conversation, Interrupts, Said, question, question_missing, refusals, succeeded, summary},
     chat_file, ids,
 };
 use crate::{context::Context, output::printable};
@@ -88,13 +88,4 @@ fn show_file(kafka: &Kafka, file: &ChatFile, context: &Context) -> Result<()> {
         output.note(&format!("{name} is new. See it: kafka chat-file show {id}"));
     }
     Ok(())
-}
-
-/// What was asked for again, and why.
-fn refusals(response: &Response) -> impl Iterator<Item = String> {
-    let attempts = response.attempts.iter().flatten().filter(|attempt| attempt.outcome != Outcome::Accepted);
-    attempts.map(|it| {
-        let (step, reason) = (it.step.as_str(), it.reason.as_deref().unwrap_or_default());
-        format!("{step}, attempt {}: {}", it.attempt, printable(reason))
-    })
 }

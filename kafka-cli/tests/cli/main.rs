@@ -4,6 +4,7 @@
 mod chat;
 mod chat_file;
 mod chats;
+mod compose;
 mod config;
 mod doctor;
 mod file;

@@ -5,7 +5,9 @@ mod interrupts;
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use kafka_core::{Answer, Error, ErrorKind, Response, ResponseStatus, Result};
+use kafka_core::{Answer, Error, ErrorKind, Outcome, Response, ResponseStatus, Result};
+
+use crate::output::printable;
 
 pub(super) use self::{
     conversation::{Conversation, Said},
@@ -78,4 +80,13 @@ pub(super) fn summary(response: &Response) -> String {
         parts.push(format!("{}.{} s", ms / 1000, ms % 1000 / 100));
     }
     parts.join(" · ")
+}
+
+/// What a composing model was asked for again, and why.
+pub(super) fn refusals(response: &Response) -> impl Iterator<Item = String> {
+    let attempts = response.attempts.iter().flatten().filter(|attempt| attempt.outcome != Outcome::Accepted);
+    attempts.map(|it| {
+        let (step, reason) = (it.step.as_str(), it.reason.as_deref().unwrap_or_default());
+        format!("{step}, attempt {}: {}", it.attempt, printable(reason))
+    })
 }
