@@ -1,12 +1,17 @@
 //! `kafka chats`: what was said, and where.
 
 use kafka_core::{
-    Actor, Attempt, Chat, ChatFilter, ChatId, Clock as _, Cursor, Kafka, Message, MessageStatus, NewChat,
-    PageRequest, Place, Result, Role, SystemClock, Timestamp, WorkspaceId,
+    Actor, Chat, ChatFilter, ChatId, Clock as _, Cursor, Kafka, Message, MessageStatus, NewChat, PageRequest,
+    Place, Result, Role, SystemClock, Timestamp, WorkspaceId,
 };
 use serde::Serialize;
 
-use super::{chat::summary, deletion, ids};
+use super::{
+    answer::{refusals, summary},
+    deletion,
+    file_message::told,
+    ids,
+};
 use crate::{
     age::{age, minute},
     context::Context,
@@ -203,16 +208,17 @@ fn spoken(message: &Message, context: &Context) -> String {
         None => minute(message.created_at),
     };
     let mut text = format!("\n{who}  {}\n", output.styled(Style::Dim, &about));
-    let content = printable_lines(message.content.trim_end_matches('\n'));
+    let told = if message.kind == "file" { told(&message.content) } else { None };
+    if let Some((words, _)) = &told {
+        text += &format!("{}\n", output.styled(Style::Bold, &format!("[{}]", printable(words))));
+    }
+    let content = told.as_ref().map_or(&message.content, |(_, content)| content);
+    let content = printable_lines(content.trim_end_matches('\n'));
     if !content.is_empty() {
         text += &format!("{content}\n");
     }
-    for attempt in message.response.iter().flat_map(|response| response.attempts.iter().flatten()) {
-        if let Some(reason) = &attempt.reason {
-            let Attempt { step, attempt, outcome, .. } = attempt;
-            let tried = format!("[{step}, attempt {attempt}, {outcome}: {}]", printable(reason));
-            text += &format!("{}\n", output.styled(Style::Dim, &tried));
-        }
+    for refused in message.response.iter().flat_map(refusals) {
+        text += &format!("{}\n", output.styled(Style::Dim, &format!("[{refused}]")));
     }
     if let Some((style, ending)) = ending(message) {
         text += &format!("{}\n", output.styled(style, &format!("[{ending}]")));

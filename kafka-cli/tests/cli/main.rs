@@ -5,6 +5,7 @@ mod based;
 mod chat;
 mod chat_file;
 mod chats;
+mod compose;
 mod config;
 mod doctor;
 mod file;

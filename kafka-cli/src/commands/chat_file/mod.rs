@@ -1,6 +1,6 @@
 //! `kafka chat-file`: files as they stand in chats, and the versions of those that are written there.
 
-mod diff;
+pub(super) mod diff;
 mod edit;
 
 use std::{io::Read, path::PathBuf};

@@ -68,6 +68,7 @@ fn given_up(step: Step, why: &str) -> Error {
         Step::Edit => ("edit_failed", "to change the file"),
         Step::Reply => ("reply_failed", "to answer"),
     };
+    let why = why.trim_end_matches('.');
     let sentence = format!(
         "The model failed {MOST} times {what}, and nothing was changed; the last time because of its answer: \
          {why}. Ask again in other words, or choose another model."
