@@ -6,16 +6,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use kafka_core::{
-    Config, Extractor, FileText, Kafka, NewFile, NewWorkspace,
-    testing::{Script, ScriptedEndpoint},
-};
+use kafka_core::{Config, Extractor, FileText, Kafka, NewFile, NewWorkspace, testing::ScriptedEndpoint};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
     api::{Api, id},
     form::Form,
+    model,
     pdf::{encrypted_pdf, pdf, pdf_bomb, wordless_pdf},
     process::{Binary, RunningServer},
     websocket::Socket,
@@ -171,15 +169,22 @@ fn what_a_pdf_says_is_shown_at_every_door_and_sent_to_models() {
         assert_eq!(says["text"], Value::Null);
         assert!(says["note"].as_str().unwrap().contains("encrypted"), "{says}");
 
-        let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["On ", "Mondays."]));
+        let endpoint = ScriptedEndpoint::start(|_| model::plain("On Mondays."));
         let form = Form::default().field("user_id", &house.user).field("name", "m").field("ak", "sk-josef");
         form.field("base_url", &endpoint.base_url()).ok(&house.api, "POST", "/models/new");
         socket.say(&json!({"action": "new_message", "prompt": "When is it closed?", "model": "m"}));
         assert_eq!(socket.next_text(), "On Mondays.");
-        let request = endpoint.requests()[0].json();
-        let context = request["messages"][0]["content"].as_str().unwrap();
-        assert!(context.contains(&format!("--- begin of letter.pdf ---\n{LETTER}\n--- end")), "{context}");
-        assert!(context.contains("--- begin of sealed.pdf ---\n(The PDF is encrypted;"), "{context}");
+        // To find out what is wanted, and to answer.
+        assert_eq!(endpoint.requests().len(), 2);
+        for request in endpoint.requests() {
+            let request = request.json();
+            let context = request["messages"][0]["content"].as_str().unwrap();
+            assert!(
+                context.contains(&format!("--- begin of letter.pdf ---\n{LETTER}\n--- end")),
+                "{context}"
+            );
+            assert!(context.contains("--- begin of sealed.pdf ---\n(The PDF is encrypted;"), "{context}");
+        }
     }
 }
 
