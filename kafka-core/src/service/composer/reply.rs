@@ -23,6 +23,7 @@ impl Composing<'_> {
 /// Whether it is an answer in words, which may have braces in them, and not JSON that went wrong.
 fn is_in_words(text: &str) -> bool {
     let text = text.trim_start();
-    let is_like_json = text.starts_with(['{', '[']) || text.starts_with("```") || text.contains("\"text\"");
-    !text.is_empty() && !(text.contains('{') && is_like_json)
+    let begins_as_json = text.starts_with(['{', '[']) || text.starts_with("```");
+    let is_json = text.contains('{') && (begins_as_json || text.contains("\"text\""));
+    !text.is_empty() && !is_json
 }

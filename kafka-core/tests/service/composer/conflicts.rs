@@ -165,7 +165,7 @@ fn a_text_whose_base_was_replaced_while_it_was_checked_is_not_stored() {
 #[test]
 fn the_file_that_is_changed_stays_the_same_over_all_attempts() {
     for is_deleted in [false, true] {
-        let door: Arc<Mutex<Option<(Kafka, [ChatFileId; 2])>>> = Arc::default();
+        let door = Arc::new(Mutex::new(None::<(Kafka, [ChatFileId; 2])>));
         let other = Arc::clone(&door);
         let stage = Stage::scripted(move |call| match step_of(call) {
             Step::Triage => triage(false, false),
