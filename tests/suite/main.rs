@@ -18,6 +18,7 @@ mod browser_clients;
 mod chat_files;
 mod chats;
 mod composer;
+mod composer_killed;
 mod corpora;
 mod cors;
 mod documents;

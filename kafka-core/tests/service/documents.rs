@@ -8,8 +8,8 @@ use std::{
 };
 
 use kafka_core::{
-    AnswerRequest, Chat, ChatFile, ChatFileKind, Config, Extractor, File, FileText, NewChatFile, NewFile,
-    NewMessage, NewWorkspace, ResponseStatus, Role, Schema, testing::ScriptedAnswer,
+    AnswerRequest, Chat, ChatFile, ChatFileKind, ComposeRequest, Config, Extractor, File, FileText,
+    NewChatFile, NewFile, NewMessage, NewWorkspace, ResponseStatus, Role, Schema, testing::ScriptedAnswer,
 };
 use rustix::process::{Pid, test_kill_process};
 
@@ -252,6 +252,19 @@ fn a_model_is_sent_what_documents_say() {
     refusing.ask(&chat, AnswerRequest::text("What is in the letter?"));
     let calls = refusing.provider.calls();
     assert!(sent(&calls[0])[0].1.contains("--- begin of letter.pdf ---\n(It is encrypted.)\n--- end"));
+}
+
+#[test]
+fn a_model_that_composes_is_shown_what_documents_say() {
+    let stage = reading("tail -n +2", |_| {});
+    let chat = stage.chat();
+    upload_to(&stage, &chat, "letter.pdf", &format!("{PDF}Dear K., come at once."));
+    let request = ComposeRequest::text("Answer the letter.");
+    stage.kafka.composer(&stage.operator).start(chat.id, request).unwrap().wait().unwrap();
+    let calls = stage.provider.calls();
+    let (role, told) = sent(&calls[0])[0];
+    assert_eq!(role, "system");
+    assert!(told.contains("--- begin of letter.pdf ---\nDear K., come at once.\n--- end"), "{told}");
 }
 
 #[test]

@@ -721,3 +721,22 @@ fn composing_keeps_free_what_each_step_may_cost_and_ends_where_nothing_is_left()
         assert!(office.stage.kafka.composer(&office.user).start(chat.id, request).is_ok());
     }
 }
+
+/// What a step is called is nothing that the model said.
+#[test]
+fn a_composed_answer_is_not_cut_by_the_names_of_its_steps() {
+    use crate::composer::{says, step_of};
+    let words = "x".repeat(100);
+    let said = words.clone();
+    let script = move |call: &kafka_core::testing::ScriptedCall| match step_of(call) {
+        kafka_core::Step::Triage if call.number < 4 => says(&json!({})),
+        kafka_core::Step::Triage => says(&json!({"genNewFile": false, "plain_response": true})),
+        _ => says(&json!({"text": said})),
+    };
+    let office = office(In::Memory, script, tokens(100_000));
+    let chat = office.chat();
+    let mut request = kafka_core::ComposeRequest::text("hello");
+    request.answer.params = Some(Params { max_tokens: Some(16), ..Params::default() });
+    let answer = office.stage.kafka.composer(&office.user).start(chat.id, request).unwrap().wait().unwrap();
+    assert_eq!((answer.response.status, answer.message.content), (ResponseStatus::Completed, words));
+}

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many ancestors one query reads.
-pub(in crate::service) const STRIDE: u32 = 64;
+const STRIDE: u32 = 64;
 /// The type of messages that tell of files.
 pub(in crate::service) const FILE: &str = "file";
 /// What a message costs besides its text.
@@ -80,25 +80,43 @@ pub(in crate::service) fn told(files: Vec<(String, FileText)>) -> String {
 fn branch(conn: &Conn<'_>, question: MessageId, mut left: u64) -> Result<impl Iterator<Item = Line> + use<>> {
     let mut newest_first = Vec::new();
     let mut is_asked = true;
-    let mut next = Some(question);
-    'branch: while let Some(id) = next {
-        let lines = messages::ancestors(conn, id, STRIDE)?;
-        if lines.is_empty() && id == question {
-            // It was deleted while its answer waited.
-            return Err(service::messages::not_found(question));
+    for line in upwards(conn, question) {
+        let line = line?;
+        if line.id != question && !is_sent(&line) {
+            continue;
         }
-        next = lines.last().and_then(|line| line.parent_id);
-        for line in lines.into_iter().filter(|line| line.id == question || is_sent(line)) {
-            let cost = tokens(&line.content, &line.tool_calls);
-            if !is_asked && cost > left {
-                break 'branch;
-            }
-            is_asked &= line.role != Role::User;
-            left = left.saturating_sub(cost);
-            newest_first.push(line);
+        let cost = tokens(&line.content, &line.tool_calls);
+        if !is_asked && cost > left {
+            break;
         }
+        is_asked &= line.role != Role::User;
+        left = left.saturating_sub(cost);
+        newest_first.push(line);
+    }
+    if newest_first.is_empty() {
+        // It was deleted while its answer waited.
+        return Err(service::messages::not_found(question));
     }
     Ok(newest_first.into_iter().rev())
+}
+
+/// A message and what stands above it, newest first, read as far as it is asked for.
+pub(in crate::service) fn upwards(conn: &Conn<'_>, from: MessageId) -> impl Iterator<Item = Result<Line>> {
+    let (mut next, mut read) = (Some(from), Vec::new().into_iter());
+    iter::from_fn(move || {
+        if read.len() == 0
+            && let Some(id) = next.take()
+        {
+            match messages::ancestors(conn, id, STRIDE) {
+                Ok(lines) => {
+                    next = lines.last().and_then(|line| line.parent_id);
+                    read = lines.into_iter();
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        read.next().map(Ok)
+    })
 }
 
 /// What a prompt costs, by estimate.

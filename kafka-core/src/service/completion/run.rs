@@ -147,12 +147,11 @@ impl Answering {
 
     fn answer(&mut self) -> Result<ResponseStatus, Error> {
         let prompt = self.prompt()?;
-        let options = &self.callable.options;
-        let prompt_tokens = prompt::cost(&prompt) + prompt::cost_besides(&options.params);
+        let prompt_tokens = prompt::cost(&prompt) + prompt::cost_besides(&self.callable.options.params);
         self.afford(prompt_tokens)?;
         // From here on the endpoint may have what it is asked, and count it, even if nothing comes back.
         self.ending.prompt_tokens_estimate = Some(prompt_tokens);
-        let stream = self.callable.provider.complete(&prompt, options).map_err(Error::from);
+        let stream = self.callable.provider.complete(&prompt, &self.callable.options).map_err(Error::from);
         if stream.as_ref().is_err_and(|error| error.kind() == ErrorKind::Provider) {
             // It was not reached, or refused what it was asked.
             self.ending.prompt_tokens_estimate = None;
@@ -226,19 +225,20 @@ impl Answering {
         storage.read(|conn| builder.build(conn, self.running.chat, self.running.user_message.id))
     }
 
-    /// Keeps free what the prompt costs now, if it has grown since it was accepted, or ends the answer.
-    fn afford(&self, prompt_tokens: u64) -> Result<(), Error> {
+    /// Keeps free what it costs to ask, if that has grown since it was accepted, or ends the answer. What was
+    /// spent before is a part of the costs.
+    pub(in crate::service) fn afford(&mut self, prompt_tokens: u64) -> Result<(), Error> {
         let reserved = self.reserved;
-        match reserved.answer_tokens {
-            Some(answer) if prompt_tokens + answer > reserved.tokens => {
-                let (quotas, now) = (self.installation.quotas(), self.installation.now());
-                let accepted = Arc::clone(&self.running.accepted);
-                self.installation
-                    .storage()
-                    .write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))
-            }
-            _ => Ok(()),
+        let Some(answer) = reserved.answer_tokens else { return Ok(()) };
+        if prompt_tokens + answer <= reserved.tokens {
+            return Ok(());
         }
+        let (quotas, now) = (self.installation.quotas(), self.installation.now());
+        let accepted = Arc::clone(&self.running.accepted);
+        let storage = self.installation.storage();
+        storage.write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))?;
+        self.reserved.tokens = prompt_tokens + answer;
+        Ok(())
     }
 
     fn take(&mut self, delta: Delta) {
@@ -263,7 +263,8 @@ impl Answering {
         text
     }
 
-    pub(in crate::service) fn say(&mut self, kind: EventKind, mut text: String) {
+    /// Passes on what the model says, as far as its owner's plan has kept free for it.
+    fn say(&mut self, kind: EventKind, mut text: String) {
         if let Some(affordable) = &mut self.affordable_bytes {
             if text.len() > *affordable {
                 text.truncate(text.floor_char_boundary(*affordable));
@@ -278,6 +279,11 @@ impl Answering {
             self.ending.first_token_ms = Some(self.elapsed_ms());
         }
         self.bytes += text.len() + EVENT_BYTES;
+        self.tell(kind, text);
+    }
+
+    /// Tells of what is no piece of the model's answer, or was counted as that before.
+    pub(in crate::service) fn tell(&self, kind: EventKind, text: String) {
         self.installation.log().say(&self.running, kind, storable(text));
     }
 

@@ -30,7 +30,7 @@ impl Composing<'_> {
     pub(super) fn ask(&mut self, task: &Task<'_>) -> Result<Said> {
         let prompt = self.prompt(task)?;
         let prompt_tokens = cost(&prompt) + cost_besides(&self.answering.callable.options.params);
-        self.afford(prompt_tokens)?;
+        self.answering.afford(self.spent().total + prompt_tokens)?;
         let stream = match self.open(&prompt) {
             Ok(stream) => stream,
             Err(error) => {
@@ -103,21 +103,6 @@ impl Composing<'_> {
             }
             opened => opened,
         }
-    }
-
-    /// Keeps free what one more call may cost, or ends the answer.
-    fn afford(&mut self, prompt_tokens: u64) -> Result<()> {
-        let reserved = self.answering.reserved;
-        let Some(answer) = reserved.answer_tokens else { return Ok(()) };
-        let needed = self.spent().total + prompt_tokens;
-        if needed + answer <= reserved.tokens {
-            return Ok(());
-        }
-        let (quotas, now) = (self.installation().quotas(), self.installation().now());
-        let accepted = self.answering.running.accepted.clone();
-        self.installation().storage().write(move |tx| quotas.raise(tx, &accepted, now, reserved, needed))?;
-        self.answering.reserved.tokens = needed + answer;
-        Ok(())
     }
 
     /// Adds what a call has cost.

@@ -27,7 +27,7 @@ impl Composing<'_> {
     ) -> Result<T> {
         let mut reasons: Vec<String> = Vec::new();
         for attempt in 1..=MOST {
-            self.answering.say(EventKind::Stage, step.as_str().to_owned());
+            self.answering.tell(EventKind::Stage, step.as_str().to_owned());
             let (began, before) = (self.answering.elapsed_ms(), self.spent());
             let outcome = once(self, &reasons);
             let (word, why) = match &outcome {

@@ -4,15 +4,13 @@ use std::fmt;
 
 use serde_json::json;
 
-use super::target::Target;
+use super::target::{self, Target};
 use crate::{
     base::{
-        actor::Scope,
         error::{Error, ErrorKind, Result},
         time::Timestamp,
     },
     entity::{chat_file::ChatFile, event::EventKind, response::ResponseError},
-    repo::{chat_file_versions, chat_files},
     service::{chat_files::Arrival, completion::run::Answering, feed::Feed, versions::Draft},
     storage::Tx,
 };
@@ -98,12 +96,7 @@ impl Composition {
         now: Timestamp,
         (file, base, draft): (&ChatFile, u64, &Draft),
     ) -> Result<ChatFile> {
-        let there = chat_files::find(tx, Scope::Operator, file.id)?;
-        let newest = chat_file_versions::newest(tx, file.id)?;
-        let Some((mut file, newest)) = there.zip(newest) else {
-            let sentence = format!("The file {} was deleted while the model worked on it.", self.filename);
-            return Err(Error::new(ErrorKind::Conflict, "file_gone", sentence));
-        };
+        let Target { mut file, newest } = target::again(tx, file)?;
         // It would undo what came between. Changes are brought together where the model can be asked again;
         // little time has passed since.
         if newest.number != base {

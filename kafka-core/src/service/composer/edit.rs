@@ -3,20 +3,23 @@
 use super::{Composing, Triage, check, composition::Composition, json, prompt::Task, target};
 use crate::{
     base::error::Result,
-    entity::attempt::Step,
+    entity::{attempt::Step, chat_file::ChatFile},
     repo::chat_file_versions,
     text::{merge::merge, patch::apply_patch},
 };
 
 impl Composing<'_> {
     pub(super) fn edit(&mut self, triage: &Triage) -> Result<()> {
+        let mut chosen: Option<ChatFile> = None;
         let composition = self.attempt(Step::Edit, |composing, reasons| {
-            // Each attempt is made on what is the newest by then.
+            // Each attempt is made on what is the newest by then, of the file that the first was made on.
             let (chat, selected) = (composing.chat(), composing.wishes.selected_file.as_deref());
-            let mut target = composing.read(|conn| match selected {
-                Some(name) => target::named(conn, chat, name),
-                None => target::changed_last(conn, chat),
+            let mut target = composing.read(|conn| match (&chosen, selected) {
+                (Some(file), _) => target::again(conn, file),
+                (None, Some(name)) => target::named(conn, chat, name),
+                (None, None) => target::changed_last(conn, chat),
             })?;
+            chosen = Some(target.file.clone());
             let said = composing.ask(&Task { step: Step::Edit, current: Some(&target), triage, reasons })?;
             let object = match json::object(&said, "text") {
                 Ok(object) => object,

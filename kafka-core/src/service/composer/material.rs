@@ -7,7 +7,7 @@ use crate::{
     service::{
         self,
         completion::{
-            prompt::{FILE, STRIDE, budget, tokens},
+            prompt::{FILE, budget, tokens, upwards},
             run::Answering,
         },
     },
@@ -51,22 +51,18 @@ fn branch(
 ) -> Result<(String, Vec<Remark>)> {
     let mut prompt = None;
     let mut newest_first = Vec::new();
-    let mut next = Some(question);
-    'branch: while let Some(id) = next {
-        let lines = messages::ancestors(conn, id, STRIDE)?;
-        next = lines.last().and_then(|line| line.parent_id);
-        for line in lines {
-            if line.id == question {
-                prompt = Some(line.content);
-                continue;
-            }
-            let Some(remark) = remark(line) else { continue };
-            match left.checked_sub(tokens(&remark.text, &[])) {
-                Some(rest) => left = rest,
-                None => break 'branch,
-            }
-            newest_first.push(remark);
+    for line in upwards(conn, question) {
+        let line = line?;
+        if line.id == question {
+            prompt = Some(line.content);
+            continue;
         }
+        let Some(remark) = remark(line) else { continue };
+        match left.checked_sub(tokens(&remark.text, &[])) {
+            Some(rest) => left = rest,
+            None => break,
+        }
+        newest_first.push(remark);
     }
     newest_first.reverse();
     // It was deleted while its answer waited.

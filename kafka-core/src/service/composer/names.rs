@@ -1,5 +1,22 @@
 //! Names that models give to files.
 
+/// Texts that are known by their whole names.
+const WHOLE: [&str; 14] = [
+    "AUTHORS",
+    "CHANGELOG",
+    "CONTRIBUTING",
+    "Containerfile",
+    "Dockerfile",
+    "Gemfile",
+    "Jenkinsfile",
+    "LICENSE",
+    "Makefile",
+    "NOTICE",
+    "Procfile",
+    "README",
+    "Rakefile",
+    "Vagrantfile",
+];
 /// Bytes that a name may have, which file systems can hold.
 const MOST_BYTES: usize = 255;
 
@@ -14,7 +31,7 @@ pub(super) fn checked(name: &str) -> Result<&str, String> {
         "holds a control character; leave it out"
     } else if name.len() > MOST_BYTES {
         "is longer than 255 bytes; shorten it, and keep what stands behind the last dot"
-    } else if !has_extension(name) {
+    } else if !has_extension(name) && !is_whole(name) {
         "has to end in a dot and the kind of the file, as in flow.based or notes.md"
     } else {
         return Ok(name);
@@ -26,15 +43,30 @@ fn has_extension(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(stem, extension)| !stem.is_empty() && !extension.is_empty())
 }
 
+/// Names that begin with a dot tell the kind of the file in what follows.
+fn is_whole(name: &str) -> bool {
+    let is_hidden = name.strip_prefix('.').is_some_and(|rest| !rest.is_empty() && !rest.ends_with('.'));
+    WHOLE.contains(&name) || (is_hidden && name != ".based")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_name_is_one_component_with_an_extension() {
-        for name in
-            ["flow.based", " notes.md ", "a b.tar.gz", "日記.txt", ".x.y", &format!("{}.md", "x".repeat(252))]
-        {
+        let long = format!("{}.md", "x".repeat(252));
+        for name in [
+            "flow.based",
+            " notes.md ",
+            "a b.tar.gz",
+            "日記.txt",
+            ".x.y",
+            &long,
+            "Makefile",
+            "README",
+            ".gitignore",
+        ] {
             assert_eq!(checked(name), Ok(name.trim()));
         }
         for (name, reason) in [
@@ -49,6 +81,8 @@ mod tests {
             (&format!("{}.md", "x".repeat(253)), "255"),
             ("flow", "kind of the file"),
             ("flow.", "kind of the file"),
+            ("makefile flow", "kind of the file"),
+            (".x.", "kind of the file"),
             (".based", "kind of the file"),
             ("", "kind of the file"),
         ] {

@@ -2,6 +2,7 @@
 
 use crate::{
     base::{
+        actor::Scope,
         error::{Error, ErrorKind, Result},
         id::ChatId,
     },
@@ -51,6 +52,19 @@ pub(super) fn changed_last(conn: &Conn<'_>, chat: ChatId) -> Result<Target> {
             "The prompt asks for a change, but the chat has no file with versions; ask for a new file first.";
         Error::new(ErrorKind::NotFound, "no_file_to_edit", sentence)
     })
+}
+
+/// The one that was looked at before, as it is now.
+pub(super) fn again(conn: &Conn<'_>, file: &ChatFile) -> Result<Target> {
+    let there = chat_files::find(conn, Scope::Operator, file.id)?;
+    let target = there.zip(chat_file_versions::newest(conn, file.id)?);
+    target.map(|(file, newest)| Target { file, newest }).ok_or_else(|| gone(&file.filename))
+}
+
+/// That a file is not there any more.
+pub(super) fn gone(name: &str) -> Error {
+    let sentence = format!("The file {name} was deleted while the model worked on it.");
+    Error::new(ErrorKind::Conflict, "file_gone", sentence)
 }
 
 /// Whether the chat has bytes of this name that were uploaded as they are.

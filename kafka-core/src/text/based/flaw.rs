@@ -32,6 +32,10 @@ pub(super) enum Flaw {
     Character(char),
     /// A value, up to here, right behind another.
     TwoValues(usize),
+    /// A string, up to here, right behind the name that its line begins with.
+    TextAfterName(usize),
+    /// `=` where something is to be true.
+    AssignInCondition,
     /// An operator, up to here, with nothing before it.
     OperatorAtStart(usize),
     OperatorAtEnd,
@@ -167,6 +171,15 @@ impl Flaw {
                 )
                 .into();
             }
+            Flaw::TextAfterName(end) => {
+                let quoted = source.excerpt(at, end);
+                return format!(
+                    "`{quoted}` cannot follow the name before it; write `until {quoted}:` if it is a condition, \
+                     and brackets around it if it is given to a function."
+                )
+                .into();
+            }
+            Flaw::AssignInCondition => "`=` assigns and compares nothing; write `==` in a condition.",
             Flaw::OperatorAtEnd => {
                 "This operator has no value after it; write the value, or remove the operator."
             }
@@ -230,11 +243,19 @@ fn about_character(character: char) -> Cow<'static, str> {
         white if white.is_whitespace() => "write a plain space",
         _ => "write it inside a string, or remove it",
     };
-    match character.is_control() || character.is_whitespace() {
+    match character.is_control() || character.is_whitespace() || is_unseen(character) {
         true => format!("The character U+{:04X} cannot stand here; {instead}.", u32::from(character)),
         false => format!("`{character}` cannot stand here; {instead}."),
     }
     .into()
+}
+
+/// Whether nothing is to be seen of it: spaces without width, and what turns the direction of writing.
+fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }
 
 /// The bracket that closes this one.

@@ -145,12 +145,20 @@ impl Reading {
         let flaw = match (token.kind, token.misfit) {
             (Kind::Wrong(flaw), _) => (token.start, flaw),
             (_, Some(Misfit::OperatorAtEnd)) => (self.last.start, Flaw::OperatorAtEnd),
+            (Kind::Text { .. }, Some(Misfit::TwoValues)) if self.is_after_name() => {
+                (token.start, Flaw::TextAfterName(token.end))
+            }
             (_, Some(Misfit::TwoValues)) => (token.start, Flaw::TwoValues(token.end)),
             (_, Some(Misfit::OperatorAtStart)) => (token.start, Flaw::OperatorAtStart(token.end)),
             (_, Some(Misfit::CommaAtStart)) => (token.start, Flaw::CommaAtStart),
             (_, None) => return,
         };
         self.tell(flaw, report);
+    }
+
+    /// Whether a name is all that was read of the line.
+    fn is_after_name(&self) -> bool {
+        self.last.start == self.line.start && self.last.kind == Kind::Name
     }
 
     fn tell(&mut self, (at, flaw): (usize, Flaw), report: &mut Report) {
@@ -167,20 +175,28 @@ impl Reading {
         match self.is_in_head {
             true => {
                 self.line.calls.extend(call);
-                self.take_of_head(token, text);
+                self.take_of_head(token, text, report);
             }
             false => self.take_of_piece(token, text, call, report),
         }
         self.last = token;
     }
 
-    fn take_of_head(&mut self, token: Token, text: &str) {
+    fn take_of_head(&mut self, token: Token, text: &str, report: &mut Report) {
         let is_outside = token.depth == 0;
         match token.kind {
             _ if token.start == self.line.start => {}
             Kind::Colon if is_outside && self.lambdas == 0 => self.is_in_head = false,
             kind => {
                 match kind {
+                    Kind::Infix
+                        if is_outside
+                            && text == "="
+                            && self.lambdas == 0
+                            && matches!(self.line.head, Head::If | Head::Elif) =>
+                    {
+                        self.tell((token.start, Flaw::AssignInCondition), report);
+                    }
                     Kind::Colon if is_outside => self.lambdas -= 1,
                     Kind::Keyword if is_outside && text == "lambda" => self.lambdas += 1,
                     _ => {}

@@ -82,7 +82,7 @@ mod tests {
     fn the_examples_have_the_findings_that_they_name() {
         let examples = examples();
         let valid = examples.iter().filter(|[_, expected, _]| expected.is_empty()).count();
-        assert_eq!((valid, examples.len()), (30, 109));
+        assert_eq!((valid, examples.len()), (31, 113));
         let wrong: Vec<String> = examples
             .iter()
             .filter(|[_, expected, text]| told(text) != *expected)
@@ -125,6 +125,19 @@ mod tests {
             (
                 around("if x:\n        pass\n      say(1)"),
                 "6:7: This line is indented as no block around it; indent it as line 4 or as line 5.",
+            ),
+            (
+                around("print \"hi\""),
+                "4:11: `\"hi\"` cannot follow the name before it; write `until \"hi\":` if it is a condition, and \
+                 brackets around it if it is given to a function.",
+            ),
+            (
+                around("if x = 1:\n        pass"),
+                "4:10: `=` assigns and compares nothing; write `==` in a condition.",
+            ),
+            (
+                around("x = 1\u{200b}+ 2"),
+                "4:10: The character U+200B cannot stand here; write it inside a string, or remove it.",
             ),
             (around("x = 1\u{a0}+ 2"), "4:10: The character U+00A0 cannot stand here; write a plain space."),
             (
@@ -289,7 +302,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_in_order_stays_so_in_an_until(at in 0_usize..30, depth in 1_usize..9) {
+        fn a_text_in_order_stays_so_in_an_until(at in 0_usize..31, depth in 1_usize..9) {
             let [name, expected, text] = examples().into_iter().filter(|example| example[1].is_empty()).nth(at).unwrap();
             prop_assert_eq!(expected, "", "{}", name);
             let at_depth = |depth: usize, lines: &str| -> String {

@@ -1,6 +1,9 @@
 //! What happens to a file, the answer or the process while a model composes.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use kafka_core::{
     Answer, Chat, ChatFile, ChatFileId, ComposeRequest, EventKind, Kafka, MessageStatus, NewChatFile,
@@ -156,4 +159,44 @@ fn a_text_whose_base_was_replaced_while_it_was_checked_is_not_stored() {
     assert_eq!(answer.response.error.as_ref().unwrap().code, "edit_conflict");
     assert_eq!(versions(&stage, &file).pop().unwrap().content, "theirs\n");
     assert!(!kinds(&stage, &answer).contains(&EventKind::FileVersion));
+}
+
+/// With two files and none selected: after its first, useless diff another becomes the one that was changed last.
+#[test]
+fn the_file_that_is_changed_stays_the_same_over_all_attempts() {
+    for is_deleted in [false, true] {
+        let door = Arc::new(Mutex::new(None::<(Kafka, [ChatFileId; 2])>));
+        let other = Arc::clone(&door);
+        let stage = Stage::scripted(move |call| match step_of(call) {
+            Step::Triage => triage(false, false),
+            _ => match other.lock().unwrap().take() {
+                Some((kafka, [a, b])) => {
+                    let files = kafka.chat_files(&kafka.operator());
+                    match is_deleted {
+                        true => files.delete(b).unwrap(),
+                        false => drop(files.add_version(a, NewVersion::text("one\ntheirs\n")).unwrap()),
+                    }
+                    says(&json!({"text": "no diff"}))
+                }
+                None => says(&json!({"text": "@@ -1 +1,2 @@\n one\n+more\n"})),
+            },
+        });
+        let chat = stage.chat();
+        let [a, b] = ["a.md", "b.md"].map(|name| {
+            stage.clock.advance(Duration::from_secs(1));
+            let new = NewChatFile { filename: name.into(), content: "one\n".into() };
+            stage.kafka.chat_files(&stage.operator).create(chat.id, new).unwrap()
+        });
+        *door.lock().unwrap() = Some((stage.kafka.clone(), [a.id, b.id]));
+        stage.clock.advance(Duration::from_secs(1));
+        let answer = compose(&stage, &chat, ComposeRequest::text("Change it."));
+        let newest = |file: &ChatFile| versions(&stage, file).pop().unwrap().content;
+        match is_deleted {
+            true => {
+                assert_eq!(answer.response.error.unwrap().code, "file_gone");
+                assert_eq!(newest(&a), "one\n");
+            }
+            false => assert_eq!((newest(&a).as_str(), newest(&b).as_str()), ("one\ntheirs\n", "one\nmore\n")),
+        }
+    }
 }

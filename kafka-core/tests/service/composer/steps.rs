@@ -7,11 +7,12 @@ use std::{
 
 use kafka_core::{
     ChatFile, ComposeRequest, ErrorKind, EventKind, NewChatFile, Outcome, Params, ResponseStatus, Role, Step,
-    TurnEvent, testing::ScriptedAnswer,
+    TurnEvent,
+    testing::{ScriptedAnswer, ScriptedCall},
 };
 use serde_json::json;
 
-use crate::stage::{Stage, sent};
+use crate::stage::{In, Stage, sent};
 
 use super::{FLOW, compose, content, files, kinds, obedient, says, step_of, triage, versions};
 
@@ -246,4 +247,57 @@ fn another_kind_of_text_is_written_as_well() {
         .chat_files(&stage.operator)
         .create(chat.id, NewChatFile { filename: "x.md".into(), content: "x\n".into() })
         .unwrap();
+}
+
+#[test]
+fn a_name_without_an_extension_is_one_where_such_files_have_none() {
+    let stage = Stage::scripted(|call| match step_of(call) {
+        Step::Triage => triage(true, false),
+        _ => says(&json!({"type": "based", "filename": "Makefile", "text": "all:\n\ttrue\n"})),
+    });
+    let chat = stage.chat();
+    let answer = compose(&stage, &chat, ComposeRequest::text("Write a Makefile."));
+    assert_eq!(answer.response.status, ResponseStatus::Completed, "{:?}", answer.response);
+    assert_eq!(files(&stage, &chat)[0].filename, "Makefile");
+}
+
+#[test]
+fn the_first_word_is_the_models_and_no_stage() {
+    let clock = kafka_core::testing::ManualClock::default();
+    let hands = clock.clone();
+    let script = move |call: &ScriptedCall| {
+        hands.advance(Duration::from_millis(30));
+        obedient(call)
+    };
+    let stage = Stage::with(In::Memory, script, |config| config.clock = Arc::new(clock));
+    for prompt in ["please write", "please edit", "hello"] {
+        let chat = stage.chat();
+        let new = NewChatFile { filename: "flow.based".into(), content: format!("# {prompt}\n{FLOW}") };
+        stage.kafka.chat_files(&stage.operator).create(chat.id, new).unwrap();
+        let response = compose(&stage, &chat, ComposeRequest::text(prompt)).response;
+        assert_eq!(
+            (response.first_token_ms, response.completion_time_ms),
+            (Some(30), Some(60)),
+            "{prompt}: {response:?}"
+        );
+    }
+}
+
+#[test]
+fn words_may_have_braces_in_them() {
+    for (said, status) in [
+        ("Write `f\"{x}\"` instead.", ResponseStatus::Completed),
+        ("Send {\"a\": 1} as the body.", ResponseStatus::Completed),
+        ("{Maybe} so.", ResponseStatus::Failed),
+        ("Here you are: {\"text\": \"Good ", ResponseStatus::Failed),
+        ("```json\n{text: 'Good day.'}\n```", ResponseStatus::Failed),
+    ] {
+        let stage = Stage::scripted(move |call| match step_of(call) {
+            Step::Triage => triage(false, true),
+            _ => ScriptedAnswer::of(&[said]),
+        });
+        let answer = compose(&stage, &stage.chat(), ComposeRequest::text("How?"));
+        let content = if status == ResponseStatus::Completed { said } else { "" };
+        assert_eq!((answer.response.status, &*answer.message.content), (status, content));
+    }
 }
