@@ -12,6 +12,7 @@ use crate::{
         cancel::CancelToken,
         error::Result,
         id::{ChatFileId, ChatId},
+        shares::Whose,
     },
     entity::{chat_file::ChatFileContent, file::FileText},
     repo::{
@@ -43,7 +44,7 @@ impl ChatFiles<'_> {
             repo::chats::find(conn, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
             Ok((chat_files::located(conn, chat)?, chat_file_versions::of_chat(conn, chat)?))
         })?;
-        prepare(self.installation, &located, &CancelToken::new());
+        prepare(self.installation, &located, Whose::actor(&self.actor), &CancelToken::new());
         let (mut left, mut contents) = (SHOWN_BYTES, Vec::new());
         let mut stored = versions.into_iter().peekable();
         for Located { file, bytes, source_url } in located {
@@ -75,7 +76,8 @@ impl ChatFiles<'_> {
                     // Whoever may see the chat may see what it has.
                     repo::files::find(conn, Scope::Operator, upload)
                 })?;
-                found.map_or_else(|| Ok(FileText::default()), |file| files::text(self.installation, &file))
+                let text = |file| files::text(self.installation, &file, Whose::actor(&self.actor));
+                found.map_or_else(|| Ok(FileText::default()), text)
             }
             _ => Ok(FileText { text: Some(self.newest_version(id)?.content), note: None }),
         }
@@ -83,17 +85,22 @@ impl ChatFiles<'_> {
 }
 
 /// Has the documents among a chat's files read, if that was not done before.
-pub(super) fn prepare_chat(installation: &Installation, chat: ChatId, cancel: &CancelToken) -> Result<()> {
+pub(super) fn prepare_chat(
+    installation: &Installation,
+    chat: ChatId,
+    whose: Whose,
+    cancel: &CancelToken,
+) -> Result<()> {
     let located = installation.storage().read(|conn| chat_files::located(conn, chat))?;
-    prepare(installation, &located, cancel);
+    prepare(installation, &located, whose, cancel);
     Ok(())
 }
 
 /// The file that came last first, as it matters most.
-fn prepare(installation: &Installation, located: &[Located], cancel: &CancelToken) {
+fn prepare(installation: &Installation, located: &[Located], whose: Whose, cancel: &CancelToken) {
     let uploads = located.iter().rev().filter(|located| located.file.latest_version.is_none());
     let hashes = uploads.filter_map(|located| Some(&*located.bytes.as_ref()?.0));
-    installation.extraction().prepare(installation.storage().blobs(), hashes, cancel);
+    installation.extraction().prepare(installation.storage().blobs(), hashes, whose, cancel);
 }
 
 /// The names and texts of a chat's files, for a model; at most so many bytes. Where the bytes do not
