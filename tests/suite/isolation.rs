@@ -142,6 +142,10 @@ mod slow {
             .unwrap()
             .execute(SHARE, [&workspace, &viewer.0])
             .unwrap();
+        let files = format!("/api/v1/chats/{chat}/files");
+        let made = api.post(&files, &json!({"filename": "mine.based", "content": "mine"}));
+        let versions = format!("/api/v1/chat-files/{}/versions", id(&made));
+        let version = id(&api.get(&versions)["items"][0]);
         let gate = Gate::new();
         let held = gate.clone();
         let endpoint = ScriptedEndpoint::start(move |_| {
@@ -175,12 +179,16 @@ mod slow {
                 json!({"action": "new_message", "prompt": "theirs"}),
                 json!({"action": "new_message", "prompt": "theirs", "stream": true, "model": "echo"}),
                 json!({"action": "cancel", "response_id": response}),
-                json!({"action": "upload_file", "filename": "theirs", "content": "theirs"}),
+                json!({"action": "upload_file", "filename": "theirs", "file_data": "bWluZQ=="}),
+                json!({"action": "delete_file", "file_id": id(&made)}),
+                json!({"action": "revert_version", "version_id": version, "filename": "mine.based"}),
             ] {
                 socket.say(&refused);
                 let answer = socket.json();
                 assert!(answer["error"].is_string(), "{refused}: {answer}");
                 assert_eq!(messages(&api), stored, "{refused}");
+                assert_eq!(api.get(&files)["items"].as_array().unwrap().len(), 1, "{refused}");
+                assert_eq!(api.get(&versions)["items"].as_array().unwrap().len(), 1, "{refused}");
             }
             // Without a name this ends what the socket asked for, which is nothing.
             socket.say(&json!({"action": "cancel"}));
@@ -196,6 +204,10 @@ mod slow {
         // The owner does all of it by the same doors.
         for mut socket in doors(&owner.1) {
             socket.json();
+            socket.say(&json!({"action": "upload_file", "filename": "ours", "file_data": "bWluZQ=="}));
+            while socket.json()["action"] != "file_uploaded" {}
+            socket.say(&json!({"action": "revert_version", "version_id": version, "filename": "mine.based"}));
+            while socket.json()["action"] != "revert_complete" {}
             socket.say(&json!({"action": "cancel", "response_id": response}));
             socket.say(&json!({"action": "new_message", "prompt": "ours", "model": "echo"}));
             while socket.next_text() != "Echo: ours" {}
@@ -204,7 +216,7 @@ mod slow {
         drop(asked);
         let ended = api.get(&format!("/api/v1/responses/{response}"));
         assert_eq!(ended["status"], "cancelled");
-        assert_eq!(messages(&api).as_array().unwrap().len(), 6);
+        assert_eq!(messages(&api).as_array().unwrap().len(), 10);
     }
 
     fn count(report: &Value) -> usize {

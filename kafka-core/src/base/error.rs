@@ -92,7 +92,7 @@ impl Error {
     #[must_use]
     pub fn invalid(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Error {
         let (field, message) = (field.into(), message.into());
-        let sentence = format!("The field {field} is not acceptable: {message}.");
+        let sentence = format!("The field {field} is not acceptable: {}.", message.trim_end_matches('.'));
         Error::new(ErrorKind::Invalid, code, sentence).with_field(field, message)
     }
 

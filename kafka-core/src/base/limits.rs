@@ -20,7 +20,8 @@ pub struct Limits {
     /// How long reading the text of a document may take, in milliseconds; whoever asks for it waits so long at most.
     /// Default 20 000.
     pub extraction_ms: u32,
-    /// Documents that are read at the same time, each by a process of its own. Default 2.
+    /// Documents that are read at the same time, each by a process of its own; of one owner a quarter, and one at least.
+    /// Default 2.
     pub extractions: usize,
     /// Longest text kept of a document, in bytes; of a longer one the beginning is. Default 4 MiB.
     pub extracted_bytes: usize,

@@ -55,7 +55,8 @@ pub struct ChatFileContent {
     pub note: Option<String>,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Its versions, oldest first; none of what was uploaded as it is.
+    /// Its versions, oldest first; none of what was uploaded as it is. Of a chat with much text, old ones are empty here,
+    /// and have an empty diff.
     pub versions: Vec<Version>,
 }
 

@@ -42,8 +42,13 @@ statements! {
         ORDER BY v.version LIMIT $3"];
     BEFORE = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.chat_file_id = $1 AND v.version < $2 \
         ORDER BY v.version DESC LIMIT $3"];
-    OF_CHAT = ["SELECT ", COLUMNS, " FROM chat_files cf JOIN chat_file_versions v ON v.chat_file_id = cf.id \
-        WHERE cf.chat_id = $1 ORDER BY cf.created_at, cf.id, v.version"];
+    OF_CHAT = ["WITH told AS (SELECT v.id, SUM(LENGTH(v.content)) OVER (ORDER BY CASE WHEN v.version = \
+        (SELECT MAX(newest.version) FROM chat_file_versions newest WHERE newest.chat_file_id = cf.id) THEN 0 ELSE 1 END, \
+        v.timestamp DESC, v.id DESC) AS characters \
+        FROM chat_files cf JOIN chat_file_versions v ON v.chat_file_id = cf.id WHERE cf.chat_id = $1) \
+        SELECT v.id, v.chat_file_id, v.version, v.timestamp, CASE WHEN told.characters <= $2 THEN v.content END \
+        FROM told JOIN chat_file_versions v ON v.id = told.id JOIN chat_files cf ON cf.id = v.chat_file_id \
+        ORDER BY cf.created_at, cf.id, v.version"];
     NEWEST_OF_CHAT = ["SELECT ", COLUMNS, " FROM chat_files cf JOIN chat_file_versions v ON v.chat_file_id = cf.id \
         WHERE cf.chat_id = $1 AND v.version = (SELECT MAX(newest.version) FROM chat_file_versions newest \
         WHERE newest.chat_file_id = cf.id) ORDER BY cf.created_at, cf.id"];
@@ -75,9 +80,15 @@ pub(crate) fn before(conn: &Conn<'_>, file: ChatFileId, number: i64, room: Room)
     conn.stretch(&BEFORE, params![file, number, room.and_one()], room, read)
 }
 
-/// All versions of all files of a chat that was admitted, in the order of the files.
-pub(crate) fn of_chat(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Stored>> {
-    conn.all(&OF_CHAT, params![chat], read)
+/// All versions of all files of a chat that was admitted, in the order of the files, and whether each has its text:
+/// the newest of each file come first, then the others from the youngest on, until so many characters are read.
+pub(crate) fn of_chat(conn: &Conn<'_>, chat: ChatId, most: i64) -> Result<Vec<(Stored, bool)>> {
+    conn.all(&OF_CHAT, params![chat, most], |row| {
+        let (id, chat_file_id, number, timestamp) = (row.next()?, row.next()?, row.next()?, row.next()?);
+        let content: Option<String> = row.next()?;
+        let has_text = content.is_some();
+        Ok((Stored { id, chat_file_id, number, timestamp, content: content.unwrap_or_default() }, has_text))
+    })
 }
 
 /// The newest version of each file of a chat that was admitted.

@@ -12,8 +12,12 @@ use crate::{
         cancel::CancelToken,
         error::Result,
         id::{ChatFileId, ChatId},
+        shares::Whose,
     },
-    entity::{chat_file::ChatFileContent, file::FileText},
+    entity::{
+        chat_file::{ChatFileContent, Version},
+        file::FileText,
+    },
     repo::{
         self,
         chat_file_versions::{self, Stored},
@@ -26,10 +30,17 @@ use crate::{
 
 /// Bytes of text that a client is shown of the files of one chat at once.
 const SHOWN_BYTES: u64 = 8 << 20;
+/// Characters of versions that are read for it.
+const READ_CHARACTERS: i64 = 16 << 20;
+/// Why a text with versions does not stand where all are.
+const NO_ROOM: &str =
+    "The texts of this chat are too long to stand here together; ask for this one by itself.";
 
 impl ChatFiles<'_> {
     /// All files of a chat with their texts and versions, oldest file first. Beyond 8 MiB of text in all,
-    /// uploads come without theirs.
+    /// uploads come without theirs. Of versions the newest of each file have their texts, then the youngest of the
+    /// others, as far as 16 Mi characters go, and from the newest on their diffs, as far as 8 MiB go; older ones have
+    /// neither.
     ///
     /// Costs three statements, and a file to open for each upload. Documents that nobody has read yet are read
     /// first, for [`Limits::extraction_ms`](crate::Limits::extraction_ms) at most.
@@ -41,23 +52,24 @@ impl ChatFiles<'_> {
         let storage = self.installation.storage();
         let (located, versions) = storage.read(|conn| {
             repo::chats::find(conn, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
-            Ok((chat_files::located(conn, chat)?, chat_file_versions::of_chat(conn, chat)?))
+            let versions = chat_file_versions::of_chat(conn, chat, READ_CHARACTERS)?;
+            Ok((chat_files::located(conn, chat)?, versions))
         })?;
-        prepare(self.installation, &located, &CancelToken::new());
-        let (mut left, mut contents) = (SHOWN_BYTES, Vec::new());
+        prepare(self.installation, &located, Whose::actor(&self.actor), &CancelToken::new());
+        let (mut left, mut left_for_diffs, mut contents) = (SHOWN_BYTES, SHOWN_BYTES, Vec::new());
         let mut stored = versions.into_iter().peekable();
         for Located { file, bytes, source_url } in located {
             let mut own = Vec::new();
-            while let Some(version) = stored.next_if(|version| version.chat_file_id == file.id) {
+            while let Some(version) = stored.next_if(|(version, _)| version.chat_file_id == file.id) {
                 own.push(version);
             }
             let FileText { text, note } = match own.last() {
-                Some(newest) => FileText { text: Some(newest.content.clone()), note: None },
+                Some((newest, true)) => FileText { text: Some(newest.content.clone()), note: None },
+                Some((_, false)) => FileText { text: None, note: Some(NO_ROOM.to_owned()) },
                 None => upload_text(storage.blobs(), &file.filename, bytes, &mut left),
             };
-            let updated_at = own.last().map_or(file.created_at, |newest| newest.timestamp);
-            let newest = text.as_deref().unwrap_or_default();
-            let versions = own.into_iter().map(|stored| versions::shown(stored, newest)).collect();
+            let updated_at = own.last().map_or(file.created_at, |(newest, _)| newest.timestamp);
+            let versions = with_diffs(own, text.as_deref(), &mut left_for_diffs);
             contents.push(ChatFileContent { file, source_url, text, note, updated_at, versions });
         }
         Ok(contents)
@@ -75,25 +87,47 @@ impl ChatFiles<'_> {
                     // Whoever may see the chat may see what it has.
                     repo::files::find(conn, Scope::Operator, upload)
                 })?;
-                found.map_or_else(|| Ok(FileText::default()), |file| files::text(self.installation, &file))
+                let text = |file| files::text(self.installation, &file, Whose::actor(&self.actor));
+                found.map_or_else(|| Ok(FileText::default()), text)
             }
             _ => Ok(FileText { text: Some(self.newest_version(id)?.content), note: None }),
         }
     }
 }
 
+/// Versions of a file, oldest first, with what makes the newest text of each: from the newest on, as long as bytes are
+/// left.
+fn with_diffs(own: Vec<(Stored, bool)>, newest: Option<&str>, left: &mut u64) -> Vec<Version> {
+    let shown = own.into_iter().rev().map(|(stored, has_text)| match newest {
+        Some(newest) if has_text && *left > 0 => {
+            let version = versions::shown(stored, newest);
+            *left = left.saturating_sub(version.diff.len() as u64);
+            version
+        }
+        _ => versions::without_diff(stored),
+    });
+    let mut versions: Vec<_> = shown.collect();
+    versions.reverse();
+    versions
+}
+
 /// Has the documents among a chat's files read, if that was not done before.
-pub(super) fn prepare_chat(installation: &Installation, chat: ChatId, cancel: &CancelToken) -> Result<()> {
+pub(super) fn prepare_chat(
+    installation: &Installation,
+    chat: ChatId,
+    whose: Whose,
+    cancel: &CancelToken,
+) -> Result<()> {
     let located = installation.storage().read(|conn| chat_files::located(conn, chat))?;
-    prepare(installation, &located, cancel);
+    prepare(installation, &located, whose, cancel);
     Ok(())
 }
 
 /// The file that came last first, as it matters most.
-fn prepare(installation: &Installation, located: &[Located], cancel: &CancelToken) {
+fn prepare(installation: &Installation, located: &[Located], whose: Whose, cancel: &CancelToken) {
     let uploads = located.iter().rev().filter(|located| located.file.latest_version.is_none());
     let hashes = uploads.filter_map(|located| Some(&*located.bytes.as_ref()?.0));
-    installation.extraction().prepare(installation.storage().blobs(), hashes, cancel);
+    installation.extraction().prepare(installation.storage().blobs(), hashes, whose, cancel);
 }
 
 /// The names and texts of a chat's files, for a model; at most so many bytes. Where the bytes do not

@@ -20,6 +20,7 @@ use crate::{
         id::{FileId, WorkspaceId},
         page::{Page, PageRequest},
         permission::{Area, Permission},
+        shares::Whose,
     },
     entity::file::{self, File, FilePatch, FileText, NewFile, clean_filename},
     repo::{self, files},
@@ -174,7 +175,7 @@ impl<'k> Files<'k> {
     /// # Errors
     /// Those of [`open`](Files::open).
     pub fn text(&self, id: FileId) -> Result<FileText> {
-        text(self.installation, &self.get(id)?)
+        text(self.installation, &self.get(id)?, Whose::actor(&self.actor))
     }
 
     /// Renames a file, also in the chats that have it; those that wrote versions of it keep their name.
@@ -283,11 +284,11 @@ impl Seek for FileContent {
 }
 
 /// What a file that was admitted says.
-pub(super) fn text(installation: &Installation, file: &File) -> Result<FileText> {
+pub(super) fn text(installation: &Installation, file: &File, whose: Whose) -> Result<FileText> {
     let blobs = installation.storage().blobs();
     let mut bytes = blobs.open(&file.sha256)?;
     if extraction::is_document(&mut bytes) {
-        installation.extraction().prepare(blobs, [&*file.sha256], &CancelToken::new());
+        installation.extraction().prepare(blobs, [&*file.sha256], whose, &CancelToken::new());
         return Ok(
             extraction::kept(blobs, &file.sha256).unwrap_or_else(|| installation.extraction().unread())
         );

@@ -64,6 +64,12 @@ pub(super) fn shown(stored: Stored, newest: &str) -> Version {
     Version { id, chat_file_id, number, timestamp, content, diff }
 }
 
+/// Without it.
+pub(super) fn without_diff(stored: Stored) -> Version {
+    let Stored { id, chat_file_id, number, timestamp, content } = stored;
+    Version { id, chat_file_id, number, timestamp, content, diff: String::new() }
+}
+
 fn not_found(number: u64) -> Error {
     Error::not_found("version_not_found", "version", number)
 }

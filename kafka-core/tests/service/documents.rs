@@ -8,8 +8,9 @@ use std::{
 };
 
 use kafka_core::{
-    AnswerRequest, Chat, ChatFile, ChatFileKind, ComposeRequest, Config, Extractor, File, FileText,
-    NewChatFile, NewFile, NewMessage, NewWorkspace, ResponseStatus, Role, Schema, testing::ScriptedAnswer,
+    Actor, AnswerRequest, Chat, ChatFile, ChatFileKind, ComposeRequest, Config, Extractor, File, FileText,
+    NewChatFile, NewFile, NewMessage, NewWorkspace, Registration, ResponseStatus, Role, Schema,
+    testing::ScriptedAnswer,
 };
 use rustix::process::{Pid, test_kill_process};
 
@@ -217,6 +218,43 @@ fn few_programs_run_at_once_and_none_twice_for_the_same_bytes() {
     });
     assert!(!stage.directory().join("crowd").exists());
     assert_eq!(fs::read_to_string(stage.directory().join("runs")).unwrap().lines().count(), 3);
+}
+
+/// Who has many documents that take long, such as were made to, keeps nobody else's from being read.
+#[test]
+fn one_owners_documents_leave_room_for_those_of_others() {
+    let script = "said=$(cat); case \"$said\" in *slow*) mkdir \"$0/turn\" || echo x >> \"$0/crowd\"; echo $$ > \"$0/pid\"; \
+        while [ ! -e \"$0/go\" ]; do sleep 0.01; done; rmdir \"$0/turn\";; esac; printf %s \"$said\"";
+    let stage = reading(script, |config| {
+        config.open = false;
+        config.registration = Registration::Open;
+        config.limits.extractions = 2;
+    });
+    let [many, one] = ["many", "one"].map(|name| stage.user(name));
+    let put = |actor: &Actor, bytes: &str| {
+        let workspace = NewWorkspace { name: "w".into(), owner_id: None };
+        let workspace = stage.kafka.workspaces(actor).create(workspace).unwrap().id;
+        stage.kafka.files(actor).upload(workspace, NewFile::named("a.pdf"), &mut bytes.as_bytes()).unwrap()
+    };
+    let slow = [0, 1, 2].map(|number| put(&many, &format!("{PDF}slow {number}")));
+    let quick = [0, 1, 2].map(|number| format!("{PDF}quick {number}"));
+    thread::scope(|scope| {
+        for document in &slow {
+            let (stage, many) = (&stage, &many);
+            scope.spawn(move || stage.kafka.files(many).text(document.id).unwrap());
+        }
+        named(&stage);
+        for text in &quick {
+            let document = put(&one, text);
+            assert_eq!(stage.kafka.files(&one).text(document.id).unwrap(), says(text));
+        }
+        fs::write(stage.directory().join("go"), "").unwrap();
+    });
+    assert!(!stage.directory().join("crowd").exists());
+    for (number, document) in slow.iter().enumerate() {
+        let text = stage.kafka.files(&many).text(document.id).unwrap();
+        assert_eq!(text, says(&format!("{PDF}slow {number}")));
+    }
 }
 
 #[test]

@@ -186,3 +186,33 @@ fn who_follows_a_chat_is_told_of_its_files() {
     files.delete(file.id).unwrap();
     assert_eq!(next(), Change::ChatFileDeleted { chat_id: chat.id, id: file.id });
 }
+
+/// What is read and told at once of a chat stays small however much was written there.
+#[test]
+fn of_many_long_versions_a_chat_tells_the_newest() {
+    let stage = Stage::new(In::Memory);
+    let text = |number: u8| char::from(b'a' + number).to_string().repeat(1 << 20);
+    let file = write(&stage, "long.based", &text(0));
+    let files = stage.kafka.chat_files(&stage.operator);
+    for number in 1..20 {
+        files.add_version(file.id, NewVersion::text(text(number))).unwrap();
+    }
+    let other = NewChatFile { filename: "other.based".into(), content: text(20) };
+    files.create(file.chat_id, other).unwrap();
+    let contents = files.contents(file.chat_id).unwrap();
+    assert_eq!(
+        contents.iter().map(|it| it.text.clone()).collect::<Vec<_>>(),
+        [19, 20].map(|it| Some(text(it)))
+    );
+    let versions = &contents[0].versions;
+    assert!(versions.iter().map(|version| version.number).eq(1..=20), "each is named");
+    let (diffs, texts) = versions
+        .iter()
+        .fold((0, 0), |(diffs, texts), version| (diffs + version.diff.len(), texts + version.content.len()));
+    assert!((6 << 20..=11 << 20).contains(&diffs), "{diffs}");
+    assert!((14 << 20..=16 << 20).contains(&texts), "{texts}");
+    assert!(!versions[18].diff.is_empty() && versions[0].diff.is_empty());
+    // By itself each is there.
+    let first = files.version(file.id, 1).unwrap();
+    assert_eq!((first.content, first.diff.len() > 2 << 20), (text(0), true));
+}

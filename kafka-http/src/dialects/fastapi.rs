@@ -78,6 +78,23 @@ pub(super) fn refused(mistakes: Vec<Mistake>) -> Failure {
     Problem::new(422, "request_invalid", sentence).with_member(DETAIL, list).into()
 }
 
+/// An outcome of the library, whose name for a field is another than the form's.
+pub(super) fn of_field<T>(
+    outcome: kafka_core::Result<T>,
+    own: &str,
+    in_form: &'static str,
+) -> Result<T, Failure> {
+    outcome.map_err(|error| {
+        let mut problem = Problem::from(&error);
+        let mut renamed = problem.errors.iter_mut().filter(|refused| refused.field == own).peekable();
+        if renamed.peek().is_none() {
+            return error.into();
+        }
+        renamed.for_each(|refused| in_form.clone_into(&mut refused.field));
+        problem.into()
+    })
+}
+
 /// The body as a JSON object.
 pub(super) fn object(call: &mut Call<'_, '_>) -> Result<Map<String, Value>, Failure> {
     let bytes = call.request.body().read_all().map_err(|error| Problem::from(&error))?;

@@ -116,7 +116,8 @@ pub(crate) fn rename_workspace(call: &mut Call<'_, '_>) -> Result<Reply, Failure
     let actor = call.authenticate()?;
     let [workspace, name] = Fields::read(call, &actor)?.required(["workspace_id", "new_name"])?;
     let id: WorkspaceId = id(&workspace, "workspace_not_found", "workspace")?;
-    let workspace = call.kafka().workspaces(&actor).update(id, WorkspacePatch { name: Some(name) })?;
+    let renamed = call.kafka().workspaces(&actor).update(id, WorkspacePatch { name: Some(name) });
+    let workspace = fastapi::of_field(renamed, "name", "new_name")?;
     reply::ok(&json!({"workspace_id": workspace.id, "new_name": workspace.name}))
 }
 
@@ -132,7 +133,7 @@ pub(crate) fn new_chat(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let [user, workspace, name] = fields.required(["user_id", "workspace_id", "chat_name"])?;
     let workspace: WorkspaceId = id(&workspace, "workspace_not_found", "workspace")?;
     let kafka = call.kafka();
-    // Looked at first, so that a chat is not made of half of what was asked.
+    // Looked at first, so that a chat is not made of half of what was asked; what comes up later undoes it.
     let mut chosen = Vec::new();
     for selected in fields.all("selected_file_ids").filter(|selected| !selected.is_empty()) {
         let file = kafka.files(&actor).get(id(selected, "file_not_found", "file")?)?;
@@ -141,16 +142,21 @@ pub(crate) fn new_chat(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
         }
         chosen.push(file.id);
     }
-    let chat = kafka.chats(&actor).create(NewChat {
+    let made = kafka.chats(&actor).create(NewChat {
         workspace_id: Some(workspace),
         user_id: Some(id(&user, "user_not_found", "user")?),
         ..NewChat::titled(name)
-    })?;
+    });
+    let chat = fastapi::of_field(made, "title", "chat_name")?;
     for file in chosen {
         match kafka.chat_files(&actor).link(chat.id, file) {
             // It was named twice.
             Err(error) if error.code() == "file_in_chat" => {}
-            linked => drop(linked?),
+            Err(error) => {
+                kafka.chats(&actor).delete(chat.id)?;
+                return Err(error.into());
+            }
+            Ok(_) => {}
         }
     }
     reply::ok(&json!({"chat_id": chat.id, "name": chat.title, "last_updated": chat.updated_at}))
@@ -160,7 +166,8 @@ pub(crate) fn rename_chat(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     let [chat, name] = Fields::read(call, &actor)?.required(["chat_id", "new_name"])?;
     let patch = kafka_core::ChatPatch { title: Some(Some(name)), ..kafka_core::ChatPatch::default() };
-    let chat = call.kafka().chats(&actor).update(id(&chat, "chat_not_found", "chat")?, patch)?;
+    let renamed = call.kafka().chats(&actor).update(id(&chat, "chat_not_found", "chat")?, patch);
+    let chat = fastapi::of_field(renamed, "title", "new_name")?;
     reply::ok(&json!({"chat_id": chat.id, "name": chat.title, "last_updated": chat.updated_at}))
 }
 
@@ -185,7 +192,7 @@ pub(crate) fn upload(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let mut files = Vec::new();
     for (at, staged) in fields.files.into_iter().enumerate() {
         files.push(match urls.get(at).filter(|url| is_chat && !url.is_empty()) {
-            Some(url) => staged.with_source_url(url.clone())?,
+            Some(url) => fastapi::of_field(staged.with_source_url(url.clone()), "source_url", "s3_urls")?,
             None => staged,
         });
     }

@@ -311,7 +311,7 @@ impl Told {
 }
 
 /// Why an answer has no text to end with for whoever asked for it.
-fn failure<'a>(response: &'a Response, said: &str) -> Option<&'a str> {
+pub(super) fn failure<'a>(response: &'a Response, said: &str) -> Option<&'a str> {
     match (response.status, &response.error) {
         (ResponseStatus::Failed, Some(error)) => Some(&error.detail),
         (ResponseStatus::Failed, None) => Some("The model failed."),

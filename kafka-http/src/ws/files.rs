@@ -68,9 +68,10 @@ impl Session {
         let Some((name, data)) = name.zip(data) else {
             return Err(refused("Missing filename or file_data."));
         };
-        let bytes = BASE64_STANDARD
-            .decode(data)
-            .map_err(|error| refused(format!("The file_data of {name} is not base64: {error}.")))?;
+        let bytes = BASE64_STANDARD.decode(data).map_err(|error| {
+            let reason = error.to_string();
+            refused(format!("The file_data of {name} is not base64: {}.", reason.trim_end_matches('.')))
+        })?;
         let files = self.kafka().chat_files(self.actor());
         let file = files.upload(self.chat(), NewFile::named(name), &mut &*bytes)?;
         let content =

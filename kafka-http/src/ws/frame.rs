@@ -101,9 +101,11 @@ pub(super) fn error(sentence: &str) -> String {
 }
 
 /// That something went wrong in a chat. Clients that show nothing but the conversation find the sentence
-/// at its end, although it is not stored.
+/// at its end, although it is not stored. Of an answer that failed it stands there already.
 pub(super) fn error_in(mut conversation: Vec<Entry>, sentence: &str) -> String {
-    conversation.push(Entry::explaining(sentence));
+    if !conversation.last().is_some_and(|last| last.says(sentence)) {
+        conversation.push(Entry::explaining(sentence));
+    }
     json!({"error": sentence, "conversation": conversation}).to_string()
 }
 

@@ -7,7 +7,10 @@ use kafka_core::{
 };
 use serde::Serialize;
 
-use super::file_lists::{self, FileLists};
+use super::{
+    audience,
+    file_lists::{self, FileLists},
+};
 
 /// What a message costs besides its text, so that empty ones without number cannot fill the memory.
 const ENTRY_BYTES: usize = 64;
@@ -59,7 +62,17 @@ pub(super) fn read(
 
 impl Entry {
     fn of(message: Message) -> Entry {
-        Entry { role: message.role, r#type: message.kind, content: message.content }
+        // Clients show an entry without text as one.
+        let why = match (message.content.as_str(), &message.response) {
+            ("", Some(response)) => audience::failure(response, "").map(str::to_owned),
+            _ => None,
+        };
+        Entry { role: message.role, r#type: message.kind, content: why.unwrap_or(message.content) }
+    }
+
+    /// Whether it says this sentence.
+    pub(super) fn says(&self, sentence: &str) -> bool {
+        self.content == sentence
     }
 
     /// What the server says of itself.

@@ -96,6 +96,45 @@ fn whatever_the_model_does_is_explained_and_the_socket_goes_on() {
     assert!(keys.iter().all(|key| key.as_deref() == Some("Bearer sk-josef")), "{keys:?}");
 }
 
+/// A page shows the conversation and nothing else, so that what failed would be an empty answer there.
+#[test]
+fn why_an_answer_failed_is_told_also_to_who_comes_later() {
+    let (house, _endpoint, chat) = house();
+    let (mut socket, _) = house.enter(&chat);
+    socket.say(&prompt("a mock:http=401", ""));
+    let frame = socket.json();
+    let told = frame["conversation"].as_array().unwrap();
+    assert_eq!(told.len(), 2, "the prompt, and why: {frame}");
+    assert_eq!(told[1]["content"], frame["error"]);
+    let (_, opening) = house.enter(&chat);
+    assert_eq!(&opening["conversation"], &frame["conversation"]);
+    // What fails next is told behind it.
+    socket.say(&json!({"action": "dance"}));
+    let frame = socket.json();
+    assert_eq!(frame["conversation"][2]["content"], "Unknown action: dance");
+}
+
+#[test]
+fn who_only_talks_is_answered_in_words_by_a_model_without_json() {
+    let house = House::open();
+    let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["Good morning."]));
+    add_model(&house.api, &house.user, "sk-josef", &endpoint);
+    let chat = house.chat(&[]);
+    let (mut socket, _) = house.enter(&chat);
+    // The page says that each prompt is a first one while there is no file.
+    for is_first_prompt in [true, false] {
+        let mut ask = prompt("Hello", "gone.based");
+        ask["is_chat_or_composer"] = json!(false);
+        ask["is_first_prompt"] = json!(is_first_prompt);
+        socket.say(&ask);
+        assert_eq!(socket.next_text(), "Good morning.", "{is_first_prompt}");
+    }
+    // It was asked what the prompt is about first.
+    assert_eq!(endpoint.requests().len(), 2 * (5 + 1));
+    socket.say(&prompt("Write", ""));
+    assert!(text(&socket.json(), "/error").contains("what the prompt is about"));
+}
+
 #[test]
 fn stages_are_told_to_who_wants_the_answer_as_it_comes_and_files_to_everyone() {
     let (house, _endpoint, chat) = house();

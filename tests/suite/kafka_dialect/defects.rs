@@ -225,6 +225,52 @@ fn a_file_is_in_as_many_chats_as_one_likes_and_goes_with_the_last_that_had_it_al
 }
 
 #[test]
+fn a_chat_that_cannot_have_the_chosen_files_is_not_made() {
+    let house = House::open();
+    let files = [&b"loop:\n"[..], b"loop:\n", &[0xFF, 0xFE, 0]].map(|bytes| {
+        let form = Form::default().field("target_id", &house.workspace).field("is_chat", "false");
+        let made = form.file("flow.based", bytes).ok(&house.api, "POST", "/file/upload");
+        text(&made, "/files/0").to_owned()
+    });
+    // Of two texts with one name a chat has one only, and bytes that are no text have no versions.
+    for (second, status) in [(&files[1], 409), (&files[2], 422)] {
+        let form = Form::default().field("user_id", &house.user).field("workspace_id", &house.workspace);
+        let form = form.field("chat_name", "Half").field("selected_file_ids", &files[0]);
+        let reply = form.field("selected_file_ids", second).send(&house.api, "POST", "/chat/new", &[]);
+        assert_eq!(reply.status, status, "{}", reply.json());
+        let account = login(&house.api, "josef@example.org");
+        assert_eq!(account["workspaces"][0]["chats"], json!([]));
+    }
+    assert_eq!(house.names_of_files(), ["flow.based"; 3]);
+    house.chat(&[&files[0]]);
+}
+
+/// The library has names of its own for what a form has others for.
+#[test]
+fn what_a_form_is_refused_for_has_the_name_that_it_has_there() {
+    let house = House::open();
+    let (chat, long) = (house.chat(&[]), "x".repeat(10_000));
+    let form = Form::default;
+    let upload = form().field("target_id", &chat).field("is_chat", "true").file("a.txt", b"one");
+    let new_chat = form().field("user_id", &house.user).field("workspace_id", &house.workspace);
+    for (form, method, path, name, value) in [
+        (upload, "POST", "/file/upload", "s3_urls", &*long),
+        (new_chat, "POST", "/chat/new", "chat_name", "a\0b"),
+        (form().field("chat_id", &chat), "PATCH", "/chat/rename", "new_name", "a\0b"),
+        (form().field("workspace_id", &house.workspace), "PATCH", "/workspace/rename", "new_name", "a\0b"),
+    ] {
+        let reply = form.field(name, value).send(&house.api, method, path, &[]);
+        let said = reply.json();
+        assert_eq!(
+            (reply.status, &said["detail"][0]["loc"]),
+            (422, &json!(["body", name])),
+            "{path}: {said}"
+        );
+    }
+    assert_eq!(house.names_of_files(), Vec::<String>::new());
+}
+
+#[test]
 fn a_path_for_a_name_is_its_last_component_at_every_door() {
     let house = House::open();
     let chat = house.chat(&[]);
@@ -270,7 +316,8 @@ fn whatever_is_refused_says_why_and_the_socket_goes_on() {
     for (at, (action, sentence)) in table.iter().enumerate() {
         socket.say(action);
         let answer = socket.json();
-        assert!(text(&answer, "/error").contains(sentence), "{action}: {answer}");
+        let said = text(&answer, "/error");
+        assert!(said.contains(sentence) && !said.ends_with(".."), "{action}: {answer}");
         assert_eq!(talk(&mut socket, "and?"), "Echo: and?", "{action}");
         // Two lines of talk for each, and nothing else, are kept.
         let (_, opening) = house.enter(&chat);

@@ -243,6 +243,12 @@ pub(super) struct Slot {
     whose: Whose,
 }
 
+impl Slot {
+    pub(super) fn whose(&self) -> Whose {
+        self.whose
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         self.live.slots().give_back(self.whose);

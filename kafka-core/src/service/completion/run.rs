@@ -15,7 +15,10 @@ use super::{
     recover,
 };
 use crate::{
-    base::error::{Error, ErrorKind},
+    base::{
+        error::{Error, ErrorKind},
+        shares::Whose,
+    },
     entity::{
         event::EventKind,
         response::{ResponseError, ResponseStatus},
@@ -61,6 +64,7 @@ pub(super) fn spawn(
         },
         began: installation.clock().instant(),
         reserved,
+        whose: slot.whose(),
         bytes: 0,
         affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
@@ -97,6 +101,8 @@ pub(in crate::service) struct Answering {
     pub(in crate::service) ending: Ending,
     began: Instant,
     pub(in crate::service) reserved: Reservation,
+    /// Of whose share it is.
+    whose: Whose,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -206,7 +212,7 @@ impl Answering {
 
     /// Has the documents of the chat read, so that a prompt can tell what they say.
     pub(in crate::service) fn read_documents(&self) -> Result<(), Error> {
-        contents::prepare_chat(&self.installation, self.running.chat, &self.running.cancel)?;
+        contents::prepare_chat(&self.installation, self.running.chat, self.whose, &self.running.cancel)?;
         match self.running.cancel.is_cancelled() {
             true => Err(ProviderError::cancelled().into()),
             false => Ok(()),

@@ -16,6 +16,8 @@ pub(super) const MOST: u32 = 5;
 /// Characters of a reason that are kept, and those that the model is told.
 const KEPT_CHARS: usize = 500;
 const TOLD_CHARS: usize = 2000;
+/// Code of the error that says that the model could not say what a prompt is about.
+pub(super) const TRIAGE_FAILED: &str = "triage_failed";
 
 impl Composing<'_> {
     /// Tries a step until it gives something usable. `once` is given why what was tried before could not be
@@ -63,7 +65,7 @@ impl Composing<'_> {
 
 fn given_up(step: Step, why: &str) -> Error {
     let (code, what) = match step {
-        Step::Triage => ("triage_failed", "to say what the prompt is about"),
+        Step::Triage => (TRIAGE_FAILED, "to say what the prompt is about"),
         Step::Write => ("write_failed", "to write a file"),
         Step::Edit => ("edit_failed", "to change the file"),
         Step::Reply => ("reply_failed", "to answer"),

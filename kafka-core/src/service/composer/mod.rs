@@ -27,7 +27,9 @@ mod write;
 
 use std::sync::Arc;
 
-use self::{composition::Composition, decision::Decision, material::Material, triage::Triage};
+use self::{
+    attempts::TRIAGE_FAILED, composition::Composition, decision::Decision, material::Material, triage::Triage,
+};
 use super::{
     completion::{
         Completions,
@@ -68,8 +70,8 @@ impl<'k> Composer<'k> {
     /// `echo` composes nothing: it answers as always.
     ///
     /// # Errors
-    /// Those of [`Completions::start`], and `NotFound` (`chat_file_not_found`) when the chat has no file with
-    /// versions that is called as `selected_file` says. What a model answers that nothing can be made of is
+    /// Those of [`Completions::start`], and `NotFound` (`chat_file_not_found`) when a file may be changed and the chat has
+    /// none with versions that is called as `selected_file` says. What a model answers that nothing can be made of is
     /// told later, by the end of the turn: `failed`, with every attempt in
     /// [`Response::attempts`](crate::Response::attempts).
     pub fn start(&self, chat: ChatId, request: ComposeRequest) -> Result<Turn> {
@@ -87,11 +89,12 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    /// Refuses a file that is not there, before anything is stored.
+    /// Refuses a file that is not there, before anything is stored. One that cannot be changed is of no matter: clients
+    /// go on naming what was deleted.
     pub(super) fn check(&self, conn: &Conn<'_>, chat: ChatId) -> Result<()> {
         match &self.selected_file {
-            Some(name) => target::named(conn, chat, name).map(drop),
-            None => Ok(()),
+            Some(name) if !self.is_chat && !self.is_first_prompt => target::named(conn, chat, name).map(drop),
+            _ => Ok(()),
         }
     }
 }
@@ -101,7 +104,14 @@ pub(super) fn run(answering: &mut Answering, wishes: &Wishes) -> Result<Response
     answering.read_documents()?;
     let material = Material::read(answering)?;
     let mut composing = Composing { answering, wishes, material };
-    let triage = composing.triage()?;
+    let triage = match composing.triage() {
+        // Who only talks wants words, which also a model has that cannot say what a prompt is about.
+        Err(error) if wishes.is_chat && error.code() == TRIAGE_FAILED => {
+            composing.reply(&Triage::default())?;
+            return Ok(ResponseStatus::Completed);
+        }
+        triage => triage?,
+    };
     match decision::decide(wishes, &triage) {
         Decision::NewFile => composing.write(&triage)?,
         Decision::Reply => composing.reply(&triage)?,

@@ -19,7 +19,11 @@ use child::End;
 pub use child::Extractor;
 
 use crate::{
-    base::{cancel::CancelToken, limits::Limits},
+    base::{
+        cancel::CancelToken,
+        limits::Limits,
+        shares::{Shares, Whose},
+    },
     entity::file::FileText,
     storage::blob::Blobs,
     text::extract::{Format, GENERATION, HEAD_BYTES},
@@ -42,6 +46,8 @@ pub(crate) struct Extraction {
 struct State {
     /// The hashes that are being read.
     running: BTreeSet<String>,
+    /// For whom. Documents that take long may have been made to, and others' are not to wait for those.
+    shares: Shares,
     is_closed: bool,
 }
 
@@ -84,6 +90,7 @@ impl Extraction {
         &self,
         blobs: &Blobs,
         hashes: impl IntoIterator<Item = &'h str>,
+        whose: Whose,
         cancel: &CancelToken,
     ) {
         let until = Instant::now() + self.patience;
@@ -94,7 +101,7 @@ impl Extraction {
             if kept(blobs, sha256).is_none()
                 && blobs.open(sha256).is_ok_and(|mut bytes| is_document(&mut bytes))
             {
-                self.make(blobs, sha256, until, cancel);
+                self.make(blobs, sha256, whose, until, cancel);
             }
         }
     }
@@ -108,9 +115,9 @@ impl Extraction {
     }
 
     /// Makes one text, when it is its turn and nobody else has made it meanwhile.
-    fn make(&self, blobs: &Blobs, sha256: &str, until: Instant, cancel: &CancelToken) {
+    fn make(&self, blobs: &Blobs, sha256: &str, whose: Whose, until: Instant, cancel: &CancelToken) {
         let Some(extractor) = &self.extractor else { return };
-        let Some(_turn) = self.turn(sha256, until, cancel) else { return };
+        let Some(_turn) = self.turn(sha256, whose, until, cancel) else { return };
         if kept(blobs, sha256).is_some() {
             return;
         }
@@ -137,10 +144,10 @@ impl Extraction {
         let _ = blobs.keep_made_of(sha256, &serde_json::to_vec(&kept).unwrap_or_default());
     }
 
-    /// Waits until this document may be read: few are at once, and none twice.
-    fn turn(&self, sha256: &str, until: Instant, cancel: &CancelToken) -> Option<Turn<'_>> {
+    /// Waits until this document may be read: few are at once, of one owner fewer, and none twice.
+    fn turn(&self, sha256: &str, whose: Whose, until: Instant, cancel: &CancelToken) -> Option<Turn<'_>> {
         let mut state = self.state();
-        while state.running.len() >= self.most_at_once || state.running.contains(sha256) {
+        while state.shares.room(whose, self.most_at_once).is_err() || state.running.contains(sha256) {
             if state.is_closed || cancel.is_cancelled() || Instant::now() >= until {
                 return None;
             }
@@ -150,7 +157,8 @@ impl Extraction {
             return None;
         }
         state.running.insert(sha256.to_owned());
-        Some(Turn { extraction: self, sha256: sha256.to_owned() })
+        state.shares.take(whose);
+        Some(Turn { extraction: self, sha256: sha256.to_owned(), whose })
     }
 
     /// Kills the programs that run, and waits until they are gone. None runs afterwards.
@@ -175,11 +183,15 @@ fn no_text(reason: &str) -> FileText {
 struct Turn<'e> {
     extraction: &'e Extraction,
     sha256: String,
+    whose: Whose,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.extraction.state().running.remove(&self.sha256);
+        let mut state = self.extraction.state();
+        state.running.remove(&self.sha256);
+        state.shares.give_back(self.whose);
+        drop(state);
         self.extraction.changed.notify_all();
     }
 }
