@@ -15,6 +15,7 @@ mod events;
 mod files;
 mod handle;
 mod history;
+mod home;
 mod identity;
 mod keys;
 mod limits;
