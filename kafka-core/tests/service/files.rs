@@ -8,7 +8,7 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, Chat, ChatFileKind, Config, ErrorKind, File, FilePatch, IdempotencyKey, NewChat, NewFile,
+    Actor, Chat, ChatFileKind, ErrorKind, File, FilePatch, IdempotencyKey, NewChat, NewFile,
     NewWorkspace, PageRequest, Result, Schema, Workspace,
 };
 

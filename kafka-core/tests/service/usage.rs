@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kafka_core::{
-    Actor, AnswerRequest, Chat, Clock as _, Config, Day, Delta, DownTarget, ErrorKind, Kafka, NewChat,
+    Actor, AnswerRequest, Chat, Clock as _, Day, Delta, DownTarget, ErrorKind, Kafka, NewChat,
     NewMessage, NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, TokenUsage, Turn,
     TurnEvent, UsageSummary,
     testing::{Gate, ScriptedAnswer, ScriptedCall},
