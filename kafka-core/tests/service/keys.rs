@@ -29,6 +29,7 @@ fn is_on_disk(stage: &Stage, text: &str) -> bool {
 }
 
 #[test]
+#[cfg_attr(feature = "postgres", ignore = "a look into SQLite's files")]
 fn a_key_is_shown_nowhere_and_reaches_the_endpoint() {
     let stage = Stage::new(In::File);
     let new = with_key("keyed");

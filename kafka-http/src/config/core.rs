@@ -22,6 +22,11 @@ impl Settings {
                 }
                 Config::file(path)
             }
+            #[cfg(feature = "postgres")]
+            Database::Postgres(address) => {
+                make(&self.data_dir)?;
+                Config::postgres(address.clone(), self.data_dir.join("blobs"))
+            }
         };
         config.kind = kind;
         config.open = self.auth == Auth::Open;

@@ -16,7 +16,9 @@ mod value;
 pub(crate) mod fresh;
 
 pub use address::PostgresAddress;
-pub(super) use beat::{ALL, Beat, lives, remove};
+#[cfg(any(test, feature = "testing"))]
+pub(super) use beat::ALL;
+pub(super) use beat::{Beat, lives, remove};
 pub(super) use connect::Connector;
 pub(super) use fault::unavailable;
 pub(super) use schema::{COUNT_ON, UNHURRIED, read_shape, shape_after};
