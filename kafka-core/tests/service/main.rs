@@ -23,6 +23,8 @@ mod lists;
 mod nouns;
 mod once;
 mod order;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod quotas;
 mod resolution;
 mod revocation;

@@ -7,6 +7,13 @@ use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
 use super::{Auth, Database, Migrate, Registration, Settings, create_directory, secret_source};
 
 impl Settings {
+    /// Where the bytes of files lie that belong to a database on a server. All its nodes share it.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn blob_directory(&self) -> std::path::PathBuf {
+        self.data_dir.join("blobs")
+    }
+
     /// How the library is opened with these settings. Makes the directory of the database and the
     /// secret when they do not exist.
     ///
@@ -25,7 +32,7 @@ impl Settings {
             #[cfg(feature = "postgres")]
             Database::Postgres(address) => {
                 make(&self.data_dir)?;
-                Config::postgres(address.clone(), self.data_dir.join("blobs"))
+                Config::postgres(address.clone(), self.blob_directory())
             }
         };
         config.kind = kind;

@@ -13,7 +13,7 @@ use crate::base::error::Result;
 const SHAPE: &str = "
 SELECT 'table', c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
         || ' ' || COALESCE((SELECT collname FROM pg_collation l WHERE l.oid = a.attcollation), '')
-        || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END || ' ' || a.attidentity
+        || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END || ' ' || a.attidentity::text
         || COALESCE(' default ' || pg_get_expr(d.adbin, d.adrelid), ''), ', ' ORDER BY a.attname)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum

@@ -1,0 +1,337 @@
+//! What holds on PostgreSQL besides all that holds on either engine. These tests need the server that
+//! `tests/postgres.py` starts.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+    time::{Duration, Instant},
+};
+
+use kafka_core::{
+    AnswerRequest, Config, DownTarget, ErrorKind, Kafka, MigrateMode, NewChat, NewMessage, PageRequest,
+    PostgresAddress, ResponseStatus, Role, Schema, Secret,
+    testing::{FreshDatabase, Gate, ScriptedAnswer, ScriptedProvider},
+};
+use tempfile::TempDir;
+
+use crate::stage::{MODEL, new_model, texts};
+
+struct Server {
+    database: FreshDatabase,
+    blobs: TempDir,
+}
+
+impl Server {
+    fn new() -> Server {
+        let place = |name: &str| std::env::var(name).expect("tests/postgres.py runs this program");
+        let database = FreshDatabase::on(&place("PGHOST"), &place("PGUSER"));
+        Server { database, blobs: TempDir::new().unwrap() }
+    }
+
+    fn config(&self) -> Config {
+        self.config_of(&self.database.url())
+    }
+
+    fn config_of(&self, url: &str) -> Config {
+        let mut config = Config::postgres(PostgresAddress::from_url(url).unwrap(), self.blobs.path());
+        config.password_cost = 4;
+        config.secret = Some(std::sync::Arc::new(Secret::new([7; 32])));
+        config
+    }
+
+    fn open(&self) -> Kafka {
+        Kafka::open(self.config()).unwrap()
+    }
+
+    fn value(&self, sql: &str) -> String {
+        self.database.run_inside(sql).remove(0).remove(0).unwrap()
+    }
+
+    /// Ends every connection to the database, as a restart of the server does.
+    fn cut(&self) {
+        self.database.run_inside(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+    }
+}
+
+fn refusal(config: Config) -> (ErrorKind, &'static str, String) {
+    let error = Kafka::open(config).unwrap_err();
+    (error.kind(), error.code(), error.message().to_owned())
+}
+
+/// A server that lets everyone in and reports this version.
+fn scripted_server(version: &'static str) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut length = [0; 4];
+        client.read_exact(&mut length).unwrap();
+        let mut rest = vec![0; u32::from_be_bytes(length) as usize - 4];
+        client.read_exact(&mut rest).unwrap();
+        client.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").unwrap();
+        let mut query = [0; 1024];
+        let _ = client.read(&mut query).unwrap();
+        let column = [b"v\0".as_slice(), &[0; 6], &25u32.to_be_bytes(), &[0xff; 2], &[0xff; 4], &[0; 2]].concat();
+        let mut answer = Vec::new();
+        for (kind, body) in [
+            (b'T', [&1u16.to_be_bytes()[..], &column].concat()),
+            (
+                b'D',
+                [&1u16.to_be_bytes()[..], &u32::try_from(version.len()).unwrap().to_be_bytes(), version.as_bytes()]
+                    .concat(),
+            ),
+            (b'C', b"SHOW\0".to_vec()),
+            (b'Z', b"I".to_vec()),
+        ] {
+            answer.push(kind);
+            answer.extend(u32::try_from(body.len() + 4).unwrap().to_be_bytes());
+            answer.extend(body);
+        }
+        client.write_all(&answer).unwrap();
+        let _ = client.read(&mut query);
+    });
+    port
+}
+
+#[test]
+fn what_keeps_a_database_from_being_opened_is_said_in_one_sentence() {
+    let server = Server::new();
+    server.database.run_inside("CREATE ROLE visitor LOGIN PASSWORD 'hush'");
+    let url = server.database.url();
+    let old = scripted_server("120017");
+    let none = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    for (url, kind, code, part) in [
+        (
+            format!("postgresql://u:hush@127.0.0.1:{none}/d"),
+            ErrorKind::Storage,
+            "database_unreachable",
+            format!("127.0.0.1:{none} cannot be reached"),
+        ),
+        (
+            "postgresql://u:hush@nowhere.invalid/d".to_owned(),
+            ErrorKind::Storage,
+            "database_unreachable",
+            "nowhere.invalid:5432 cannot be reached".to_owned(),
+        ),
+        (
+            format!("postgresql://u:hush@127.0.0.1:{old}/d?sslmode=disable"),
+            ErrorKind::Incompatible,
+            "database_too_old",
+            "has version 12, and this program needs 13".to_owned(),
+        ),
+        (
+            url.replace("/kafka_", "/no_kafka_"),
+            ErrorKind::Storage,
+            "database_missing",
+            "has no database no_kafka_".to_owned(),
+        ),
+        (
+            url.replace("user=postgres", "user=nobody_here&password=hush"),
+            ErrorKind::Storage,
+            "database_login_refused",
+            "\"nobody_here\" does not exist".to_owned(),
+        ),
+        (
+            url.replace("user=postgres", "user=visitor&password=hush"),
+            ErrorKind::Storage,
+            "database_rights_missing",
+            "permission denied".to_owned(),
+        ),
+    ] {
+        let (found_kind, found, said) = refusal(server.config_of(&url));
+        assert_eq!((found_kind, found), (kind, code), "{said}");
+        assert!(said.contains(&part), "{said}");
+        assert!(!said.contains("hush") && said.matches(". ").count() == 0, "{said}");
+    }
+    server.database.run_inside("DROP ROLE visitor");
+}
+
+#[test]
+fn the_schema_goes_up_and_down_and_up_again_with_what_was_stored() {
+    let server = Server::new();
+    let schema = Schema::open(&server.config()).unwrap();
+    let report = schema.up(None).unwrap();
+    assert_eq!((report.from, report.backup), (0, None));
+    let kafka = server.open();
+    let chat = kafka.chats(&kafka.operator()).create(NewChat::titled("Kept")).unwrap();
+    let refused = schema.down(DownTarget::Version(4)).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, "nodes_alive"));
+    kafka.close();
+    schema.down(DownTarget::Version(4)).unwrap();
+    schema.up(None).unwrap();
+    let kafka = server.open();
+    assert_eq!(kafka.chats(&kafka.operator()).get(chat.id).unwrap().title.as_deref(), Some("Kept"));
+    let next = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap();
+    assert!(next.number > chat.number, "numbers go on");
+    kafka.close();
+    let newest = schema.status().unwrap().current;
+    assert_eq!(schema.stamp(newest).unwrap().to, newest);
+    server.database.run_inside("ALTER TABLE chats ADD COLUMN colour TEXT");
+    let refused = schema.stamp(newest).unwrap_err();
+    assert_eq!(refused.code(), "schema_differs");
+    assert!(refused.message().contains("the table chats is made differently"), "{refused}");
+    server.database.run_inside("ALTER TABLE chats DROP COLUMN colour");
+    server.database.run_inside("UPDATE refinery_schema_history SET version = 99 WHERE version = 1");
+    assert_eq!(schema.up(None).unwrap_err().code(), "schema_newer");
+}
+
+/// Rows that a migration copies bring their numbers, which the server has not counted.
+#[test]
+fn a_rebuilt_table_counts_on() {
+    let server = Server::new();
+    let schema = Schema::open(&server.config()).unwrap();
+    schema.up(Some(8)).unwrap();
+    server.database.run_inside(
+        "INSERT INTO workspaces (id, name, created_at, updated_at) VALUES ('w', 'w', 0, 0);
+         INSERT INTO files (id, workspace_id, filename, path, media_type, size_bytes, sha256, created_at, updated_at)
+         SELECT 'f' || n, 'w', 'f', 'f', 't', 0, 'x', 0, 0 FROM generate_series(1, 5) n",
+    );
+    schema.up(None).unwrap();
+    let next = "INSERT INTO files (id, filename, path, media_type, size_bytes, sha256, created_at, updated_at) \
+        VALUES ('g', 'f', 'f', 't', 0, 'x', 0, 0) RETURNING number";
+    assert_eq!(server.value(next), "6");
+}
+
+#[test]
+fn those_who_start_at_once_migrate_once() {
+    let server = Server::new();
+    let nodes: Vec<Kafka> = thread::scope(|scope| {
+        let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| server.open())).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    assert_eq!(server.value("SELECT count(*) FROM nodes"), "3");
+    drop(nodes);
+    assert_eq!(server.value("SELECT count(*) FROM nodes"), "0");
+    let mut config = server.config();
+    config.migrate = MigrateMode::Require;
+    Kafka::open(config).unwrap();
+}
+
+#[test]
+fn a_cut_connection_costs_one_answer_at_most_and_nothing_that_was_acknowledged() {
+    let server = Server::new();
+    let kafka = server.open();
+    let operator = kafka.operator();
+    let chat = kafka.chats(&operator).create(NewChat::default()).unwrap();
+    let messages = kafka.messages(&operator);
+    let say = |text: &str| messages.create(chat.id, NewMessage::text(Role::User, text));
+    let mut acknowledged = Vec::new();
+    for round in 0..5 {
+        let text = format!("before {round}");
+        say(&text).unwrap();
+        acknowledged.push(text);
+        server.cut();
+        let text = format!("after {round}");
+        match say(&text) {
+            Ok(_) => acknowledged.push(text),
+            Err(error) => assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "database_unavailable")),
+        }
+        server.cut();
+        kafka.chats(&operator).get(chat.id).unwrap();
+    }
+    let listed = messages.list(chat.id, &PageRequest::first(200)).unwrap().items;
+    assert_eq!(texts(&listed), acknowledged);
+}
+
+/// The same under load: what was acknowledged is there once, and what was refused was refused as busy.
+#[test]
+fn cuts_under_load_lose_and_double_nothing() {
+    let server = Server::new();
+    let kafka = server.open();
+    let operator = kafka.operator();
+    let chats: Vec<_> = (0..4).map(|_| kafka.chats(&operator).create(NewChat::default()).unwrap().id).collect();
+    let acknowledged: Vec<Vec<String>> = thread::scope(|scope| {
+        let writers: Vec<_> = chats
+            .iter()
+            .map(|chat| {
+                let (kafka, operator) = (&kafka, &operator);
+                scope.spawn(move || {
+                    let mut stored = Vec::new();
+                    for number in 0..40 {
+                        let new = NewMessage::text(Role::User, &number.to_string());
+                        match kafka.messages(operator).create(*chat, new) {
+                            Ok(_) => stored.push(number.to_string()),
+                            Err(error) => assert_eq!(error.code(), "database_unavailable", "{error:?}"),
+                        }
+                    }
+                    stored
+                })
+            })
+            .collect();
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            server.cut();
+        }
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    for (chat, acknowledged) in chats.iter().zip(acknowledged) {
+        let listed = kafka.messages(&operator).list(*chat, &PageRequest::first(200)).unwrap().items;
+        assert_eq!(texts(&listed), acknowledged);
+    }
+}
+
+#[test]
+fn writers_of_several_nodes_come_one_after_another() {
+    let server = Server::new();
+    let nodes = [server.open(), server.open(), server.open()];
+    let chat = nodes[0].chats(&nodes[0].operator()).create(NewChat::default()).unwrap();
+    thread::scope(|scope| {
+        for node in nodes.iter().chain(&nodes) {
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    node.messages(&node.operator()).create(chat.id, NewMessage::text(Role::User, "x")).unwrap();
+                }
+            });
+        }
+    });
+    let found = nodes[0].chats(&nodes[0].operator()).get(chat.id).unwrap();
+    assert_eq!(found.message_count, 120);
+    assert_eq!(server.value("SELECT count(DISTINCT seq) FROM messages"), "120");
+    assert_eq!(server.value("SELECT max(seq) FROM messages"), "120");
+}
+
+mod slow {
+    use super::*;
+
+    /// A process that was killed leaves a row that beats no more, and answers that nobody runs.
+    #[test]
+    fn what_a_killed_node_left_is_interrupted_within_ten_seconds() {
+        let server = Server::new();
+        let survivor = server.open();
+        let gate = Gate::new();
+        let held = gate.clone();
+        let script = move |_: &_| ScriptedAnswer::new().text("One").wait_for(&held).finish();
+        let mut config = server.config();
+        config.providers.push(std::sync::Arc::new(ScriptedProvider::new(MODEL, script)));
+        let killed = Kafka::open(config).unwrap();
+        let operator = killed.operator();
+        killed.models(&operator).create(new_model(MODEL)).unwrap();
+        let chat = killed.chats(&operator).create(NewChat::default()).unwrap();
+        let request = AnswerRequest { model: Some(MODEL.to_owned()), ..AnswerRequest::text("Hi") };
+        let id = killed.completions(&operator).start(chat.id, request).unwrap().id();
+        // A stopped clock of the row is what a kill leaves: its beats name another row from now on.
+        server.database.run_inside(
+            "ALTER TABLE responses DISABLE TRIGGER ALL; ALTER TABLE nodes DISABLE TRIGGER ALL;
+             INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at)
+             SELECT '01890000-0000-7000-8000-000000000000', 'server', 1, 0, heartbeat_at FROM nodes LIMIT 1;
+             UPDATE responses SET node_id = '01890000-0000-7000-8000-000000000000';",
+        );
+        let began = Instant::now();
+        let status = || survivor.responses(&survivor.operator()).get(id).unwrap().status;
+        while status() == ResponseStatus::Streaming {
+            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(status(), ResponseStatus::Interrupted);
+        assert!(began.elapsed() > Duration::from_secs(3), "it was taken for dead while it lived");
+        let row = "SELECT count(*) FROM nodes WHERE id = '01890000-0000-7000-8000-000000000000'";
+        while server.value(row) != "0" {
+            assert!(began.elapsed() < Duration::from_secs(12), "its row stays");
+        }
+        gate.open();
+        assert_eq!(server.value("SELECT count(*) FROM nodes"), "2", "those who live stay");
+    }
+}
