@@ -604,8 +604,9 @@ mod tests {
             assert_eq!(report.steps, [MigrationName::from(migration)]);
             migrator.up(Some(migration.version)).unwrap();
             migrator.down(DownTarget::Version(migration.version - 1)).unwrap();
-            let expected = Shape::after(MIGRATIONS.iter().take(migration.version as usize - 1)).unwrap();
-            let shape = storage.exclusive(Shape::of).unwrap();
+            let before = MIGRATIONS.iter().take(migration.version as usize - 1);
+            let expected = storage.alone(|link| Shape::after(link, before)).unwrap();
+            let shape = storage.alone(Shape::of).unwrap();
             assert_eq!(shape.difference(&expected), None);
         }
         assert!(rows(&storage).is_empty());
