@@ -4,83 +4,12 @@
 
 import assert from "node:assert/strict";
 
-import { PATIENCE, launch, outside, until } from "./support/browser.mjs";
+import { outside, until } from "./support/browser.mjs";
+import { answer, apiOf, chooseModel, end, idle, journey, newChat, reads, say, text } from "./support/chat_page.mjs";
 
 const [url, closedUrl] = process.argv.slice(3);
-const browser = await launch();
 
-// ── What every journey shares ───────────────────────────────────────────────────────────────────
-
-const text = (page, selector) => page.locator(selector).innerText();
-const answer = (page) => page.locator("article.assistant:visible .text").last();
-const idle = (page) => page.locator("#send:visible").waitFor();
-
-async function reads(locator, expected) {
-  await until(`it reads ${JSON.stringify(expected)}`, async () => {
-    const found = await locator.innerText();
-    return found === expected || found;
-  });
-}
-
-/** Asks, and waits until the question is shown: from then on the page is busy until the answer ends. */
-async function say(page, words) {
-  const questions = page.locator("article.user");
-  const before = await questions.count();
-  await page.fill("#prompt", words);
-  await page.press("#prompt", "Enter");
-  await until("the question is shown", async () => await questions.count() === before + 1);
-}
-
-async function newChat(page) {
-  await page.click("#new");
-  await until("the chat is new", async () => await page.locator("article").count() === 0);
-}
-
-async function chooseModel(page, name) {
-  await page.selectOption("#model", name);
-}
-
-const api = async (method, path, body) => {
-  const reply = await fetch(`${url}/api/v1/${path}`, {
-    method, headers: { "content-type": "application/json" }, body: body && JSON.stringify(body),
-  });
-  assert.ok(reply.ok, `${method} ${path}: ${reply.status}`);
-  return reply.json();
-};
-
-/** A journey in a browser of its own. `expected` are the errors that a console may hold. */
-async function journey(name, walk, { expected = /^$/, start = url, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1100, height: 750 }, ...options });
-  context.setDefaultTimeout(PATIENCE);
-  const page = await context.newPage();
-  const wrong = [];
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type()) && !expected.test(message.text())) wrong.push(message.text());
-  });
-  page.on("pageerror", (error) => wrong.push(String(error)));
-  page.on("dialog", (dialog) => wrong.push(`a dialog: ${dialog.message()}`));
-  page.on("request", (request) => {
-    const to = new URL(request.url());
-    const isOwn = to.origin === start && (to.pathname === "/" || to.pathname.startsWith("/api/v1/"));
-    if (!isOwn && to.protocol !== "data:") wrong.push(`a request to ${request.url()}`);
-  });
-  await page.addInitScript(() => {
-    globalThis.violations = [];
-    document.addEventListener("securitypolicyviolation", (event) => globalThis.violations.push(event.violatedDirective));
-  });
-  try {
-    await page.goto(start);
-    if (start === url) await page.locator("#model option").first().waitFor({ state: "attached" });
-    await walk(page);
-    assert.deepEqual(await page.evaluate(() => globalThis.violations), [], "the policy was kept");
-    assert.deepEqual(wrong, [], "the console is empty, and nobody else was asked");
-  } catch (error) {
-    const shown = await page.locator("body").innerText().catch(() => "");
-    throw new Error(`${name}: ${error.stack}\nthe page reads:\n${shown}\nit complained: ${wrong.join("\n")}`);
-  }
-  await context.close();
-  console.log(`ok ${name}`);
-}
+const api = apiOf(url);
 
 const LOST = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE/;
 
@@ -364,76 +293,6 @@ const journeys = {
     });
   },
 
-  async "files come by keyboard and by drop, and are listed with their newest versions"(page) {
-    const files = () => page.locator("#files li").evaluateAll((rows) => rows.map((row) => [...row.children].map(({ textContent }) => textContent)));
-    const lists = (expected) => until("the files", async () => {
-      const found = JSON.stringify(await files());
-      return found === JSON.stringify(expected) || found;
-    });
-    const file = (name, text) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
-    const choose = async (...chosen) => {
-      const chooser = page.waitForEvent("filechooser");
-      await page.focus("#attach");
-      await page.keyboard.press("Enter");
-      await (await chooser).setFiles(chosen);
-    };
-    assert.ok(await page.isHidden("#files"));
-    let release;
-    const held = new Promise((done) => { release = done; });
-    await page.route("**/files", async (route) => {
-      await held;
-      return route.continue();
-    });
-    await choose(file("the castle.txt", "veiled in mist"), file("greet.based", "loop:"));
-    await lists([["the castle.txt", "on its way…"], ["greet.based", "on its way…"]]);
-    // What is asked meanwhile waits for them.
-    await page.fill("#prompt", "What is there?");
-    await page.press("#prompt", "Enter");
-    assert.equal(await page.locator("article").count(), 0);
-    release();
-    await lists([["the castle.txt", "File"], ["greet.based", "Based, version 1"]]);
-    await reads(answer(page), "Echo: What is there?");
-    await idle(page);
-    await page.unroute("**/files");
-    assert.equal(await text(page, "#title"), "the castle.txt");
-    const chat = new URL(page.url()).hash.replace("#chat=", "");
-    const { items } = await api("GET", `chats/${chat}/files`);
-    assert.deepEqual(items.map(({ filename }) => filename), ["the castle.txt", "greet.based"]);
-
-    // An answer may have changed them.
-    await api("POST", `chat-files/${items[1].id}/versions`, { content: "loop: # again" });
-    await say(page, "And now?");
-    await lists([["the castle.txt", "File"], ["greet.based", "Based, version 2"]]);
-    await idle(page);
-
-    const transfer = await page.evaluateHandle(() => {
-      const transfer = new DataTransfer();
-      transfer.items.add(new File(["x"], `it's "<b>".txt`));
-      return transfer;
-    });
-    await page.dispatchEvent("#conversation", "drop", { dataTransfer: transfer });
-    const all = [["the castle.txt", "File"], ["greet.based", "Based, version 2"], [`it's "<b>".txt`, "File"]];
-    await lists(all);
-    assert.equal(await page.locator("#curl").textContent(), `curl '${url}/api/v1/chats/${chat}/files' -F 'files=@"it'\\''s \\"<b>\\".txt"'`);
-    // One that is refused leaves those before it.
-    await choose(file("last.txt", "x"), file("greet.based", "loop:"));
-    await until("a sentence", async () => /greet\.based.*\.$/.test(await text(page, "#trouble p")));
-    all.push(["last.txt", "File"]);
-    await lists(all);
-    const busy = { status: 503, code: "busy", detail: "All hands are full; ask again later." };
-    await page.route("**/files", (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify(busy) }), { times: 1 });
-    await choose(file("late.txt", "x"));
-    await reads(page.locator("#trouble p"), busy.detail);
-    await page.click("#trouble >> text=Try again");
-    all.push(["late.txt", "File"]);
-    await lists(all);
-    assert.equal(await text(page, "#trouble"), "");
-    await page.reload();
-    await lists(all);
-    await newChat(page);
-    assert.ok(await page.isHidden("#files"));
-  },
-
   async "long lists are loaded as they are needed"(page) {
     for (let at = 0; at < 45; at++) await api("POST", "chats", { title: `Many ${at}` });
     const { id } = await api("POST", "chats", { title: "Long" });
@@ -547,7 +406,7 @@ const journeys = {
           return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
         };
         const pairs = [["--text", "--page"], ["--text", "--said"], ["--text", "--tint"], ["--soft", "--page"], ["--soft", "--side"],
-          ["--soft", "--raised"], ["--soft", "--said"], ["--soft", "--tint"], ["--accent", "--page"], ["--on-accent", "--accent"], ["--warn", "--warn-tint"]];
+          ["--soft", "--raised"], ["--soft", "--said"], ["--soft", "--tint"], ["--accent", "--page"], ["--on-accent", "--accent"], ["--warn", "--warn-tint"], ["--added", "--added-tint"]];
         return pairs.map(([over, under]) => [over, under, Math.max(light(over), light(under)) / Math.min(light(over), light(under))]);
       });
       for (const [over, under, ratio] of ratios) assert.ok(ratio >= 4.5, `${over} on ${under}, ${colorScheme}: ${ratio}`);
@@ -555,7 +414,7 @@ const journeys = {
   },
 };
 
-for (const [name, walk] of Object.entries(journeys)) await journey(name, walk, { expected: /kill|away/.test(name) ? LOST : /status of (404|409|413|422|503)/ });
+for (const [name, walk] of Object.entries(journeys)) await journey(name, walk, { start: url, expected: /kill|away/.test(name) ? LOST : /status of (404|409|413|422|503)/ });
 
 await journey("with passwords one logs in, and out", async (page) => {
   await page.locator("#login[open]").waitFor();
@@ -583,7 +442,6 @@ await journey("with passwords one logs in, and out", async (page) => {
   assert.equal(await page.locator("#chats li").count(), 0);
   const reply = await fetch(`${closedUrl}/api/v1/chats`, { headers: { authorization: `Bearer ${token}` } });
   assert.equal(reply.status, 401);
-}, { start: closedUrl, expected: /status of 401/ });
+}, { start: closedUrl, isOpen: false, expected: /status of 401/ });
 
-await browser.close();
-process.exit(0);
+await end();

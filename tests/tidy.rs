@@ -440,7 +440,7 @@ const PLACES: &[(&[&str], &str, &[&str])] = &[
     (&["rusqlite", "postgres", "refinery_core"], "kafka-core/src/", &["kafka-core/src/storage/"]),
     (&["ureq"], "kafka-core/src/", &["kafka-core/src/provider/"]),
     (&["bcrypt", "chacha20poly1305"], "kafka-core/src/", &["kafka-core/src/crypto/"]),
-    (&["similar"], "kafka-core/src/", &["kafka-core/src/text/"]),
+    (&["similar", "lopdf"], "kafka-core/src/", &["kafka-core/src/text/"]),
     (&["rusqlite", "postgres", "refinery_core", "ureq", "bcrypt"], "kafka-http/src/", &[]),
     (&["rusqlite", "postgres", "refinery_core", "ureq", "bcrypt"], "kafka-cli/src/", &[]),
 ];

@@ -6,8 +6,8 @@ use kafka_http::config::DatabaseArgs;
 
 use crate::{
     commands::{
-        chat, chat_file, chats, completions, config, doctor, file, migrate, model, plan, secret, selfcheck,
-        serve, token, usage, user, workspace,
+        based, chat, chat_file, chats, completions, compose, config, doctor, file, migrate, model, plan,
+        secret, selfcheck, serve, token, usage, user, workspace,
     },
     context::Context,
     output::OutputArgs,
@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Workspace(workspace::Args),
     File(file::Args),
     ChatFile(chat_file::Args),
+    Based(based::Args),
+    Compose(compose::Args),
     Model(model::Args),
     User(user::Args),
     Token(token::Args),
@@ -68,6 +70,8 @@ impl Command {
             Command::Workspace(args) => workspace::run(args, context),
             Command::File(args) => file::run(args, context),
             Command::ChatFile(args) => chat_file::run(args, context),
+            Command::Based(args) => based::run(&args, context),
+            Command::Compose(args) => compose::run(args, context),
             Command::Model(args) => model::run(args, context),
             Command::User(args) => user::run(args, context),
             Command::Token(args) => token::run(args, context),

@@ -12,11 +12,14 @@ mod size;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use kafka_http::config::Environment;
+use kafka_http::{config::Environment, extraction};
 
 use crate::{cli::Cli, context::Context, output::Output};
 
 fn main() -> ExitCode {
+    if let Some(code) = extraction::run_if_asked() {
+        return code;
+    }
     let cli = Cli::parse();
     let environment = match Environment::of_process() {
         Ok(environment) => environment,

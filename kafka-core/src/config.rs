@@ -14,7 +14,7 @@ use crate::{
         endpoint::ModelHost,
         network::{Resolver, SystemResolver},
     },
-    service::{keyring::SecretSource, registration::Registration},
+    service::{extraction::Extractor, keyring::SecretSource, registration::Registration},
     storage::{MigrateMode, NodeKind, Synchronous},
 };
 #[cfg(feature = "postgres")]
@@ -72,10 +72,16 @@ pub struct Config {
     pub addresses: AddressPolicy,
     /// Hosts that every user's models may have, private addresses included. Default none.
     pub model_hosts: Vec<ModelHost>,
+    /// The URL of a service that checks the texts of `.based` files which models write, in place of the rules
+    /// that are built in: it is sent `{"code"}` and answers `{"status": "success"}` or `{"status": "error",
+    /// "error"}` within 10 s. It may have the addresses that `addresses` allows. Default none.
+    pub based_validator: Option<String>,
     /// Who knows the addresses of model endpoints. Default the operating system.
     pub resolver: Arc<dyn Resolver>,
     /// Providers besides the built-in `openai` and `echo`.
     pub providers: Vec<Arc<dyn Provider>>,
+    /// The program that makes text of PDFs, which models are then sent. Default none: PDFs are kept, without text.
+    pub extractor: Option<Extractor>,
     /// Sizes, counts and times.
     pub limits: Limits,
     /// Where the time comes from.
@@ -118,8 +124,10 @@ impl Config {
             password_cost: 12,
             addresses: AddressPolicy::PrivateAllowed,
             model_hosts: Vec::new(),
+            based_validator: None,
             resolver: Arc::new(SystemResolver),
             providers: Vec::new(),
+            extractor: None,
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     base::{
         actor::Actor,
-        error::Result,
+        error::{Error, Result},
         id::{ResponseId, UserId},
         limits::Limits,
         secret::Secret,
@@ -13,7 +13,8 @@ use crate::{
     config::{Config, Database},
     entity::{overview::Overview, token::Login, user::NewUser},
     provider::{
-        api::Provider, echo::EchoProvider, network::Network, openai::OpenAiProvider, registry::Registry,
+        api::Provider, echo::EchoProvider, endpoint::Endpoint, network::Network, openai::OpenAiProvider,
+        registry::Registry,
     },
     service::{
         administration::Administration,
@@ -21,6 +22,7 @@ use crate::{
         chat_files::ChatFiles,
         chats::Chats,
         completion::Completions,
+        composer::Composer,
         events::Events,
         files::Files,
         installation::{Installation, Parts},
@@ -52,7 +54,7 @@ impl Kafka {
     ///
     /// # Errors
     /// `Storage`, `Corrupt`, `Incompatible` or `Busy` when the database cannot be used, naming it;
-    /// `Conflict` when two providers have one name.
+    /// `Conflict` when two providers have one name; `Invalid` when [`Config::based_validator`] is no URL.
     pub fn open(config: Config) -> Result<Kafka> {
         let storage = open_storage(&config)?;
         let openai = OpenAiProvider::new(Arc::clone(&config.clock), Arc::clone(&config.random));
@@ -61,12 +63,14 @@ impl Kafka {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
             network: Network::new(config.addresses, config.resolver),
             model_hosts: config.model_hosts,
+            based_validator: config.based_validator.as_deref().map(validator).transpose()?,
             secret: config.secret,
             password_cost: config.password_cost,
             open: config.open,
             anonymous: config.anonymous,
             registration: config.registration,
             quotas: config.quotas,
+            extractor: config.extractor,
             limits: config.limits,
             clock: config.clock,
             random: config.random,
@@ -308,6 +312,12 @@ impl Kafka {
         Completions::new(&self.0, actor)
     }
 
+    /// Having models write files.
+    #[must_use]
+    pub fn composer(&self, actor: &Actor) -> Composer<'_> {
+        Composer::new(&self.0, actor)
+    }
+
     /// Following, stopping and reading answers.
     #[must_use]
     pub fn responses(&self, actor: &Actor) -> Responses<'_> {
@@ -358,6 +368,13 @@ impl fmt::Debug for Kafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Kafka").field(&self.0).finish()
     }
+}
+
+fn validator(url: &str) -> Result<Endpoint> {
+    Endpoint::parse(url).map_err(|_| {
+        let message = "write a URL such as https://checker.example.com/validate";
+        Error::invalid("based_validator_invalid", "based_validator", message)
+    })
 }
 
 /// Opens the database of a configuration, with its schema as it is.

@@ -31,18 +31,19 @@ pub use base::{
 };
 pub use config::{Config, Database};
 pub use entity::{
+    attempt::{Attempt, Outcome, Step},
     block::Piece,
     change::Change,
     chat::{Chat, ChatFilter, ChatPatch, NewChat},
     chat_file::{ChatFile, ChatFileContent, ChatFileKind, NewChatFile, NewVersion, Version},
     event::{Event, EventKind, TurnEvent},
-    file::{File, FilePatch, NewFile, clean_filename},
+    file::{File, FilePatch, FileText, NewFile, clean_filename},
     message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
     model::{Model, ModelPatch, NewModel},
     overview::{ChatOverview, Overview, WorkspaceOverview},
     params::{Params, TimeoutSeconds, Timeouts},
     plan::{NewPlan, Plan, PlanPatch},
-    response::{Answer, AnswerRequest, Response, ResponseError, ResponseStatus},
+    response::{Answer, AnswerRequest, ComposeRequest, Response, ResponseError, ResponseStatus},
     stats::Stats,
     token::{Invitation, IssuedToken, Login, NewToken, OpenInvitation, Ticket, Token},
     tool_call::ToolCall,
@@ -69,7 +70,9 @@ pub use service::{
     chat_files::ChatFiles,
     chats::Chats,
     completion::{Completions, turn::Turn},
+    composer::Composer,
     events::{Changes, Events},
+    extraction::Extractor,
     files::{FileContent, Files, StagedFile},
     keyring::{KeyringReport, SecretSource, Secrets},
     messages::Messages,
@@ -89,7 +92,10 @@ pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
     MigrationStatus, Node, NodeKind, Synchronous,
 };
+#[cfg(feature = "extraction")]
+pub use text::extract::extract_text;
 pub use text::{
+    based,
     decode::decode_text,
     diff::{readable_diff, unified_diff},
     file_kind::FileKind,

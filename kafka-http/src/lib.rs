@@ -10,6 +10,7 @@ mod cors;
 pub mod dialects;
 mod download;
 pub mod error;
+pub mod extraction;
 pub mod form;
 mod guard;
 mod log;

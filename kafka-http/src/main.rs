@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::Parser;
-use kafka_http::config::{self, DatabaseArgs, Environment, ServeArgs};
+use kafka_http::{
+    config::{self, DatabaseArgs, Environment, ServeArgs},
+    extraction,
+};
 
 /// Serves the Kafka chat backend over HTTP. (Not Apache Kafka.)
 #[derive(Debug, Parser)]
@@ -24,6 +27,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = extraction::run_if_asked() {
+        return code;
+    }
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

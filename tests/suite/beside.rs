@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// A verb of the command line on this data.
-fn kafka(data: &Path, args: &[&str]) -> String {
+pub(crate) fn kafka(data: &Path, args: &[&str]) -> String {
     let Output { status, stdout, stderr } =
         Binary::kafka().command(data).args(args).arg("--data-dir").arg(data).output().unwrap();
     assert!(status.success(), "{args:?}: {}", String::from_utf8_lossy(&stderr));

@@ -89,9 +89,15 @@ fn each_mistake_has_its_status_and_its_code() {
             post(&responses, r#"{"content":"x","stream":"yes"}"#, 422, &[r#""field":"stream""#]),
             post(
                 &responses,
-                r#"{"content":"x","mode":"composer"}"#,
+                r#"{"content":"x","mode":"composer","selected_file":"a.based"}"#,
+                404,
+                &["chat_file_not_found", "a.based"],
+            ),
+            post(
+                &responses,
+                r#"{"content":"x","mode":"composer","selected_file":5}"#,
                 422,
-                &["mode_unavailable", "no composer"],
+                &["selected_file"],
             ),
             post(&responses, r#"{"content":"x","mode":"code"}"#, 422, &["mode_unknown", r#""field":"mode""#]),
             post(&responses, r#"{"content":"x","mode":7}"#, 422, &["field_invalid", r#""field":"mode""#]),
@@ -105,6 +111,7 @@ fn each_mistake_has_its_status_and_its_code() {
             post(&responses, "{}", 422, &["nothing_to_answer"]),
             post(&responses, r#"{"content":""}"#, 422, &["content_empty"]),
             post(&responses, r#"{"content":"x","mode":"chat","model":"echo"}"#, 201, &["Echo: x"]),
+            post(&responses, r#"{"content":"x","mode":"composer","model":"echo"}"#, 201, &["Echo: x"]),
             Scenario {
                 headers: &[("Content-Type", "application/x-www-form-urlencoded")],
                 ..post("/api/v1/chats", "title=a", 415, &["unsupported_media_type", "application/json"])

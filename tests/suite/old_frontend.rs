@@ -9,7 +9,7 @@ mod slow {
     use tempfile::TempDir;
 
     use crate::support::{
-        browser,
+        browser, model,
         process::{Binary, RunningServer},
     };
 
@@ -21,14 +21,19 @@ mod slow {
         browser::serve_page(listener, page);
     }
 
-    /// Repeats what it is asked, but for what begins like JSON, which it gives back as it is; a count ends after
-    /// its first word unless someone waits for more.
+    /// The file that comes of a first prompt.
+    const HELLO: &str =
+        "loop:\n\tr = talk(\"Say hello.\", True)\nuntil \"hello was said\":\n\tsay(\"Hello.\")\n";
+
+    /// Repeats what it is asked, but for what begins like JSON, which it gives back as it is; writes a file where
+    /// one is wanted. A count begins and goes on for as long as someone waits.
     fn scribe(request: &ScriptedRequest) -> Script {
         let question = question(&request.json());
-        match &*question {
-            "Count" => (0..9).fold(Script::events().token("one"), |script, _| script.until_hung_up()),
-            json if json.starts_with('{') => Script::stream(&[json]),
-            text => Script::stream(&["You say: ", text]),
+        match (model::step_of(request), &*question) {
+            (_, "Count") => (0..9).fold(Script::events().token("{"), |script, _| script.until_hung_up()),
+            ("based", _) => Script::stream(&[&json!({"filename": "hello.based", "text": HELLO}).to_string()]),
+            (_, text) if text.starts_with('{') => model::plain(text),
+            (_, text) => model::plain(&format!("You say: {text}")),
         }
     }
 

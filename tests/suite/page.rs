@@ -2,7 +2,7 @@
 
 use crate::support::{
     api::{Api, Scenario},
-    browser,
+    browser, model,
     process::{Binary, RunningServer},
 };
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ fn browsers_get_the_page_and_everyone_else_json() {
             Scenario { contains: &["content-type: application/json"], ..Scenario::default() },
         ]);
         let got = api.send("GET", "/", &html, None);
-        assert!(got.body.len() < 60_000, "{} bytes", got.body.len());
+        assert!(got.body.len() < 110_000, "{} bytes", got.body.len());
         let head = api.send("HEAD", "/", &html, None);
         assert_eq!(head.header("content-length"), Some(got.body.len().to_string().as_str()));
     }
@@ -45,7 +45,8 @@ fn browsers_get_the_page_and_everyone_else_json() {
 mod slow {
     use std::{
         collections::VecDeque,
-        sync::{Arc, Mutex},
+        sync::{Arc, Mutex, mpsc},
+        time::Duration,
     };
 
     use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
@@ -84,6 +85,14 @@ mod slow {
         })
     }
 
+    /// A server with passwords, and an account.
+    fn closed(data: &TempDir) -> RunningServer {
+        let server = RunningServer::start(&Binary::kafka(), data.path(), &["--auth=password"]);
+        let account = json!({"email": "k@example.org", "username": "k", "password": "the castle"});
+        Api::of(&server).post("/api/v1/auth/register", &account);
+        server
+    }
+
     /// The browser's script does what a person does; what happens to server and model meanwhile it has
     /// done here, by a line each.
     #[test]
@@ -102,9 +111,7 @@ mod slow {
         let mut server = Some(server);
 
         let closed_data = TempDir::new().unwrap();
-        let closed = RunningServer::start(&binary, closed_data.path(), &["--auth=password"]);
-        let account = json!({"email": "k@example.org", "username": "k", "password": "the castle"});
-        Api::of(&closed).post("/api/v1/auth/register", &account);
+        let closed = closed(&closed_data);
 
         let journeys = browser::drive("page.mjs", &[&url, closed.url()], |wish| {
             match wish {
@@ -120,6 +127,39 @@ mod slow {
             }
             true
         });
-        assert_eq!(journeys, 18, "every journey was made");
+        assert_eq!(journeys, 17, "every journey was made");
+    }
+
+    #[test]
+    fn the_page_keeps_the_files_of_a_chat_and_their_versions() {
+        let data = [(); 2].map(|()| TempDir::new().unwrap());
+        let server = RunningServer::start(&Binary::kafka(), data[0].path(), &[]);
+        let closed = closed(&data[1]);
+        let journeys = browser::drive("page_files.mjs", &[server.url(), closed.url()], |_| false);
+        assert_eq!(journeys, 9, "every journey was made");
+    }
+
+    #[test]
+    fn the_page_has_texts_composed_and_shows_what_is_done() {
+        // Each call hands out a gate, and waits for it.
+        let (calls, gates) = mpsc::channel();
+        let calls = Mutex::new(calls);
+        let endpoint = model::start_with(move |answer| {
+            let gate = Gate::new();
+            calls.lock().unwrap().send(gate.clone()).unwrap();
+            Script::new().wait_for(&gate).then(answer)
+        });
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&Binary::kafka(), data.path(), &[]);
+        let model = json!({"name": "composing", "base_url": endpoint.base_url()});
+        Api::of(&server).post("/api/v1/models", &model);
+        let journeys = browser::drive("page_composer.mjs", &[server.url()], |wish| {
+            let is_wish = wish == "go on";
+            if is_wish {
+                gates.recv_timeout(Duration::from_secs(60)).expect("the model is called").open();
+            }
+            is_wish
+        });
+        assert_eq!(journeys, 4, "every journey was made");
     }
 }

@@ -73,7 +73,8 @@ fn every_command_in_the_prose_works() {
         shell.env("EDITOR", "sed -i s/loop/pool/");
         shell
     };
-    fs::write(directory.path().join("flow.based"), "loop\n").unwrap();
+    let flow = "loop:\n    talk(\"Hello\")\nuntil \"done\":\n    pass\n";
+    fs::write(directory.path().join("flow.based"), flow).unwrap();
     // What each word stands for is looked up where it is met.
     let first = |list: &str| {
         let listed = run(&format!("{list} -q | head -1")).output().unwrap();

@@ -68,6 +68,77 @@ fn a_conversation_with_a_real_model_is_streamed_and_kept() {
     }
 }
 
+/// What such a small model makes of it is poor, and that is the point: whatever it says, files and conversation
+/// are in order, and the record tells what happened.
+#[test]
+fn what_a_real_model_composes_is_kept_or_explained() {
+    let model = start_model();
+    let data = TempDir::new().unwrap();
+    let binary = Binary::kafka();
+    let server = RunningServer::start(&binary, data.path(), &[]);
+    let params = json!({"temperature": 0.7, "seed": 1, "max_tokens": 400});
+    let entry = json!({"name": "smol", "base_url": model.url(), "params": params});
+    created(&server, "/api/v1/models", &entry);
+    let chat = created(&server, "/api/v1/chats", &json!({"title": "Composed", "default_model": "smol"}));
+    let chat = chat["id"].as_str().unwrap();
+    let notes =
+        json!({"filename": "notes.txt", "content": "The castle is on the hill.\nK. is not let in.\n"});
+    created(&server, &format!("/api/v1/chats/{chat}/files"), &notes);
+
+    let prompts = [
+        "Write a new file called greeting.txt that says hello to a land surveyor.",
+        "Add a line about the weather to notes.txt.",
+        "What does notes.txt say?",
+    ];
+    for prompt in prompts {
+        compose(&server, chat, prompt);
+    }
+
+    let all = |server: &RunningServer| {
+        let get = |path: &str| ok(&http::call(server.address(), "GET", path, None))["items"].clone();
+        let files = get(&format!("/api/v1/chats/{chat}/files"));
+        let ids = files.as_array().unwrap().iter().map(|file| file["id"].as_str().unwrap());
+        let versions: Vec<Value> = ids.map(|id| get(&format!("/api/v1/chat-files/{id}/versions"))).collect();
+        (get(&format!("/api/v1/chats/{chat}/messages")), files, versions)
+    };
+    let before = all(&server);
+    assert_eq!(before.0.as_array().unwrap().len(), 2 * prompts.len(), "{:?}", before.0);
+    let first = before.2.iter().flat_map(|versions| versions.as_array()).flatten();
+    assert!(first.into_iter().any(|version| version["content"] == notes["content"]), "{:?}", before.2);
+    server.kill9();
+    let server = RunningServer::start(&binary, data.path(), &[]);
+    assert_eq!(all(&server), before);
+}
+
+#[expect(clippy::print_stdout, reason = "`tests/run --real-model` shows what was composed")]
+fn compose(server: &RunningServer, chat: &str, prompt: &str) {
+    let mut connection = Connection::open(server.address());
+    let body = json!({"content": prompt, "mode": "composer", "stream": true});
+    connection.request("POST", &format!("/api/v1/chats/{chat}/responses"), &[], Some(&body));
+    let (head, events) = connection.events();
+    assert_eq!(head.status, 200, "{head:?}");
+    let last = events.map(Result::unwrap).last().unwrap();
+    assert!(["response.completed", "response.failed"].contains(&&*last.name), "{last:?}");
+    let response = serde_json::from_str::<Value>(&last.data).unwrap()["response"].clone();
+    println!("> {prompt}");
+    let attempts = response["attempts"].as_array().unwrap();
+    let mut spent = 0;
+    for attempt in attempts {
+        let is_accepted = attempt["outcome"] == "accepted";
+        assert_eq!(is_accepted, attempt["reason"].is_null(), "{attempt}");
+        spent += attempt["tokens_prompt"].as_u64().unwrap() + attempt["tokens_completion"].as_u64().unwrap();
+        let [step, number, outcome, reason] =
+            ["step", "attempt", "outcome", "reason"].map(|name| attempt[name].to_string());
+        println!("  {step} {number}: {outcome} {reason}");
+    }
+    assert!((1..=10).contains(&attempts.len()), "{attempts:?}");
+    assert_eq!(response["tokens_total"].as_u64(), Some(spent), "{response}");
+    let path = format!("/api/v1/messages/{}", response["message_id"].as_str().unwrap());
+    let message = ok(&http::call(server.address(), "GET", &path, None));
+    let shown = if response["error"].is_null() { &message["content"] } else { &response["error"]["detail"] };
+    println!("{shown}\n  [{spent} tokens, {} ms]\n", response["completion_time_ms"]);
+}
+
 fn start_model() -> RunningServer {
     let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_model.py");
     // Apart from starting, so that the time a download takes is not mistaken for a server that hangs.

@@ -123,6 +123,7 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
         "/api/v1/workspaces/{id}/files",
         "/api/v1/files/{id}",
         "/api/v1/files/{id}/content",
+        "/api/v1/files/{id}/text",
         "/api/v1/models/{id}",
         "/uploads/files/{path}",
     ];
@@ -182,6 +183,7 @@ mod slow {
             walk.call("GET", "/api/v1/workspaces/{id}/files", &workspace, None, 200);
             walk.call("GET", "/api/v1/files/{id}", &file, None, 200);
             walk.call("GET", "/api/v1/files/{id}/content", &file, None, 200);
+            walk.call("GET", "/api/v1/files/{id}/text", &file, None, 200);
             walk.call("PATCH", "/api/v1/files/{id}", &file, Some(json!({"filename": "b.txt"})), 200);
             walk.call("DELETE", "/api/v1/files/{id}", &file, None, 204);
 

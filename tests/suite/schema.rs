@@ -3,7 +3,8 @@
 use std::{env, fs, path::Path};
 
 use kafka_core::{
-    AnswerRequest, ChatFilter, Config, Kafka, MessageStatus, PageRequest, ResponseStatus, Role, Schema,
+    AnswerRequest, ChatFileKind, ChatFilter, Config, Kafka, MessageStatus, NewFile, NewVersion, PageRequest,
+    ResponseStatus, Role, Schema,
 };
 use tempfile::TempDir;
 
@@ -108,4 +109,77 @@ fn a_database_with_accounts_is_opened_with_all_that_is_in_it() {
     assert_eq!(messages[1].parts.as_ref().unwrap()[0]["name"], "clock");
     assert_eq!((messages[2].role, messages[2].tool_call_id.as_deref()), (Role::Tool, Some("call_1")));
     assert_eq!(messages[4].content, "Echo: Thanks.");
+}
+
+/// Workspaces with files, files of chats and their versions, and the bytes beside the database.
+#[test]
+fn a_database_with_files_is_opened_with_all_that_is_in_it_and_beside_it() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("kafka.db");
+    let kept = root().join("tests/databases/v09.db");
+    fs::copy(&kept, &path).unwrap();
+    for shelf in fs::read_dir(kept.with_extension("db.blobs")).unwrap() {
+        let shelf = shelf.unwrap();
+        let to = directory.path().join("kafka.db.blobs").join(shelf.file_name());
+        fs::create_dir_all(&to).unwrap();
+        for bytes in fs::read_dir(shelf.path()).unwrap() {
+            let bytes = bytes.unwrap();
+            fs::copy(bytes.path(), to.join(bytes.file_name())).unwrap();
+        }
+    }
+    let kafka = Kafka::open(Config::file(&path)).unwrap();
+    let me = kafka.operator();
+    let page = PageRequest::default();
+    let report = Schema::open(&Config::file(&path)).unwrap().files().unwrap();
+    assert_eq!(report.missing, []);
+
+    let ada = kafka.users(&me).find_by_email("ada@example.org").unwrap().unwrap();
+    let overview = kafka.overview(&me, ada.id).unwrap();
+    let [workspace] = &overview.workspaces[..] else { panic!("{overview:?}") };
+    let names = |files: &[kafka_core::File]| files.iter().map(|f| f.filename.clone()).collect::<Vec<_>>();
+    let all = ["letter.txt", "table.csv", "flow.based", "broken.pdf"];
+    assert_eq!(
+        (&*workspace.workspace.name, names(&workspace.files)),
+        ("Default Workspace", all.map(str::to_owned).to_vec())
+    );
+    let chats: Vec<_> =
+        workspace.chats.iter().map(|it| (it.chat.title.as_deref().unwrap(), it.versions)).collect();
+    assert_eq!(chats, [("The trial", 3), ("The same letter", 0)]);
+    let letter = workspace.files[0].id;
+    let letter_text = Some("The castle is closed on Mondays.\n");
+    assert_eq!(kafka.files(&me).text(letter).unwrap().text.as_deref(), letter_text);
+    assert_eq!(workspace.files[1].source_url.as_deref(), Some("https://bucket.example.com/table.csv"));
+
+    let files = kafka.chat_files(&me);
+    let trial = workspace.chats[0].chat.id;
+    let contents = files.contents(trial).unwrap();
+    let shown: Vec<_> = contents
+        .iter()
+        .map(|it| (&*it.file.filename, it.file.kind, it.text.as_deref(), it.versions.len()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("letter.txt", ChatFileKind::Upload, letter_text, 0),
+            ("table.csv", ChatFileKind::Upload, Some("a,b\n1,2\n"), 0),
+            ("flow.based", ChatFileKind::Based, Some("loop:\n"), 3),
+            ("broken.pdf", ChatFileKind::Upload, None, 0),
+            ("notes.md", ChatFileKind::Text, Some("one\ntwo\n"), 2),
+        ]
+    );
+    assert_eq!(contents[1].source_url.as_deref(), Some("https://bucket.example.com/table.csv"));
+    assert!(contents[2].versions[1].content.contains("until \"a day is named\":"));
+    let alone = kafka.chats(&me).list(&ChatFilter::default(), &page).unwrap().items;
+    let alone = alone.iter().find(|chat| chat.workspace_id.is_none()).unwrap();
+    let of_alone = files.list(alone.id, &page).unwrap().items;
+    assert_eq!(files.text(of_alone[0].id).unwrap().text.as_deref(), letter_text);
+
+    // All of it goes on.
+    let flow = contents[2].file.id;
+    assert_eq!(files.add_version(flow, NewVersion::text("loop:\n\tx\n")).unwrap().number, 4);
+    files.upload(trial, NewFile::named("new.txt"), &mut &b"new"[..]).unwrap();
+    files.delete(contents[0].file.id).unwrap();
+    assert_eq!(kafka.files(&me).text(letter).unwrap().text.as_deref(), letter_text, "another chat has it");
+    kafka.chats(&me).delete(trial).unwrap();
+    assert_eq!(names(&kafka.files(&me).list(workspace.workspace.id, &page).unwrap().items), ["letter.txt"]);
 }

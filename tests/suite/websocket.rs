@@ -134,7 +134,6 @@ fn whatever_is_no_action_is_answered_and_kept() {
         (json!({"action": "new_message", "prompt": null}), "not well formed"),
         (json!({"action": "new_message", "prompt": "a\u{0}b"}), "content"),
         (json!({"action": "new_message", "prompt": "x".repeat((1 << 20) + 1)}), "at most 1048576"),
-        (json!({"action": "new_message", "prompt": "a", "is_chat_or_composer": true}), "not possible"),
         (json!({"action": "upload_file"}), "Missing filename"),
         (json!({"action": "cancel", "response_id": "01890000-0000-7000-8000-000000000000"}), "no response"),
     ] {

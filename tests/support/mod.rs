@@ -4,6 +4,8 @@ pub(crate) mod api;
 pub(crate) mod browser;
 pub(crate) mod form;
 pub(crate) mod http;
+pub(crate) mod model;
+pub(crate) mod pdf;
 pub(crate) mod process;
 pub(crate) mod sse;
 pub(crate) mod websocket;

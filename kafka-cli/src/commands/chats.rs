@@ -6,7 +6,12 @@ use kafka_core::{
 };
 use serde::Serialize;
 
-use super::{chat::summary, deletion, ids};
+use super::{
+    answer::{refusals, summary},
+    deletion,
+    file_message::told,
+    ids,
+};
 use crate::{
     age::{age, minute},
     context::Context,
@@ -203,9 +208,17 @@ fn spoken(message: &Message, context: &Context) -> String {
         None => minute(message.created_at),
     };
     let mut text = format!("\n{who}  {}\n", output.styled(Style::Dim, &about));
-    let content = printable_lines(message.content.trim_end_matches('\n'));
+    let told = if message.kind == "file" { told(&message.content) } else { None };
+    if let Some((words, _)) = &told {
+        text += &format!("{}\n", output.styled(Style::Bold, &format!("[{}]", printable(words))));
+    }
+    let content = told.as_ref().map_or(&message.content, |(_, content)| content);
+    let content = printable_lines(content.trim_end_matches('\n'));
     if !content.is_empty() {
         text += &format!("{content}\n");
+    }
+    for refused in message.response.iter().flat_map(refusals) {
+        text += &format!("{}\n", output.styled(Style::Dim, &format!("[{refused}]")));
     }
     if let Some((style, ending)) = ending(message) {
         text += &format!("{}\n", output.styled(style, &format!("[{ending}]")));

@@ -1,9 +1,11 @@
 //! The command as processes: what people type, what they see, how it ends.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and says why")]
 
+mod based;
 mod chat;
 mod chat_file;
 mod chats;
+mod compose;
 mod config;
 mod doctor;
 mod file;

@@ -17,6 +17,13 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Longest file, in bytes. Default 20 MiB.
     pub file_bytes: u64,
+    /// How long reading the text of a document may take, in milliseconds; whoever asks for it waits so long at most.
+    /// Default 20 000.
+    pub extraction_ms: u32,
+    /// Documents that are read at the same time, each by a process of its own. Default 2.
+    pub extractions: usize,
+    /// Longest text kept of a document, in bytes; of a longer one the beginning is. Default 4 MiB.
+    pub extracted_bytes: usize,
     /// Longest text of one version of a chat's file, in bytes. Default 1 MiB.
     pub version_bytes: usize,
     /// Files of one chat. Default 1000.
@@ -84,6 +91,9 @@ impl Default for Limits {
             notebooks: 100,
             message_bytes: 1 << 20,
             file_bytes: 20 << 20,
+            extraction_ms: 20_000,
+            extractions: 2,
+            extracted_bytes: 4 << 20,
             version_bytes: 1 << 20,
             files_per_chat: 1000,
             answer_bytes: 8 << 20,

@@ -47,9 +47,12 @@ pub struct ChatFile {
 pub struct ChatFileContent {
     /// The file.
     pub file: ChatFile,
-    /// Its text: that of the newest version, or of the bytes that were uploaded, where they are text and not
-    /// too long.
+    /// Where the client says it has it from, where it does.
+    pub source_url: Option<String>,
+    /// Its text: that of the newest version, or of what was uploaded, where it has text that is not too long.
     pub text: Option<String>,
+    /// A sentence for people, where a document has no text, or not all of it stands here.
+    pub note: Option<String>,
     /// When it was last changed.
     pub updated_at: Timestamp,
     /// Its versions, oldest first; none of what was uploaded as it is.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{block::Block, response::Response, word::words};
+use super::{block::Block, chat_file::ChatFile, response::Response, word::words};
 use crate::base::error::Error;
 
 words! {
@@ -18,6 +18,10 @@ words! {
         Reasoning = "message.reasoning",
         /// Work other than text has begun; `{name}`.
         Stage = "stage",
+        /// A file came into the chat; `{chat_file}`.
+        FileCreated = "file.created",
+        /// A file of the chat has a new version; `{chat_file}`.
+        FileVersion = "file.version",
         /// Tokens spent; `{tokens_prompt, tokens_completion, tokens_total}`.
         Usage = "usage",
         /// The model came to its end; `{response}`.
@@ -65,6 +69,10 @@ pub enum TurnEvent {
     Reasoning(String),
     /// Work other than text has begun.
     Stage(String),
+    /// A file came into the chat.
+    FileCreated(Box<ChatFile>),
+    /// A file of the chat has a new version, the number of which is its [`latest_version`](ChatFile::latest_version).
+    FileVersion(Box<ChatFile>),
     /// Tokens spent: sent, answered, both.
     Usage {
         /// Tokens sent.
@@ -86,6 +94,11 @@ struct OfText {
 #[derive(Deserialize)]
 struct OfName {
     name: String,
+}
+
+#[derive(Deserialize)]
+struct OfFile {
+    chat_file: Box<ChatFile>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +131,8 @@ impl Event {
             EventKind::Delta => TurnEvent::Delta(serde_json::from_str::<OfText>(data)?.text),
             EventKind::Reasoning => TurnEvent::Reasoning(serde_json::from_str::<OfText>(data)?.text),
             EventKind::Stage => TurnEvent::Stage(serde_json::from_str::<OfName>(data)?.name),
+            EventKind::FileCreated => TurnEvent::FileCreated(serde_json::from_str::<OfFile>(data)?.chat_file),
+            EventKind::FileVersion => TurnEvent::FileVersion(serde_json::from_str::<OfFile>(data)?.chat_file),
             EventKind::Usage => {
                 let usage: OfUsage = serde_json::from_str(data)?;
                 TurnEvent::Usage {
@@ -150,6 +165,11 @@ impl Event {
         Event::encode(seq, EventKind::Usage, &usage)
     }
 
+    /// An event that tells of a file.
+    pub(crate) fn with_file(seq: u64, kind: EventKind, chat_file: &ChatFile) -> Result<Event, Error> {
+        Event::encode(seq, kind, &OfFileRef { chat_file })
+    }
+
     /// What it was encoded into, with whatever came with it.
     pub(crate) fn into_block(self) -> Block {
         self.block
@@ -165,6 +185,12 @@ impl Event {
 #[derive(Serialize)]
 pub(crate) struct TextData<'a> {
     pub(crate) text: &'a str,
+}
+
+/// The data of an event that names what has begun.
+#[derive(Serialize)]
+pub(crate) struct NameData<'a> {
+    pub(crate) name: &'a str,
 }
 
 impl PartialEq for Event {
@@ -188,6 +214,11 @@ impl fmt::Debug for Event {
 #[derive(Serialize)]
 struct OfResponseRef<'a> {
     response: &'a Response,
+}
+
+#[derive(Serialize)]
+struct OfFileRef<'a> {
+    chat_file: &'a ChatFile,
 }
 
 #[derive(Serialize)]

@@ -48,6 +48,15 @@ impl NewFile {
     }
 }
 
+/// What a file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileText {
+    /// Its text; none for pictures and other files that say nothing in words.
+    pub text: Option<String>,
+    /// A sentence for people, where a document has no text, or not all of it stands here.
+    pub note: Option<String>,
+}
+
 /// Changes to a file. What is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct FilePatch {

@@ -1,5 +1,6 @@
 //! The nouns: plain data, one noun a file. Serialised, they are what clients see.
 
+pub(crate) mod attempt;
 pub(crate) mod block;
 pub(crate) mod change;
 pub(crate) mod chat;

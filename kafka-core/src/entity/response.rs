@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{message::Message, params::Params, word::words};
+use super::{attempt::Attempt, message::Message, params::Params, word::words};
 use crate::base::{
     error::{Error, ErrorKind},
     id::{ChatId, MessageId, ResponseId},
@@ -56,6 +56,10 @@ pub struct Response {
     pub completion_time_ms: Option<u64>,
     /// Why it failed, or was cut off.
     pub error: Option<ResponseError>,
+    /// The calls of the model that composed it, in their order; none of an answer that was not composed, or
+    /// whose process died.
+    #[serde(default)]
+    pub attempts: Option<Vec<Attempt>>,
     /// When it was asked for.
     pub created_at: Timestamp,
 }
@@ -119,6 +123,28 @@ impl AnswerRequest {
     #[must_use]
     pub fn text(content: impl Into<String>) -> AnswerRequest {
         AnswerRequest { content: Some(content.into()), ..AnswerRequest::default() }
+    }
+}
+
+/// What to compose, and where: a new file, a new version of one, or an answer in words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ComposeRequest {
+    /// What is asked.
+    pub answer: AnswerRequest,
+    /// The file that a change is made of, by its name in the chat. Without it (or with an empty name) the one
+    /// with versions that was changed last.
+    pub selected_file: Option<String>,
+    /// A whole file is wanted, whatever the model makes of the prompt.
+    pub is_first_prompt: bool,
+    /// No file is changed: what is neither a new file nor an answer in words becomes an answer in words.
+    pub is_chat: bool,
+}
+
+impl ComposeRequest {
+    /// Asks this at the end of the active branch.
+    #[must_use]
+    pub fn text(content: impl Into<String>) -> ComposeRequest {
+        ComposeRequest { answer: AnswerRequest::text(content), ..ComposeRequest::default() }
     }
 }
 

@@ -176,13 +176,15 @@ pub struct ProviderError {
     pub code: &'static str,
     /// One sentence that names the endpoint and what to do.
     pub message: String,
+    /// The HTTP status with which the endpoint refused, where it did.
+    pub status: Option<u16>,
 }
 
 impl ProviderError {
     /// An error with a stable `code` and one sentence.
     #[must_use]
     pub fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> ProviderError {
-        ProviderError { kind, code, message: message.into() }
+        ProviderError { kind, code, message: message.into(), status: None }
     }
 
     /// What a provider gives after [`CallOptions::cancel`] was raised.

@@ -68,9 +68,11 @@ impl Endpoint {
         format!("{}://{}:{}", self.scheme, self.bracketed(), self.port)
     }
 
-    /// The address of something below the base URL. A query of the base URL stays at the end.
+    /// The address of something below the base URL, or with nothing below it its own. A query of the base URL
+    /// stays at the end.
     pub(crate) fn url(&self, below: &str) -> String {
-        format!("{}://{self}{}/{below}{}", self.scheme, self.path, self.query)
+        let slash = if below.is_empty() && !self.path.is_empty() { "" } else { "/" };
+        format!("{}://{self}{}{slash}{below}{}", self.scheme, self.path, self.query)
     }
 
     pub(crate) fn host(&self) -> &str {

@@ -76,6 +76,19 @@ impl Reply {
         }
     }
 
+    /// The rest of the body, of which at most so many bytes are read.
+    pub(crate) fn read_all(&mut self, most: usize) -> Result<Vec<u8>, Broken> {
+        let mut body = Vec::new();
+        let mut buffer = [0; 4096];
+        while body.len() < most {
+            match self.read(&mut buffer)? {
+                0 => break,
+                count => body.extend_from_slice(&buffer[..count]),
+            }
+        }
+        Ok(body)
+    }
+
     pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

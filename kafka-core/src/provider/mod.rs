@@ -11,3 +11,4 @@ pub(crate) mod openai;
 pub(crate) mod registry;
 mod retry;
 pub(crate) mod sse;
+pub(crate) mod validation;

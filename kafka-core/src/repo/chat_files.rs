@@ -44,7 +44,7 @@ statements! {
     LIST_NUMBERED = ["SELECT ", COLUMNS, FROM, "cf.chat_id = $3 AND ", scope::CHAT_READ,
         " ORDER BY cf.created_at, cf.id LIMIT $4 OFFSET $5"];
     COUNT = ["SELECT COUNT(*)", FROM, "cf.chat_id = $3 AND ", scope::CHAT_READ];
-    CONTENTS = ["SELECT ", COLUMNS, ", f.sha256, f.size_bytes FROM chat_files cf LEFT JOIN files f ON f.id = cf.file_id \
+    CONTENTS = ["SELECT ", COLUMNS, ", f.sha256, f.size_bytes, f.source_url FROM chat_files cf LEFT JOIN files f ON f.id = cf.file_id \
         WHERE cf.chat_id = $1 ORDER BY cf.created_at, cf.id"];
     HOW_MANY = ["SELECT COUNT(*) FROM chat_files WHERE chat_id = $1"];
     CHATS_OF_FILE = ["SELECT cf.chat_id, cf.id FROM chat_files cf WHERE cf.file_id = $1"];
@@ -120,6 +120,8 @@ pub(crate) struct Located {
     pub(crate) file: ChatFile,
     /// The hash and the length.
     pub(crate) bytes: Option<(String, u64)>,
+    /// Where the client says it has them from.
+    pub(crate) source_url: Option<String>,
 }
 
 /// All files of a chat that was admitted, oldest first.
@@ -127,7 +129,7 @@ pub(crate) fn located(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Located>> {
     conn.all(&CONTENTS, params![chat], |row| {
         let file = read(row)?;
         let (sha256, size) = (row.next::<Option<String>>()?, row.next::<Option<u64>>()?);
-        Ok(Located { file, bytes: sha256.zip(size) })
+        Ok(Located { file, bytes: sha256.zip(size), source_url: row.next()? })
     })
 }
 

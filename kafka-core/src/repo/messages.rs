@@ -98,7 +98,7 @@ statements! {
     UPDATE_CONTENT = ["UPDATE messages SET content = $2, parts = NULL, provider_data = NULL, token_count = NULL, updated_at = $3 \
         WHERE id = $1"];
     FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
-        token_count = $7, updated_at = $8 WHERE id = $1"];
+        token_count = $7, updated_at = $8, type = $9 WHERE id = $1"];
     ADOPT_CHILDREN = ["UPDATE messages SET parent_id = $2 WHERE parent_id = $1"];
     DELETE = ["DELETE FROM messages WHERE id = $1"];
 }
@@ -283,6 +283,7 @@ pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Tim
 
 /// What an answer came to.
 pub(crate) struct Finished<'a> {
+    pub(crate) kind: &'a str,
     pub(crate) content: &'a str,
     pub(crate) parts: Option<&'a Json>,
     pub(crate) provider_data: Option<&'a Json>,
@@ -304,7 +305,8 @@ pub(crate) fn finish(tx: &Tx<'_>, id: MessageId, finished: &Finished<'_>, now: T
             finished.model,
             finished.status,
             finished.token_count,
-            now
+            now,
+            finished.kind
         ],
     )?;
     Ok(())

@@ -1,5 +1,7 @@
 //! The table `responses`.
 
+use serde_json::json;
+
 use super::{params, scope, scoped};
 use crate::{
     base::{
@@ -14,7 +16,7 @@ use crate::{
 
 pub(super) const COLUMNS: &str = "r.id, r.message_id, r.chat_id, r.status, r.model_used, r.provider, r.finish_reason, \
      r.tokens_prompt, r.tokens_completion, r.tokens_total, r.usage_estimated, r.first_token_ms, \
-     r.completion_time_ms, r.error_code, r.error_detail, r.created_at";
+     r.completion_time_ms, r.error_code, r.error_detail, r.attempts, r.created_at";
 
 /// Reads the columns of a LEFT JOIN, none when there is no response.
 pub(super) fn read_joined(row: &mut Row<'_>) -> Result<Option<Response>> {
@@ -48,6 +50,7 @@ fn read_after_id(row: &mut Row<'_>, id: ResponseId) -> Result<Response> {
             (Some(code), detail) => Some(ResponseError { code, detail: detail.unwrap_or_default() }),
             (None, None::<String>) | (None, Some(_)) => None,
         },
+        attempts: row.next_json()?,
         created_at: row.next()?,
     })
 }
@@ -78,7 +81,7 @@ statements! {
     /// answer that it gave.
     FINISH = ["UPDATE responses SET node_id = NULL, status = $2, model_used = $3, finish_reason = $4, tokens_prompt = $5, \
         tokens_completion = $6, tokens_total = $7, usage_estimated = $8, first_token_ms = $9, completion_time_ms = $10, \
-        error_code = $11, error_detail = $12, updated_at = $13 WHERE id = $1 AND status = 'streaming'"];
+        error_code = $11, error_detail = $12, attempts = $13, updated_at = $14 WHERE id = $1 AND status = 'streaming'"];
 }
 
 /// Stores a response that begins, for which so many tokens of its owner's plan are kept free.
@@ -154,6 +157,7 @@ pub(crate) fn finish(tx: &Tx<'_>, response: &Response, now: Timestamp) -> Result
     let count = |number: Option<u64>| number.and_then(|number| i64::try_from(number).ok());
     let (code, detail) =
         response.error.as_ref().map_or((None, None), |error| (Some(&error.code), Some(&error.detail)));
+    let attempts = response.attempts.as_ref().map(|attempts| json!(attempts).to_string());
     let touched = tx.execute(
         &FINISH,
         params![
@@ -169,6 +173,7 @@ pub(crate) fn finish(tx: &Tx<'_>, response: &Response, now: Timestamp) -> Result
             count(response.completion_time_ms),
             code,
             detail,
+            &attempts,
             now
         ],
     )?;

@@ -8,7 +8,7 @@ use super::{
     input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
-    versions,
+    versions::Draft,
 };
 use crate::{
     base::{
@@ -244,11 +244,11 @@ fn first_text(
 }
 
 /// A file on its way into a chat.
-struct Arrival {
+pub(super) struct Arrival {
     file: ChatFile,
     /// With its bytes, if it is new; without, if it lies in the workspace.
     upload: Option<(File, Arc<Staged>)>,
-    first: Option<versions::Draft>,
+    first: Option<Draft>,
     most: u32,
     uploader: Option<UserId>,
     feed: Feed,
@@ -263,7 +263,9 @@ impl Arrival {
         text: Option<String>,
     ) -> Arrival {
         let kind = kind_of(&file.filename).unwrap_or(ChatFileKind::Upload);
-        let mut arrival = Arrival::named(of, chat, file.filename.clone(), kind, text);
+        let text = text.map(|text| Draft::new(of.installation, text, None));
+        let mut arrival = Arrival::named(of.installation, chat, file.filename.clone(), kind, text);
+        arrival.uploader = of.actor.user_id();
         arrival.file.file_id = Some(file.id);
         arrival.file.path.clone_from(&file.path);
         arrival.upload = staged.map(|staged| (file, staged));
@@ -271,19 +273,29 @@ impl Arrival {
     }
 
     fn written(of: &ChatFiles<'_>, chat: ChatId, new: NewChatFile) -> Arrival {
-        let filename = clean_filename(&new.filename);
+        let first = Draft::new(of.installation, new.content, None);
+        Arrival::of_text(of.installation, chat, clean_filename(&new.filename), first)
+    }
+
+    /// A text that is written in the chat.
+    pub(super) fn of_text(
+        installation: &Installation,
+        chat: ChatId,
+        filename: String,
+        first: Draft,
+    ) -> Arrival {
         let kind = kind_of(&filename).unwrap_or(ChatFileKind::Text);
-        Arrival::named(of, chat, filename, kind, Some(new.content))
+        Arrival::named(installation, chat, filename, kind, Some(first))
     }
 
     fn named(
-        of: &ChatFiles<'_>,
+        installation: &Installation,
         chat: ChatId,
         filename: String,
         kind: ChatFileKind,
-        text: Option<String>,
+        first: Option<Draft>,
     ) -> Arrival {
-        let (id, created_at): (ChatFileId, Timestamp) = (of.installation.new_id(), of.installation.now());
+        let (id, created_at): (ChatFileId, Timestamp) = (installation.new_id(), installation.now());
         let file = ChatFile {
             id,
             chat_id: chat,
@@ -291,20 +303,20 @@ impl Arrival {
             path: file::path(id, &filename),
             filename,
             kind,
-            latest_version: text.as_ref().map(|_| 1),
+            latest_version: first.as_ref().map(|_| 1),
             created_at,
         };
         Arrival {
             file,
             upload: None,
-            first: text.map(|text| versions::Draft::new(of.installation, text, None)),
-            most: of.installation.limits().files_per_chat,
-            uploader: of.actor.user_id(),
-            feed: of.installation.feed().clone(),
+            first,
+            most: installation.limits().files_per_chat,
+            uploader: None,
+            feed: installation.feed().clone(),
         }
     }
 
-    fn store(&self, tx: &Tx<'_>) -> Result<ChatFile> {
+    pub(super) fn store(&self, tx: &Tx<'_>) -> Result<ChatFile> {
         let ChatFile { id, chat_id, filename, created_at, .. } = &self.file;
         if chat_files::how_many(tx, *chat_id)? >= u64::from(self.most) {
             let sentence = format!("The chat has {} files, which is the most; delete one first.", self.most);

@@ -1,19 +1,25 @@
 //! What the files of a chat say, all at once: for clients that show a chat, and for models that answer in it.
 
-use std::io::Read as _;
+use std::{collections::HashMap, io::Read as _};
 
 use super::{
     chat_files::{ChatFiles, READ},
-    chats, files, versions,
+    chats, extraction, files, versions,
 };
 use crate::{
-    base::{error::Result, id::ChatId},
-    entity::chat_file::ChatFileContent,
+    base::{
+        actor::Scope,
+        cancel::CancelToken,
+        error::Result,
+        id::{ChatFileId, ChatId},
+    },
+    entity::{chat_file::ChatFileContent, file::FileText},
     repo::{
         self,
         chat_file_versions::{self, Stored},
         chat_files::{self, Located},
     },
+    service::installation::Installation,
     storage::{Conn, blob::Blobs},
     text::file_kind::FileKind,
 };
@@ -25,81 +31,139 @@ impl ChatFiles<'_> {
     /// All files of a chat with their texts and versions, oldest file first. Beyond 8 MiB of text in all,
     /// uploads come without theirs.
     ///
-    /// Costs three statements, and a file to open for each upload that is text.
+    /// Costs three statements, and a file to open for each upload. Documents that nobody has read yet are read
+    /// first, for [`Limits::extraction_ms`](crate::Limits::extraction_ms) at most.
     ///
     /// # Errors
     /// `NotFound` for the chat.
     pub fn contents(&self, chat: ChatId) -> Result<Vec<ChatFileContent>> {
         let scope = self.actor.scope(READ)?;
         let storage = self.installation.storage();
-        storage.read(|conn| {
+        let (located, versions) = storage.read(|conn| {
             repo::chats::find(conn, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
-            let mut left = SHOWN_BYTES;
-            let mut stored = chat_file_versions::of_chat(conn, chat)?.into_iter().peekable();
-            let mut contents = Vec::new();
-            for Located { file, bytes } in chat_files::located(conn, chat)? {
-                let mut own = Vec::new();
-                while let Some(version) = stored.next_if(|version| version.chat_file_id == file.id) {
-                    own.push(version);
-                }
-                let text = match own.last() {
-                    Some(newest) => Some(newest.content.clone()),
-                    None => upload_text(storage.blobs(), &file.filename, bytes, &mut left),
-                };
-                let updated_at = own.last().map_or(file.created_at, |newest| newest.timestamp);
-                let newest = text.as_deref().unwrap_or_default();
-                let versions = own.into_iter().map(|stored| versions::shown(stored, newest)).collect();
-                contents.push(ChatFileContent { file, text, updated_at, versions });
+            Ok((chat_files::located(conn, chat)?, chat_file_versions::of_chat(conn, chat)?))
+        })?;
+        prepare(self.installation, &located, &CancelToken::new());
+        let (mut left, mut contents) = (SHOWN_BYTES, Vec::new());
+        let mut stored = versions.into_iter().peekable();
+        for Located { file, bytes, source_url } in located {
+            let mut own = Vec::new();
+            while let Some(version) = stored.next_if(|version| version.chat_file_id == file.id) {
+                own.push(version);
             }
-            Ok(contents)
-        })
+            let FileText { text, note } = match own.last() {
+                Some(newest) => FileText { text: Some(newest.content.clone()), note: None },
+                None => upload_text(storage.blobs(), &file.filename, bytes, &mut left),
+            };
+            let updated_at = own.last().map_or(file.created_at, |newest| newest.timestamp);
+            let newest = text.as_deref().unwrap_or_default();
+            let versions = own.into_iter().map(|stored| versions::shown(stored, newest)).collect();
+            contents.push(ChatFileContent { file, source_url, text, note, updated_at, versions });
+        }
+        Ok(contents)
+    }
+
+    /// What one file of a chat says now: the text of its newest version, or what was uploaded.
+    ///
+    /// # Errors
+    /// `NotFound`; those of [`Files::text`](crate::Files::text).
+    pub fn text(&self, id: ChatFileId) -> Result<FileText> {
+        let file = self.get(id)?;
+        match file.file_id {
+            Some(upload) if file.latest_version.is_none() => {
+                let found = self.installation.storage().read(|conn| {
+                    // Whoever may see the chat may see what it has.
+                    repo::files::find(conn, Scope::Operator, upload)
+                })?;
+                found.map_or_else(|| Ok(FileText::default()), |file| files::text(self.installation, &file))
+            }
+            _ => Ok(FileText { text: Some(self.newest_version(id)?.content), note: None }),
+        }
     }
 }
 
+/// Has the documents among a chat's files read, if that was not done before.
+pub(super) fn prepare_chat(installation: &Installation, chat: ChatId, cancel: &CancelToken) -> Result<()> {
+    let located = installation.storage().read(|conn| chat_files::located(conn, chat))?;
+    prepare(installation, &located, cancel);
+    Ok(())
+}
+
+/// The file that came last first, as it matters most.
+fn prepare(installation: &Installation, located: &[Located], cancel: &CancelToken) {
+    let uploads = located.iter().rev().filter(|located| located.file.latest_version.is_none());
+    let hashes = uploads.filter_map(|located| Some(&*located.bytes.as_ref()?.0));
+    installation.extraction().prepare(installation.storage().blobs(), hashes, cancel);
+}
+
 /// The names and texts of a chat's files, for a model; at most so many bytes. Where the bytes do not
-/// suffice the files that came last have them.
+/// suffice the files named in `first` have them, then those that came last, and of a document there is the
+/// beginning. One may be left out.
 pub(super) fn for_model(
     conn: &Conn<'_>,
     blobs: &Blobs,
     chat: ChatId,
     mut left: u64,
-) -> Result<Vec<(String, Option<String>)>> {
-    let located = chat_files::located(conn, chat)?;
+    first: &[String],
+    except: Option<ChatFileId>,
+) -> Result<Vec<(String, FileText)>> {
+    let mut located = chat_files::located(conn, chat)?;
+    located.retain(|located| Some(located.file.id) != except);
     if located.is_empty() {
         return Ok(Vec::new());
     }
-    let mut written = chat_file_versions::newest_of_chat(conn, chat)?;
-    let mut texts = Vec::new();
-    for Located { file, bytes } in located.into_iter().rev() {
-        let newest = written.pop_if(|stored| stored.chat_file_id == file.id);
-        let text = match newest {
-            Some(Stored { content, .. }) => take(content, &mut left),
-            None => upload_text(blobs, &file.filename, bytes, &mut left),
+    let written = chat_file_versions::newest_of_chat(conn, chat)?;
+    let mut written: HashMap<_, _> =
+        written.into_iter().map(|Stored { chat_file_id, content, .. }| (chat_file_id, content)).collect();
+    let mut texts: Vec<_> =
+        located.iter().map(|Located { file, .. }| (file.filename.clone(), FileText::default())).collect();
+    let is_first = |located: &Located| first.contains(&located.file.filename);
+    let newest_first = || located.iter().enumerate().rev();
+    let (before, after) =
+        (newest_first().filter(|(_, it)| is_first(it)), newest_first().filter(|(_, it)| !is_first(it)));
+    for (at, Located { file, bytes, .. }) in before.chain(after) {
+        texts[at].1 = match written.remove(&file.id) {
+            Some(content) => take(content, &mut left),
+            None => upload_text(blobs, &file.filename, bytes.clone(), &mut left),
         };
-        texts.push((file.filename, text));
     }
-    texts.reverse();
     Ok(texts)
 }
 
 /// The text, if as many bytes are left.
-fn take(text: String, left: &mut u64) -> Option<String> {
-    *left = left.checked_sub(text.len() as u64)?;
-    Some(text)
+fn take(text: String, left: &mut u64) -> FileText {
+    let rest = left.checked_sub(text.len() as u64);
+    *left = rest.unwrap_or(*left);
+    FileText { text: rest.map(|_| text), note: None }
 }
 
-/// The text of uploaded bytes, if they are that and as many are left. What cannot be read has none: the rest
-/// of the chat is worth showing all the same.
-fn upload_text(
-    blobs: &Blobs,
-    filename: &str,
-    bytes: Option<(String, u64)>,
-    left: &mut u64,
-) -> Option<String> {
-    let (sha256, size) = bytes?;
-    if size > *left || FileKind::of(filename).kind == "image" {
-        return None;
+/// What a document says, as far as bytes are left.
+fn take_beginning(document: FileText, left: &mut u64) -> FileText {
+    let FileText { text: Some(mut text), mut note } = document else { return document };
+    let room = usize::try_from(*left).unwrap_or(usize::MAX);
+    if text.len() > room {
+        text.truncate(text.floor_char_boundary(room));
+        note = Some("Only the beginning of its text has room here.".to_owned());
     }
-    let mut bytes = blobs.open(&sha256).ok()?.take(size);
-    take(files::text_of(&mut bytes).ok()??, left)
+    *left -= text.len() as u64;
+    FileText { text: Some(text).filter(|text| !text.is_empty()), note }
+}
+
+/// The text of uploaded bytes, if they have one and as many are left. What cannot be read has none: the rest
+/// of the chat is worth showing all the same.
+fn upload_text(blobs: &Blobs, filename: &str, bytes: Option<(String, u64)>, left: &mut u64) -> FileText {
+    let Some((sha256, size)) = bytes else { return FileText::default() };
+    if let Some(document) = extraction::kept(blobs, &sha256) {
+        return take_beginning(document, left);
+    }
+    if size > *left || FileKind::of(filename).kind == "image" {
+        return FileText::default();
+    }
+    let Ok(mut bytes) = blobs.open(&sha256) else { return FileText::default() };
+    // What a document consists of is no text, also where it could be shown.
+    if extraction::is_document(&mut bytes) {
+        return FileText::default();
+    }
+    let text = files::text_of(&mut bytes.take(size)).ok().flatten();
+    text.map_or_else(FileText::default, |text| take(text, left))
 }

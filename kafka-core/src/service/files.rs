@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    input,
+    extraction, input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
     workspaces,
@@ -15,12 +15,13 @@ use super::{
 use crate::{
     base::{
         actor::Actor,
+        cancel::CancelToken,
         error::{Error, ErrorKind, Result},
         id::{FileId, WorkspaceId},
         page::{Page, PageRequest},
         permission::{Area, Permission},
     },
-    entity::file::{self, File, FilePatch, NewFile, clean_filename},
+    entity::file::{self, File, FilePatch, FileText, NewFile, clean_filename},
     repo::{self, files},
     service::installation::Installation,
     storage::blob::{ReadSeek, Staged},
@@ -166,16 +167,14 @@ impl<'k> Files<'k> {
         Ok(FileContent { file, bytes })
     }
 
-    /// The text of a file, if it is one of at most [`Limits::version_bytes`](crate::Limits::version_bytes).
+    /// What a file says: its text, if it is one of at most
+    /// [`Limits::version_bytes`](crate::Limits::version_bytes), or that of a document, of which PDF is known. One
+    /// that nobody has read yet is read first, for [`Limits::extraction_ms`](crate::Limits::extraction_ms) at most.
     ///
     /// # Errors
     /// Those of [`open`](Files::open).
-    pub fn text(&self, id: FileId) -> Result<Option<String>> {
-        let mut content = self.open(id)?;
-        match content.file.size_bytes <= self.installation.limits().version_bytes as u64 {
-            true => text_of(&mut content),
-            false => Ok(None),
-        }
+    pub fn text(&self, id: FileId) -> Result<FileText> {
+        text(self.installation, &self.get(id)?)
     }
 
     /// Renames a file, also in the chats that have it; those that wrote versions of it keep their name.
@@ -242,6 +241,16 @@ pub(super) fn stage(installation: &Installation, new: NewFile, bytes: &mut dyn R
 }
 
 impl StagedFile {
+    /// Where the client has it from, as [`NewFile::source_url`] says it, where that is known later than the bytes.
+    ///
+    /// # Errors
+    /// `Invalid` for more than 2048 characters.
+    pub fn with_source_url(mut self, url: String) -> Result<StagedFile> {
+        input::characters("source_url", &url, SOURCE_URL_CHARS)?;
+        self.file.source_url = Some(url);
+        Ok(self)
+    }
+
     /// What the file will be, but for where it lies.
     #[must_use]
     pub fn file(&self) -> &File {
@@ -270,6 +279,22 @@ impl Read for FileContent {
 impl Seek for FileContent {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.bytes.seek(to)
+    }
+}
+
+/// What a file that was admitted says.
+pub(super) fn text(installation: &Installation, file: &File) -> Result<FileText> {
+    let blobs = installation.storage().blobs();
+    let mut bytes = blobs.open(&file.sha256)?;
+    if extraction::is_document(&mut bytes) {
+        installation.extraction().prepare(blobs, [&*file.sha256], &CancelToken::new());
+        return Ok(
+            extraction::kept(blobs, &file.sha256).unwrap_or_else(|| installation.extraction().unread())
+        );
+    }
+    match file.size_bytes <= installation.limits().version_bytes as u64 {
+        true => Ok(FileText { text: text_of(&mut bytes)?, note: None }),
+        false => Ok(FileText::default()),
     }
 }
 

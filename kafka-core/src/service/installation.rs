@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::{
     blob_sweep::{self, BlobSweep},
     completion::{live::Live, log::EventLog, recover},
+    composer::json_mode::JsonModes,
     doorman::Doorman,
+    extraction::{Extraction, Extractor},
     feed::Feed,
     keyring::{self, Keyring, SecretSource},
     passwords::Passwords,
@@ -32,7 +34,11 @@ use crate::{
         time::{Clock, Timestamp},
     },
     entity::response::ResponseStatus,
-    provider::{endpoint::ModelHost, network::Network, registry::Registry},
+    provider::{
+        endpoint::{Endpoint, ModelHost},
+        network::Network,
+        registry::Registry,
+    },
     repo::{access_tokens, idempotency_keys, invitations, responses},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
 };
@@ -72,6 +78,8 @@ struct Inner {
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
+    extraction: Extraction,
+    json_modes: JsonModes,
     parts: Parts,
 }
 
@@ -89,12 +97,14 @@ pub(crate) struct Parts {
     pub(crate) providers: Registry,
     pub(crate) network: Network,
     pub(crate) model_hosts: Vec<ModelHost>,
+    pub(crate) based_validator: Option<Endpoint>,
     pub(crate) secret: Option<Arc<dyn SecretSource>>,
     pub(crate) password_cost: u32,
     pub(crate) open: bool,
     pub(crate) anonymous: bool,
     pub(crate) registration: Registration,
     pub(crate) quotas: bool,
+    pub(crate) extractor: Option<Extractor>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -126,6 +136,8 @@ impl Installation {
             tickets: Tickets::new(&*parts.random),
             ids: Ids::new(Arc::clone(&parts.random)),
             blob_sweep: BlobSweep::default(),
+            extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
+            json_modes: JsonModes::default(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -270,6 +282,14 @@ impl Installation {
         &self.0.blob_sweep
     }
 
+    pub(crate) fn extraction(&self) -> &Extraction {
+        &self.0.extraction
+    }
+
+    pub(crate) fn json_modes(&self) -> &JsonModes {
+        &self.0.json_modes
+    }
+
     pub(crate) fn tickets(&self) -> &Tickets {
         &self.0.tickets
     }
@@ -312,6 +332,11 @@ impl Installation {
 
     pub(crate) fn model_hosts(&self) -> &[ModelHost] {
         &self.0.parts.model_hosts
+    }
+
+    /// The service that checks `.based` files, if that is not done here.
+    pub(crate) fn based_validator(&self) -> Option<&Endpoint> {
+        self.0.parts.based_validator.as_ref()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -369,6 +394,7 @@ impl Inner {
         self.doorman.stop();
         self.uses.store(&self.storage);
         self.live.close(CLOSE_PATIENCE);
+        self.extraction.close();
         self.log.close();
         self.feed.close();
         // The node's row goes before the storage does, or the next start would take it for a crash.

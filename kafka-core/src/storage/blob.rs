@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Tx,
+    Tx, blob_made as made,
     engine::Place,
     snapshot::{create_private, sync_directory},
 };
@@ -37,14 +37,14 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Where bytes lie. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Blobs(Arc<Store>);
+pub(crate) struct Blobs(pub(super) Arc<Store>);
 
 /// Bytes by their hash.
-type Kept = HashMap<String, Arc<[u8]>>;
+pub(super) type Kept = HashMap<String, Arc<[u8]>>;
 
-enum Store {
+pub(super) enum Store {
     Directory(PathBuf),
-    Memory(Mutex<Kept>),
+    Memory { bytes: Mutex<Kept>, made: Mutex<Kept> },
 }
 
 /// Bytes that were written down and have no place yet. Dropped without one, they are forgotten.
@@ -67,7 +67,7 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 impl Blobs {
     pub(super) fn of(place: &Place) -> Blobs {
         Blobs(Arc::new(match place {
-            Place::Memory => Store::Memory(Mutex::default()),
+            Place::Memory => Store::Memory { bytes: Mutex::default(), made: Mutex::default() },
             Place::File(database) => {
                 let mut directory = OsString::from(database);
                 directory.push(".blobs");
@@ -112,7 +112,7 @@ impl Blobs {
     /// `Corrupt` (`blob_missing`) when they are not there.
     pub(crate) fn open(&self, sha256: &str) -> Result<Box<dyn ReadSeek>> {
         let found: io::Result<Box<dyn ReadSeek>> = match &*self.0 {
-            Store::Memory(kept) => match lock(kept).get(sha256) {
+            Store::Memory { bytes, .. } => match lock(bytes).get(sha256) {
                 Some(bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
                 None => Err(io::ErrorKind::NotFound.into()),
             },
@@ -127,7 +127,7 @@ impl Blobs {
     /// Whether the bytes of this hash are there.
     pub(crate) fn has(&self, sha256: &str) -> bool {
         match &*self.0 {
-            Store::Memory(kept) => lock(kept).contains_key(sha256),
+            Store::Memory { bytes, .. } => lock(bytes).contains_key(sha256),
             Store::Directory(directory) => place(directory, sha256).is_file(),
         }
     }
@@ -135,7 +135,7 @@ impl Blobs {
     /// How long the bytes of this hash are; nothing when they are not there.
     pub(crate) fn length(&self, sha256: &str) -> u64 {
         match &*self.0 {
-            Store::Memory(kept) => lock(kept).get(sha256).map_or(0, |bytes| bytes.len() as u64),
+            Store::Memory { bytes, .. } => lock(bytes).get(sha256).map_or(0, |bytes| bytes.len() as u64),
             Store::Directory(directory) => {
                 fs::metadata(place(directory, sha256)).map_or(0, |metadata| metadata.len())
             }
@@ -149,7 +149,7 @@ impl Blobs {
     /// `Storage` when the directory cannot be read.
     pub(crate) fn removable(&self) -> Result<Vec<String>> {
         let directory = match &*self.0 {
-            Store::Memory(kept) => return Ok(lock(kept).keys().cloned().collect()),
+            Store::Memory { bytes, .. } => return Ok(lock(bytes).keys().cloned().collect()),
             Store::Directory(directory) => directory,
         };
         let mut hashes = Vec::new();
@@ -158,6 +158,10 @@ impl Blobs {
                 match path.file_name().and_then(|name| name.to_str()) {
                     // One that stays is removed the next time.
                     Some(_) if shelf.ends_with(INCOMING) => drop(fs::remove_file(&path)),
+                    // What was made of bytes goes with them, but may have come after they went.
+                    Some(name) if shelf.ends_with(made::SHELF) && !self.has(name) => {
+                        self.forget_made_of(name)
+                    }
                     Some(name) if place(directory, name) == path => hashes.push(name.to_owned()),
                     // Whatever else lies there is not this product's.
                     _ => {}
@@ -173,8 +177,9 @@ impl Blobs {
     /// `Storage` when the disk refuses.
     pub(crate) fn remove(&self, _tx: &Tx<'_>, sha256: &str) -> Result<()> {
         let path = match &*self.0 {
-            Store::Memory(kept) => {
-                lock(kept).remove(sha256);
+            Store::Memory { bytes, .. } => {
+                lock(bytes).remove(sha256);
+                self.forget_made_of(sha256);
                 return Ok(());
             }
             Store::Directory(directory) => place(directory, sha256),
@@ -182,6 +187,7 @@ impl Blobs {
         if !is_old(&path) {
             return Ok(());
         }
+        self.forget_made_of(sha256);
         match fs::remove_file(&path) {
             Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(unwritable(&path, fault)),
             _ => Ok(()),
@@ -196,7 +202,7 @@ impl Staged {
     /// `Storage` when the disk refuses.
     pub(crate) fn place(&self, _tx: &Tx<'_>) -> Result<()> {
         match (&*self.blobs.0, &self.bytes) {
-            (Store::Memory(kept), Bytes::Memory(bytes)) => {
+            (Store::Memory { bytes: kept, .. }, Bytes::Memory(bytes)) => {
                 lock(kept).insert(self.sha256.clone(), Arc::clone(bytes));
                 Ok(())
             }
@@ -240,9 +246,9 @@ impl fmt::Debug for Blobs {
 }
 
 /// Where uploads lie until they have a place.
-const INCOMING: &str = "incoming";
+pub(super) const INCOMING: &str = "incoming";
 
-fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+pub(super) fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

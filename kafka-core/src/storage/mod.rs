@@ -1,6 +1,7 @@
 //! The database: the only code that names its engine.
 
 pub(crate) mod blob;
+mod blob_made;
 mod catalog;
 mod check;
 pub(crate) mod conn;

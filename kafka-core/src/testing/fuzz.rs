@@ -7,16 +7,20 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use super::{ManualClock, SequentialRandom};
 use crate::{
     Actor, ChatFilter, ChatId, Config, Cursor, Kafka, ModelHost, NewChat, NewMessage, NewModel, NewWorkspace,
-    PageRequest, Place, Result, Role, apply_patch,
+    PageRequest, Place, Result, Role, apply_patch, based,
     provider::{
         endpoint::Endpoint,
         openai::fuzz::deltas,
         sse::{SseEvent, SseParser},
     },
-    readable_diff, unified_diff,
+    readable_diff,
+    text::json_object::find_object,
+    unified_diff,
 };
 
 /// The stream of a model endpoint. However the network cuts it, it says the same.
@@ -62,6 +66,17 @@ pub fn host_of(url: &str) -> Option<String> {
     Endpoint::parse(url).ok().map(|endpoint| endpoint.host().to_owned())
 }
 
+/// What a model answers. An object that is found is one that stands in it, or would, were its control characters
+/// written as JSON has them; whole ones are found whatever stands around them.
+pub fn answers(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(object) = find_object(&text, "text") {
+        assert!(text.contains('{') && text.contains('}'), "{text:?}");
+        let again = find_object(&Value::Object(object.clone()).to_string(), "text");
+        assert_eq!(again, Ok(object));
+    }
+}
+
 /// A text and a patch, apart by the first NUL. What applies is told by a difference again, and each makes
 /// the other as a new text.
 pub fn patches(bytes: &[u8]) {
@@ -76,6 +91,24 @@ pub fn patches(bytes: &[u8]) {
         for patch in [unified_diff(base, &new), readable_diff(base, &new, patch, "new")] {
             assert_eq!(apply_patch(base, &patch).as_ref(), Ok(&new), "{patch}");
         }
+    }
+}
+
+/// A text in Based. The findings are few and stand in the text in their order; how its lines end makes no
+/// difference to them.
+pub fn based(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let findings = based::check(&text);
+    assert!(findings.len() <= 20, "{findings:?}");
+    assert!(findings.is_sorted_by_key(|finding| (finding.line, finding.column)), "{findings:?}");
+    let lines: Vec<&str> = text.split('\n').collect();
+    for finding in &findings {
+        let length = lines.get(finding.line - 1).map_or(0, |line| line.chars().count());
+        assert!((1..=length + 1).contains(&finding.column), "{finding} in {text:?}");
+        assert!(finding.sentence.ends_with('.') && finding.sentence.chars().count() < 400, "{finding}");
+    }
+    if !text.contains('\r') {
+        assert_eq!(based::check(&text.replace('\n', "\r\n")), findings, "{text:?}");
     }
 }
 

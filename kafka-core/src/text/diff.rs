@@ -84,13 +84,13 @@ fn mark(text: &mut String, mark: char, lines: &[&str]) {
 }
 
 /// Lines that were replaced: where they stand in the old text, and in the new one.
-struct Change {
-    old: Range<usize>,
-    new: Range<usize>,
+pub(super) struct Change {
+    pub(super) old: Range<usize>,
+    pub(super) new: Range<usize>,
 }
 
 /// All that changed, in order. At least one line is the same between two changes.
-fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
+pub(super) fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
     let mut found = Vec::new();
     let mut search_left = SEARCHED_LINES;
     let (head, tail) = common_ends(old, new);

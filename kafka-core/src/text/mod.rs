@@ -1,10 +1,14 @@
 //! Algorithms on texts: differences, patches, and what files hold. Pure: no input or output, no clock.
 
+pub mod based;
 pub(crate) mod decode;
 pub(crate) mod diff;
+pub(crate) mod extract;
 pub(crate) mod file_kind;
 mod hunk;
+pub(crate) mod json_object;
 mod line;
+pub(crate) mod merge;
 pub(crate) mod patch;
 pub(crate) mod patch_error;
 mod place;

@@ -11,7 +11,7 @@ use crate::stage::{In, Stage, all_events};
 
 /// What a crash leaves is what the disk holds: the file and its log, without the locks, which the
 /// system takes from a dead process. A copy of them is such a crash, at a moment of the test's choice.
-fn crashed(stage: &Stage) -> Config {
+pub(crate) fn crashed(stage: &Stage) -> Config {
     let copy = stage.directory().join("after the crash.db");
     for suffix in ["", "-wal"] {
         let with = |path: &std::path::Path| format!("{}{suffix}", path.display());

@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod answers;
+mod bad_models;
 mod branches;
 mod changes;
+mod composer;
 mod crash;
 #[cfg(unix)]
 mod disk;
+#[cfg(target_os = "linux")]
+mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
 mod endpoints;

@@ -696,3 +696,30 @@ proptest! {
         prop_assert!(office.usage().daily_token_count <= limit);
     }
 }
+
+/// The triage is paid for, and each step after it only if there is room.
+#[test]
+fn composing_keeps_free_what_each_step_may_cost_and_ends_where_nothing_is_left() {
+    use crate::composer::obedient;
+    for (limit, code) in [(850, None), (740, Some("quota_exceeded"))] {
+        let office = office(In::Memory, obedient, tokens(limit));
+        let chat = office.chat();
+        let mut request = kafka_core::ComposeRequest::text("please write");
+        request.answer.params = Some(Params { max_tokens: Some(500), ..Params::default() });
+        let answer = office
+            .stage
+            .kafka
+            .composer(&office.user)
+            .start(chat.id, request.clone())
+            .unwrap()
+            .wait()
+            .unwrap();
+        assert_eq!(answer.response.error.map(|error| error.code).as_deref(), code, "{limit}");
+        let calls = office.stage.provider.calls().len();
+        // The triage and the file, 3 + 2 tokens each.
+        assert_eq!(calls, if code.is_none() { 2 } else { 1 });
+        assert_eq!(office.usage().daily_token_count, 5 * calls as u64);
+        // What was kept free is free again.
+        assert!(office.stage.kafka.composer(&office.user).start(chat.id, request).is_ok());
+    }
+}

@@ -21,6 +21,8 @@ class Problem extends Error {
     super(fields.length && !fields.some((field) => detail.includes(field)) ? `${detail} (${fields.join("; ")})` : detail);
     this.status = status;
     this.code = body.code;
+    /** The number that the newest version has, where what was sent was made from an older one. */
+    this.current = body.current;
     /** When the same may work, in milliseconds from now. */
     this.retryAfter = Number(retryAfter) * 1000 || undefined;
   }
@@ -36,29 +38,46 @@ class Unreachable extends Error {
 async function request(method, path, { body, key, signal, keepalive } = {}) {
   const headers = {};
   if (session.token) headers.authorization = `Bearer ${session.token}`;
-  // Of a form the browser names the type itself, with its boundary.
-  const isForm = body instanceof FormData;
-  if (body !== undefined && !isForm) headers["content-type"] = "application/json";
+  if (body !== undefined) headers["content-type"] = "application/json";
   if (key) headers["idempotency-key"] = key;
   let reply;
   try {
-    reply = await fetch(`/api/v1/${path}`, {
-      method, headers, signal, keepalive, cache: "no-store", body: isForm ? body : body && JSON.stringify(body),
-    });
+    reply = await fetch(`/api/v1/${path}`, { method, headers, signal, keepalive, cache: "no-store", body: body && JSON.stringify(body) });
   } catch (error) {
     throw signal?.aborted ? error : new Unreachable();
   }
   if (reply.ok) return reply;
-  // What stands between, a proxy for example, has no problem+json; it tells that the server is away.
-  const problem = await reply.json().catch(() => ({}));
-  if ([502, 503, 504].includes(reply.status) && !problem.code) throw new Unreachable();
-  throw new Problem(reply.status, problem, reply.headers.get("retry-after"));
+  throw failure(reply.status, await reply.json().catch(() => ({})), reply.headers.get("retry-after"));
+}
+
+/** What stands between, a proxy for example, has no problem+json; it tells that the server is away. */
+function failure(status, body, retryAfter) {
+  return [502, 503, 504].includes(status) && !body.code ? new Unreachable() : new Problem(status, body, retryAfter);
 }
 
 /** The JSON of an answer; `null` without content. */
 async function call(method, path, options) {
   const reply = await request(method, path, options);
   return reply.status === 204 ? null : reply.json();
+}
+
+/** Sends a form, and tells meanwhile how many bytes of it are on their way; `fetch` cannot. */
+function sendForm(path, form, key, tell) {
+  return new Promise((done, refuse) => {
+    const sending = new XMLHttpRequest();
+    sending.open("POST", `/api/v1/${path}`);
+    if (session.token) sending.setRequestHeader("authorization", `Bearer ${session.token}`);
+    sending.setRequestHeader("idempotency-key", key);
+    sending.upload.onprogress = ({ loaded }) => tell(loaded);
+    sending.onerror = () => refuse(new Unreachable());
+    sending.onload = () => {
+      let body = {};
+      try { body = JSON.parse(sending.responseText); } catch { /* What stands between has its own forms. */ }
+      if (sending.status < 400) done(body);
+      else refuse(failure(sending.status, body, sending.getResponseHeader("retry-after")));
+    };
+    sending.send(form);
+  });
 }
 
 /** Server-sent events as `{seq, kind, data}`, until the body ends. A body that breaks off is `Unreachable`. */

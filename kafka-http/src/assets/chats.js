@@ -1,7 +1,6 @@
-// The list of chats: its pages, names, and deleting with a way back.
+// The list of chats: its pages, its names, and taking chats out of it.
 
 const CHATS_PAGE = 40;
-const UNDO_MS = 8000;
 const TITLE_CHARS = 60;
 
 let chats = [];
@@ -18,7 +17,7 @@ async function loadChats(cursor) {
 const rows = new Map();
 
 function showChats() {
-  const shown = chats.filter((chat) => chat !== leaving?.chat).map((chat) => {
+  const shown = chats.filter((chat) => !isLeaving(chat.id)).map((chat) => {
     const row = rows.get(chat.id) ?? element("li", {}, element("a", { href: `#chat=${chat.id}` }, element("span"), element("time")));
     rows.set(chat.id, row);
     const [title, time] = row.firstChild.children;
@@ -50,48 +49,19 @@ function putFirst(chat) {
   showHead();
 }
 
-// A deleted chat is first only hidden, so that it can be brought back.
-let leaving = null;
-
 function deleteChat(chat) {
-  finishDeleting();
-  leaving = { chat, timer: setTimeout(finishDeleting, UNDO_MS) };
   location.hash = "";
-  showChats();
-  notify(`“${shortened(titleOf(chat))}” is deleted.`, true);
-}
-
-function undoDeleting() {
-  const { chat, timer } = leaving;
-  clearTimeout(timer);
-  leaving = null;
-  notify("");
-  showChats();
-  location.hash = `chat=${chat.id}`;
-}
-
-async function finishDeleting(keepalive = false) {
-  if (!leaving) return;
-  const { chat, timer } = leaving;
-  clearTimeout(timer);
-  chats = chats.filter((other) => other !== chat);
-  rows.delete(chat.id);
-  leaving = null;
-  notify("");
-  try {
-    await act("DELETE", `chats/${chat.id}`, { keepalive: keepalive === true });
-  } catch (error) {
-    complain(error);
-    loadChats().catch(complain);
-  }
-}
-
-function notify(text, canUndo = false) {
-  const hadFocus = document.activeElement === at("undo");
-  at("notice").firstChild.textContent = text;
-  at("undo").hidden = !canUndo;
-  if (canUndo) at("undo").focus();
-  else if (hadFocus) prompt.focus();
+  leave({
+    id: chat.id,
+    name: titleOf(chat),
+    path: `chats/${chat.id}`,
+    draw: showChats,
+    back: () => { location.hash = `chat=${chat.id}`; },
+    gone() {
+      chats = chats.filter((other) => other.id !== chat.id);
+      rows.delete(chat.id);
+    },
+  });
 }
 
 const shortened = (text) => text.length > TITLE_CHARS ? `${text.slice(0, TITLE_CHARS - 1).trimEnd()}…` : text;

@@ -2,25 +2,29 @@
 
 const WITHDRAWING_MS = 1000;
 
-const AUTHORS = { user: "You", system: "Instructions", tool: "Tool" };
+const AUTHORS = { user: "You", assistant: "Model", system: "Instructions", tool: "Tool" };
 
 /** Adds nothing to the page; an answer that is still being written is followed at once. */
 function showMessage(message) {
-  const shown = message.role === "assistant" ? new Answer(message) : new Said(message.role, message.content);
+  const isNote = message.type === "file" && !message.response;
+  const shown = message.role === "assistant" && !isNote ? new Answer(message) : new Said(message.role, message.content, isNote);
   view.last = shown;
   if (message.status === "streaming" && message.response) follow(shown);
   return shown;
 }
 
-/** What someone wrote: its text as it is. */
+/** What someone wrote: its text as it is; or a note that tells what became of a file. */
 class Said {
-  constructor(role, content) {
+  constructor(role, content, isNote = false) {
     this.role = role;
+    this.isNote = isNote;
+    const note = isNote && readNote(content);
     this.facts = element("div", { className: "facts" });
     this.node = element("article", { className: role },
-      element("h2", { className: role === "user" ? "unseen" : "" }, AUTHORS[role] ?? role),
-      element("div", { className: "text" }, content), this.facts);
+      element("h2", { className: isNote || role === "user" ? "unseen" : "" }, AUTHORS[role] ?? role),
+      element("div", { className: "text" }, ...note ? noteLine(note) : [content]), this.facts);
     this.facts.hidden = true;
+    this.node.classList.toggle("note", isNote);
   }
 }
 
@@ -35,22 +39,26 @@ class Answer {
   role = "assistant";
   seq = 0;
   thoughts = "";
+  /** What it does besides writing. */
+  stage = "";
   /** Whether a request is under way, which the server may have taken already. */
   isOnItsWay = false;
   isWithdrawn = false;
   /** Ends every request for this answer, and the waiting for the next. */
   withdrawn = new AbortController();
 
-  constructor({ content = "", response = null, parts = null, model = null }) {
-    this.content = content;
+  constructor({ content = "", response = null, parts = null, model = null, type = "text" }) {
+    const note = type === "file" && readNote(content);
+    this.content = note ? "" : content;
     this.response = response;
     this.author = element("h2");
     this.text = element("div", { className: "text" });
+    this.files = element("div", { className: "file-notes" }, ...note ? noteLine(note) : []);
     this.thinking = element("div");
     this.reasoning = element("details", { className: "reasoning", hidden: true }, element("summary", {}, "Reasoning"), this.thinking);
     this.state = element("p", { className: "state", hidden: true });
     this.facts = element("div", { className: "facts" });
-    this.node = element("article", { className: "assistant" }, this.author, this.reasoning, this.text, this.state, this.facts);
+    this.node = element("article", { className: "assistant" }, this.author, this.reasoning, this.text, this.files, this.state, this.facts);
     this.model = model;
     for (const part of Array.isArray(parts) ? parts : []) {
       if (part.type === "reasoning") this.thoughts += part.text;
@@ -61,7 +69,8 @@ class Answer {
 
   /** Begins again at the first event, as for someone who saw nothing. */
   begin() {
-    this.content = this.thoughts = "";
+    this.content = this.thoughts = this.stage = this.stageName = "";
+    this.files.replaceChildren();
     this.node.classList.add("running");
     this.node.ariaBusy = "true";
   }
@@ -75,10 +84,35 @@ class Answer {
 
   take({ seq, kind, data }) {
     this.seq = seq;
-    if (kind === "message.delta") this.content += data.text;
+    if (kind === "message.delta") this.write(data.text);
     else if (kind === "message.reasoning") this.thoughts += data.text;
+    else if (kind === "stage") this.tell(data);
+    else if (kind === "file.created") this.note(data, "created");
+    else if (kind === "file.version") this.note(data, "changed");
     if (data.response) this.response = data.response;
     this.drawSoon();
+  }
+
+  write(text) {
+    this.content += text;
+    if (!this.stage) return;
+    this.stage = "";
+    this.say("");
+  }
+
+  /** Says what it does besides writing. A stage that begins again is another attempt. */
+  tell(stage) {
+    this.attempt = stage.name === this.stageName ? this.attempt + 1 : 1;
+    this.stageName = stage.name;
+    this.stage = stageSentence({ attempt: this.attempt, ...stage });
+    keepAtEnd(() => this.say(this.stage));
+    speak(this.stage);
+  }
+
+  /** Says that it made something of a file. */
+  note(data, verb) {
+    const name = data.chat_file?.filename ?? "a file";
+    keepAtEnd(() => this.files.append(...noteLine({ name, verb })));
   }
 
   /** Draws with the next frame; a long text, which costs more, less often. */
@@ -127,6 +161,7 @@ class Answer {
       answered != null && `${sent ?? 0} tokens in, ${answered} out${response.usage_estimated ? " (estimated)" : ""}`,
       first != null && `first word after ${time(first)}`,
       all != null && `${time(all)} in all`,
+      response.attempts?.length > 1 && `${response.attempts.length} calls of the model`,
       dayOf(response.created_at),
     ].filter(Boolean);
   }
@@ -136,7 +171,7 @@ class Answer {
 function offerRetry() {
   for (const button of messages.querySelectorAll(".retry")) button.remove();
   const { last, running } = view;
-  if (!last || running.size || !["user", "assistant"].includes(last.role)) return;
+  if (!last || last.isNote || running.size || !["user", "assistant"].includes(last.role)) return;
   const label = last.role === "user" ? "Answer this" : "Try again";
   last.facts.hidden = false;
   last.facts.prepend(element("button", { type: "button", className: "quiet retry", onclick: retry }, label));

@@ -5,7 +5,7 @@ const isNarrow = matchMedia("(max-width: 48rem)");
 function setDrawer(isOpen) {
   const wasOpen = document.body.classList.contains("drawer");
   document.body.classList.toggle("drawer", isOpen);
-  at("main").inert = isOpen && isNarrow.matches;
+  fence();
   at("open-drawer").ariaExpanded = String(isOpen);
   if (isOpen) (drawer.querySelector("[aria-current]") ?? at("new")).focus();
   else if (wasOpen && drawer.contains(document.activeElement)) at("open-drawer").focus();
@@ -23,18 +23,43 @@ function fitPrompt() {
   prompt.style.height = `${prompt.scrollHeight}px`;
 }
 
-function openFromAddress() {
-  const id = new URLSearchParams(location.hash.slice(1)).get("chat");
-  if (id) openChat(id);
-  else show(newView());
+const addressOf = (chat, file) => `#chat=${chat}${file ? `&file=${file}` : ""}`;
+
+/** Opens a chat, and a file of it; without a file the list of them. */
+function goTo(chat, file) {
+  const address = chat ? addressOf(chat, file) : "";
+  if (location.hash === address) openFromAddress(false);
+  else location.hash = address;
+}
+
+/** Opens what the address names. What is on the screen already stays. */
+function openFromAddress(isFresh) {
+  const address = new URLSearchParams(location.hash.slice(1));
+  const [id, file] = [address.get("chat"), address.get("file")];
+  const isHere = id && !isFresh && id === (view.chat?.id ?? view.id);
+  if (!isHere) {
+    if (id) openChat(id);
+    else show(newView());
+  }
+  if (file && !isRoomy.matches) setPanel(true);
+  if (file && file !== view.opened?.id) openFile(file);
+  else if (!file && (view.opened || isHere)) closeOpened();
   setDrawer(false);
+  if (isHere) return focusPanel(file);
   if (!isNarrow.matches && at("undo").hidden) prompt.focus();
+}
+
+/** Puts the focus where someone who opened or closed a file goes on. */
+function focusPanel(file) {
+  if (document.activeElement !== document.body && !at("panel").contains(document.activeElement) && !at("main").inert) return;
+  if (file) at("opened-name").focus();
+  else if (!at("panel").hidden) (at("files").querySelector("a, button") ?? at("write")).focus();
 }
 
 async function start() {
   at("logout").hidden = !session.token;
   // First, so that nothing that someone does while the lists are on their way is undone.
-  openFromAddress();
+  openFromAddress(true);
   try {
     await Promise.all([loadModels(), loadChats()]);
   } catch (error) {
@@ -45,20 +70,23 @@ async function start() {
 at("skip").onclick = (event) => { event.preventDefault(); prompt.focus(); };
 at("new").onclick = () => {
   if (location.hash) location.hash = "";
-  else openFromAddress();
+  else openFromAddress(true);
   setDrawer(false);
   prompt.focus();
 };
 at("older-chats").onclick = () => loadChats(nextChats).catch(complain);
 at("earlier").onclick = showEarlier;
 at("open-drawer").onclick = () => setDrawer(true);
-at("shade").onclick = () => setDrawer(false);
+at("shade").onclick = () => {
+  if (document.body.classList.contains("drawer")) setDrawer(false);
+  else setPanel(false);
+};
 at("chats").onclick = (event) => { if (event.target.closest("[aria-current]")) setDrawer(false); };
 at("rename").onclick = askTitle;
 at("renaming").querySelector("form").onsubmit = rename;
 at("keep-title").onclick = () => at("renaming").close();
 at("delete").onclick = () => deleteChat(view.chat);
-at("undo").onclick = undoDeleting;
+at("undo").onclick = undoLeaving;
 at("model").onchange = () => chooseModel(at("model").value);
 at("composer").onsubmit = (event) => { event.preventDefault(); send(); };
 at("stop").onclick = stop;
@@ -69,8 +97,43 @@ at("upload").onchange = () => {
   at("upload").value = "";
   prompt.focus();
 };
-at("main").ondragover = (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); };
-at("main").ondrop = (event) => {
+at("add").onclick = () => at("upload").click();
+at("write").onclick = beginText;
+at("open-files").onclick = () => setPanel(at("panel").hidden);
+for (const id of ["close-panel", "close-opened"]) at(id).onclick = () => setPanel(false);
+at("back").onclick = () => {
+  wantsPanel = true;
+  if (view.opened) goTo(view.chat.id);
+  else closeOpened();
+};
+at("older-versions").onclick = showOlderVersions;
+at("face-text").onchange = at("face-changes").onchange = (event) => {
+  view.opened.face = event.target.value;
+  showOpened();
+};
+at("since").onchange = () => {
+  view.opened.since = Number(at("since").value);
+  showOpened();
+};
+at("edit").onclick = beginEdit;
+at("revert").onclick = revert;
+at("save-file").onclick = saveFile;
+at("delete-file").onclick = () => deleteFile(view.opened.file);
+at("editor").onsubmit = store;
+at("editor").oninput = noteDraft;
+at("editor").onkeydown = (event) => {
+  if (event.key === "s" && (event.ctrlKey || event.metaKey)) store(event);
+};
+at("discard").onclick = discard;
+at("mode").onchange = (event) => setMode(event.target.value);
+document.body.ondragover = (event) => {
+  if (!event.dataTransfer.types.includes("Files") || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  document.body.classList.add("dropping");
+};
+document.body.ondragleave = (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); };
+document.body.ondrop = (event) => {
+  document.body.classList.remove("dropping");
   const { files } = event.dataTransfer;
   if (!files.length) return;
   event.preventDefault();
@@ -90,14 +153,22 @@ prompt.onkeydown = (event) => {
 onkeydown = (event) => {
   if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
   if (document.body.classList.contains("drawer")) setDrawer(false);
+  else if (!isRoomy.matches && isPanelOpen()) setPanel(false);
   else if (view.running.size) stop();
 };
 conversation.onscroll = () => {
   isAtEnd = conversation.scrollHeight - conversation.scrollTop - conversation.clientHeight < 80;
 };
 new ResizeObserver(() => keepAtEnd(() => {})).observe(conversation);
-onhashchange = openFromAddress;
-onpagehide = () => finishDeleting(true);
+onhashchange = () => openFromAddress(false);
+onpagehide = () => finishLeaving(true);
+onbeforeunload = (event) => { if (drafts.size) event.preventDefault(); };
+// What others did with the files meanwhile.
+onfocus = () => loadFiles(view).catch(() => {});
 isNarrow.onchange = () => setDrawer(false);
+isRoomy.onchange = () => {
+  wantsPanel = !at("panel").hidden;
+  showPanel();
+};
 
 start();

@@ -24,7 +24,8 @@ async function begin(here, title) {
   if (view !== here) return false;
   here.chat = chat;
   putFirst(chat);
-  history.pushState(null, "", `#chat=${chat.id}`);
+  modes.set(chat.id, here.mode);
+  history.pushState(null, "", addressOf(chat.id));
   return true;
 }
 
@@ -74,7 +75,7 @@ async function retry() {
 async function ask(question, said) {
   const { chat } = view;
   const path = `chats/${chat.id}/responses`;
-  const body = { ...question, stream: true };
+  const body = { ...question, ...wishes(), stream: true };
   const key = freshKey();
   const answer = new Answer({ model: modelOf(chat) });
   calm();
@@ -108,10 +109,12 @@ async function follow(answer, begin) {
       const reply = await (answer.response
         ? request("GET", `responses/${answer.response.id}/events?after=${answer.seq}`, { signal })
         : begin(signal));
-      answer.say("");
+      answer.say(answer.stage);
       for await (const event of events(reply, signal)) {
         const isFirst = !answer.response;
         answer.take(event);
+        if (event.kind === "file.created") takeFile(here, event.data, "text");
+        else if (event.kind === "file.version") takeFile(here, event.data, "changes");
         wait = FIRST_PAUSE_MS;
         if (isFirst && answer.response && answer.isWithdrawn) cancel(answer.response);
       }

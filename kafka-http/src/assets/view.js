@@ -3,17 +3,25 @@
 /** What is on the screen. Another chat gets another view; whatever still runs for an old one stops looking. */
 let view = newView();
 
-function newView(chat = null) {
-  return { chat, model: null, ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null, files: [], coming: [] };
+function newView(id = null) {
+  return {
+    id, chat: chats.find((chat) => chat.id === id) ?? null, model: null, mode: modes.get(id) ?? "chat",
+    ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null,
+    files: [], coming: [], opened: null, writing: null,
+  };
 }
 
 function show(next) {
   view.left.abort();
   view = next;
+  // Over the conversation it would hide what was just chosen.
+  if (!isRoomy.matches) wantsPanel = false;
   calm();
   messages.replaceChildren();
   showHead();
   showModels();
+  showMode();
+  closeOpened();
   showFiles();
   showRunning();
 }
@@ -30,7 +38,7 @@ function showHead() {
 }
 
 function openChat(id) {
-  const here = newView(chats.find((chat) => chat.id === id));
+  const here = newView(id);
   show(here);
   here.ready = loadChat(here, id);
 }
@@ -38,10 +46,11 @@ function openChat(id) {
 async function loadChat(here, id) {
   const { signal } = here.left;
   try {
-    const paths = [`chats/${id}`, `chats/${id}/messages?limit=50`, `chats/${id}/files?limit=200`];
-    const [chat, page, files] = await patiently(() => Promise.all(paths.map((path) => call("GET", path, { signal }))), signal);
+    const [chat, page, files] = await patiently(() => Promise.all([
+      call("GET", `chats/${id}`, { signal }), call("GET", `chats/${id}/messages?limit=50`, { signal }), readFiles(id, signal),
+    ]), signal);
     here.chat = chat;
-    here.files = files.items;
+    here.files = files;
     here.earlier = page.prev_cursor;
     showHead();
     showModels();

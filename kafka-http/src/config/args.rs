@@ -45,6 +45,8 @@ pub struct ServeArgs {
     allow_origin: Vec<String>,
     #[arg(long, value_name = "HOST", help = keys::ALLOW_MODEL_HOST.help(), help_heading = "Server")]
     allow_model_host: Vec<String>,
+    #[arg(long, value_name = "URL", help = keys::BASED_VALIDATOR.help(), help_heading = "Server")]
+    based_validator: Option<String>,
     #[arg(long, value_name = "CIDR", help = keys::TRUSTED_PROXY.help(), help_heading = "Server")]
     trusted_proxy: Vec<String>,
     #[arg(long, value_name = "WHO", help = keys::REGISTRATION.help(), help_heading = "Server")]
@@ -70,6 +72,7 @@ impl ServeArgs {
         flags.set_list(&keys::ALLOW_HOST, &self.allow_host);
         flags.set_list(&keys::ALLOW_ORIGIN, &self.allow_origin);
         flags.set_list(&keys::ALLOW_MODEL_HOST, &self.allow_model_host);
+        flags.set(&keys::BASED_VALIDATOR, self.based_validator.clone());
         flags.set_list(&keys::TRUSTED_PROXY, &self.trusted_proxy);
         flags.set(&keys::REGISTRATION, self.registration.clone());
         flags.set(&keys::ANONYMOUS, self.anonymous.clone());

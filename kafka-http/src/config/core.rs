@@ -4,6 +4,8 @@ use std::path::Path;
 
 use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
 
+use crate::extraction;
+
 use super::{Auth, Database, Migrate, Registration, Settings, create_directory, secret_source};
 
 impl Settings {
@@ -45,11 +47,13 @@ impl Settings {
             Registration::Closed => kafka_core::Registration::Closed,
         };
         config.model_hosts.clone_from(&self.allow_model_host);
+        config.based_validator.clone_from(&self.based_validator);
         config.quotas = self.quotas;
         config.migrate = match self.migrate {
             Migrate::Auto => MigrateMode::Auto,
             Migrate::Require => MigrateMode::Require,
         };
+        config.extractor = extraction::extractor();
         config.secret = Some(secret_source(self, &SystemRandom)?);
         Ok(config)
     }

@@ -7,7 +7,10 @@ use super::{
     Settings,
     database::{self, Database},
     secret,
-    values::{Auth, Migrate, Registration, Words as _, address, directory, host, joined, list, origin},
+    values::{
+        Auth, Migrate, Registration, Words as _, address, directory, host, joined, list, origin, url,
+        without_query,
+    },
 };
 use crate::{cidr::Cidr, dialects::Dialect};
 
@@ -45,7 +48,7 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 16] = [
+pub static KEYS: [&Key; 17] = [
     &LISTEN,
     &DATABASE,
     &DATA_DIR,
@@ -54,6 +57,7 @@ pub static KEYS: [&Key; 16] = [
     &ALLOW_HOST,
     &ALLOW_ORIGIN,
     &ALLOW_MODEL_HOST,
+    &BASED_VALIDATOR,
     &TRUSTED_PROXY,
     &REGISTRATION,
     &ANONYMOUS,
@@ -189,6 +193,24 @@ pub(super) static ALLOW_MODEL_HOST: Key = Key {
     },
     show: |settings| joined(&settings.allow_model_host),
     redact: in_full,
+};
+
+pub(super) static BASED_VALIDATOR: Key = Key {
+    name: "based_validator",
+    variable: "KAFKA_BASED_VALIDATOR",
+    flag: Some("based-validator"),
+    default: "",
+    example: "http://127.0.0.1:9000/validate",
+    meaning: "URL of a service that checks the `.based` files which models write, in place of the built-in rules",
+    set: |settings, text| {
+        settings.based_validator = match text.trim() {
+            "" => None,
+            text => Some(url(text)?),
+        };
+        Ok(())
+    },
+    show: |settings| settings.based_validator.as_deref().map(without_query).unwrap_or_default().to_owned(),
+    redact: |text| Some(without_query(text).to_owned()),
 };
 
 pub(super) static TRUSTED_PROXY: Key = Key {

@@ -79,6 +79,8 @@ pub struct Settings {
     pub secret_key: Vec<Secret<[u8; 32]>>,
     /// Hosts that models of every user may have, private addresses included.
     pub allow_model_host: Vec<ModelHost>,
+    /// The service that checks `.based` files in place of the built-in rules.
+    pub based_validator: Option<String>,
 }
 
 impl Settings {
@@ -100,6 +102,7 @@ impl Settings {
             log: Log { format: LogFormat::Text, level: LogLevel::Info },
             secret_key: Vec::new(),
             allow_model_host: Vec::new(),
+            based_validator: None,
         }
     }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{values::joined, *};
 
 /// The settings as the documentation lists them: key, flag, environment variable, default.
-const DOCUMENTED: [(&str, &str, &str, &str); 16] = [
+const DOCUMENTED: [(&str, &str, &str, &str); 17] = [
     ("listen", "--listen", "KAFKA_LISTEN", "127.0.0.1:8000"),
     ("database", "--database", "DATABASE_URL", "sqlite://<data-dir>/kafka.db"),
     ("data_dir", "--data-dir", "KAFKA_DATA_DIR", "./kafka-data"),
@@ -16,6 +16,7 @@ const DOCUMENTED: [(&str, &str, &str, &str); 16] = [
     ("allow_host", "--allow-host", "KAFKA_ALLOW_HOST", ""),
     ("allow_origin", "--allow-origin", "KAFKA_ALLOW_ORIGIN", ""),
     ("allow_model_host", "--allow-model-host", "KAFKA_ALLOW_MODEL_HOST", ""),
+    ("based_validator", "--based-validator", "KAFKA_BASED_VALIDATOR", ""),
     ("trusted_proxy", "--trusted-proxy", "KAFKA_TRUSTED_PROXY", ""),
     ("registration", "--registration", "KAFKA_REGISTRATION", "open in open mode, first in password mode"),
     ("anonymous", "--anonymous", "KAFKA_ANONYMOUS", "off"),
@@ -114,6 +115,7 @@ fn two_values(key: &Key) -> [&'static str; 2] {
         "allow_host" => ["one.example", "two.example,three.example"],
         "allow_origin" => ["https://one.example", "https://two.example"],
         "allow_model_host" => ["ollama.lan", "10.0.0.7:11434,[fd00::1]:80"],
+        "based_validator" => ["http://127.0.0.1:9000/validate", "https://checker.example.org/v"],
         "registration" => ["invite", "closed"],
         "anonymous" | "quotas" => ["on", "off"],
         "dialect" => ["none", "kafka"],

@@ -174,6 +174,21 @@ pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(text))
 }
 
+/// The URL of something that is called; the library checks the rest of it.
+pub(super) fn url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_one =
+        rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()));
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "it takes a URL that begins with http:// or https://".into())
+}
+
+/// A URL as it may be shown: what stands behind a question mark may be a secret.
+pub(super) fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
+}
+
 /// Entries separated by commas; an empty text is an empty list.
 pub(super) fn list<T>(
     text: &str,

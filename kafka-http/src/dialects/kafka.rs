@@ -181,46 +181,53 @@ pub(crate) fn upload(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
         return Err(crate::error::Problem::new(400, "no_files", "No files were uploaded; add some.").into());
     }
     let urls: Vec<String> = fields.all("s3_urls").map(str::to_owned).collect();
-    let mut shown = Vec::new();
+    // All addresses are looked at before a file is stored.
+    let mut files = Vec::new();
     for (at, staged) in fields.files.into_iter().enumerate() {
-        let url = urls.get(at).filter(|url| is_chat && !url.is_empty());
-        let (file, text) = store(call, &actor, &target, is_chat, staged)?;
+        files.push(match urls.get(at).filter(|url| is_chat && !url.is_empty()) {
+            Some(url) => staged.with_source_url(url.clone())?,
+            None => staged,
+        });
+    }
+    let mut shown = Vec::new();
+    for staged in files {
+        let file = store(call, &actor, &target, is_chat, staged)?;
         shown.push(match urls.is_empty() {
             true => file.id.to_string().into(),
-            false => shown_file(&file, text, url),
+            false => shown_file(call, &actor, &file)?,
         });
     }
     reply::ok(&json!({"files": shown}))
 }
 
-/// The file as it was stored, and its text if it has one that models read.
+/// The file as it was stored.
 fn store(
     call: &Call<'_, '_>,
     actor: &Actor,
     target: &str,
     is_chat: bool,
     staged: kafka_core::StagedFile,
-) -> Result<(File, Option<String>), Failure> {
+) -> Result<File, Failure> {
     let kafka = call.kafka();
-    let file = if is_chat {
-        let chat = id(target, "chat_not_found", "chat")?;
-        let ChatFile { file_id, .. } = kafka.chat_files(actor).put(chat, staged)?;
-        let unknown = || Error::not_found("file_not_found", "file", target);
-        kafka.files(actor).get(file_id.ok_or_else(unknown)?)?
-    } else {
-        kafka.files(actor).put(id(target, "workspace_not_found", "workspace")?, staged)?
-    };
-    let is_text = matches!(FileKind::of(&file.filename).kind, "code" | "csv" | "markdown");
-    let text = if is_text { kafka.files(actor).text(file.id)? } else { None };
-    Ok((file, text))
+    if !is_chat {
+        return Ok(kafka.files(actor).put(id(target, "workspace_not_found", "workspace")?, staged)?);
+    }
+    let chat = id(target, "chat_not_found", "chat")?;
+    let ChatFile { file_id, .. } = kafka.chat_files(actor).put(chat, staged)?;
+    let unknown = || Error::not_found("file_not_found", "file", target);
+    Ok(kafka.files(actor).get(file_id.ok_or_else(unknown)?)?)
 }
 
-fn shown_file(file: &File, content: Option<String>, url: Option<&String>) -> Value {
+fn shown_file(call: &Call<'_, '_>, actor: &Actor, file: &File) -> Result<Value, Failure> {
     let FileKind { kind, language, .. } = FileKind::of(&file.filename);
-    let url = url.cloned().unwrap_or_else(|| download::address(&file.path));
-    json!({
+    let content = match kind {
+        "code" | "csv" | "markdown" | "pdf" => call.kafka().files(actor).text(file.id)?.text,
+        _ => None,
+    };
+    let url = file.source_url.clone().unwrap_or_else(|| download::address(&file.path));
+    Ok(json!({
         "id": file.id, "name": file.filename, "content": content, "language": language, "type": kind, "url": url,
-    })
+    }))
 }
 
 pub(crate) fn rename_file(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {

@@ -35,3 +35,8 @@ pub(super) fn content(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     download::reply(call.kafka().files(&actor).open(call.id()?)?, call.request)
 }
+
+pub(super) fn text(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    reply::ok(&call.kafka().files(&actor).text(call.id()?)?)
+}

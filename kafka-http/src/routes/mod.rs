@@ -87,6 +87,7 @@ pub(crate) static ALL: &[Route] = routes! {
     PATCH "/api/v1/files/{id}" files::update, write(Files), "Rename a file";
     DELETE "/api/v1/files/{id}" files::delete, write(Files), "Delete a file, also from chats";
     GET "/api/v1/files/{id}/content" files::content, read(Files), "The bytes of a file, or a range of them";
+    GET "/api/v1/files/{id}/text" files::text, read(Files), "What a file says: its text, or that of a PDF";
 
     GET "/api/v1/chats" chats::list, read(Chats), "Chats, the one changed last first";
     POST "/api/v1/chats" chats::create, write(Chats), "Make a chat";

@@ -1,6 +1,6 @@
 //! Answers of models.
 
-use kafka_core::{Answer, AnswerRequest, Error, Message, Response, ResponseStatus};
+use kafka_core::{Answer, AnswerRequest, ComposeRequest, Error, Message, Response, ResponseStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -19,6 +19,9 @@ struct Delivery {
     /// What is made of it; without it `chat`.
     #[serde(default)]
     mode: Option<String>,
+    /// The file that the composer changes.
+    #[serde(default)]
+    selected_file: Option<String>,
 }
 
 /// The answer in one piece.
@@ -39,26 +42,30 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     if request.content.as_deref() == Some("") {
         return Err(Error::invalid("content_empty", "content", "a message needs a text").into());
     }
-    let Delivery { stream, mode } = body.decode()?;
-    require_chat(mode.as_deref())?;
+    let Delivery { stream, mode, selected_file } = body.decode()?;
+    let composes = composes(mode.as_deref())?;
     let key = call.idempotency_key(&body)?;
-    let turn = call.kafka().completions(&actor).idempotent(key).start(chat, request)?;
+    let turn = if composes {
+        let request = ComposeRequest { answer: request, selected_file, ..ComposeRequest::default() };
+        call.kafka().composer(&actor).idempotent(key).start(chat, request)?
+    } else {
+        call.kafka().completions(&actor).idempotent(key).start(chat, request)?
+    };
     if stream == Some(true) {
         return Ok(call.stream(turn.into_events()));
     }
     in_one_piece(&turn.wait()?)
 }
 
-/// Refuses what is no mode, and the one that this server does not have yet.
-fn require_chat(mode: Option<&str>) -> Result<(), Error> {
+/// Whether a file is to be made of it.
+fn composes(mode: Option<&str>) -> Result<bool, Error> {
     match mode {
-        None | Some("chat") => Ok(()),
-        Some("composer") => Err(Error::invalid(
-            "mode_unavailable",
-            "mode",
-            "this server has no composer; give \"chat\", or leave it out",
-        )),
-        Some(other) => Err(Error::invalid("mode_unknown", "mode", format!("give \"chat\", not {other:?}"))),
+        None | Some("chat") => Ok(false),
+        Some("composer") => Ok(true),
+        Some(other) => {
+            let message = format!("give \"chat\" or \"composer\", not {other:?}");
+            Err(Error::invalid("mode_unknown", "mode", message))
+        }
     }
 }
 

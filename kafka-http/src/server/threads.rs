@@ -128,7 +128,10 @@ mod tests {
             let barrier = Arc::new(Barrier::new(MANY + 1));
             for _ in 0..MANY {
                 let barrier = Arc::clone(&barrier);
-                threads.run(move || drop(barrier.wait())).unwrap();
+                let work = move || {
+                    barrier.wait();
+                };
+                threads.run(work).unwrap();
             }
             barrier.wait();
             wait_until_idle(&threads, MOST_IDLE);

@@ -19,7 +19,8 @@ use std::{
 };
 
 use kafka_core::{
-    Error, ErrorKind, Event, EventStream, Next, Response, ResponseId, ResponseStatus, Result, TurnEvent,
+    ChatFile, Error, ErrorKind, Event, EventStream, Next, Response, ResponseId, ResponseStatus, Result,
+    TurnEvent,
 };
 use tungstenite::Bytes;
 
@@ -54,6 +55,8 @@ struct Seat {
     told: u64,
     /// The text so far, for who asked.
     said: String,
+    /// The file that was composed, and whether it is new.
+    composed: Option<(Box<ChatFile>, bool)>,
     /// What the others are told from should this one become the lead. The lead's is in use.
     events: Option<EventStream>,
 }
@@ -77,7 +80,7 @@ impl Audiences {
         events: EventStream,
     ) -> Result<()> {
         let (audiences, session) = (self.clone(), Arc::clone(session));
-        let seat = Seat { session, watch, told: 0, said: String::new(), events: None };
+        let seat = Seat { session, watch, told: 0, said: String::new(), composed: None, events: None };
         let thread = thread::Builder::new().name("ws-answer".to_owned()).stack_size(STACK_BYTES);
         let spawned = thread.spawn(move || audiences.catch_up(id, seat, events));
         spawned.map(drop).map_err(|error| {
@@ -228,6 +231,11 @@ impl Seat {
                     self.said.push_str(text);
                 }
             }
+            TurnEvent::Stage(name) if self.watch == (Watch::Asked { with_deltas: true }) => {
+                outbox.text(frame::stage(told.response, told.seq, name));
+            }
+            TurnEvent::FileCreated(file) => self.composed = Some((file.clone(), true)),
+            TurnEvent::FileVersion(file) => self.composed = Some((file.clone(), false)),
             TurnEvent::Finished(response) if self.watch != Watch::Followed => {
                 // The text alone does not tell that it is not all.
                 if self.watch == (Watch::Asked { with_deltas: true })
@@ -235,9 +243,10 @@ impl Seat {
                 {
                     outbox.text(frame::end(told.response, response.status));
                 }
-                match failure(response, &self.said) {
-                    Some(sentence) => self.session.refuse(sentence),
-                    None => outbox.text(frame::answer(std::mem::take(&mut self.said))),
+                match (self.composed.take(), failure(response, &self.said)) {
+                    (Some((file, is_new)), _) => self.session.show_composed(response, &file, is_new),
+                    (None, Some(sentence)) => self.session.refuse(sentence),
+                    (None, None) => outbox.text(frame::answer(std::mem::take(&mut self.said))),
                 }
             }
             _ => {}

@@ -16,7 +16,7 @@ pub(super) struct FileLists {
     workspace_files: Vec<NearbyFile>,
 }
 
-/// A file with versions. Clients look at the first, so the one changed last comes first.
+/// A `.based` file. Clients look at the first, so the one changed last comes first.
 #[derive(Debug, Serialize)]
 pub(super) struct BasedFile {
     file_id: String,
@@ -47,7 +47,7 @@ struct ShownFile {
     url: String,
 }
 
-/// A file without versions, as the first generation shows it.
+/// Any other file, as the first generation shows it: with the newest text, without versions.
 #[derive(Debug, Serialize)]
 struct TextFile {
     file_id: String,
@@ -75,14 +75,15 @@ pub(super) fn read(kafka: &Kafka, actor: &Actor, chat: &Chat) -> Result<FileList
     let workspace_files =
         nearby.map(|file| NearbyFile { file_id: file.id.to_string(), name: file.filename }).collect();
     let chat_files = contents.iter().map(ShownFile::of).collect();
-    let chat_files_text =
-        contents.iter().filter(|content| !is_based(&content.file.filename)).map(TextFile::of).collect();
+    let others = contents.iter().filter(|content| content.file.kind != ChatFileKind::Based);
+    let chat_files_text = others.map(TextFile::of).collect();
     Ok(FileLists { chat_files_based: based(contents), chat_files, chat_files_text, workspace_files })
 }
 
-/// The files with versions, the one changed last first.
+/// The `.based` files, the one changed last first. Another text with versions stands among the files without: clients
+/// take the first file here for the one that the next edit is of, and the whole list for what they have composed.
 pub(super) fn based(contents: Vec<ChatFileContent>) -> Vec<BasedFile> {
-    let written = contents.into_iter().filter(|content| content.file.kind != ChatFileKind::Upload);
+    let written = contents.into_iter().filter(|content| content.file.kind == ChatFileKind::Based);
     let mut files: Vec<_> = written.map(BasedFile::of).collect();
     files.sort_by_key(|file| std::cmp::Reverse(file.updated_at));
     files
@@ -119,7 +120,7 @@ fn files_of(kafka: &Kafka, actor: &Actor, workspace: WorkspaceId) -> Result<Vec<
 
 impl BasedFile {
     fn of(content: ChatFileContent) -> BasedFile {
-        let ChatFileContent { file, text, updated_at, versions } = content;
+        let ChatFileContent { file, text, updated_at, versions, .. } = content;
         let versions = versions.into_iter().map(|version| BasedVersion {
             version_id: version.id.to_string(),
             timestamp: version.timestamp,
@@ -140,7 +141,7 @@ impl ShownFile {
     fn of(content: &ChatFileContent) -> ShownFile {
         let file = &content.file;
         let (id, kind) = (shown_id(file), FileKind::of(&file.filename));
-        let url = download::address(&file.path);
+        let url = content.source_url.clone().unwrap_or_else(|| download::address(&file.path));
         let (name, text) = (file.filename.clone(), content.text.clone());
         ShownFile { id, name, content: text, language: kind.language, r#type: kind.kind, url }
     }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use kafka_core::{
-    ChatFile, Error, ErrorKind, Message, NewFile, NewMessage, PageRequest, Place, Result, Role, VersionId,
+    ChatFile, Error, ErrorKind, Message, NewFile, NewMessage, PageRequest, Place, Response, Result, Role,
+    VersionId,
 };
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     file_lists::{self, shown_id},
+    frame,
     session::Session,
 };
 
@@ -136,6 +138,17 @@ impl Session {
                 Some(after) => place = Place::After(after),
                 None => return Ok(files),
             }
+        }
+    }
+
+    /// Tells of a file that was composed here.
+    pub(super) fn show_composed(&self, response: &Response, file: &ChatFile, is_new: bool) {
+        match self.kafka().messages(self.actor()).get(response.message_id) {
+            Ok(message) => {
+                let new_id = is_new.then(|| shown_id(file));
+                self.outbox.text(frame::composed(new_id, &message.content));
+            }
+            Err(error) => self.explain(&error),
         }
     }
 

@@ -42,9 +42,15 @@ pub(super) struct NewMessage {
     /// Whether the answer is wanted as it comes.
     #[serde(default)]
     pub(super) stream: Option<bool>,
-    /// True asks the composer, false a plain answer.
+    /// True lets files be changed; false is for talk, in which only new ones are written.
     #[serde(default)]
-    is_chat_or_composer: Option<bool>,
+    pub(super) is_chat_or_composer: Option<bool>,
+    /// Whether it is the first prompt for a file.
+    #[serde(default)]
+    pub(super) is_first_prompt: Option<bool>,
+    /// The file that is changed; none or "" is the one that was changed last.
+    #[serde(default)]
+    pub(super) selected_filename: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,12 +70,7 @@ pub(super) fn understand(text: &str) -> Said {
         return Said::Prompt(text.to_owned());
     };
     match action.as_str() {
-        Some(name @ "new_message") => {
-            read(name, object, |message: NewMessage| match message.wants_composer() {
-                true => Said::Refused(NO_COMPOSER.to_owned()),
-                false => Said::NewMessage(message),
-            })
-        }
+        Some(name @ "new_message") => read(name, object, Said::NewMessage),
         Some(name @ "cancel") => read(name, object, |Cancel { response_id }| Said::Cancel(response_id)),
         Some(name @ "upload_file") => read(name, object, Said::UploadFile),
         Some(name @ "delete_file") => read(name, object, Said::DeleteFile),
@@ -86,12 +87,11 @@ fn read<T: DeserializeOwned>(action: &str, object: Value, said: impl FnOnce(T) -
         .map_or_else(|error| Said::Refused(format!("The action {action} is not well formed: {error}.")), said)
 }
 
-/// What whoever asks for a file to be written is told.
-const NO_COMPOSER: &str = "Composing files is not possible yet; nothing was stored. Ask in chat mode.";
-
 impl NewMessage {
-    fn wants_composer(&self) -> bool {
-        self.is_chat_or_composer == Some(true)
+    /// Whether files may come of it. What is talk alone, and wanted as it comes, goes to the model as it is.
+    pub(super) fn composes(&self) -> bool {
+        let flags = [self.is_chat_or_composer, self.is_first_prompt];
+        self.stream != Some(true) || flags.contains(&Some(true))
     }
 }
 
@@ -123,6 +123,28 @@ pub(super) fn message(message: &Message) -> String {
     let shown =
         json!({"role": role, "type": kind, "content": content, "id": id, "seq": seq, "status": status});
     json!({"action": "message", "message": shown}).to_string()
+}
+
+/// A stage of an answer that has begun.
+pub(super) fn stage(response: ResponseId, seq: u64, name: &str) -> String {
+    json!({"action": "stage", "response_id": response, "seq": seq, "name": name}).to_string()
+}
+
+/// A file that was composed, as the message of the conversation holds it. A new one is told with the id that
+/// clients know it by, and in the forms of both generations.
+pub(super) fn composed(new_id: Option<String>, stored: &str) -> String {
+    let stored: Value = serde_json::from_str(stored).unwrap_or_default();
+    let content =
+        json!({"based_filename": stored["based_filename"], "based_content": stored["based_content"]});
+    let block = json!({"role": "assistant", "type": "file", "content": content.to_string()});
+    let message = json!({"role": "assistant", "type": "file", "content": content});
+    match new_id {
+        Some(id) => json!({
+            "action": "agent_response", "type": "file", "id": id, "content": content, "message": message, "block": block,
+        }),
+        None => json!({"action": "agent_response", "message": message}),
+    }
+    .to_string()
 }
 
 /// A whole answer. One that begins with a brace gets a blank before it, because clients take a frame
@@ -165,8 +187,14 @@ mod tests {
         ] {
             assert!(refused(text).contains("not well formed"), "{text}");
         }
-        let composer = r#"{"action": "new_message", "prompt": "a", "is_chat_or_composer": true}"#;
-        assert_eq!(refused(composer), NO_COMPOSER);
+        let composes = |text: &str| match understand(text) {
+            Said::NewMessage(new) => new.composes(),
+            other => panic!("{text}: {other:?}"),
+        };
+        assert!(composes(r#"{"action": "new_message"}"#));
+        assert!(composes(r#"{"action": "new_message", "stream": true, "is_chat_or_composer": true}"#));
+        assert!(composes(r#"{"action": "new_message", "stream": true, "is_first_prompt": true}"#));
+        assert!(!composes(r#"{"action": "new_message", "stream": true, "is_chat_or_composer": false}"#));
         assert_eq!(understand(r#"{"action": "follow"}"#), Said::Follow);
         assert_eq!(understand(r#"{"action": "cancel"}"#), Said::Cancel(None));
     }

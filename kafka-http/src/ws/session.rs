@@ -7,8 +7,8 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, Change, Changes, ChatId, Error, ErrorKind, Kafka, Message, MessageId,
-    MessageStatus, NewMessage, ResponseId, Result, Role,
+    Actor, AnswerRequest, Change, Changes, ChatId, ComposeRequest, Error, ErrorKind, Kafka, Message,
+    MessageId, MessageStatus, NewMessage, ResponseId, Result, Role,
 };
 use tungstenite::protocol::frame::coding::CloseCode;
 
@@ -105,8 +105,18 @@ impl Session {
     /// Does what a client says.
     pub(super) fn hear(self: &Arc<Session>, text: &str) {
         match frame::understand(text) {
-            Said::Prompt(prompt) => self.ask(prompt, None, false),
-            Said::NewMessage(new) => self.ask(new.prompt, new.model, new.stream == Some(true)),
+            Said::Prompt(prompt) => self.ask(AnswerRequest::text(prompt), None, false),
+            Said::NewMessage(new) => {
+                let composes = new.composes();
+                let wishes = ComposeRequest {
+                    selected_file: new.selected_filename,
+                    is_first_prompt: new.is_first_prompt == Some(true),
+                    is_chat: new.is_chat_or_composer != Some(true),
+                    ..ComposeRequest::default()
+                };
+                let request = AnswerRequest { model: new.model, ..AnswerRequest::text(new.prompt) };
+                self.ask(request, composes.then_some(wishes), new.stream == Some(true));
+            }
             Said::Cancel(Some(id)) => self.cancel(id),
             Said::Cancel(None) => self.asked().into_iter().for_each(|id| self.cancel(id)),
             Said::UploadFile(upload) => self.answer(self.upload_file(&upload)),
@@ -197,11 +207,18 @@ impl Session {
         }
     }
 
-    fn ask(self: &Arc<Session>, prompt: String, model: Option<String>, with_deltas: bool) {
+    /// Asks the chat's model, or the composer.
+    fn ask(self: &Arc<Session>, request: AnswerRequest, compose: Option<ComposeRequest>, with_deltas: bool) {
         let Speaker { kafka, actor, .. } = &self.speaker;
-        let request = AnswerRequest { model, ..AnswerRequest::text(prompt.as_str()) };
+        let prompt = request.content.clone().unwrap_or_default();
         let mut inbox = self.inbox();
-        let asked = kafka.completions(actor).start(self.chat, request);
+        let asked = match compose {
+            Some(wishes) => {
+                let request = ComposeRequest { answer: request, ..wishes };
+                kafka.composer(actor).start(self.chat, request)
+            }
+            None => kafka.completions(actor).start(self.chat, request),
+        };
         match &asked {
             Ok(turn) => {
                 // Before the inbox can be emptied, which forgets what belongs to no answer that is watched.

@@ -6,7 +6,7 @@ use kafka_core::Timestamp;
 use serde_json::Value;
 
 /// Members whose text is for people, who may be told the same in other words.
-const PROSE: [&str; 5] = ["msg", "detail", "reason", "error", "message"];
+const PROSE: [&str; 6] = ["msg", "detail", "reason", "error", "message", "revert_notice"];
 /// The length of an id.
 const ID: usize = 36;
 

@@ -102,4 +102,23 @@ pub(super) const DIFFERENCES: &[Difference] = &[
             "ws_files.chat_files: 3 entries, and here 2",
         ],
     },
+    Difference {
+        reason: "Clients show the first file, so the one changed last stands there.",
+        found: &[
+            "ws_agent.chat_files_based[0].file_id: \"<id:8>\", and here \"<id:9>\"",
+            "ws_agent.chat_files_based[0].latest_content: \"loop:\\n\\tres = talk(\\\"You help the user with agent. Leave when the user names a city.\\\", True)\\nuntil \\\"the user names a city\\\":\\n\\tcity = res.ask(question=\\\"Return the city the user named.\\\", example={\\\"city\\\": \\\"Oslo\\\"})\\n\", and here \"loop:\\n\\tres = talk(\\\"You help the user with two. Leave when the user names a city.\\\", True)\\nuntil \\\"the user names a city\\\":\\n\\tcity = res.ask(question=\\\"Return the city the user named.\\\", example={\\\"city\\\": \\\"Oslo\\\"})\\n\"",
+            "ws_agent.chat_files_based[0].name: \"agent.based\", and here \"two.based\"",
+            "ws_agent.chat_files_based[1].file_id: \"<id:9>\", and here \"<id:8>\"",
+            "ws_agent.chat_files_based[1].latest_content: \"loop:\\n\\tres = talk(\\\"You help the user with two. Leave when the user names a city.\\\", True)\\nuntil \\\"the user names a city\\\":\\n\\tcity = res.ask(question=\\\"Return the city the user named.\\\", example={\\\"city\\\": \\\"Oslo\\\"})\\n\", and here \"loop:\\n\\tres = talk(\\\"You help the user with agent. Leave when the user names a city.\\\", True)\\nuntil \\\"the user names a city\\\":\\n\\tcity = res.ask(question=\\\"Return the city the user named.\\\", example={\\\"city\\\": \\\"Oslo\\\"})\\n\"",
+            "ws_agent.chat_files_based[1].name: \"two.based\", and here \"agent.based\"",
+        ],
+    },
+    Difference {
+        reason: "The conversation holds the whole text of a changed file, because clients load it from there into their \
+                 editor; the diff stands beside it.",
+        found: &[
+            "ws_agent.conversation[10].content.based_content: \"--- agent.based\\n+++ agent.based\\n@@ -4,0 +5,1 @@\\n+\\tsay(\\\"bye\\\", exact=True)\\n\", and here \"loop:\\n\\tres = talk(\\\"You help politely. Leave when the user names a city.\\\", True)\\nuntil \\\"the user names a city\\\":\\n\\tcity = res.ask(question=\\\"Return the city the user named.\\\", example={\\\"city\\\": \\\"Oslo\\\"})\\n\\tsay(\\\"bye\\\", exact=True)\\n\"",
+            "ws_agent.conversation[8].content.based_content: \"--- weather.based\\n+++ weather.based\\n@@ -1,4 +1,4 @@\\n loop:\\n-\\tres = talk(\\\"You help the user with weather. Leave when the user names a city.\\\", True)\\n+\\tres = talk(\\\"You help politely. Leave when the user names a city.\\\", True)\\n until \\\"the user names a city\\\":\\n \\tcity = res.ask(question=\\\"Return the city the user named.\\\", example={\\\"city\\\": \\\"Oslo\\\"})\\n\", and here \"loop:\\n\\tres = talk(\\\"You help politely. Leave when the user names a city.\\\", True)\\nuntil \\\"the user names a city\\\":\\n\\tcity = res.ask(question=\\\"Return the city the user named.\\\", example={\\\"city\\\": \\\"Oslo\\\"})\\n\"",
+        ],
+    },
 ];

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use kafka_core::testing::{Script, ScriptedEndpoint};
+use kafka_core::testing::ScriptedEndpoint;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -12,6 +12,7 @@ use crate::support::{
     api::Api,
     form::Form,
     http::Reply,
+    model,
     process::{Binary, RunningServer},
     websocket::{BINARY, FIN, Said, Socket},
 };
@@ -63,6 +64,7 @@ impl Player {
                 (Some("client-close"), _) => socket = None,
                 (None, Some("send")) => send(&comparison, socket.as_mut().unwrap(), entry),
                 (None, Some("recv")) => hear(&mut comparison, name, socket.as_mut().unwrap(), entry),
+                (None, None) if entry["calls"].is_array() => self.calls(&mut comparison, name, entry),
                 (None, None) => self.request(&mut comparison, name, entry),
                 other => panic!("{other:?} in {name}"),
             }
@@ -105,6 +107,33 @@ impl Player {
         } else {
             comparison.values(&format!("{at}: body"), &recorded["body"], &reply.json());
         }
+    }
+
+    /// What the model was asked. The original asked it for tools between the two steps, asked a service about
+    /// what the model wrote, and did not have answers streamed.
+    fn calls(&self, comparison: &mut Comparison, name: &str, entry: &Value) {
+        let is_ours = |call: &&Value| call["route"] == "chat" && call["stage"] != "tools";
+        let members = ["stage", "model", "authorization", "json_mode", "prompt", "roles"];
+        let recorded = entry["calls"].as_array().unwrap().iter().filter(is_ours);
+        let recorded: Value = recorded
+            .map(|call| {
+                members.iter().map(|name| ((*name).to_owned(), call[*name].clone())).collect::<Value>()
+            })
+            .collect();
+        let requests = self.mock.requests();
+        let ours: Value = requests
+            .iter()
+            .map(|request| {
+                let body = request.json();
+                let roles: Value = body["messages"].as_array().unwrap().iter().map(|it| it["role"].clone()).collect();
+                json!({
+                    "stage": model::step_of(request), "model": body["model"], "roles": roles,
+                    "authorization": request.header("authorization"), "prompt": body["messages"][1]["content"],
+                    "json_mode": body["response_format"]["type"] == "json_object",
+                })
+            })
+            .collect();
+        comparison.values(&format!("{name}: calls"), &recorded, &ours);
     }
 
     fn take_back(&self, made: &Value) {
@@ -191,7 +220,7 @@ fn the_recordings_are_answered_as_they_were_but_for_the_table_of_differences() {
     let data = TempDir::new().unwrap();
     let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
     let api = Api::of(&server);
-    let mock = ScriptedEndpoint::start(|_| Script::stream(&["unasked"]));
+    let mock = model::start();
     let mut player = Player { _data: data, server, api: api.clone(), mock, found: BTreeSet::new() };
 
     player.play("rest_auth", &[]);
@@ -213,13 +242,15 @@ fn the_recordings_are_answered_as_they_were_but_for_the_table_of_differences() {
         let account = login(&api, &format!("{name}-run@example.com"));
         let (user, workspace) = (text(&account, "/user_id"), text(&account, "/workspaces/0/id"));
         let form = Form::default().field("user_id", user).field("name", "mock-model");
-        let form = form.field("ak", "sk-mock").field("base_url", &player.mock.base_url());
+        let form = form.field("ak", "sk-one").field("base_url", &player.mock.base_url());
         form.ok(&api, "POST", "/models/new");
-        new_chat(&api, user, workspace, &format!("Chat {name}"), &[])
+        (new_chat(&api, user, workspace, &format!("Chat {name}"), &[]), workspace.to_owned())
     };
-    let chats = ["basics", "kill30", "kill40", "kill50", "files"].map(of_a_new_account);
+    let chats = ["basics", "kill30", "kill40", "kill50", "files"].map(|name| of_a_new_account(name).0);
+    let (agent, chatmode) = (of_a_new_account("agent"), of_a_new_account("chatmode"));
     player.play("ws_basics", &[(1, NOTHING), (2, &chats[0]), (4, &chats[1]), (6, &chats[2]), (8, &chats[3])]);
     player.play("ws_files", &[(1, &chats[4])]);
+    player.play("ws_agent", &[(1, &agent.0), (2, &agent.1), (6, &chatmode.0), (7, &chatmode.1)]);
 
     let found: BTreeSet<&str> = player.found.iter().map(String::as_str).collect();
     let known: BTreeSet<&str> = DIFFERENCES.iter().flat_map(|row| row.found).copied().collect();

@@ -1,16 +1,13 @@
 //! `kafka chat`: asks a model, once or in a conversation at the terminal.
 
-mod conversation;
-mod interrupts;
 mod session;
 
-use std::io::{self, IsTerminal as _, Read as _};
+use kafka_core::{ChatId, Result};
 
-use kafka_core::{Answer, ChatId, Error, ErrorKind, ResponseStatus, Result};
-
-pub(super) use self::conversation::summary;
-use self::{conversation::Conversation, interrupts::Interrupts};
-use super::ids;
+use super::{
+    answer::{Conversation, Interrupts, question, succeeded, summary},
+    ids,
+};
 use crate::context::Context;
 
 /// Ask a model and watch the answer arrive; without a text, talk with it
@@ -47,71 +44,17 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     let mut conversation =
         Conversation::new(&kafka, context, &interrupts, args.chat, args.model, args.system);
     let result = match question {
-        Some(question) => ask_once(&mut conversation, question, context),
+        Some(question) => ask_once(&mut conversation, &question, context),
         None => session::run(&mut conversation, &interrupts, context),
     };
     kafka.close();
     result
 }
 
-/// What to ask. None means that a person sits at the terminal.
-fn question(words: Vec<String>) -> Result<Option<String>> {
-    if !words.is_empty() {
-        return Ok(Some(words.join(" ")));
-    }
-    if io::stdin().is_terminal() {
-        return Ok(None);
-    }
-    let mut text = String::new();
-    io::stdin().lock().read_to_string(&mut text).map_err(|error| {
-        Error::new(
-            ErrorKind::Invalid,
-            "input_unreadable",
-            "Standard input cannot be read as UTF-8 text; pipe text into the command, or give it as an argument.",
-        )
-        .with_source(error)
-    })?;
-    text.truncate(text.trim_end().len());
-    if text.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "question_missing",
-            "There is nothing to ask; give a text as an argument or on standard input.",
-        ));
-    }
-    Ok(Some(text))
-}
-
-fn ask_once(conversation: &mut Conversation<'_>, question: String, context: &Context) -> Result<()> {
+fn ask_once(conversation: &mut Conversation<'_>, question: &str, context: &Context) -> Result<()> {
     let answer = conversation.ask(question)?;
     let chat = answer.message.chat_id;
     context.output.streamed(&answer, &chat.to_string())?;
     context.output.note(&format!("{}\nGo on: kafka chat --chat {chat} \"…\"", summary(&answer.response)));
     succeeded(&answer)
-}
-
-/// How the answer ended, as the command's own end.
-fn succeeded(answer: &Answer) -> Result<()> {
-    match answer.response.status {
-        ResponseStatus::Completed | ResponseStatus::Streaming => Ok(()),
-        ResponseStatus::Cancelled => Err(Error::new(
-            ErrorKind::Cancelled,
-            "answer_cancelled",
-            "The answer was stopped; what came is kept.",
-        )),
-        ResponseStatus::Interrupted => Err(ended(
-            answer,
-            "answer_interrupted",
-            "The answer was cut off before its end; what came is kept.",
-        )),
-        ResponseStatus::Failed => Err(ended(answer, "answer_failed", "The model failed.")),
-    }
-}
-
-/// An end that is not what was asked for: with its reason, where one is stored.
-fn ended(answer: &Answer, code: &'static str, sentence: &'static str) -> Error {
-    match &answer.response.error {
-        Some(error) => Error::new(error.kind(), code, format!("{} ({})", error.detail, error.code)),
-        None => Error::new(ErrorKind::Provider, code, sentence),
-    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, Write as _};
 
 use kafka_core::{Error, ErrorKind, Result};
 
-use super::{Conversation, Interrupts, conversation::summary, succeeded};
+use super::{Conversation, Interrupts, succeeded, summary};
 use crate::{context::Context, exit, output::printable};
 
 const HELP: &str = "/model NAME  has this model answer from now on\n\
@@ -41,7 +41,7 @@ pub(super) fn run(
             (command, _) if command.starts_with('/') && !line.starts_with(' ') => output.note(&format!(
                 "{command} is no command; /help shows those there are. A space before it sends it as text."
             )),
-            _ => ask(conversation, line.trim().to_owned(), context)?,
+            _ => ask(conversation, line.trim(), context)?,
         }
     }
     if let Some(chat) = conversation.chat() {
@@ -51,7 +51,7 @@ pub(super) fn run(
 }
 
 /// Asks, and tells what went wrong with the answer: the conversation goes on.
-fn ask(conversation: &mut Conversation<'_>, question: String, context: &Context) -> Result<()> {
+fn ask(conversation: &mut Conversation<'_>, question: &str, context: &Context) -> Result<()> {
     let ended = conversation.ask(question).and_then(|answer| {
         context.output.streamed(&answer, &answer.message.chat_id.to_string())?;
         context.output.note(&summary(&answer.response));

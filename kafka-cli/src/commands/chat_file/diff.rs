@@ -42,10 +42,16 @@ pub(super) fn run(files: &ChatFiles<'_>, args: &Args, context: &Context) -> Resu
             false => format!("Versions {from} and {to} have the same text."),
         });
     }
-    if !context.output.is_terminal() {
-        return context.output.text(&diff);
+    print(&diff, context)
+}
+
+/// Prints a difference: as it is for a program, else in colours.
+pub(in crate::commands) fn print(diff: &str, context: &Context) -> Result<()> {
+    let output = &context.output;
+    match output.is_terminal() {
+        true => output.text(&coloured(diff, |style, line| output.styled(style, line))),
+        false => output.text(diff),
     }
-    context.output.text(&coloured(&diff, |style, line| context.output.styled(style, line)))
 }
 
 /// Each line in the colour of what it says; those before the first hunk are its title.

@@ -1,17 +1,17 @@
 //! `kafka chat-file`: files as they stand in chats, and the versions of those that are written there.
 
-mod diff;
+pub(super) mod diff;
 mod edit;
 
 use std::{io::Read, path::PathBuf};
 
 use kafka_core::{
-    Actor, ChatFile, ChatFileId, ChatFiles, ChatId, Clock as _, Error, ErrorKind, Kafka, NewChatFile,
-    NewFile, Result, SystemClock, Timestamp, Version,
+    Actor, ChatFile, ChatFileId, ChatFiles, ChatId, Clock as _, Error, ErrorKind, FileText, Kafka,
+    NewChatFile, NewFile, Result, SystemClock, Timestamp, Version,
 };
 use serde::Serialize;
 
-use super::{deletion, ids, pages, uploads};
+use super::{deletion, file::about_text, ids, pages, uploads};
 use crate::{
     age::{age, minute},
     context::Context,
@@ -175,18 +175,29 @@ fn list(kafka: &Kafka, actor: &Actor, chat: ChatId, context: &Context) -> Result
     Ok(())
 }
 
-/// A file with its newest version, if it has versions.
+/// A file with its newest version, if it has versions, and otherwise with what it says.
 #[derive(Serialize)]
 struct Newest {
     #[serde(flatten)]
     file: ChatFile,
     newest: Option<Version>,
+    #[serde(flatten)]
+    says: Option<FileText>,
 }
 
 fn show(files: &ChatFiles<'_>, id: ChatFileId, context: &Context) -> Result<()> {
     let file = files.get(id)?;
     let newest = file.latest_version.map(|_| files.newest_version(id)).transpose()?;
-    let whole = Newest { file, newest };
+    let says = match newest {
+        Some(_) => None,
+        // Bytes that are gone are no reason not to show what is known.
+        None => Some(
+            files
+                .text(id)
+                .unwrap_or_else(|error| FileText { text: None, note: Some(error.message().to_owned()) }),
+        ),
+    };
+    let whole = Newest { file, newest, says };
     if context.output.is_for_people()
         && let Some(Version { number, timestamp, content, .. }) = &whole.newest
     {
@@ -205,6 +216,7 @@ fn show(files: &ChatFiles<'_>, id: ChatFileId, context: &Context) -> Result<()> 
         ("chat", whole.file.chat_id.to_string()),
         ("kind", whole.file.kind.to_string()),
         ("bytes", bytes.unwrap_or_default()),
+        ("text", whole.says.as_ref().map(about_text).unwrap_or_default()),
         ("added", minute(whole.file.created_at)),
     ];
     context.output.one(&whole, &id.to_string(), &fields)

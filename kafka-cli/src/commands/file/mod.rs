@@ -5,8 +5,9 @@ mod get;
 use std::path::PathBuf;
 
 use kafka_core::{
-    Actor, Clock as _, File, FileId, FilePatch, Kafka, Result, SystemClock, Timestamp, WorkspaceId,
+    Actor, Clock as _, File, FileId, FilePatch, FileText, Kafka, Result, SystemClock, Timestamp, WorkspaceId,
 };
+use serde::Serialize;
 
 use super::{deletion, ids, pages, uploads};
 use crate::{
@@ -41,7 +42,9 @@ enum Verb {
         workspace: WorkspaceId,
     },
     /// Print what is known of a file
-    #[command(after_help = "Examples:\n  kafka file show ID")]
+    #[command(after_help = "Examples:\n  \
+        kafka file show ID\n  \
+        kafka file show ID --json | jq -r .text    what it says, also if it is a PDF")]
     Show {
         /// The file
         #[arg(value_parser = ids::parse::<FileId>)]
@@ -137,8 +140,29 @@ fn list(kafka: &Kafka, actor: &Actor, workspace: WorkspaceId, context: &Context)
     Ok(())
 }
 
+/// A file with what it says.
+#[derive(Serialize)]
+struct Known<'a> {
+    #[serde(flatten)]
+    file: &'a File,
+    #[serde(flatten)]
+    says: &'a FileText,
+}
+
+/// How much text there is, and what else is to be said of it.
+pub(in super::super) fn about_text(says: &FileText) -> String {
+    let length = says.text.as_ref().map(|text| format!("{} characters", text.chars().count()));
+    let parts: Vec<String> = length.into_iter().chain(says.note.clone()).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+}
+
 fn show(kafka: &Kafka, actor: &Actor, id: FileId, context: &Context) -> Result<()> {
     let file = kafka.files(actor).get(id)?;
+    // Bytes that are gone are no reason not to show what is known.
+    let says = kafka
+        .files(actor)
+        .text(id)
+        .unwrap_or_else(|error| FileText { text: None, note: Some(error.message().to_owned()) });
     let fields = [
         ("name", file.filename.clone()),
         ("id", id.to_string()),
@@ -146,10 +170,11 @@ fn show(kafka: &Kafka, actor: &Actor, id: FileId, context: &Context) -> Result<(
         ("type", file.media_type.clone()),
         ("size", format!("{} ({} bytes)", size(file.size_bytes), file.size_bytes)),
         ("sha256", file.sha256.clone()),
+        ("text", about_text(&says)),
         ("from", file.source_url.clone().unwrap_or_default()),
         ("added", minute(file.created_at)),
     ];
-    context.output.one(&file, &id.to_string(), &fields)
+    context.output.one(&Known { file: &file, says: &says }, &id.to_string(), &fields)
 }
 
 fn add(

@@ -114,6 +114,7 @@ pub(super) static CASES: &[Case] = cases! {
     "PATCH /api/v1/files/{id}" Write "files" file |_| json!({"filename": "changed"});
     "DELETE /api/v1/files/{id}" Write "files" file NONE;
     "GET /api/v1/files/{id}/content" Read "files" file NONE;
+    "GET /api/v1/files/{id}/text" Read "files" file NONE;
 
     "GET /api/v1/chats" Collection "chats" chat NONE;
     "POST /api/v1/chats" Collection "chats" chat |context| json!({"title": context.name});

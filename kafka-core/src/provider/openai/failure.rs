@@ -175,7 +175,9 @@ impl Reporter {
                 None => Again::Soon,
             }
         };
-        self.failure(code, message, again)
+        let mut failure = self.failure(code, message, again);
+        failure.error.status = Some(status);
+        failure
     }
 
     /// An error object after the head said that all is well.

@@ -1,11 +1,14 @@
 //! Storing how an answer ended: one transaction for the text, the record, the log, the chat and its owner.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use super::prompt;
 use crate::{
     base::{day::Day, error::Result, time::Timestamp},
     entity::{
+        attempt::Attempt,
         event::{Event, EventKind},
         message::MessageStatus,
         response::{Response, ResponseError, ResponseStatus},
@@ -13,7 +16,7 @@ use crate::{
     },
     provider::api::TokenUsage,
     repo,
-    service::feed::Feed,
+    service::{composer::composition::Composition, feed::Feed},
     storage::Tx,
 };
 
@@ -23,20 +26,26 @@ const MOST_TOKENS: u64 = 1 << 40;
 
 /// How an answer ended, as far as its thread knows.
 #[derive(Clone, Debug)]
-pub(super) struct Ending {
-    pub(super) status: ResponseStatus,
-    pub(super) model_used: Option<String>,
-    pub(super) finish_reason: Option<String>,
-    pub(super) usage: Option<TokenUsage>,
+pub(in crate::service) struct Ending {
+    pub(in crate::service) status: ResponseStatus,
+    pub(in crate::service) model_used: Option<String>,
+    pub(in crate::service) finish_reason: Option<String>,
+    pub(in crate::service) usage: Option<TokenUsage>,
+    /// Whether something in that is this system's estimate.
+    pub(in crate::service) is_usage_estimated: bool,
     /// What was sent, by estimate, for when the endpoint counts nothing; none when nothing was sent.
-    pub(super) prompt_tokens_estimate: Option<u64>,
+    pub(in crate::service) prompt_tokens_estimate: Option<u64>,
     /// What the endpoint was told that the answer may have; an estimate is no higher.
     pub(super) most_completion_tokens: Option<u64>,
-    pub(super) first_token_ms: Option<u64>,
+    pub(in crate::service) first_token_ms: Option<u64>,
     pub(super) completion_time_ms: Option<u64>,
-    pub(super) error: Option<ResponseError>,
+    pub(in crate::service) error: Option<ResponseError>,
     pub(super) tool_calls: Vec<ToolCall>,
     pub(super) provider_data: Option<Json>,
+    /// The calls on the way to a composed answer.
+    pub(in crate::service) attempts: Option<Vec<Attempt>>,
+    /// The file that was composed.
+    pub(in crate::service) composition: Option<Arc<Composition>>,
     /// Whether another than the answer's own thread ends it. Its last event then follows what was stored
     /// at once: the counts, which stand in the response, get no event of their own.
     pub(super) is_afterwards: bool,
@@ -50,6 +59,7 @@ impl Ending {
             model_used: None,
             finish_reason: None,
             usage: None,
+            is_usage_estimated: false,
             prompt_tokens_estimate: None,
             most_completion_tokens: None,
             first_token_ms: None,
@@ -57,12 +67,14 @@ impl Ending {
             error: None,
             tool_calls: Vec::new(),
             provider_data: None,
+            attempts: None,
+            composition: None,
             is_afterwards: false,
         }
     }
 }
 
-/// Stores the end of a running answer whose events so far are `events`, and returns them with the
+/// Stores the end of a running answer, with the file that was composed, whose events so far are `events`, and returns them with the
 /// closing ones. None when it no longer ran. What it cost is counted on `day`.
 pub(super) fn store(
     tx: &Tx<'_>,
@@ -74,14 +86,28 @@ pub(super) fn store(
     now: Timestamp,
 ) -> Result<Option<Vec<Event>>> {
     let said = Said::in_events(&events);
-    let response = ended(accepted, ending, &said);
+    let mut response = ended(accepted, ending, &said);
+    let composed = match &ending.composition {
+        Some(composition) if response.status == ResponseStatus::Completed => {
+            match composition.store(tx, feed, now)? {
+                Ok(composed) => Some(composed),
+                Err(refusal) => {
+                    response.status = ResponseStatus::Failed;
+                    response.error = Some(refusal);
+                    None
+                }
+            }
+        }
+        _ => None,
+    };
     if !repo::responses::finish(tx, &response, now)? {
         return Ok(None);
     }
     let tokens = response.tokens_total.and_then(|tokens| i64::try_from(tokens).ok());
     let parts = said.parts(&ending.tool_calls);
     let finished = repo::messages::Finished {
-        content: &said.text,
+        kind: if composed.is_some() { "file" } else { "text" },
+        content: composed.as_ref().map_or(&said.text, |composed| composed.content),
         parts: parts.as_ref(),
         provider_data: ending.provider_data.as_ref(),
         model: &response.model_used,
@@ -94,6 +120,9 @@ pub(super) fn store(
     repo::chats::touch(tx, response.chat_id, tokens.unwrap_or(0), now)?;
     repo::users::spend(tx, response.chat_id, tokens.unwrap_or(0))?;
     repo::usage_daily::count_answer(tx, &response, day)?;
+    if let Some(composed) = &composed {
+        events.push(Event::with_file(events.len() as u64 + 1, composed.event, &composed.chat_file)?);
+    }
     if response.tokens_total.is_some() && !ending.is_afterwards {
         events.push(Event::with_usage(events.len() as u64 + 1, &response)?);
     }
@@ -156,6 +185,8 @@ fn ended(accepted: &Response, ending: &Ending, said: &Said) -> Response {
         first_token_ms: ending.first_token_ms,
         completion_time_ms: ending.completion_time_ms,
         error: ending.error.clone(),
+        attempts: ending.attempts.clone(),
+        usage_estimated: ending.is_usage_estimated,
         ..accepted.clone()
     };
     let was_answered = !said.runs.is_empty() || !ending.tool_calls.is_empty();

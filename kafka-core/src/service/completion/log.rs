@@ -24,7 +24,7 @@ use crate::{
     },
     entity::{
         block::{Block, Encoder},
-        event::{EventKind, TextData},
+        event::{EventKind, NameData, TextData},
         response::ResponseError,
     },
     repo,
@@ -102,7 +102,7 @@ impl EventLog {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a piece of text to an answer.
+    /// Adds a piece of text to an answer, or the name of a stage that begins.
     pub(super) fn say(&self, running: &Arc<Running>, kind: EventKind, text: String) {
         let mut queue = self.queue();
         let was_empty = queue.pending.is_empty();
@@ -290,7 +290,10 @@ impl Entry {
         let first = pending.running.last_seq() + 1;
         let mut encoder = Encoder::default();
         for (piece, seq) in pending.pieces.iter().zip(first..) {
-            encoder.push(seq, piece.kind, &TextData { text: &piece.text })?;
+            match piece.kind {
+                EventKind::Stage => encoder.push(seq, piece.kind, &NameData { name: &piece.text })?,
+                _ => encoder.push(seq, piece.kind, &TextData { text: &piece.text })?,
+            }
         }
         Ok(Entry {
             running: Arc::clone(&pending.running),

@@ -12,7 +12,7 @@ mod opaque;
 pub(crate) mod prompt;
 pub(crate) mod recover;
 pub(crate) mod resolve;
-mod run;
+pub(super) mod run;
 pub(crate) mod start;
 pub(crate) mod turn;
 

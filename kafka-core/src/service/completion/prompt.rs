@@ -9,6 +9,7 @@ use crate::{
         id::{ChatId, MessageId},
     },
     entity::{
+        file::FileText,
         message::{MessageStatus, Role},
         params::Params,
         tool_call::ToolCall,
@@ -20,9 +21,9 @@ use crate::{
 };
 
 /// How many ancestors one query reads.
-const STRIDE: u32 = 64;
+pub(in crate::service) const STRIDE: u32 = 64;
 /// The type of messages that tell of files.
-const FILE: &str = "file";
+pub(in crate::service) const FILE: &str = "file";
 /// What a message costs besides its text.
 const TOKENS_PER_MESSAGE: u64 = 4;
 
@@ -54,17 +55,25 @@ impl PromptBuilder<'_> {
 
     /// What the chat's files say, as an instruction; none for a chat without files.
     fn files(&self, conn: &Conn<'_>, chat: ChatId, most_tokens: u64) -> Result<Option<PromptMessage>> {
-        let files = contents::for_model(conn, self.blobs, chat, 4 * most_tokens)?;
+        let files = contents::for_model(conn, self.blobs, chat, 4 * most_tokens, &[], None)?;
         if files.is_empty() {
             return Ok(None);
         }
-        let mut content = String::from("These files belong to the conversation.");
-        for (filename, text) in files {
-            let text = text.as_deref().unwrap_or("(Its text is not available here.)");
-            content += &format!("\n\n--- begin of {filename} ---\n{text}\n--- end of {filename} ---");
-        }
-        Ok(Some(PromptMessage::text(Role::System.as_str(), content)))
+        Ok(Some(PromptMessage::text(Role::System.as_str(), told(files))))
     }
+}
+
+/// Files by name and text, as models are told of them.
+pub(in crate::service) fn told(files: Vec<(String, FileText)>) -> String {
+    let mut told = String::from("These files belong to the conversation.");
+    for (filename, FileText { text, note }) in files {
+        let missing = || "Its text is not available here.".to_owned();
+        let note = note.or_else(|| text.is_none().then(missing)).map(|note| format!("({note})"));
+        let said: Vec<String> = text.into_iter().chain(note).collect();
+        let said = said.join("\n");
+        told += &format!("\n\n--- begin of {filename} ---\n{said}\n--- end of {filename} ---");
+    }
+    told
 }
 
 /// The branch that ends in the question, oldest first, as far as it fits.
@@ -93,13 +102,13 @@ fn branch(conn: &Conn<'_>, question: MessageId, mut left: u64) -> Result<impl It
 }
 
 /// What a prompt costs, by estimate.
-pub(super) fn cost(prompt: &Prompt) -> u64 {
+pub(in crate::service) fn cost(prompt: &Prompt) -> u64 {
     prompt.messages.iter().map(|message| tokens(&message.content, &message.tool_calls)).sum()
 }
 
 /// What is sent besides the prompt costs, by estimate: tools and the form of the answer are read by the model
 /// like text; numbers and switches are not.
-pub(super) fn cost_besides(params: &Params) -> u64 {
+pub(in crate::service) fn cost_besides(params: &Params) -> u64 {
     let fields = params.extra.iter().map(|(name, value)| (name.as_str(), value));
     let fields = fields.chain(params.response_format.as_ref().map(|value| ("response_format", value)));
     let texts = fields.filter(|(_, value)| value.is_object() || value.is_array() || value.is_string());
@@ -115,21 +124,21 @@ pub(super) fn room(params: &Params, default_context: u32, history: u64) -> u64 {
 }
 
 /// Tokens for what is sent: the context less room for the answer.
-pub(super) fn budget(params: &Params, default_context: u32) -> u64 {
+pub(in crate::service) fn budget(params: &Params, default_context: u32) -> u64 {
     let context = u64::from(params.context_tokens.unwrap_or(default_context));
     let answer = u64::from(params.max_tokens.unwrap_or(1024)).min(context / 2);
     context - answer
 }
 
 /// An estimate that errs on the high side for most languages: four bytes a token.
-pub(super) fn tokens(text: &str, calls: &[ToolCall]) -> u64 {
+pub(in crate::service) fn tokens(text: &str, calls: &[ToolCall]) -> u64 {
     let of_calls: usize = calls.iter().map(|call| call.name.len() + call.arguments.len()).sum();
     ((text.len() + of_calls) as u64).div_ceil(4) + TOKENS_PER_MESSAGE
 }
 
 /// How long a text of so many tokens can be. An endpoint that keeps to its tokens must not be cut off, and
 /// the tokens of some languages hold twice as much as the estimate has them.
-pub(super) fn most_bytes(tokens: u64) -> usize {
+pub(in crate::service) fn most_bytes(tokens: u64) -> usize {
     usize::try_from(tokens.saturating_mul(8)).unwrap_or(usize::MAX)
 }
 

@@ -13,7 +13,7 @@ use crate::{
         time::Timestamp,
     },
     entity::{
-        event::Event,
+        event::{Event, EventKind},
         params::Params,
         response::{Response, ResponseStatus},
     },
@@ -112,7 +112,9 @@ impl Ender {
         let mut ending = Ending { is_afterwards: true, ..Ending::of(status) };
         let is_first = responses::running_in_chat(tx, response.chat_id)?.first() == Some(&id);
         if is_first || events.len() > 1 {
-            ending.prompt_tokens_estimate = Some(self.prompt_tokens(tx, &response)?);
+            // Each stage of one that composed was a call of its own.
+            let calls = events.iter().filter(|event| event.kind == EventKind::Stage).count().max(1) as u64;
+            ending.prompt_tokens_estimate = Some(calls * self.prompt_tokens(tx, &response)?);
         }
         let day = Day::of(response.created_at);
         finish::store(tx, &self.feed, &response, &ending, events, day, self.now)

@@ -23,9 +23,13 @@ use crate::{
     },
     provider::api::{Delta, Prompt, ProviderError},
     repo,
-    service::installation::Installation,
-    service::models::Callable,
-    service::quotas::Reservation,
+    service::{
+        composer::{self, Wishes},
+        contents,
+        installation::Installation,
+        models::{Callable, ECHO},
+        quotas::Reservation,
+    },
 };
 
 /// How often a waiting answer looks whether another process has let it go first.
@@ -42,6 +46,7 @@ pub(super) fn spawn(
     installation: &Installation,
     running: &Arc<Running>,
     callable: Callable,
+    work: Work,
     reserved: Reservation,
     slot: Slot,
 ) {
@@ -63,7 +68,7 @@ pub(super) fn spawn(
     let spawned = thread::Builder::new()
         .name("kafka-answer".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || answering.run(slot));
+        .spawn(move || answering.run(work, slot));
     if spawned.is_err() {
         // The slot went with the closure; the end takes another, past the limit for its short life.
         let mut ending = Ending::of(ResponseStatus::Failed);
@@ -75,14 +80,23 @@ pub(super) fn spawn(
     }
 }
 
-struct Answering {
-    installation: Installation,
-    running: Arc<Running>,
-    callable: Callable,
+/// What is to be done for a question.
+pub(in crate::service) enum Work {
+    /// The model's answer is passed on as it comes.
+    Answer,
+    /// A file is made of what the model answers, or changed by it.
+    Compose(Wishes),
+}
+
+/// An answer that its thread works on.
+pub(in crate::service) struct Answering {
+    pub(in crate::service) installation: Installation,
+    pub(in crate::service) running: Arc<Running>,
+    pub(in crate::service) callable: Callable,
     source: Source,
-    ending: Ending,
+    pub(in crate::service) ending: Ending,
     began: Instant,
-    reserved: Reservation,
+    pub(in crate::service) reserved: Reservation,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -90,9 +104,9 @@ struct Answering {
 }
 
 impl Answering {
-    fn run(mut self, slot: Slot) {
+    fn run(mut self, work: Work, slot: Slot) {
         // A provider is code that others write: its panic ends this answer and nothing else.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.answer())).unwrap_or_else(|_| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.work(work))).unwrap_or_else(|_| {
             Err(Error::new(
                 ErrorKind::Provider,
                 "provider_panicked",
@@ -121,9 +135,17 @@ impl Answering {
         self.installation.log().end(&self.running, self.ending, slot);
     }
 
-    fn answer(&mut self) -> Result<ResponseStatus, Error> {
+    fn work(&mut self, work: Work) -> Result<ResponseStatus, Error> {
         self.wait_for_turn()?;
         self.began = self.installation.clock().instant();
+        match work {
+            // It has nothing to compose with.
+            Work::Compose(wishes) if self.callable.provider.name() != ECHO => composer::run(self, &wishes),
+            Work::Answer | Work::Compose(_) => self.answer(),
+        }
+    }
+
+    fn answer(&mut self) -> Result<ResponseStatus, Error> {
         let prompt = self.prompt()?;
         let options = &self.callable.options;
         let prompt_tokens = prompt::cost(&prompt) + prompt::cost_besides(&options.params);
@@ -183,7 +205,17 @@ impl Answering {
         }
     }
 
+    /// Has the documents of the chat read, so that a prompt can tell what they say.
+    pub(in crate::service) fn read_documents(&self) -> Result<(), Error> {
+        contents::prepare_chat(&self.installation, self.running.chat, &self.running.cancel)?;
+        match self.running.cancel.is_cancelled() {
+            true => Err(ProviderError::cancelled().into()),
+            false => Ok(()),
+        }
+    }
+
     fn prompt(&self) -> Result<Prompt, Error> {
+        self.read_documents()?;
         let storage = self.installation.storage();
         let builder = PromptBuilder {
             params: &self.callable.options.params,
@@ -223,7 +255,7 @@ impl Answering {
 
     /// What an endpoint says in a word is kept as long as a name may be: it stands in records, and the name of
     /// a model in an index besides.
-    fn word(&self, text: String) -> String {
+    pub(in crate::service) fn word(&self, text: String) -> String {
         let mut text = storable(text);
         if let Some((end, _)) = text.char_indices().nth(self.installation.limits().name_chars) {
             text.truncate(end);
@@ -231,7 +263,7 @@ impl Answering {
         text
     }
 
-    fn say(&mut self, kind: EventKind, mut text: String) {
+    pub(in crate::service) fn say(&mut self, kind: EventKind, mut text: String) {
         if let Some(affordable) = &mut self.affordable_bytes {
             if text.len() > *affordable {
                 text.truncate(text.floor_char_boundary(*affordable));
@@ -270,7 +302,7 @@ impl Answering {
         });
     }
 
-    fn elapsed_ms(&self) -> u64 {
+    pub(in crate::service) fn elapsed_ms(&self) -> u64 {
         let elapsed = self.installation.clock().instant().saturating_duration_since(self.began);
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
@@ -302,7 +334,7 @@ fn storable(text: String) -> String {
 }
 
 /// What clients may read of an error.
-fn reason(error: &Error) -> ResponseError {
+pub(in crate::service) fn reason(error: &Error) -> ResponseError {
     match error.kind() {
         ErrorKind::Storage | ErrorKind::Internal | ErrorKind::Corrupt => {
             ResponseError::of_storage(error, "The chat could not be read to ask the model")

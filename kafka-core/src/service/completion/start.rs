@@ -5,7 +5,8 @@ use super::{
     live::Running,
     opaque::Source,
     prompt::{self, PromptBuilder},
-    resolve, run,
+    resolve,
+    run::{self, Work},
     turn::Turn,
 };
 use crate::{
@@ -48,6 +49,16 @@ impl Completions<'_> {
     /// has left today; `Busy` when the process runs as many answers as it may. Failures of the model come
     /// later, as the end of the turn.
     pub fn start(&self, chat: ChatId, request: AnswerRequest) -> Result<Turn> {
+        self.accept(chat, request, Work::Answer)
+    }
+
+    /// Stores a question, and has what is asked done on a thread of its own.
+    pub(in crate::service) fn accept(
+        &self,
+        chat: ChatId,
+        request: AnswerRequest,
+        work: Work,
+    ) -> Result<Turn> {
         let installation = self.installation;
         if let Some(content) = &request.content {
             input::bytes("content", content, installation.limits().message_bytes)?;
@@ -60,7 +71,7 @@ impl Completions<'_> {
         {
             return Turn::of_stored(installation, &self.actor, id);
         }
-        let (owner, mut callable) = self.callable(chat, request.model.as_deref(), request.params.as_ref())?;
+        let (owner, mut callable) = self.callable(chat, &request, &work)?;
         let whose = if self.actor.is_operator() { Whose::Operator } else { Whose::Owner(owner) };
         let slot = installation.live().reserve(whose, installation.limits().concurrent_answers)?;
 
@@ -109,7 +120,7 @@ impl Completions<'_> {
                 if let Some(tokens) = reserved.answer_tokens {
                     quotas::bound_answer(&mut callable.options.params, tokens);
                 }
-                run::spawn(installation, &running, callable, reserved, slot);
+                run::spawn(installation, &running, callable, work, reserved, slot);
                 Ok(Turn::of_accepted(installation, &self.actor, running))
             }
             Accepted::Before(id) => Turn::of_stored(installation, &self.actor, id),
@@ -120,18 +131,21 @@ impl Completions<'_> {
     fn callable(
         &self,
         chat: ChatId,
-        model: Option<&str>,
-        params: Option<&Params>,
+        request: &AnswerRequest,
+        work: &Work,
     ) -> Result<(Option<UserId>, Callable)> {
         let (owner, found) = self.installation.storage().read(|conn| {
             let chat =
                 repo::chats::find_for_writing(conn, self.actor.scope(Permission::write(Area::Chats))?, chat)?
                     .ok_or_else(|| chats::not_found(chat))?;
-            let asked = model.filter(|name| !name.is_empty());
+            if let Work::Compose(wishes) = work {
+                wishes.check(conn, chat.id)?;
+            }
+            let asked = request.model.as_deref().filter(|name| !name.is_empty());
             let found = resolve::find(conn, chat.user_id, asked.or(chat.default_model.as_deref()))?;
             Ok((chat.user_id, found))
         })?;
-        Ok((owner, found.callable(self.installation, params)?))
+        Ok((owner, found.callable(self.installation, request.params.as_ref())?))
     }
 }
 
@@ -306,6 +320,7 @@ impl Accepting {
             first_token_ms: None,
             completion_time_ms: None,
             error: None,
+            attempts: None,
             created_at: self.now,
         };
         repo::responses::insert(tx, &response, node, reserved)?;

@@ -20,14 +20,14 @@ use signal_hook::{
 /// Signals that ask the command to stop what it does. A closed terminal and a polite kill ask the same
 /// as Ctrl-C, so that no answer is left without an end.
 #[derive(Clone, Default)]
-pub(super) struct Interrupts {
+pub(in crate::commands) struct Interrupts {
     came: Arc<AtomicBool>,
     waits_for_a_line: Arc<AtomicBool>,
 }
 
 impl Interrupts {
     /// Watches for signals until the process ends.
-    pub(super) fn watch(kafka: &Kafka) -> Result<Interrupts> {
+    pub(in crate::commands) fn watch(kafka: &Kafka) -> Result<Interrupts> {
         let failed = |error: io::Error| {
             Error::new(
                 ErrorKind::Internal,
@@ -56,12 +56,12 @@ impl Interrupts {
     }
 
     /// Whether one came since the last call.
-    pub(super) fn take(&self) -> bool {
+    pub(in crate::commands) fn take(&self) -> bool {
         self.came.swap(false, Ordering::SeqCst)
     }
 
     /// Runs `read`, during which a signal ends the process.
-    pub(super) fn leaving_while<T>(&self, read: impl FnOnce() -> T) -> T {
+    pub(in crate::commands) fn leaving_while<T>(&self, read: impl FnOnce() -> T) -> T {
         self.waits_for_a_line.store(true, Ordering::SeqCst);
         let result = read();
         self.waits_for_a_line.store(false, Ordering::SeqCst);
