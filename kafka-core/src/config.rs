@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+#[cfg(feature = "postgres")]
+use crate::storage::PostgresAddress;
 use crate::{
     base::{
         limits::Limits,
@@ -17,8 +19,6 @@ use crate::{
     service::{extraction::Extractor, keyring::SecretSource, registration::Registration},
     storage::{MigrateMode, NodeKind, Synchronous},
 };
-#[cfg(feature = "postgres")]
-use crate::storage::PostgresAddress;
 
 /// Where the database lies.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -65,7 +65,7 @@ impl Binary {
         let mut command = Command::new(&self.path);
         command.current_dir(directory).env_clear().stdin(Stdio::null());
         command.envs(env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR"));
-        if env::var("KAFKA_TEST_ENGINE").as_deref() == Ok("postgres") {
+        if is_on_postgres() {
             command.env("DATABASE_URL", database_of(directory));
         }
         command
@@ -87,6 +87,15 @@ fn database_of(directory: &Path) -> String {
     }
     let place = |name: &str| env::var(name).expect("tests/postgres.py runs this program");
     format!("postgresql:///{name}?host={}&user={}", place("PGHOST"), place("PGUSER"))
+}
+
+/// Where the bytes of files lie that belong to a server with its data in `data`.
+pub(crate) fn blobs_of(data: &Path) -> PathBuf {
+    data.join(if is_on_postgres() { "blobs" } else { "kafka.db.blobs" })
+}
+
+fn is_on_postgres() -> bool {
+    env::var("KAFKA_TEST_ENGINE").as_deref() == Ok("postgres")
 }
 
 /// The path that the variable gives, or else that of a program which is built now: one that lies in

@@ -249,8 +249,7 @@ fn whole(shown: &str, diagnosis: &Diagnosis, findings: &mut Vec<Finding>) -> boo
             1 => String::new(),
             count => format!(" (and {} more)", count - 1),
         };
-        let message =
-            format!("{shown} is damaged: {first}{more}; stop the server and restore a backup");
+        let message = format!("{shown} is damaged: {first}{more}; stop the server and restore a backup");
         findings
             .push(Finding::error("database", &Error::new(ErrorKind::Corrupt, "database_damaged", message)));
         return false;

@@ -112,9 +112,9 @@ impl<'c> Conn<'c> {
                 Ok(())
             }
             #[cfg(feature = "postgres")]
-            Link::Postgres(session) => session.visit(statement, params, |row| {
-                visit(&mut Row::new(Cells::Postgres(row), statement))
-            }),
+            Link::Postgres(session) => {
+                session.visit(statement, params, |row| visit(&mut Row::new(Cells::Postgres(row), statement)))
+            }
         }
     }
 }

@@ -10,6 +10,8 @@ use std::{
 
 use rusqlite::Connection;
 
+#[cfg(feature = "postgres")]
+use super::postgres::{self, Beat, Connector, PostgresAddress};
 use super::{
     blob::Blobs,
     conn::{Conn, Tx},
@@ -20,8 +22,6 @@ use super::{
     sqlite,
     writer::{SharedConnection, Writer},
 };
-#[cfg(feature = "postgres")]
-use super::postgres::{self, Beat, Connector, PostgresAddress};
 #[cfg(feature = "postgres")]
 use crate::base::error::{Error, ErrorKind};
 use crate::base::{

@@ -15,9 +15,9 @@ use rusqlite::{Connection, ErrorCode};
 use serde::Serialize;
 
 use super::{
+    Conn, Tx,
     catalog::{self, AppliedMigration, Catalog, MigrationName},
     engine::Storage,
-    Conn, Tx,
     fault,
     link::{self, Link},
     lock::MigrationLock,

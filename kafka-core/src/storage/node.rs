@@ -8,6 +8,8 @@ use std::{fmt, process, sync::Arc};
 
 use serde::Serialize;
 
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::{
     Row,
     engine::Storage,
@@ -16,8 +18,6 @@ use super::{
     sql::statements,
     value::Column,
 };
-#[cfg(feature = "postgres")]
-use super::postgres;
 use crate::base::{
     error::Result,
     id::{Ids, NodeId},

@@ -358,7 +358,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::storage::{fault, Place, Storage, StorageOptions, sql::unlisted_statements};
+    use crate::storage::{Place, Storage, StorageOptions, fault, sql::unlisted_statements};
 
     unlisted_statements! {
         MAKE = ["CREATE TABLE items (name TEXT NOT NULL)"];

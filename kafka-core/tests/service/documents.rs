@@ -33,6 +33,8 @@ fn reading_in(place: In, script: &str, change: impl FnOnce(&mut Config)) -> Stag
             let directory = match &config.database {
                 kafka_core::Database::File(path) => path.parent().unwrap().to_owned(),
                 kafka_core::Database::Memory => PathBuf::new(),
+                #[cfg(feature = "postgres")]
+                kafka_core::Database::Postgres { blobs, .. } => blobs.parent().unwrap().to_owned(),
             };
             config.extractor = Some(shell(script, &directory));
             change(config);
@@ -162,6 +164,8 @@ fn config_directory(config: &Config) -> PathBuf {
     match &config.database {
         kafka_core::Database::File(path) => path.parent().unwrap().to_owned(),
         kafka_core::Database::Memory => panic!("it lies in a file"),
+        #[cfg(feature = "postgres")]
+        kafka_core::Database::Postgres { blobs, .. } => blobs.parent().unwrap().to_owned(),
     }
 }
 

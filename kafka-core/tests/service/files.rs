@@ -8,8 +8,8 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, Chat, ChatFileKind, ErrorKind, File, FilePatch, IdempotencyKey, NewChat, NewFile,
-    NewWorkspace, PageRequest, Result, Schema, Workspace,
+    Actor, Chat, ChatFileKind, ErrorKind, File, FilePatch, IdempotencyKey, NewChat, NewFile, NewWorkspace,
+    PageRequest, Result, Schema, Workspace,
 };
 
 use crate::stage::{In, Stage};

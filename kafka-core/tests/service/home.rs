@@ -59,8 +59,8 @@ impl Home {
     pub(crate) fn rows(&self, sql: &str, params: &[&str]) -> Vec<Vec<Option<String>>> {
         let literal = |text: &&str| format!("'{}'", text.replace('\'', "''"));
         let numbered = params.iter().map(literal).enumerate();
-        let sql =
-            numbered.fold(sql.to_owned(), |sql, (index, value)| sql.replace(&format!("${}", index + 1), &value));
+        let sql = numbered
+            .fold(sql.to_owned(), |sql, (index, value)| sql.replace(&format!("${}", index + 1), &value));
         #[cfg(feature = "postgres")]
         if let Some(server) = &self.server {
             return server.run_inside(&sql);
@@ -74,7 +74,8 @@ impl Home {
             ValueRef::Integer(number) => Some(number.to_string()),
             other => Some(other.as_str().unwrap().to_owned()),
         };
-        let rows = prepared.query_map([], |row| (0..columns).map(|column| row.get_ref(column).map(text)).collect());
+        let rows =
+            prepared.query_map([], |row| (0..columns).map(|column| row.get_ref(column).map(text)).collect());
         rows.unwrap().map(Result::unwrap).collect()
     }
 }

@@ -75,14 +75,19 @@ fn scripted_server(version: &'static str) -> u16 {
         client.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").unwrap();
         let mut query = [0; 1024];
         let _ = client.read(&mut query).unwrap();
-        let column = [b"v\0".as_slice(), &[0; 6], &25u32.to_be_bytes(), &[0xff; 2], &[0xff; 4], &[0; 2]].concat();
+        let column =
+            [b"v\0".as_slice(), &[0; 6], &25u32.to_be_bytes(), &[0xff; 2], &[0xff; 4], &[0; 2]].concat();
         let mut answer = Vec::new();
         for (kind, body) in [
             (b'T', [&1u16.to_be_bytes()[..], &column].concat()),
             (
                 b'D',
-                [&1u16.to_be_bytes()[..], &u32::try_from(version.len()).unwrap().to_be_bytes(), version.as_bytes()]
-                    .concat(),
+                [
+                    &1u16.to_be_bytes()[..],
+                    &u32::try_from(version.len()).unwrap().to_be_bytes(),
+                    version.as_bytes(),
+                ]
+                .concat(),
             ),
             (b'C', b"SHOW\0".to_vec()),
             (b'Z', b"I".to_vec()),
@@ -243,7 +248,8 @@ fn cuts_under_load_lose_and_double_nothing() {
     let server = Server::new();
     let kafka = server.open();
     let operator = kafka.operator();
-    let chats: Vec<_> = (0..4).map(|_| kafka.chats(&operator).create(NewChat::default()).unwrap().id).collect();
+    let chats: Vec<_> =
+        (0..4).map(|_| kafka.chats(&operator).create(NewChat::default()).unwrap().id).collect();
     let acknowledged: Vec<Vec<String>> = thread::scope(|scope| {
         let writers: Vec<_> = chats
             .iter()
@@ -282,7 +288,9 @@ fn writers_of_several_nodes_come_one_after_another() {
         for node in nodes.iter().chain(&nodes) {
             scope.spawn(move || {
                 for _ in 0..20 {
-                    node.messages(&node.operator()).create(chat.id, NewMessage::text(Role::User, "x")).unwrap();
+                    node.messages(&node.operator())
+                        .create(chat.id, NewMessage::text(Role::User, "x"))
+                        .unwrap();
                 }
             });
         }

@@ -1,6 +1,9 @@
 //! An installation with a scripted model and a clock that stands still.
 
-use std::{path::{Path, PathBuf}, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use kafka_core::{
     Actor, Answer, AnswerRequest, Chat, Config, Error, Event, Kafka, Message, Model, NewChat, NewMessage,

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kafka_core::{
-    Actor, AnswerRequest, Chat, Clock as _, Day, Delta, DownTarget, ErrorKind, Kafka, NewChat,
-    NewMessage, NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, TokenUsage, Turn,
-    TurnEvent, UsageSummary,
+    Actor, AnswerRequest, Chat, Clock as _, Day, Delta, DownTarget, ErrorKind, Kafka, NewChat, NewMessage,
+    NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, TokenUsage, Turn, TurnEvent,
+    UsageSummary,
     testing::{Gate, ScriptedAnswer, ScriptedCall},
 };
 use proptest::prelude::*;

@@ -298,7 +298,9 @@ fn variables_of_postgresql(sources: &Sources<'_>) -> Result<Option<(Database, So
             Error::new(
                 ErrorKind::Invalid,
                 "config_value_invalid",
-                format!("The value {text:?} of POSTGRES_PORT ({source}) is not accepted: it takes a port number."),
+                format!(
+                    "The value {text:?} of POSTGRES_PORT ({source}) is not accepted: it takes a port number."
+                ),
             )
         })?,
     };

@@ -1,7 +1,10 @@
 //! Making connections: what is asked of a server before it is trusted with work.
 
 use std::{
-    sync::{Arc, atomic::{AtomicI32, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
     time::Duration,
 };
 

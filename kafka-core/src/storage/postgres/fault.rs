@@ -54,7 +54,8 @@ pub(super) fn classify(fault: Fault) -> Error {
     if is_lost(&fault) {
         return unavailable(fault);
     }
-    let failed = || Error::new(ErrorKind::Storage, "storage_failed", "The database failed; the log says why.");
+    let failed =
+        || Error::new(ErrorKind::Storage, "storage_failed", "The database failed; the log says why.");
     let Some(said) = fault.as_db_error() else { return failed().with_source(fault) };
     let error = match *said.code() {
         SqlState::UNIQUE_VIOLATION => {
@@ -174,7 +175,9 @@ pub(super) fn connecting(fault: Fault, address: &PostgresAddress) -> Error {
             } else if kind.contains("TLS") {
                 storage(
                     "database_tls_failed",
-                    format!("The TLS connection to PostgreSQL at {server} failed ({cause}); check sslmode and sslrootcert."),
+                    format!(
+                        "The TLS connection to PostgreSQL at {server} failed ({cause}); check sslmode and sslrootcert."
+                    ),
                 )
             } else if kind.contains("authentication") || kind.contains("invalid configuration") {
                 storage(

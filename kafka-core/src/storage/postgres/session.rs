@@ -203,7 +203,11 @@ impl Session {
     }
 
     /// Runs a statement that gives no rows and returns how many rows it touched.
-    pub(in crate::storage) fn execute(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<usize> {
+    pub(in crate::storage) fn execute(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+    ) -> Result<usize> {
         let prepared = self.prepared(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
         let touched = self.client()?.execute(&prepared, &params).map_err(|fault| named(statement, fault))?;
@@ -234,8 +238,7 @@ impl Session {
         if let Some(prepared) = self.prepared.borrow().get(&address) {
             return Ok(prepared.clone());
         }
-        let prepared =
-            self.client()?.prepare(statement.postgres).map_err(|fault| named(statement, fault))?;
+        let prepared = self.client()?.prepare(statement.postgres).map_err(|fault| named(statement, fault))?;
         self.prepared.borrow_mut().insert(address, prepared.clone());
         Ok(prepared)
     }

@@ -34,18 +34,16 @@ impl Trust {
             .map_err(failed)?;
         let config = match self {
             Trust::Host(roots) => builder.with_root_certificates(authorities(roots.as_ref())?),
-            Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient {
-                provider,
-                authorities: None,
-            })),
+            Trust::Anyone => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Lenient { provider, authorities: None })),
             Trust::Authority(roots) => {
                 let roots = Arc::new(authorities(roots.as_ref())?);
                 let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
                 let authorities = Some(verifier.build().map_err(failed)?);
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient {
-                    provider,
-                    authorities,
-                }))
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(Lenient { provider, authorities }))
             }
         };
         Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
