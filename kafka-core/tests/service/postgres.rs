@@ -9,13 +9,13 @@ use std::{
 };
 
 use kafka_core::{
-    AnswerRequest, Config, DownTarget, ErrorKind, Kafka, MigrateMode, NewChat, NewMessage, PageRequest,
-    PostgresAddress, ResponseStatus, Role, Schema, Secret,
+    AnswerRequest, Config, DownTarget, ErrorKind, Kafka, MigrateMode, NewChat, NewMessage, NewUser,
+    PageRequest, PostgresAddress, ResponseStatus, Role, Schema, Secret,
     testing::{FreshDatabase, Gate, ScriptedAnswer, ScriptedProvider},
 };
 use tempfile::TempDir;
 
-use crate::stage::{MODEL, new_model, texts};
+use crate::stage::{MODEL, PASSWORD, new_model, texts};
 
 struct Server {
     database: FreshDatabase,
@@ -62,44 +62,47 @@ fn refusal(config: Config) -> (ErrorKind, &'static str, String) {
     (error.kind(), error.code(), error.message().to_owned())
 }
 
-/// A server that lets everyone in and reports this version.
-fn scripted_server(version: &'static str) -> u16 {
+/// A server that answers what it is sent, message by message, by these.
+fn scripted_server(answers: Vec<Vec<u8>>) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         let (mut client, _) = listener.accept().unwrap();
-        let mut length = [0; 4];
-        client.read_exact(&mut length).unwrap();
-        let mut rest = vec![0; u32::from_be_bytes(length) as usize - 4];
-        client.read_exact(&mut rest).unwrap();
-        client.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").unwrap();
-        let mut query = [0; 1024];
-        let _ = client.read(&mut query).unwrap();
-        let column =
-            [b"v\0".as_slice(), &[0; 6], &25u32.to_be_bytes(), &[0xff; 2], &[0xff; 4], &[0; 2]].concat();
-        let mut answer = Vec::new();
-        for (kind, body) in [
-            (b'T', [&1u16.to_be_bytes()[..], &column].concat()),
-            (
-                b'D',
-                [
-                    &1u16.to_be_bytes()[..],
-                    &u32::try_from(version.len()).unwrap().to_be_bytes(),
-                    version.as_bytes(),
-                ]
-                .concat(),
-            ),
-            (b'C', b"SHOW\0".to_vec()),
-            (b'Z', b"I".to_vec()),
-        ] {
-            answer.push(kind);
-            answer.extend(u32::try_from(body.len() + 4).unwrap().to_be_bytes());
-            answer.extend(body);
+        let mut message = [0; 4096];
+        for answer in answers {
+            let _ = client.read(&mut message).unwrap();
+            client.write_all(&answer).unwrap();
         }
-        client.write_all(&answer).unwrap();
-        let _ = client.read(&mut query);
+        let _ = client.read(&mut message);
     });
     port
+}
+
+/// A message of the server.
+fn says(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let body = parts.concat();
+    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    [&[kind], &length[..], &body].concat()
+}
+
+fn refuses(code: &str, message: &str) -> Vec<u8> {
+    let field = |kind: char, text: &str| format!("{kind}{text}\0");
+    let fields = [field('S', "FATAL"), field('V', "FATAL"), field('C', code), field('M', message)].concat();
+    says(b'E', &[fields.as_bytes(), b"\0"])
+}
+
+/// What a server says that lets everyone in and reports this version.
+fn of_version(version: &str) -> Vec<Vec<u8>> {
+    let welcome = [says(b'R', &[&[0; 4]]), says(b'Z', &[b"I"])].concat();
+    let column = [b"v\0".as_slice(), &[0; 6], &25u32.to_be_bytes(), &[0xff; 6], &[0; 2]].concat();
+    let length = u32::try_from(version.len()).unwrap().to_be_bytes();
+    let answer = [
+        says(b'T', &[&1u16.to_be_bytes(), &column]),
+        says(b'D', &[&1u16.to_be_bytes(), &length, version.as_bytes()]),
+        says(b'C', &[b"SHOW\0"]),
+        says(b'Z', &[b"I"]),
+    ];
+    vec![welcome, answer.concat()]
 }
 
 #[test]
@@ -107,7 +110,9 @@ fn what_keeps_a_database_from_being_opened_is_said_in_one_sentence() {
     let server = Server::new();
     server.database.run_inside("CREATE ROLE visitor LOGIN PASSWORD 'hush'");
     let url = server.database.url();
-    let old = scripted_server("120017");
+    let scripted = |answers, mode: &str| {
+        format!("postgresql://u:hush@127.0.0.1:{}/d?sslmode={mode}", scripted_server(answers))
+    };
     let none = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     for (url, kind, code, part) in [
         (
@@ -123,10 +128,31 @@ fn what_keeps_a_database_from_being_opened_is_said_in_one_sentence() {
             "nowhere.invalid:5432 cannot be reached".to_owned(),
         ),
         (
-            format!("postgresql://u:hush@127.0.0.1:{old}/d?sslmode=disable"),
+            scripted(of_version("120017"), "disable"),
             ErrorKind::Incompatible,
             "database_too_old",
             "has version 12, and this program needs 13".to_owned(),
+        ),
+        (
+            scripted(vec![refuses("28P01", "password authentication failed for user \"u\"")], "disable"),
+            ErrorKind::Storage,
+            "database_login_refused",
+            "refuses the password of the account u".to_owned(),
+        ),
+        (
+            scripted(vec![b"N".to_vec()], "require"),
+            ErrorKind::Storage,
+            "database_tls_missing",
+            "offers no TLS".to_owned(),
+        ),
+        (
+            scripted(
+                vec![refuses("28000", "no pg_hba.conf entry for host \"h\", user \"u\", no encryption")],
+                "disable",
+            ),
+            ErrorKind::Storage,
+            "database_tls_required",
+            "add sslmode=require".to_owned(),
         ),
         (
             url.replace("/kafka_", "/no_kafka_"),
@@ -182,6 +208,21 @@ fn the_schema_goes_up_and_down_and_up_again_with_what_was_stored() {
     server.database.run_inside("ALTER TABLE chats DROP COLUMN colour");
     server.database.run_inside("UPDATE refinery_schema_history SET version = 99 WHERE version = 1");
     assert_eq!(schema.up(None).unwrap_err().code(), "schema_newer");
+}
+
+/// The database's own language is not asked: letters beyond ASCII are what they are, as on SQLite.
+#[test]
+fn names_are_compared_as_on_sqlite_whatever_the_databases_language_is() {
+    let server = Server::new();
+    assert_eq!(server.value("SELECT lower('\u{c9}')"), "\u{e9}", "this language would fold it");
+    let kafka = server.open();
+    let name = "\u{c9}mile";
+    let new = NewUser { email: "e@example.org".into(), username: Some(name.into()), full_name: None };
+    kafka.register(new, Secret::new(PASSWORD.into())).unwrap();
+    let login = |name: &str| kafka.login(name, Secret::new(PASSWORD.into())).map(drop);
+    login(name).unwrap();
+    login("\u{c9}MILE").unwrap();
+    assert_eq!(login("\u{e9}mile").unwrap_err().code(), "login_failed");
 }
 
 /// Rows that a migration copies bring their numbers, which the server has not counted.
@@ -258,7 +299,7 @@ fn cuts_under_load_lose_and_double_nothing() {
                 scope.spawn(move || {
                     let mut stored = Vec::new();
                     for number in 0..40 {
-                        let new = NewMessage::text(Role::User, &number.to_string());
+                        let new = NewMessage::text(Role::User, number.to_string());
                         match kafka.messages(operator).create(*chat, new) {
                             Ok(_) => stored.push(number.to_string()),
                             Err(error) => assert_eq!(error.code(), "database_unavailable", "{error:?}"),

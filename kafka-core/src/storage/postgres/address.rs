@@ -21,7 +21,7 @@ const ACCEPTED: &str = "it takes postgresql://USER:PASSWORD@HOST:PORT/DATABASE, 
 /// account and password.
 #[derive(Clone)]
 pub struct PostgresAddress {
-    pub(super) config: postgres::Config,
+    pub(super) config: Box<postgres::Config>,
     pub(super) trust: Trust,
 }
 
@@ -99,7 +99,7 @@ impl PostgresAddress {
         // A server that vanished without a word is noticed within half a minute.
         config.keepalives_idle(Duration::from_secs(15)).keepalives_interval(Duration::from_secs(5));
         config.keepalives_retries(3).tcp_user_timeout(Duration::from_secs(30));
-        PostgresAddress { config, trust }
+        PostgresAddress { config: Box::new(config), trust }
     }
 
     /// `host:port`, or the directory of the socket.

@@ -38,11 +38,14 @@ fn io_of(fault: &Fault) -> Option<&io::Error> {
     None
 }
 
+/// The code of a call that the connection was lost for.
+pub(super) const UNAVAILABLE: &str = "database_unavailable";
+
 /// The database cannot be asked now.
 pub(in crate::storage) fn unavailable(fault: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(
         ErrorKind::Busy,
-        "database_unavailable",
+        UNAVAILABLE,
         "The database cannot be reached; nothing of this call was stored. Try again in a moment.",
     )
     .with_retry_after(Duration::from_secs(1))

@@ -1,5 +1,7 @@
 //! Databases for tests: each is new, and gone afterwards.
 
+#![expect(clippy::expect_used, reason = "a test is best told by a panic that its server does not work")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use postgres::{Client, NoTls};
@@ -7,7 +9,7 @@ use postgres::{Client, NoTls};
 /// Names differ within a process by this, and between processes by their number.
 static MADE: AtomicU32 = AtomicU32::new(0);
 
-/// A new database on the server that `PGHOST`, `PGUSER` and `PGDATABASE` of a test's own environment name.
+/// A new database on a server that lets everyone in.
 #[derive(Debug)]
 pub struct FreshDatabase {
     server: String,
@@ -21,7 +23,11 @@ impl FreshDatabase {
         let server = format!("host={directory} user={user} dbname=postgres");
         let name = format!("kafka_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let fresh = FreshDatabase { server, name };
-        fresh.run(&format!("CREATE DATABASE {}", fresh.name));
+        // In a language of its own, so that it shows where that is not to matter.
+        fresh.run(&format!(
+            "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'",
+            fresh.name
+        ));
         fresh
     }
 

@@ -122,7 +122,7 @@ impl Session {
                 self.used.set(Instant::now());
                 Ok(())
             }
-            Err(_) if self.is_lost() => {
+            Err(error) if self.is_lost_by(&error) => {
                 self.in_transaction.set(false);
                 self.outcome()
             }
@@ -238,7 +238,8 @@ impl Session {
         if let Some(prepared) = self.prepared.borrow().get(&address) {
             return Ok(prepared.clone());
         }
-        let prepared = self.client()?.prepare(statement.postgres).map_err(|fault| named(statement, fault))?;
+        let prepared =
+            self.client()?.prepare(&by_bytes(statement.postgres)).map_err(|fault| named(statement, fault))?;
         self.prepared.borrow_mut().insert(address, prepared.clone());
         Ok(prepared)
     }
@@ -258,7 +259,7 @@ impl Session {
     /// Runs what begins a transaction, on a new connection when the old one is lost.
     fn begin(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
         let mut answer = if self.is_lost() { Err(fault::unavailable(Lost)) } else { self.simple(sql) };
-        if answer.is_err() && self.is_lost() {
+        if answer.as_ref().is_err_and(|error| self.is_lost_by(error)) {
             self.reconnect()?;
             answer = self.simple(sql);
         }
@@ -272,6 +273,11 @@ impl Session {
 
     fn is_lost(&self) -> bool {
         self.client.try_borrow().is_ok_and(|client| client.is_closed())
+    }
+
+    /// Whether the connection was lost by what gave this error: a server may say farewell first.
+    fn is_lost_by(&self, error: &Error) -> bool {
+        error.code() == fault::UNAVAILABLE || self.is_lost()
     }
 
     /// A server that cannot be reached any more is busy: it was, and it will be again.
@@ -291,6 +297,18 @@ fn connect(connector: &Connector, role: Role) -> Result<Client> {
         connector.set_writer(number.unwrap_or_default());
     }
     Ok(client)
+}
+
+/// The statement with each parameter in small letters as the columns are. Those ignore the language of the
+/// database (see `POSTGRES_WORDS`), which a parameter would follow.
+fn by_bytes(sql: &str) -> String {
+    let mut parts = sql.split("lower($");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once(')').unwrap_or((part, ""));
+        let _ = write!(text, "lower(${number} COLLATE \"C\"){rest}");
+    }
+    text
 }
 
 /// An error with the statement in its source, for the log.
@@ -327,7 +345,7 @@ impl std::error::Error for Lost {}
 fn undecided() -> Error {
     Error::new(
         ErrorKind::Busy,
-        "database_unavailable",
+        fault::UNAVAILABLE,
         "The database was lost while it stored this call; look whether it did before you try again.",
     )
     .with_retry_after(Duration::from_secs(1))
