@@ -4,6 +4,11 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
+    os::unix::net::UnixStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -36,7 +41,7 @@ impl Server {
     fn config_of(&self, url: &str) -> Config {
         let mut config = Config::postgres(PostgresAddress::from_url(url).unwrap(), self.blobs.path());
         config.password_cost = 4;
-        config.secret = Some(std::sync::Arc::new(Secret::new([7; 32])));
+        config.secret = Some(Arc::new(Secret::new([7; 32])));
         config
     }
 
@@ -283,6 +288,65 @@ fn a_cut_connection_costs_one_answer_at_most_and_nothing_that_was_acknowledged()
     assert_eq!(texts(&listed), acknowledged);
 }
 
+/// Passes on what a client and the server say, and once, when asked to, drops the answer to a commit together with
+/// the connection.
+fn lossy(armed: Arc<AtomicBool>) -> u16 {
+    let socket = format!("{}/.s.PGSQL.5432", std::env::var("PGHOST").unwrap());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), UnixStream::connect(&socket).unwrap());
+            let (mut answers, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            let (armed, dropping) = (Arc::clone(&armed), Arc::new(AtomicBool::new(false)));
+            let drops = Arc::clone(&dropping);
+            thread::spawn(move || {
+                let mut message = [0; 65_536];
+                while let Ok(length @ 1..) = answers.read(&mut message) {
+                    if drops.load(Ordering::SeqCst) {
+                        // The server has answered, so it has committed.
+                        let _ = back.shutdown(std::net::Shutdown::Both);
+                        return;
+                    }
+                    let _ = back.write_all(&message[..length]);
+                }
+            });
+            thread::spawn(move || {
+                let mut message = [0; 65_536];
+                while let Ok(length @ 1..) = client.read(&mut message) {
+                    let is_commit = message[..length].windows(6).any(|window| window == b"COMMIT");
+                    let is_write = message[..length].windows(9).any(|window| window == b"pg_notify");
+                    if is_commit && is_write && armed.swap(false, Ordering::SeqCst) {
+                        dropping.store(true, Ordering::SeqCst);
+                    }
+                    let _ = server.write_all(&message[..length]);
+                }
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_asked_for_and_neither_refused_nor_made_twice() {
+    let server = Server::new();
+    let armed = Arc::new(AtomicBool::new(false));
+    let name = server.value("SELECT current_database()");
+    let url = format!("postgresql://postgres@127.0.0.1:{}/{name}?sslmode=disable", lossy(Arc::clone(&armed)));
+    let kafka = Kafka::open(server.config_of(&url)).unwrap();
+    let operator = kafka.operator();
+    let chat = kafka.chats(&operator).create(NewChat::default()).unwrap();
+    let messages = kafka.messages(&operator);
+    armed.store(true, Ordering::SeqCst);
+    for text in ["lost", "next"] {
+        messages.create(chat.id, NewMessage::text(Role::User, text)).unwrap();
+    }
+    assert!(!armed.load(Ordering::SeqCst), "no answer was dropped");
+    let listed = messages.list(chat.id, &PageRequest::first(200)).unwrap().items;
+    assert_eq!(texts(&listed), ["lost", "next"]);
+    assert_eq!(kafka.chats(&operator).get(chat.id).unwrap().message_count, 2);
+}
+
 /// The same under load: what was acknowledged is there once, and what was refused was refused as busy.
 #[test]
 fn cuts_under_load_lose_and_double_nothing() {
@@ -354,7 +418,7 @@ mod slow {
         let held = gate.clone();
         let script = move |_: &_| ScriptedAnswer::new().text("One").wait_for(&held).finish();
         let mut config = server.config();
-        config.providers.push(std::sync::Arc::new(ScriptedProvider::new(MODEL, script)));
+        config.providers.push(Arc::new(ScriptedProvider::new(MODEL, script)));
         let killed = Kafka::open(config).unwrap();
         let operator = killed.operator();
         killed.models(&operator).create(new_model(MODEL)).unwrap();
