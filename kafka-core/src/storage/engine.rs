@@ -244,7 +244,7 @@ impl Storage {
     }
 
     /// Whether the database lies on a server, which knows its own ways for some things.
-    pub(super) fn is_postgres(&self) -> bool {
+    pub(crate) fn is_postgres(&self) -> bool {
         #[cfg(feature = "postgres")]
         return self.0.server.is_some();
         #[cfg(not(feature = "postgres"))]
