@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+#[cfg(feature = "postgres")]
+use crate::storage::PostgresAddress;
 use crate::{
     base::{
         limits::Limits,
@@ -25,6 +27,15 @@ pub enum Database {
     Memory,
     /// In an SQLite file, which is made when it does not exist.
     File(PathBuf),
+    /// On a PostgreSQL server. The bytes of files lie in the directory `blobs`, which all processes that
+    /// open the database share.
+    #[cfg(feature = "postgres")]
+    Postgres {
+        /// Which database.
+        address: PostgresAddress,
+        /// Where the bytes of files lie.
+        blobs: PathBuf,
+    },
 }
 
 /// How to open an installation: [`Config::file`] or [`Config::memory`], then the fields that shall
@@ -84,6 +95,13 @@ impl Config {
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Config {
         Config::of(Database::File(path.into()))
+    }
+
+    /// An installation on a PostgreSQL server, with the bytes of files in the directory `blobs`.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn postgres(address: PostgresAddress, blobs: impl Into<PathBuf>) -> Config {
+        Config::of(Database::Postgres { address, blobs: blobs.into() })
     }
 
     /// An installation in memory.

@@ -382,6 +382,10 @@ pub(crate) fn open_storage(config: &Config) -> Result<Storage> {
     let place = match &config.database {
         Database::Memory => Place::Memory,
         Database::File(path) => Place::File(path.clone()),
+        #[cfg(feature = "postgres")]
+        Database::Postgres { address, blobs } => {
+            Place::Server { address: address.clone(), blobs: blobs.clone() }
+        }
     };
     let options = StorageOptions {
         limits: config.limits.clone(),

@@ -86,6 +86,8 @@ pub use service::{
     users::Users,
     workspaces::Workspaces,
 };
+#[cfg(feature = "postgres")]
+pub use storage::PostgresAddress;
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
     MigrationStatus, Node, NodeKind, Synchronous,

@@ -119,6 +119,12 @@ impl Schema {
         blob_sweep::sweep(&self.storage)
     }
 
+    /// Whether the database is copied before its schema changes. One on a server is not: its own tools do that.
+    #[must_use]
+    pub fn makes_backups(&self) -> bool {
+        !self.storage.is_postgres()
+    }
+
     /// Makes sure that this program can work on the database as it is.
     ///
     /// # Errors

@@ -132,6 +132,8 @@ fn greet(settings: &Settings, address: SocketAddr, log: Logger) -> Result<()> {
     let data = match &settings.database {
         Database::Memory => "memory only, gone when it ends".to_owned(),
         Database::File(path) => path.display().to_string(),
+        #[cfg(feature = "postgres")]
+        server @ Database::Postgres(_) => server.to_string(),
     };
     let who = match settings.auth {
         Auth::Open => "open mode, no password needed",

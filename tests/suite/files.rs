@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::support::{
     api::{Api, FORM, id},
     http::Reply,
-    process::{Binary, RunningServer},
+    process::{Binary, RunningServer, blobs_of},
 };
 
 /// The SHA-256 of nothing.
@@ -108,7 +108,7 @@ fn files_go_up_and_come_back_as_they_were() {
     assert_eq!(items[1]["sha256"], EMPTY);
 
     // The same bytes are kept once, whatever they are called.
-    let blobs = data.path().join("kafka.db.blobs");
+    let blobs = blobs_of(data.path());
     assert_eq!(below(&blobs).len(), 3);
     let again = api.upload(&files, &[], &[("other.bin", &bytes)]).json()["items"][0].clone();
     assert_eq!(again["sha256"], items[0]["sha256"]);
@@ -183,7 +183,7 @@ fn a_name_is_never_refused_and_never_a_path() {
         let content = api.send("GET", &format!("/api/v1/files/{}/content", id(&file)), &[], None);
         assert!(content.status == 200 && content.body == b"x", "{sent:?}");
     }
-    let blobs = data.path().join("kafka.db.blobs");
+    let blobs = blobs_of(data.path());
     assert_eq!(below(&blobs).len(), 1, "bytes lie under their hash");
     let unicode = api.get(&files)["items"][7].clone();
     let content = api.send("GET", &format!("/api/v1/files/{}/content", id(&unicode)), &[], None);

@@ -28,7 +28,7 @@ fn script() -> String {
         writeln!(script, "\\echo {name}\nPREPARE statement AS {text};\nDEALLOCATE statement;").unwrap();
     }
     for migration in MIGRATIONS.iter().rev() {
-        writeln!(script, "\\echo migration {} down\n{}", migration.name, migration.down).unwrap();
+        writeln!(script, "\\echo migration {} down\n{}", migration.name, migration.down_postgres()).unwrap();
     }
     script.push_str("DROP TABLE refinery_schema_history;\n\\echo nothing is left\n");
     script.push_str("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace;\n");

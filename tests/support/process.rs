@@ -65,8 +65,37 @@ impl Binary {
         let mut command = Command::new(&self.path);
         command.current_dir(directory).env_clear().stdin(Stdio::null());
         command.envs(env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR"));
+        if is_on_postgres() {
+            command.env("DATABASE_URL", database_of(directory));
+        }
         command
     }
+}
+
+/// The URL of the PostgreSQL database that belongs to a directory. It is made when it is first asked for, on
+/// the server that `tests/postgres.py` started.
+fn database_of(directory: &Path) -> String {
+    static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap();
+    let known = made.iter().position(|of| of == directory);
+    let index = known.unwrap_or(made.len());
+    let name = format!("suite_{}_{index}", std::process::id());
+    if known.is_none() {
+        let created = Command::new("createdb").arg(&name).status().expect("createdb runs");
+        assert!(created.success(), "no database is made");
+        made.push(directory.to_owned());
+    }
+    let place = |name: &str| env::var(name).expect("tests/postgres.py runs this program");
+    format!("postgresql:///{name}?host={}&user={}", place("PGHOST"), place("PGUSER"))
+}
+
+/// Where the bytes of files lie that belong to a server with its data in `data`.
+pub(crate) fn blobs_of(data: &Path) -> PathBuf {
+    data.join(if is_on_postgres() { "blobs" } else { "kafka.db.blobs" })
+}
+
+fn is_on_postgres() -> bool {
+    env::var("KAFKA_TEST_ENGINE").as_deref() == Ok("postgres")
 }
 
 /// The path that the variable gives, or else that of a program which is built now: one that lies in

@@ -122,18 +122,28 @@ fn examine(args: &Args, context: &Context) -> Vec<Finding> {
     findings.push(directory(&settings));
     let (secret, is_secret_usable) = secret(&settings);
     findings.push(secret);
-    let Database::File(file) = &settings.database else {
-        findings.push(Finding::warning("database", "it lies in memory, where nothing outlives a command"));
-        return findings;
+    let config = match &settings.database {
+        Database::Memory => {
+            findings
+                .push(Finding::warning("database", "it lies in memory, where nothing outlives a command"));
+            return findings;
+        }
+        Database::File(file) if !file.exists() => {
+            let detail =
+                format!("{} does not exist yet; the first command that needs it makes it", file.display());
+            findings.push(Finding::ok("database", detail));
+            findings.push(Finding::ok("models", FRESH));
+            return findings;
+        }
+        Database::File(file) => Config::file(file),
+        #[cfg(feature = "postgres")]
+        Database::Postgres(address) => Config::postgres(address.clone(), settings.blob_directory()),
     };
-    if !file.exists() {
-        let detail =
-            format!("{} does not exist yet; the first command that needs it makes it", file.display());
-        findings.push(Finding::ok("database", detail));
-        findings.push(Finding::ok("models", FRESH));
-        return findings;
-    }
-    let is_usable = database(args, file, &mut findings);
+    let shown = match &settings.database {
+        Database::File(file) => file.display().to_string(),
+        other => other.to_string(),
+    };
+    let is_usable = database(args, &config, &shown, &mut findings);
     if is_usable
         && is_secret_usable
         && let Err(error) = models(args, &settings, &mut findings)
@@ -185,8 +195,8 @@ fn secret(settings: &Settings) -> (Finding, bool) {
 }
 
 /// Whether the database can be worked on.
-fn database(args: &Args, file: &Path, findings: &mut Vec<Finding>) -> bool {
-    let config = Config { kind: NodeKind::Cli, ..Config::file(file) };
+fn database(args: &Args, config: &Config, shown: &str, findings: &mut Vec<Finding>) -> bool {
+    let config = Config { kind: NodeKind::Cli, ..config.clone() };
     let schema = match Schema::open(&config) {
         Ok(schema) => schema,
         Err(error) => {
@@ -197,7 +207,7 @@ fn database(args: &Args, file: &Path, findings: &mut Vec<Finding>) -> bool {
     let is_current = version(&schema, findings);
     match schema.diagnose() {
         Ok(diagnosis) => {
-            let is_whole = whole(file, &diagnosis, findings);
+            let is_whole = whole(shown, &diagnosis, findings);
             processes(&diagnosis, findings);
             if is_current
                 && is_whole
@@ -231,7 +241,7 @@ fn version(schema: &Schema, findings: &mut Vec<Finding>) -> bool {
     }
 }
 
-fn whole(file: &Path, diagnosis: &Diagnosis, findings: &mut Vec<Finding>) -> bool {
+fn whole(shown: &str, diagnosis: &Diagnosis, findings: &mut Vec<Finding>) -> bool {
     let health = &diagnosis.database;
     let complaints: Vec<&String> = health.damage.iter().chain(&health.dangling).collect();
     if let Some(first) = complaints.first() {
@@ -239,13 +249,12 @@ fn whole(file: &Path, diagnosis: &Diagnosis, findings: &mut Vec<Finding>) -> boo
             1 => String::new(),
             count => format!(" (and {} more)", count - 1),
         };
-        let message =
-            format!("{} is damaged: {first}{more}; stop the server and restore a backup", file.display());
+        let message = format!("{shown} is damaged: {first}{more}; stop the server and restore a backup");
         findings
             .push(Finding::error("database", &Error::new(ErrorKind::Corrupt, "database_damaged", message)));
         return false;
     }
-    let detail = format!("{} is whole, {} KiB", file.display(), health.size_bytes.div_ceil(1024));
+    let detail = format!("{shown} is whole, {} KiB", health.size_bytes.div_ceil(1024));
     findings.push(Finding::ok("database", detail));
     if health.wal_bytes > LONG_WAL {
         findings.push(Finding::warning(

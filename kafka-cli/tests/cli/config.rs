@@ -75,7 +75,10 @@ fn a_wrong_value_ends_with_2_and_an_explanation_on_stderr() {
     fs::write(directory.path().join("bad.toml"), "\nquotes = true\n").unwrap();
     let table: [(&[&str], &[&str]); 5] = [
         (&["--listen", "x"], &["listen", "flag --listen", "\"x\"", "127.0.0.1:8000", "\nHint: "]),
-        (&["--database", "postgresql://u:hush@h/d"], &["database", "postgresql://***", "SQLite only"]),
+        (
+            &["--database", "postgresql://u:hush@h/d"],
+            &["database", "postgresql://***", "SQLite only", "kafka-postgres"],
+        ),
         (&["--config", "bad.toml"], &["bad.toml:2", "quotes", "quotas"]),
         (&["--config", "none.toml"], &["none.toml", "cannot be read"]),
         (&["--nonsense"], &["--nonsense"]),

@@ -55,6 +55,13 @@ const LINE_COLUMNS: &str =
     "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type";
 const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
 
+// In three parts, because PostgreSQL has to be told that the first id is ordered as the others are.
+const FIRST_ANCESTOR: &str = "WITH RECURSIVE line (id, depth) AS (SELECT (CAST($1 AS TEXT)";
+const FURTHER_ANCESTORS: &str = ", CAST(0 AS BIGINT) UNION ALL \
+    SELECT m.parent_id, line.depth + 1 FROM line JOIN messages m ON m.id = line.id \
+    WHERE m.parent_id IS NOT NULL AND line.depth < $2) SELECT ";
+const OF_ANCESTORS: &str = " FROM line JOIN messages m ON m.id = line.id ORDER BY line.depth";
+
 statements! {
     INSERT = ["INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
         tool_call_id, model, status, created_at, updated_at) \
@@ -76,11 +83,8 @@ statements! {
     JOIN_BRANCH = ["UPDATE messages SET on_branch = 1 WHERE id = $1"];
     /// The ancestors of a message, nearest first, itself included. It walks parents, not the active
     /// branch, because an answer may have waited while another branch became active.
-    ANCESTORS = ["WITH RECURSIVE line (id, depth) AS (SELECT CAST($1 AS TEXT), CAST(0 AS BIGINT) UNION ALL \
-        SELECT m.parent_id, line.depth + 1 FROM line JOIN messages m ON m.id = line.id \
-        WHERE m.parent_id IS NOT NULL AND line.depth < $2) \
-        SELECT ", LINE_COLUMNS, " FROM line JOIN messages m \
-        ON m.id = line.id ORDER BY line.depth"];
+    ANCESTORS = [FIRST_ANCESTOR, ") ", FURTHER_ANCESTORS, LINE_COLUMNS, OF_ANCESTORS]
+        or [FIRST_ANCESTOR, " COLLATE \"C\") ", FURTHER_ANCESTORS, LINE_COLUMNS, OF_ANCESTORS];
     /// However far up they stand: instructions are never trimmed away. It walks parents only until it
     /// meets the active branch, which is none of the question's own path from there down.
     SYSTEM_LINES = ["WITH RECURSIVE line (id, parent_id, seq, on_branch) AS ( \

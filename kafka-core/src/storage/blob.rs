@@ -1,5 +1,5 @@
 //! The bytes of files: kept once under their SHA-256, in `<database>.blobs` beside the database; those of a
-//! database in memory are there, too.
+//! database in memory are there, too, and those of one on a server in the directory that its nodes share.
 //!
 //! Bytes are first staged: streamed to a file of their own and forced to the disk. They come to their place
 //! inside the transaction that stores the row which names them, and leave it inside another, which has
@@ -73,6 +73,8 @@ impl Blobs {
                 directory.push(".blobs");
                 Store::Directory(PathBuf::from(directory))
             }
+            #[cfg(feature = "postgres")]
+            Place::Server { blobs, .. } => Store::Directory(blobs.clone()),
         }))
     }
 

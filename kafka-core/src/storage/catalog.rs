@@ -13,7 +13,8 @@ use crate::base::{
 };
 
 statements! {
-    HAS_HISTORY = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'"];
+    HAS_HISTORY = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'"]
+        or ["SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'refinery_schema_history'"];
     HISTORY = ["SELECT version, name, applied_on, checksum FROM refinery_schema_history ORDER BY version"];
 }
 
@@ -78,14 +79,21 @@ pub(super) struct Catalog {
     migrations: &'static [Migration],
     /// The same, for refinery.
     steps: Vec<Step>,
+    is_postgres: bool,
 }
 
 impl Catalog {
-    pub(super) fn new(migrations: &'static [Migration]) -> Result<Catalog> {
+    /// In the spelling of the engine that gets them.
+    pub(super) fn new(migrations: &'static [Migration], is_postgres: bool) -> Result<Catalog> {
         let steps = migrations
             .iter()
             .map(|migration| {
-                Step::unapplied(&format!("V{}__{}", migration.version, migration.name), migration.up)
+                let name = format!("V{}__{}", migration.version, migration.name);
+                if is_postgres {
+                    Step::unapplied(&name, &migration.up_postgres())
+                } else {
+                    Step::unapplied(&name, migration.up)
+                }
             })
             .collect::<Result<_, _>>()
             .map_err(|fault| {
@@ -96,11 +104,16 @@ impl Catalog {
                 )
                 .with_source(fault)
             })?;
-        Ok(Catalog { migrations, steps })
+        Ok(Catalog { migrations, steps, is_postgres })
     }
 
     pub(super) fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// The SQL that takes a step back.
+    pub(super) fn down(&self, migration: &Migration) -> String {
+        if self.is_postgres { migration.down_postgres() } else { migration.down.to_owned() }
     }
 
     /// The newest version.

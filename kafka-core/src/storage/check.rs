@@ -7,6 +7,11 @@ use serde::Serialize;
 use super::{engine::Storage, sql::statements};
 use crate::base::error::Result;
 
+#[cfg(feature = "postgres")]
+super::sql::unlisted_statements! {
+    SIZE = ["SELECT pg_database_size(current_database())"];
+}
+
 statements! {
     /// More than twenty complaints say nothing that twenty do not.
     INTEGRITY = ["PRAGMA integrity_check(20)"];
@@ -32,6 +37,12 @@ impl Storage {
     /// # Errors
     /// `Corrupt` when the damage keeps the file from being read.
     pub(crate) fn health(&self) -> Result<DatabaseHealth> {
+        #[cfg(feature = "postgres")]
+        if self.is_postgres() {
+            // The server checks what it reads, and lets no reference dangle.
+            let size = self.read(|conn| conn.first(&SIZE, &[], |row| row.next::<u64>()))?;
+            return Ok(DatabaseHealth { size_bytes: size.unwrap_or_default(), ..DatabaseHealth::default() });
+        }
         let (damage, dangling) = self.read(|conn| {
             let damage = conn.all(&INTEGRITY, &[], |row| row.next::<String>())?;
             let mut pairs = BTreeMap::<(String, String), usize>::new();

@@ -5,10 +5,11 @@ use std::{
     ops::{ControlFlow, Deref},
 };
 
-use rusqlite::{Connection, params_from_iter, types::ValueRef};
+use rusqlite::{params_from_iter, types::ValueRef};
 
 use super::{
     fault,
+    link::Link,
     sql::Statement,
     value::{Column, Value},
 };
@@ -19,12 +20,12 @@ use crate::base::{
 
 /// Reads. Statements are prepared once a connection.
 pub(crate) struct Conn<'c> {
-    connection: &'c Connection,
+    link: &'c Link,
 }
 
 impl<'c> Conn<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Conn<'c> {
-        Conn { connection }
+    pub(super) fn new(link: &'c Link) -> Conn<'c> {
+        Conn { link }
     }
 
     /// Every row that the statement gives.
@@ -73,13 +74,12 @@ impl<'c> Conn<'c> {
         params: &[Value<'_>],
         read: impl FnOnce(&mut Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        statement.note_run();
-        let mut prepared = self.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
-        let mut rows = prepared.query(params_from_iter(params)).map_err(fault::classify)?;
-        match rows.next().map_err(fault::classify)? {
-            Some(row) => read(&mut Row::new(row, statement)).map(Some),
-            None => Ok(None),
-        }
+        let (mut read, mut found) = (Some(read), None);
+        self.visit(statement, params, |row| {
+            found = read.take().map(|read| read(row)).transpose()?;
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
     }
 
     /// Calls `visit` for each row, so that long results need no memory.
@@ -100,14 +100,22 @@ impl<'c> Conn<'c> {
         mut visit: impl FnMut(&mut Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         statement.note_run();
-        let mut prepared = self.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
-        let mut rows = prepared.query(params_from_iter(params)).map_err(fault::classify)?;
-        while let Some(row) = rows.next().map_err(fault::classify)? {
-            if visit(&mut Row::new(row, statement))?.is_break() {
-                break;
+        match self.link {
+            Link::Sqlite(connection) => {
+                let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
+                let mut rows = prepared.query(params_from_iter(params)).map_err(fault::classify)?;
+                while let Some(row) = rows.next().map_err(fault::classify)? {
+                    if visit(&mut Row::new(Cells::Sqlite(row), statement))?.is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => {
+                session.visit(statement, params, |row| visit(&mut Row::new(Cells::Postgres(row), statement)))
             }
         }
-        Ok(())
     }
 }
 
@@ -121,15 +129,21 @@ pub(crate) struct Tx<'c> {
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Tx<'c> {
-        Tx { conn: Conn::new(connection), after_commit: RefCell::default() }
+    pub(super) fn new(link: &'c Link) -> Tx<'c> {
+        Tx { conn: Conn::new(link), after_commit: RefCell::default() }
     }
 
     /// Runs a statement that gives no rows and returns how many rows it touched.
     pub(crate) fn execute(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<usize> {
         statement.note_run();
-        let mut prepared = self.conn.connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
-        prepared.execute(params_from_iter(params)).map_err(fault::classify)
+        match self.conn.link {
+            Link::Sqlite(connection) => {
+                let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
+                prepared.execute(params_from_iter(params)).map_err(fault::classify)
+            }
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => session.execute(statement, params),
+        }
     }
 
     /// Runs `then` after the commit, in the order of commits. It holds up the next one: it must be short
@@ -151,9 +165,17 @@ impl<'c> Deref for Tx<'c> {
     }
 }
 
+/// Where the columns of a row lie.
+#[derive(Clone, Copy)]
+enum Cells<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'r postgres::Row),
+}
+
 /// A row, read column by column in the order of the statement's column list.
 pub(crate) struct Row<'r> {
-    row: &'r rusqlite::Row<'r>,
+    cells: Cells<'r>,
     statement: &'static Statement,
     next: usize,
     /// Length of the texts that were read of it.
@@ -161,8 +183,8 @@ pub(crate) struct Row<'r> {
 }
 
 impl<'r> Row<'r> {
-    fn new(row: &'r rusqlite::Row<'r>, statement: &'static Statement) -> Row<'r> {
-        Row { row, statement, next: 0, text_bytes: 0 }
+    fn new(cells: Cells<'r>, statement: &'static Statement) -> Row<'r> {
+        Row { cells, statement, next: 0, text_bytes: 0 }
     }
 
     /// The next column.
@@ -178,7 +200,11 @@ impl<'r> Row<'r> {
     fn next_as<T>(&mut self, read: impl FnOnce(ValueRef<'r>) -> Option<T>) -> Result<T> {
         let column = self.next;
         self.next += 1;
-        let value = self.row.get_ref(column).map_err(fault::classify)?;
+        let value = match self.cells {
+            Cells::Sqlite(row) => row.get_ref(column).map_err(fault::classify)?,
+            #[cfg(feature = "postgres")]
+            Cells::Postgres(row) => super::postgres::cell(row, column)?,
+        };
         if let ValueRef::Text(text) = value {
             self.text_bytes += text.len();
         }

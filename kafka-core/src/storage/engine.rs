@@ -10,15 +10,20 @@ use std::{
 
 use rusqlite::Connection;
 
+#[cfg(feature = "postgres")]
+use super::postgres::{self, Beat, Connector, PostgresAddress};
 use super::{
     blob::Blobs,
     conn::{Conn, Tx},
     fault,
+    link::Link,
     lock::Locks,
     pool::Pool,
     sqlite,
     writer::{SharedConnection, Writer},
 };
+#[cfg(feature = "postgres")]
+use crate::base::error::{Error, ErrorKind};
 use crate::base::{
     error::Result,
     id::NodeId,
@@ -34,6 +39,9 @@ pub(crate) enum Place {
     Memory,
     /// In a file, which is made, with its directory, when it does not exist.
     File(PathBuf),
+    /// On a PostgreSQL server, with the bytes of files in a directory that all its nodes share.
+    #[cfg(feature = "postgres")]
+    Server { address: PostgresAddress, blobs: PathBuf },
 }
 
 /// What a commit waits for.
@@ -88,13 +96,23 @@ struct Inner {
     blobs: Blobs,
     /// The one connection that writes; in memory, the one that does everything.
     connection: SharedConnection,
-    /// In a file only.
+    /// Not in memory.
     file: Option<File>,
+    #[cfg(feature = "postgres")]
+    server: Option<Server>,
     /// What this storage is registered as.
     own_node: Mutex<Option<NodeId>>,
 }
 
-/// What only a database in a file has.
+/// What only a database on a server has.
+#[cfg(feature = "postgres")]
+struct Server {
+    connector: Arc<Connector>,
+    /// Since this process is a node.
+    beat: Mutex<Option<Arc<Beat>>>,
+}
+
+/// What a database has that is not in memory.
 struct File {
     writer: Writer,
     readers: Pool,
@@ -109,28 +127,60 @@ impl Storage {
     /// not an SQLite database, `Corrupt` when it is a damaged one, `Busy` when another program keeps it
     /// locked.
     pub(crate) fn open(place: Place, options: StorageOptions) -> Result<Storage> {
-        let (connection, place) = match &place {
-            Place::Memory => (sqlite::open_memory()?, Place::Memory),
+        #[cfg(feature = "postgres")]
+        if let Place::Server { address, .. } = &place {
+            let connector = Connector::new(address.clone(), options.busy_timeout)?;
+            return Storage::open_server(place, options, connector);
+        }
+        let (connection, place) = match place {
             Place::File(path) => {
-                let (connection, path) = sqlite::open_file(path, &options)?;
+                let (connection, path) = sqlite::open_file(&path, &options)?;
                 (connection, Place::File(path))
             }
+            memory => (sqlite::open_memory()?, memory),
         };
-        let connection = SharedConnection::new(connection);
+        let connection = SharedConnection::new(Link::Sqlite(connection));
         let file = match &place {
-            Place::Memory => None,
             Place::File(path) => {
                 let (path, busy_timeout) = (path.clone(), options.busy_timeout);
+                let (kept, most) = (options.read_connections, options.read_connections);
                 Some(File {
                     writer: Writer::start(connection.clone(), &options.limits)?,
-                    readers: Pool::new(options.read_connections, move || {
-                        sqlite::open_reader(&path, busy_timeout)
+                    readers: Pool::new(kept, most, move || {
+                        sqlite::open_reader(&path, busy_timeout).map(Link::Sqlite)
                     }),
                 })
             }
+            _ => None,
         };
         let blobs = Blobs::of(&place);
-        Ok(Storage(Arc::new(Inner { place, options, blobs, connection, file, own_node: Mutex::default() })))
+        Ok(Storage(Arc::new(Inner {
+            place,
+            options,
+            blobs,
+            connection,
+            file,
+            #[cfg(feature = "postgres")]
+            server: None,
+            own_node: Mutex::default(),
+        })))
+    }
+
+    #[cfg(feature = "postgres")]
+    fn open_server(place: Place, options: StorageOptions, connector: Arc<Connector>) -> Result<Storage> {
+        let link = |session| Link::Postgres(Box::new(session));
+        let connection = SharedConnection::new(link(connector.writer()?));
+        let readers = Arc::clone(&connector);
+        let file = Some(File {
+            writer: Writer::start(connection.clone(), &options.limits)?,
+            readers: Pool::new(postgres::KEPT_CONNECTIONS, postgres::MOST_CONNECTIONS, move || {
+                readers.reader().map(link).map_err(postgres::unavailable)
+            }),
+        });
+        let blobs = Blobs::of(&place);
+        let server = Some(Server { connector, beat: Mutex::default() });
+        let own_node = Mutex::default();
+        Ok(Storage(Arc::new(Inner { place, options, blobs, connection, file, server, own_node })))
     }
 
     /// Runs `work` on a connection that cannot write. All it reads is of one moment. It must not call
@@ -168,6 +218,11 @@ impl Storage {
 
     /// A number that changes when another process has written. In memory there is none that could.
     pub(crate) fn foreign_version(&self) -> Result<i64> {
+        #[cfg(feature = "postgres")]
+        if let Some(server) = &self.0.server {
+            let beat = server.beat.lock().unwrap_or_else(PoisonError::into_inner);
+            return Ok(beat.as_ref().map_or(0, |beat| beat.foreign_version()));
+        }
         match &self.0.file {
             // Asked of the connection that writes, because it does not count what it wrote itself.
             Some(_) => self.exclusive(sqlite::data_version),
@@ -183,8 +238,36 @@ impl Storage {
     /// Where the database lies, without links; none in memory.
     pub(super) fn path(&self) -> Option<&Path> {
         match &self.0.place {
-            Place::Memory => None,
             Place::File(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether the database lies on a server, which knows its own ways for some things.
+    pub(crate) fn is_postgres(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        return self.0.server.is_some();
+        #[cfg(not(feature = "postgres"))]
+        false
+    }
+
+    /// What makes connections to the server that the database lies on.
+    #[cfg(feature = "postgres")]
+    pub(super) fn connector(&self) -> Option<&Arc<Connector>> {
+        self.0.server.as_ref().map(|server| &server.connector)
+    }
+
+    /// What keeps this process a node of a database on a server.
+    #[cfg(feature = "postgres")]
+    pub(super) fn beat(&self) -> Option<Arc<Beat>> {
+        let server = self.0.server.as_ref()?;
+        server.beat.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn set_beat(&self, beat: Option<Arc<Beat>>) {
+        if let Some(server) = &self.0.server {
+            *server.beat.lock().unwrap_or_else(PoisonError::into_inner) = beat;
         }
     }
 
@@ -194,6 +277,10 @@ impl Storage {
 
     /// The locks that tell processes of one database from each other.
     pub(super) fn locks(&self) -> Locks {
+        #[cfg(feature = "postgres")]
+        if let Some(connector) = self.connector() {
+            return Locks::Server(Arc::clone(connector));
+        }
         Locks::of(self.path())
     }
 
@@ -210,9 +297,23 @@ impl Storage {
         &self.0.file.as_ref().unwrap().writer
     }
 
-    /// Runs `work` on the writing connection, outside a transaction, while nothing else writes.
-    pub(super) fn exclusive<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    /// Runs `work` on the writing connection, outside a transaction, while nothing else of this process
+    /// writes.
+    pub(super) fn alone<T>(&self, work: impl FnOnce(&Link) -> Result<T>) -> Result<T> {
         self.0.connection.with(work)
+    }
+
+    /// The same for what only SQLite knows.
+    pub(super) fn exclusive<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.alone(|link| match link {
+            Link::Sqlite(connection) => work(connection),
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => Err(Error::new(
+                ErrorKind::Conflict,
+                "not_sqlite",
+                "The database lies on PostgreSQL, whose own tools copy it (pg_dump).",
+            )),
+        })
     }
 }
 

@@ -8,18 +8,29 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "postgres")]
+use super::postgres::{Connector, Session};
 use crate::base::{
     error::{Error, ErrorKind, Result},
     id::NodeId,
 };
 
-/// The directory of the locks; without one, in memory, there is no other process and every lock is free.
-pub(super) struct Locks(Option<PathBuf>);
+/// Where the locks are.
+pub(super) enum Locks {
+    /// In memory there is no other process, and every lock is free.
+    Nowhere,
+    Directory(PathBuf),
+    /// The server keeps them; its nodes have none, but beat.
+    #[cfg(feature = "postgres")]
+    Server(std::sync::Arc<Connector>),
+}
 
-/// The leave to look at the schema's version and act on it. Given up when dropped; the open file is
-/// the lock.
+/// The leave to look at the schema's version and act on it. Given up when dropped; the open file, or
+/// connection, is the lock.
 pub(super) struct MigrationLock {
     _file: Option<File>,
+    #[cfg(feature = "postgres")]
+    _session: Option<Session>,
 }
 
 /// Says that a node lives. Given up when dropped; the open file is the lock.
@@ -29,22 +40,30 @@ pub(super) struct NodeLock {
 
 impl Locks {
     pub(super) fn of(database: Option<&Path>) -> Locks {
-        Locks(database.map(|path| {
-            let mut directory = OsString::from(path);
-            directory.push(".lock.d");
-            PathBuf::from(directory)
-        }))
+        let Some(path) = database else { return Locks::Nowhere };
+        let mut directory = OsString::from(path);
+        directory.push(".lock.d");
+        Locks::Directory(PathBuf::from(directory))
     }
 
     /// Waits until no other process migrates or starts.
     pub(super) fn migration(&self) -> Result<MigrationLock> {
-        let Some(directory) = &self.0 else { return Ok(MigrationLock { _file: None }) };
+        let directory = match self {
+            Locks::Nowhere => return Ok(MigrationLock::of(None)),
+            Locks::Directory(directory) => directory,
+            #[cfg(feature = "postgres")]
+            Locks::Server(connector) => {
+                let session = connector.reader()?;
+                session.lock_migrations()?;
+                return Ok(MigrationLock { _file: None, _session: Some(session) });
+            }
+        };
         let path = directory.join("migrate");
         let file = fs::create_dir_all(directory)
             .and_then(|()| open(&path))
             .map_err(|fault| refused(&path, fault))?;
         file.lock().map_err(|fault| refused(&path, fault))?;
-        Ok(MigrationLock { _file: Some(file) })
+        Ok(MigrationLock::of(Some(file)))
     }
 
     /// The lock of a new node. To be called before its row is written, so that the row is never taken
@@ -82,7 +101,7 @@ impl Locks {
     /// Removes the free locks, which dead nodes left. Nobody is between making and locking one
     /// meanwhile, because that needs the migration lock too.
     pub(super) fn sweep(&self, _migrations: &MigrationLock) -> Result<()> {
-        let Some(directory) = &self.0 else { return Ok(()) };
+        let Some(directory) = self.directory() else { return Ok(()) };
         for entry in fs::read_dir(directory).map_err(|fault| refused(directory, fault))? {
             let name = entry.map_err(|fault| refused(directory, fault))?.file_name();
             let Some(node) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -94,7 +113,24 @@ impl Locks {
     }
 
     fn path(&self, node: NodeId) -> Option<PathBuf> {
-        self.0.as_ref().map(|directory| directory.join(node.to_string()))
+        self.directory().map(|directory| directory.join(node.to_string()))
+    }
+
+    fn directory(&self) -> Option<&PathBuf> {
+        match self {
+            Locks::Directory(directory) => Some(directory),
+            _ => None,
+        }
+    }
+}
+
+impl MigrationLock {
+    fn of(file: Option<File>) -> MigrationLock {
+        MigrationLock {
+            _file: file,
+            #[cfg(feature = "postgres")]
+            _session: None,
+        }
     }
 }
 

@@ -15,13 +15,14 @@ use rusqlite::{Connection, ErrorCode};
 use serde::Serialize;
 
 use super::{
+    Conn, Tx,
     catalog::{self, AppliedMigration, Catalog, MigrationName},
     engine::Storage,
     fault,
+    link::{self, Link},
     lock::MigrationLock,
     shape::Shape,
     sql::statements,
-    writer,
 };
 use crate::base::{
     error::{Error, ErrorKind, Result},
@@ -29,7 +30,10 @@ use crate::base::{
 };
 
 statements! {
-    HAS_TABLES = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'refinery_schema_history' LIMIT 1"];
+    HAS_TABLES = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'refinery_schema_history' LIMIT 1"]
+        or ["SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname <> 'refinery_schema_history' LIMIT 1"];
+    FORGET = ["DELETE FROM refinery_schema_history WHERE version = $1"];
+    DATE = ["UPDATE refinery_schema_history SET applied_on = $1 WHERE version >= $2"];
 }
 
 /// What a start does about migrations that are pending.
@@ -91,7 +95,7 @@ impl<'s> Migrator<'s> {
     }
 
     fn with(storage: &'s Storage, migrations: &'static [Migration]) -> Result<Migrator<'s>> {
-        Ok(Migrator { storage, catalog: Catalog::new(migrations)? })
+        Ok(Migrator { storage, catalog: Catalog::new(migrations, storage.is_postgres())? })
     }
 
     /// The steps that the database has, oldest first.
@@ -152,6 +156,10 @@ impl<'s> Migrator<'s> {
                 format!("the database has version {from} already; `kafka migrate down {to}` takes it back."),
             ));
         }
+        if from != to && !self.storage.is_postgres() {
+            // On a server the old release runs on beside the new one.
+            self.refuse_other_nodes()?;
+        }
         self.change(from, to, self.catalog.between(from, to), |connection, migration| {
             self.run_refinery(connection, Target::Version(number(migration.version)), migration.version)
         })
@@ -179,12 +187,12 @@ impl<'s> Migrator<'s> {
                 format!("the database has version {from} only; `kafka migrate up {to}` brings it there"),
             ));
         }
-        self.change(from, to, self.catalog.between(to, from).rev(), |connection, migration| {
-            connection.execute_batch(migration.down).map_err(classify)?;
-            connection
-                .execute("DELETE FROM refinery_schema_history WHERE version = ?1", [migration.version])
-                .map(drop)
-                .map_err(classify)
+        if from != to {
+            self.refuse_other_nodes()?;
+        }
+        self.change(from, to, self.catalog.between(to, from).rev(), |link, migration| {
+            run_step(link, &self.catalog.down(migration))?;
+            Tx::new(link).execute(&FORGET, &[migration.version.into()]).map(drop)
         })
     }
 
@@ -197,9 +205,9 @@ impl<'s> Migrator<'s> {
         let _lock = self.storage.locks().migration()?;
         self.catalog.known(version)?;
         let from = catalog::current(&self.history()?);
-        let wanted = Shape::after(self.catalog.between(0, version))?;
-        self.storage.exclusive(|connection| {
-            writer::transaction(connection, || {
+        self.storage.alone(|connection| {
+            link::transaction(connection, || {
+                let wanted = Shape::after(connection, self.catalog.between(0, version))?;
                 if let Some(difference) = Shape::of(connection)?.difference(&wanted) {
                     return Err(Error::new(
                         ErrorKind::Conflict,
@@ -209,7 +217,7 @@ impl<'s> Migrator<'s> {
                         ),
                     ));
                 }
-                connection.execute_batch("DROP TABLE IF EXISTS refinery_schema_history").map_err(classify)?;
+                run_step(connection, "DROP TABLE IF EXISTS refinery_schema_history")?;
                 self.run_refinery(connection, Target::FakeVersion(number(version)), 1)
             })
         })?;
@@ -237,42 +245,33 @@ impl<'s> Migrator<'s> {
         from: u32,
         to: u32,
         migrations: impl Iterator<Item = &'static Migration>,
-        step: impl Fn(&Connection, &Migration) -> Result<()>,
+        step: impl Fn(&Link, &Migration) -> Result<()>,
     ) -> Result<MigrationReport> {
         if from == to {
             return Ok(MigrationReport { from, to, steps: Vec::new(), backup: None });
         }
-        self.refuse_other_nodes()?;
         let backup = self.backup(from)?;
-        let mut steps = Vec::new();
-        self.storage.exclusive(|connection| {
-            without_foreign_keys(connection, || {
-                for migration in migrations {
-                    let name = MigrationName::from(migration);
-                    step(connection, migration).map_err(|error| in_step(&name, error))?;
-                    steps.push(name);
-                }
-                check_references(connection)
+        let migrations: Vec<_> = migrations.collect();
+        self.storage.alone(|link| {
+            in_change(link, || {
+                migrations.iter().try_for_each(|migration| {
+                    step(link, migration).map_err(|error| in_step(&MigrationName::from(*migration), error))
+                })
             })
         })?;
+        let steps = migrations.into_iter().map(MigrationName::from).collect();
         Ok(MigrationReport { from, to, steps, backup })
     }
 
     /// Lets refinery check the history, run what it lacks up to `target`, and note it. `first` is the
     /// first version that it will note.
-    fn run_refinery(&self, connection: &Connection, target: Target, first: u32) -> Result<()> {
+    fn run_refinery(&self, link: &Link, target: Target, first: u32) -> Result<()> {
         let runner = Runner::new(self.catalog.steps()).set_grouped(true).set_target(target);
-        match runner.run(&mut Session(connection)) {
+        match runner.run(&mut Session(link)) {
             Ok(_) => {
                 // Refinery dates by the system's clock.
                 let now = self.storage.options().clock.now().to_string();
-                connection
-                    .execute(
-                        "UPDATE refinery_schema_history SET applied_on = ?1 WHERE version >= ?2",
-                        (now, first),
-                    )
-                    .map(drop)
-                    .map_err(classify)
+                Tx::new(link).execute(&DATE, &[(&now).into(), first.into()]).map(drop)
             }
             Err(fault) => Err(match fault.kind() {
                 Kind::Connection(_, source) if let Some(error) = source.downcast_ref::<Error>() => {
@@ -332,13 +331,35 @@ fn backup_path(database: &Path, from: u32, now: Timestamp) -> PathBuf {
     named(number)
 }
 
-/// Runs `change` in a transaction that does not follow foreign keys: a table that is rebuilt would take
-/// along every row that names it. A PRAGMA does nothing inside a transaction, so it stands outside.
-fn without_foreign_keys(connection: &Connection, change: impl FnOnce() -> Result<()>) -> Result<()> {
-    connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(fault::classify)?;
-    let result = writer::transaction(connection, change);
-    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(fault::classify)?;
-    result
+/// Runs `change` in a transaction.
+///
+/// SQLite must not follow foreign keys meanwhile: a table that is rebuilt would take along every row that
+/// names it. A PRAGMA does nothing inside a transaction, so it stands outside. PostgreSQL follows them only
+/// when rows are deleted, but counts numbers by itself.
+fn in_change(link: &Link, mut change: impl FnMut() -> Result<()>) -> Result<()> {
+    match link {
+        Link::Sqlite(connection) => {
+            connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(fault::classify)?;
+            let result = link::transaction(link, || change().and_then(|()| check_references(connection)));
+            connection.execute_batch("PRAGMA foreign_keys = ON").map_err(fault::classify)?;
+            result
+        }
+        #[cfg(feature = "postgres")]
+        Link::Postgres(session) => link::transaction(link, || {
+            session.run(super::postgres::UNHURRIED)?;
+            change()?;
+            session.run(super::postgres::COUNT_ON)
+        }),
+    }
+}
+
+/// Runs SQL of a step, whose mistakes are its own.
+fn run_step(link: &Link, sql: &str) -> Result<()> {
+    match link {
+        Link::Sqlite(connection) => connection.execute_batch(sql).map_err(classify),
+        #[cfg(feature = "postgres")]
+        Link::Postgres(session) => session.run_step(sql),
+    }
 }
 
 /// A version as refinery counts them.
@@ -382,7 +403,7 @@ fn in_step(step: &MigrationName, error: Error) -> Error {
 
 /// Refinery's driver, inside a transaction that is already open. Refinery's own would commit before the
 /// references are checked, and panics on a damaged history.
-struct Session<'c>(&'c Connection);
+struct Session<'c>(&'c Link);
 
 impl Transaction for Session<'_> {
     type Error = Error;
@@ -390,7 +411,7 @@ impl Transaction for Session<'_> {
     fn execute<'a, T: Iterator<Item = &'a str>>(&mut self, queries: T) -> Result<usize> {
         let mut count = 0;
         for query in queries {
-            self.0.execute_batch(query).map_err(classify)?;
+            run_step(self.0, query)?;
             count += 1;
         }
         Ok(count)
@@ -399,17 +420,15 @@ impl Transaction for Session<'_> {
 
 impl Query<Vec<Step>> for Session<'_> {
     /// The history; refinery asks nothing else.
-    fn query(&mut self, query: &str) -> Result<Vec<Step>> {
-        let read = || {
-            let mut prepared = self.0.prepare(query)?;
-            let rows = prepared.query_map([], |row| {
-                // A damaged checksum equals none. The time is not looked at.
-                let checksum = row.get::<_, String>(3)?.parse().unwrap_or_default();
-                Ok(Step::applied(row.get(0)?, row.get(1)?, std::time::UNIX_EPOCH.into(), checksum))
-            })?;
-            rows.collect::<rusqlite::Result<_>>()
+    fn query(&mut self, _query: &str) -> Result<Vec<Step>> {
+        let history = catalog::history(&Conn::new(self.0))?;
+        let step = |applied: AppliedMigration| {
+            let version = number(applied.version);
+            // A damaged checksum equals none. The time is not looked at.
+            let checksum = applied.checksum.parse().unwrap_or_default();
+            Step::applied(version, applied.name, std::time::UNIX_EPOCH.into(), checksum)
         };
-        read().map_err(classify)
+        Ok(history.into_iter().map(step).collect())
     }
 }
 
@@ -585,8 +604,9 @@ mod tests {
             assert_eq!(report.steps, [MigrationName::from(migration)]);
             migrator.up(Some(migration.version)).unwrap();
             migrator.down(DownTarget::Version(migration.version - 1)).unwrap();
-            let expected = Shape::after(MIGRATIONS.iter().take(migration.version as usize - 1)).unwrap();
-            let shape = storage.exclusive(Shape::of).unwrap();
+            let before = MIGRATIONS.iter().take(migration.version as usize - 1);
+            let expected = storage.alone(|link| Shape::after(link, before)).unwrap();
+            let shape = storage.alone(Shape::of).unwrap();
             assert_eq!(shape.difference(&expected), None);
         }
         assert!(rows(&storage).is_empty());

@@ -7,10 +7,13 @@ mod check;
 pub(crate) mod conn;
 mod engine;
 mod fault;
+mod link;
 mod lock;
 mod migrate;
 mod node;
 mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod shape;
 mod snapshot;
 pub(crate) mod sql;
@@ -27,11 +30,17 @@ pub(crate) use migrate::Migrator;
 pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
 pub(crate) use node::NodeHandle;
 pub use node::{Node, NodeKind};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresAddress;
+#[cfg(all(feature = "postgres", feature = "testing"))]
+pub use postgres::fresh::FreshDatabase;
 pub(crate) use value::Value;
 
-/// Every statement of this floor that runs on either engine: those that do not read SQLite's own schema.
+/// Every statement of this floor that runs on PostgreSQL.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn statements() -> impl Iterator<Item = &'static sql::Statement> {
-    let all = [catalog::ALL, migrate::ALL, node::ALL].into_iter().flatten().copied();
-    all.filter(|statement| !statement.sqlite.contains("sqlite_schema"))
+    let all = [catalog::ALL, migrate::ALL, node::ALL].into_iter();
+    #[cfg(feature = "postgres")]
+    let all = all.chain([postgres::ALL]);
+    all.flatten().copied()
 }

@@ -8,6 +8,8 @@ use std::{fmt, process, sync::Arc};
 
 use serde::Serialize;
 
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::{
     Row,
     engine::Storage,
@@ -23,8 +25,11 @@ use crate::base::{
 };
 
 statements! {
-    INSERT = ["INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES ($1, $2, $3, $4, $4)"];
-    HAS_NODES = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'nodes'"];
+    INSERT = ["INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES ($1, $2, $3, $4, $4)"]
+        or ["INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES ($1, $2, $3, $4, \
+            CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT))"];
+    HAS_NODES = ["SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'nodes'"]
+        or ["SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'nodes'"];
     LIST = ["SELECT id, kind, pid, started_at FROM nodes ORDER BY number"];
     DELETE = ["DELETE FROM nodes WHERE id = $1"];
 }
@@ -98,6 +103,7 @@ impl NodeHandle {
 impl Drop for NodeHandle {
     fn drop(&mut self) {
         let id = self.id;
+        self.storage.end_beat();
         // A row that stays is a dead node's as soon as the lock is free, and is removed as such.
         let _ = self.storage.write(move |tx| tx.execute(&DELETE, &[id.into()]));
         self.lock = None;
@@ -132,6 +138,7 @@ impl Storage {
             tx.execute(&INSERT, &[id.into(), kind.as_str().into(), process::id().into(), now.into()])
         })?;
         self.set_own_node(Some(id));
+        self.start_beat(id, kind)?;
         Ok(NodeHandle { storage: self.clone(), id, lock: Some(lock) })
     }
 
@@ -140,13 +147,50 @@ impl Storage {
         self.nodes_where(true)
     }
 
+    #[cfg(not(feature = "postgres"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as it is with PostgreSQL")]
+    fn start_beat(&self, _node: NodeId, _kind: NodeKind) -> Result<()> {
+        Ok(())
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    #[expect(clippy::unused_self, reason = "as it is with PostgreSQL")]
+    fn end_beat(&self) {}
+
+    /// On a server nodes hold no lock, but tell again and again that they live.
+    #[cfg(feature = "postgres")]
+    fn start_beat(&self, node: NodeId, kind: NodeKind) -> Result<()> {
+        let Some(connector) = self.connector() else { return Ok(()) };
+        let beat = postgres::Beat::start(Arc::clone(connector), node, kind.as_str(), process::id())?;
+        self.set_beat(Some(Arc::new(beat)));
+        Ok(())
+    }
+
+    #[cfg(feature = "postgres")]
+    fn end_beat(&self) {
+        let Some(beat) = self.beat() else { return };
+        self.set_beat(None);
+        beat.stop();
+        // Any commit wakes the thread that beats; without one it ends within a second.
+        let _ = self.write(|_| Ok(()));
+        beat.join();
+    }
+
     /// The nodes whose process ended without a word.
     pub(crate) fn dead_nodes(&self) -> Result<Vec<Node>> {
+        #[cfg(feature = "postgres")]
+        if self.beat().is_some_and(|beat| !beat.may_judge()) {
+            return Ok(Vec::new());
+        }
         self.nodes_where(false)
     }
 
     /// Removes the row of a dead node. False when it lives, or was removed before.
     pub(crate) fn remove_node(&self, node: NodeId) -> Result<bool> {
+        #[cfg(feature = "postgres")]
+        if self.is_postgres() {
+            return self.write(move |tx| postgres::remove(tx, node));
+        }
         if self.lives(node)? {
             return Ok(false);
         }
@@ -175,6 +219,10 @@ impl Storage {
 
     /// Ids are never used twice, so a free lock stays free.
     fn lives(&self, node: NodeId) -> Result<bool> {
+        #[cfg(feature = "postgres")]
+        if self.is_postgres() && self.own_node() != Some(node) {
+            return self.read(|conn| postgres::lives(conn, node));
+        }
         Ok(self.own_node() == Some(node) || self.locks().is_held(node)?)
     }
 }

@@ -5,33 +5,35 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
 };
 
-use rusqlite::Connection;
-
-use super::{conn::Conn, fault};
+use super::{conn::Conn, link::Link};
 use crate::base::error::{ErrorKind, Result};
 
 pub(super) struct Pool {
-    open: Box<dyn Fn() -> Result<Connection> + Send + Sync>,
+    open: Box<dyn Fn() -> Result<Link> + Send + Sync>,
     state: Mutex<State>,
+    /// How many are kept when nobody needs them.
+    kept: usize,
 }
 
 struct State {
-    idle: Vec<Connection>,
+    idle: Vec<Link>,
     /// How many more may be opened.
     unopened: usize,
     /// Who waits, in the order of arrival. What is sent: a connection, or the leave to open one.
-    waiting: VecDeque<mpsc::SyncSender<Option<Connection>>>,
+    waiting: VecDeque<mpsc::SyncSender<Option<Link>>>,
     closed: bool,
 }
 
 impl Pool {
+    /// At most `most` connections, of which `kept` stay open.
     pub(super) fn new(
-        connections: usize,
-        open: impl Fn() -> Result<Connection> + Send + Sync + 'static,
+        kept: usize,
+        most: usize,
+        open: impl Fn() -> Result<Link> + Send + Sync + 'static,
     ) -> Pool {
         let state =
-            State { idle: Vec::new(), unopened: connections.max(1), waiting: VecDeque::new(), closed: false };
-        Pool { open: Box::new(open), state: Mutex::new(state) }
+            State { idle: Vec::new(), unopened: most.max(1), waiting: VecDeque::new(), closed: false };
+        Pool { open: Box::new(open), state: Mutex::new(state), kept }
     }
 
     /// Runs `work` on a free connection, in a transaction so that all it reads is of one moment.
@@ -41,11 +43,11 @@ impl Pool {
             Some(connection) => connection,
             None => (self.open)()?,
         };
-        let result = begin(&connection).and_then(|()| work(&Conn::new(&connection)));
+        let result = connection.begin_read().and_then(|()| work(&Conn::new(&connection)));
         // A connection that failed, or that is left inside a transaction, is not lent again.
         let failed =
             matches!(&result, Err(error) if matches!(error.kind(), ErrorKind::Storage | ErrorKind::Corrupt));
-        if end(&connection).is_ok() && !failed {
+        if connection.end_read().is_ok() && !failed {
             lent.connection = Some(connection);
         }
         result
@@ -58,13 +60,16 @@ impl Pool {
         state.idle.clear();
     }
 
-    fn take(&self) -> Result<Option<Connection>> {
+    fn take(&self) -> Result<Option<Link>> {
         let mut state = self.lock();
         if state.closed {
             return Err(super::writer::closed());
         }
-        if let Some(connection) = state.idle.pop() {
-            return Ok(Some(connection));
+        while let Some(connection) = state.idle.pop() {
+            if connection.is_fresh() {
+                return Ok(Some(connection));
+            }
+            state.unopened += 1;
         }
         if state.unopened > 0 {
             state.unopened -= 1;
@@ -85,7 +90,7 @@ impl Pool {
 /// the connection failed, without a connection.
 struct Lent<'p> {
     pool: &'p Pool,
-    connection: Option<Connection>,
+    connection: Option<Link>,
 }
 
 impl Drop for Lent<'_> {
@@ -99,27 +104,14 @@ impl Drop for Lent<'_> {
             }
         }
         match given {
-            Some(connection) if !state.closed => state.idle.push(connection),
-            Some(_) => {}
+            Some(connection) if !state.closed && state.idle.len() < self.pool.kept => {
+                state.idle.push(connection);
+            }
+            Some(_) if state.closed => {}
+            Some(_) => state.unopened += 1,
             None => state.unopened += 1,
         }
     }
-}
-
-fn begin(connection: &Connection) -> Result<()> {
-    run(connection, "BEGIN")
-}
-
-fn end(connection: &Connection) -> Result<()> {
-    run(connection, "COMMIT")
-}
-
-fn run(connection: &Connection, sql: &str) -> Result<()> {
-    connection
-        .prepare_cached(sql)
-        .and_then(|mut prepared| prepared.execute([]))
-        .map(drop)
-        .map_err(fault::classify)
 }
 
 #[cfg(test)]
@@ -133,8 +125,13 @@ mod tests {
         thread,
     };
 
+    use rusqlite::Connection;
+
     use super::*;
-    use crate::{base::error::Error, storage::sql::unlisted_statements};
+    use crate::{
+        base::error::Error,
+        storage::{fault, sql::unlisted_statements},
+    };
 
     unlisted_statements! {
         ONE = ["SELECT 1"];
@@ -144,9 +141,9 @@ mod tests {
     fn pool(connections: usize) -> (Arc<Pool>, Arc<AtomicUsize>) {
         let opened = Arc::new(AtomicUsize::new(0));
         let counted = opened.clone();
-        let pool = Pool::new(connections, move || {
+        let pool = Pool::new(connections, connections, move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            Connection::open_in_memory().map_err(fault::classify)
+            Connection::open_in_memory().map(Link::Sqlite).map_err(fault::classify)
         });
         (Arc::new(pool), opened)
     }
@@ -216,7 +213,7 @@ mod tests {
         panic::catch_unwind(AssertUnwindSafe(|| pool.read::<()>(|_| panic!("wanted")))).unwrap_err();
         one(&pool).unwrap();
 
-        let closed_file = Pool::new(1, || Err(Error::new(ErrorKind::Storage, "wanted", "Wanted.")));
+        let closed_file = Pool::new(1, 1, || Err(Error::new(ErrorKind::Storage, "wanted", "Wanted.")));
         assert_eq!(one(&closed_file).unwrap_err().code(), "wanted");
         assert_eq!(one(&closed_file).unwrap_err().code(), "wanted");
     }

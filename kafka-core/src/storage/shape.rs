@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kafka_migrations::Migration;
 use rusqlite::Connection;
 
-use super::fault;
+use super::{fault, link::Link};
 use crate::base::error::Result;
 
 /// The normalised SQL of everything a schema holds, by kind and name. SQLite's own tables and the
@@ -14,7 +14,15 @@ use crate::base::error::Result;
 pub(super) struct Shape(BTreeMap<(String, String), String>);
 
 impl Shape {
-    pub(super) fn of(connection: &Connection) -> Result<Shape> {
+    pub(super) fn of(link: &Link) -> Result<Shape> {
+        match link {
+            Link::Sqlite(connection) => Shape::of_sqlite(connection),
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => super::postgres::read_shape(session).map(Shape),
+        }
+    }
+
+    fn of_sqlite(connection: &Connection) -> Result<Shape> {
         let read = || {
             let mut prepared = connection.prepare(
                 "SELECT type, name, sql FROM sqlite_schema
@@ -28,13 +36,19 @@ impl Shape {
         read().map(Shape).map_err(fault::classify)
     }
 
-    /// The shape that `migrations` make.
-    pub(super) fn after<'m>(migrations: impl Iterator<Item = &'m Migration>) -> Result<Shape> {
+    /// The shape that `migrations` make on the engine of `link`, which is inside a transaction.
+    pub(super) fn after<'m>(link: &Link, migrations: impl Iterator<Item = &'m Migration>) -> Result<Shape> {
+        #[cfg(feature = "postgres")]
+        if let Link::Postgres(session) = link {
+            return super::postgres::shape_after(session, migrations).map(Shape);
+        }
+        #[cfg(not(feature = "postgres"))]
+        let Link::Sqlite(_) = link;
         let scratch = Connection::open_in_memory().map_err(fault::classify)?;
         for migration in migrations {
             scratch.execute_batch(migration.up).map_err(fault::classify)?;
         }
-        Shape::of(&scratch)
+        Shape::of_sqlite(&scratch)
     }
 
     /// The first thing in which this shape is not `wanted`, as a clause of a sentence.

@@ -13,7 +13,7 @@ pub(crate) struct Statement {
     pub(crate) sqlite: &'static str,
     /// With `$n` parameters.
     #[cfg_attr(
-        not(any(test, feature = "testing")),
+        not(any(test, feature = "testing", feature = "postgres")),
         expect(dead_code, reason = "prepared on PostgreSQL by a test")
     )]
     pub(crate) postgres: &'static str,
@@ -32,8 +32,8 @@ impl Statement {
 
 /// Declares the statements of a file, and `ALL`, which lists them.
 macro_rules! statements {
-    ($($(#[$doc:meta])* $name:ident = $parts:tt;)+) => {
-        $crate::storage::sql::unlisted_statements! { $($(#[$doc])* $name = $parts;)+ }
+    ($($(#[$doc:meta])* $name:ident = $parts:tt $(or $theirs:tt)?;)+) => {
+        $crate::storage::sql::unlisted_statements! { $($(#[$doc])* $name = $parts $(or $theirs)?;)+ }
 
         /// Every statement of this file.
         #[cfg(any(test, feature = "testing"))]
@@ -43,15 +43,16 @@ macro_rules! statements {
 }
 pub(crate) use statements;
 
-/// Declares statements without a list of them, as tests do for their own.
+/// Declares statements without a list of them, as tests do for their own. What stands behind `or` is for
+/// PostgreSQL, where the text cannot be the same.
 macro_rules! unlisted_statements {
-    ($($(#[$doc:meta])* $name:ident = [$($part:expr),+ $(,)?];)+) => {$(
+    ($($(#[$doc:meta])* $name:ident = [$($part:expr),+ $(,)?] $(or [$($theirs:expr),+ $(,)?])?;)+) => {$(
         $(#[$doc])*
         static $name: $crate::storage::sql::Statement = {
             const PARTS: &[&str] = &[$($part),+];
-            const LENGTH: usize = $crate::storage::sql::length(PARTS);
-            static SQLITE: [u8; LENGTH] = $crate::storage::sql::join(PARTS, b'?');
-            static POSTGRES: [u8; LENGTH] = $crate::storage::sql::join(PARTS, b'$');
+            const THEIRS: &[&str] = $crate::storage::sql::last(&[PARTS $(, &[$($theirs),+])?]);
+            static SQLITE: [u8; $crate::storage::sql::length(PARTS)] = $crate::storage::sql::join(PARTS, b'?');
+            static POSTGRES: [u8; $crate::storage::sql::length(THEIRS)] = $crate::storage::sql::join(THEIRS, b'$');
             $crate::storage::sql::Statement {
                 name: concat!(module_path!(), "::", stringify!($name)),
                 sqlite: $crate::storage::sql::text(&SQLITE),
@@ -63,6 +64,11 @@ macro_rules! unlisted_statements {
     )+};
 }
 pub(crate) use unlisted_statements;
+
+/// What is given last.
+pub(crate) const fn last(lists: &[&'static [&'static str]]) -> &'static [&'static str] {
+    lists[lists.len() - 1]
+}
 
 /// Bytes of all parts together.
 pub(crate) const fn length(parts: &[&str]) -> usize {
@@ -109,6 +115,7 @@ mod tests {
 
     statements! {
         JOINED = ["SELECT ", COLUMNS, " FROM t WHERE b = $2 AND a = $1 AND c = $10"];
+        OTHERWISE = ["SELECT 1 FROM sqlite_schema"] or ["SELECT 1 FROM ", "pg_class"];
     }
 
     #[test]
@@ -116,6 +123,8 @@ mod tests {
         assert_eq!(JOINED.postgres, "SELECT a, b FROM t WHERE b = $2 AND a = $1 AND c = $10");
         assert_eq!(JOINED.sqlite, "SELECT a, b FROM t WHERE b = ?2 AND a = ?1 AND c = ?10");
         assert!(JOINED.name.ends_with("::JOINED"));
-        assert_eq!(ALL.len(), 1);
+        assert_eq!(OTHERWISE.sqlite, "SELECT 1 FROM sqlite_schema");
+        assert_eq!(OTHERWISE.postgres, "SELECT 1 FROM pg_class");
+        assert_eq!(ALL.len(), 2);
     }
 }

@@ -16,11 +16,9 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::Connection;
-
 use super::{
     conn::{AfterCommit, Tx},
-    fault,
+    link::{Link, transaction},
 };
 use crate::base::{
     error::{Error, ErrorKind, Result},
@@ -38,14 +36,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The one connection that writes, for whoever holds its lock. None once it is closed.
 #[derive(Clone)]
-pub(super) struct SharedConnection(Arc<Mutex<Option<Connection>>>);
+pub(super) struct SharedConnection(Arc<Mutex<Option<Link>>>);
 
 impl SharedConnection {
-    pub(super) fn new(connection: Connection) -> SharedConnection {
+    pub(super) fn new(connection: Link) -> SharedConnection {
         SharedConnection(Arc::new(Mutex::new(Some(connection))))
     }
 
-    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Link) -> Result<T>) -> Result<T> {
         work(lock(&self.0).as_ref().ok_or_else(closed)?)
     }
 
@@ -57,8 +55,7 @@ impl SharedConnection {
     /// Moves the log into the database file and closes it.
     pub(super) fn close(&self) {
         if let Some(connection) = lock(&self.0).take() {
-            // The log is kept and read at the next start when this fails.
-            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            connection.finish();
         }
     }
 }
@@ -234,7 +231,7 @@ impl Shared {
 /// A queued call, without its types.
 trait Job: Send + Sync {
     /// Does the work on a connection that is inside a transaction. The answer is kept back.
-    fn run(&self, connection: &Connection) -> Result<Vec<AfterCommit>>;
+    fn run(&self, connection: &Link) -> Result<Vec<AfterCommit>>;
     /// Replaces the answer by an error.
     fn refuse(&self, error: Error);
     /// Lets the caller have the answer.
@@ -257,7 +254,7 @@ where
     F: Fn(&Tx<'_>) -> Result<T> + Send,
     T: Send,
 {
-    fn run(&self, connection: &Connection) -> Result<Vec<AfterCommit>> {
+    fn run(&self, connection: &Link) -> Result<Vec<AfterCommit>> {
         let mut slot = lock(&self.slot);
         let (value, after) = run(connection, &slot.work)?;
         slot.answer = Some(Ok(value));
@@ -276,7 +273,7 @@ where
 
 /// Runs and commits `jobs`, and returns what is to run after the commit, in their order. Every job has
 /// an answer then, but is not given it.
-fn commit(connection: &Connection, jobs: &[Arc<dyn Job>]) -> Vec<AfterCommit> {
+fn commit(connection: &Link, jobs: &[Arc<dyn Job>]) -> Vec<AfterCommit> {
     let each_alone = || {
         let alone = |job: &Arc<dyn Job>| {
             transaction(connection, || job.run(connection)).unwrap_or_else(|error| {
@@ -289,61 +286,49 @@ fn commit(connection: &Connection, jobs: &[Arc<dyn Job>]) -> Vec<AfterCommit> {
     if jobs.len() < 2 {
         return each_alone();
     }
-    if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
+    if let Err(error) = connection.begin_write() {
         jobs.iter().for_each(|job| job.refuse(error.clone()));
         return Vec::new();
     }
     commit_together(connection, jobs).unwrap_or_else(|| {
-        undo(connection);
-        each_alone()
+        connection.undo();
+        match connection.undecided() {
+            Some(error) => {
+                jobs.iter().for_each(|job| job.refuse(error.clone()));
+                Vec::new()
+            }
+            None => each_alone(),
+        }
     })
 }
 
 /// Runs `jobs` in the transaction that was begun, and commits it. None when it does not stand any more.
-fn commit_together(connection: &Connection, jobs: &[Arc<dyn Job>]) -> Option<Vec<AfterCommit>> {
+fn commit_together(connection: &Link, jobs: &[Arc<dyn Job>]) -> Option<Vec<AfterCommit>> {
     let mut after = Vec::new();
     for job in jobs {
-        execute(connection, "SAVEPOINT job").ok()?;
+        connection.run("SAVEPOINT job").ok()?;
         match job.run(connection) {
             Ok(hooks) => after.extend(hooks),
             Err(error) => {
-                execute(connection, "ROLLBACK TO job").ok()?;
+                connection.run("ROLLBACK TO job").ok()?;
                 job.refuse(error);
             }
         }
-        execute(connection, "RELEASE job").ok()?;
+        connection.run("RELEASE job").ok()?;
     }
-    execute(connection, "COMMIT").ok()?;
+    connection.commit().ok()?;
     Some(after)
 }
 
 /// Runs `work` in a transaction of its own, and what it wants after the commit.
-fn write_alone<T>(connection: &Connection, work: &dyn Fn(&Tx<'_>) -> Result<T>) -> Result<T> {
+fn write_alone<T>(connection: &Link, work: &dyn Fn(&Tx<'_>) -> Result<T>) -> Result<T> {
     let (value, after) = transaction(connection, || run(connection, work))?;
     run_hooks(after);
     Ok(value)
 }
 
-/// Runs `body` between BEGIN and COMMIT, or takes back what it did.
-pub(super) fn transaction<T>(connection: &Connection, body: impl FnOnce() -> Result<T>) -> Result<T> {
-    execute(connection, "BEGIN IMMEDIATE")?;
-    let result = body().and_then(|value| execute(connection, "COMMIT").map(|()| value));
-    if result.is_err() {
-        undo(connection);
-    }
-    result
-}
-
-/// Some faults have rolled back already.
-fn undo(connection: &Connection) {
-    if !connection.is_autocommit() {
-        // Nothing is left to be done when this fails: the next BEGIN says so.
-        let _ = execute(connection, "ROLLBACK");
-    }
-}
-
 /// Calls `work`; its panic is its own error.
-fn run<T>(connection: &Connection, work: &dyn Fn(&Tx<'_>) -> Result<T>) -> Result<(T, Vec<AfterCommit>)> {
+fn run<T>(connection: &Link, work: &dyn Fn(&Tx<'_>) -> Result<T>) -> Result<(T, Vec<AfterCommit>)> {
     let tx = Tx::new(connection);
     let value = panic::catch_unwind(AssertUnwindSafe(|| work(&tx))).unwrap_or_else(|_| {
         Err(Error::new(
@@ -362,11 +347,6 @@ fn run_hooks(after: Vec<AfterCommit>) {
     }
 }
 
-fn execute(connection: &Connection, sql: &str) -> Result<()> {
-    let mut prepared = connection.prepare_cached(sql).map_err(fault::classify)?;
-    prepared.execute([]).map(drop).map_err(fault::classify)
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -375,8 +355,10 @@ mod tests {
         sync::{atomic::AtomicUsize, mpsc},
     };
 
+    use rusqlite::Connection;
+
     use super::*;
-    use crate::storage::{Place, Storage, StorageOptions, sql::unlisted_statements};
+    use crate::storage::{Place, Storage, StorageOptions, fault, sql::unlisted_statements};
 
     unlisted_statements! {
         MAKE = ["CREATE TABLE items (name TEXT NOT NULL)"];

@@ -10,6 +10,8 @@ mod random;
 mod script;
 mod time;
 
+#[cfg(feature = "postgres")]
+pub use crate::storage::FreshDatabase;
 pub use endpoint::{ScriptedEndpoint, ScriptedRequest};
 pub use provider::{ScriptedAnswer, ScriptedCall, ScriptedProvider};
 pub use random::SequentialRandom;

@@ -117,10 +117,8 @@ proptest! {
         }
         if in_file {
             // The mark on each row, also of those that no list shows.
-            let rows = stage.rows();
-            let mut marked = rows.prepare("SELECT id FROM messages WHERE on_branch = 1 ORDER BY seq").unwrap();
-            let marked = marked.query_map([], |row| row.get::<_, String>(0)).unwrap();
-            let marked: Vec<String> = marked.map(Result::unwrap).collect();
+            let marked = stage.rows("SELECT id FROM messages WHERE on_branch = 1 ORDER BY seq", &[]);
+            let marked: Vec<String> = marked.into_iter().flatten().flatten().collect();
             let path: Vec<String> = tree.branch().iter().map(MessageId::to_string).collect();
             prop_assert_eq!(marked, path);
         }

@@ -312,13 +312,11 @@ fn chats_that_are_deleted_with_what_holds_them_are_told_and_their_answers_end() 
         let workspace =
             kafka.workspaces(&owner).create(NewWorkspace { name: "Castle".into(), owner_id: None });
         let workspace = workspace.unwrap().id;
-        stage
-            .rows()
-            .execute(
-                "INSERT INTO workspace_members (workspace_id, user_id, role, created_at, updated_at) VALUES (?1, ?2, 'editor', 0, 0)",
-                [workspace.to_string(), member.user_id().unwrap().to_string()],
-            )
-            .unwrap();
+        stage.rows(
+            "INSERT INTO workspace_members (workspace_id, user_id, role, created_at, updated_at) \
+             VALUES ($1, $2, 'editor', 0, 0)",
+            &[&workspace.to_string(), &member.user_id().unwrap().to_string()],
+        );
         // A member's chat goes with the owner's workspace.
         let new = NewChat { workspace_id: Some(workspace), ..NewChat::default() };
         let inside = kafka.chats(&member).create(new).unwrap();

@@ -34,6 +34,8 @@ fn reading_in(place: In, script: &str, change: impl FnOnce(&mut Config)) -> Stag
             let directory = match &config.database {
                 kafka_core::Database::File(path) => path.parent().unwrap().to_owned(),
                 kafka_core::Database::Memory => PathBuf::new(),
+                #[cfg(feature = "postgres")]
+                kafka_core::Database::Postgres { blobs, .. } => blobs.parent().unwrap().to_owned(),
             };
             config.extractor = Some(shell(script, &directory));
             change(config);
@@ -163,6 +165,8 @@ fn config_directory(config: &Config) -> PathBuf {
     match &config.database {
         kafka_core::Database::File(path) => path.parent().unwrap().to_owned(),
         kafka_core::Database::Memory => panic!("it lies in a file"),
+        #[cfg(feature = "postgres")]
+        kafka_core::Database::Postgres { blobs, .. } => blobs.parent().unwrap().to_owned(),
     }
 }
 
@@ -348,18 +352,18 @@ fn what_was_made_of_bytes_goes_with_them() {
     let stage = reading("cat", |_| {});
     let document = upload(&stage, "a.pdf", PDF);
     text(&stage, &document);
-    let blobs = PathBuf::from(format!("{}.blobs", stage.database().display()));
+    let blobs = stage.blobs();
     let made = blobs.join("made").join(&document.sha256);
     let place = blobs.join(&document.sha256[..2]).join(&document.sha256);
     let grow_old = |path: &Path| {
         let file = fs::File::options().write(true).open(path).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(3601)).unwrap();
     };
-    let sweep = || Schema::open(&Config::file(stage.database())).unwrap().remove_orphans().unwrap();
+    let sweep = || Schema::open(&stage.config()).unwrap().remove_orphans().unwrap();
     grow_old(&made);
     sweep();
     assert!(made.exists(), "a file names the bytes");
-    let report = Schema::open(&Config::file(stage.database())).unwrap().files().unwrap();
+    let report = Schema::open(&stage.config()).unwrap().files().unwrap();
     assert_eq!(report, kafka_core::FilesReport::default(), "it is no orphan");
     stage.kafka.files(&stage.operator).delete(document.id).unwrap();
     grow_old(&place);
@@ -378,7 +382,7 @@ fn what_was_made_of_bytes_goes_with_them() {
 fn what_cannot_be_understood_is_made_anew() {
     let stage = reading("cat", |_| {});
     let document = upload(&stage, "a.pdf", PDF);
-    let made = PathBuf::from(format!("{}.blobs", stage.database().display())).join("made");
+    let made = stage.blobs().join("made");
     fs::create_dir_all(&made).unwrap();
     for stands in ["", "{\"generation\":1", "{\"generation\":0,\"text\":\"old\",\"note\":null}"] {
         fs::write(made.join(&document.sha256), stands).unwrap();

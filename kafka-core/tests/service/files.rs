@@ -8,8 +8,8 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, Chat, ChatFileKind, Config, ErrorKind, File, FilePatch, IdempotencyKey, NewChat, NewFile,
-    NewWorkspace, PageRequest, Result, Schema, Workspace,
+    Actor, Chat, ChatFileKind, ErrorKind, File, FilePatch, IdempotencyKey, NewChat, NewFile, NewWorkspace,
+    PageRequest, Result, Schema, Workspace,
 };
 
 use crate::stage::{In, Stage};
@@ -30,8 +30,7 @@ fn upload(stage: &Stage, workspace: &Workspace, name: &str, bytes: &[u8]) -> Res
 
 /// Every file beside the database, without the directory they lie in.
 fn blobs(stage: &Stage) -> Vec<PathBuf> {
-    let directory = PathBuf::from(format!("{}.blobs", stage.database().display()));
-    let Ok(shelves) = fs::read_dir(directory) else { return Vec::new() };
+    let Ok(shelves) = fs::read_dir(stage.blobs()) else { return Vec::new() };
     let shelves = shelves.map(|shelf| shelf.unwrap().path());
     shelves.flat_map(|shelf| fs::read_dir(shelf).unwrap()).map(|entry| entry.unwrap().path()).collect()
 }
@@ -42,7 +41,7 @@ fn grow_old(path: &PathBuf) {
 }
 
 fn remove_orphans(stage: &Stage) {
-    Schema::open(&Config::file(stage.database())).unwrap().remove_orphans().unwrap();
+    Schema::open(&stage.config()).unwrap().remove_orphans().unwrap();
 }
 
 #[test]
@@ -98,7 +97,7 @@ fn bytes_that_nobody_names_stay_for_an_hour() {
     stage.kafka.files(&stage.operator).delete(file.id).unwrap();
     remove_orphans(&stage);
     assert_eq!(blobs(&stage).len(), 1);
-    let schema = Schema::open(&Config::file(stage.database())).unwrap();
+    let schema = Schema::open(&stage.config()).unwrap();
     assert!(schema.files().unwrap().orphans.is_empty(), "young ones are not told");
     grow_old(&blobs(&stage)[0]);
     assert_eq!(schema.files().unwrap().orphans, [file.sha256]);
@@ -177,7 +176,7 @@ fn bytes_that_are_gone_are_told() {
     fs::remove_file(&blobs(&stage)[0]).unwrap();
     let error = stage.kafka.files(&stage.operator).open(file.id).unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Corrupt, "blob_missing"));
-    let schema = Schema::open(&Config::file(stage.database())).unwrap();
+    let schema = Schema::open(&stage.config()).unwrap();
     assert_eq!(schema.files().unwrap().missing, [(file.id, "a.txt".to_owned())]);
 }
 

@@ -19,6 +19,7 @@ mod events;
 mod files;
 mod handle;
 mod history;
+mod home;
 mod identity;
 mod keys;
 mod limits;
@@ -26,6 +27,8 @@ mod lists;
 mod nouns;
 mod once;
 mod order;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod quotas;
 mod resolution;
 mod revocation;

@@ -197,9 +197,8 @@ fn keys_are_deleted_with_the_account() {
     }
     stage.kafka.users(&kept).delete(deleted.user_id().unwrap()).unwrap_err();
     let callers = || -> Vec<String> {
-        let rows = stage.rows();
-        let mut prepared = rows.prepare("SELECT caller FROM idempotency_keys ORDER BY caller").unwrap();
-        prepared.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        let rows = stage.rows("SELECT caller FROM idempotency_keys ORDER BY caller", &[]);
+        rows.into_iter().flatten().flatten().collect()
     };
     assert_eq!(callers().len(), 2);
     stage.kafka.users(&deleted).delete(deleted.user_id().unwrap()).unwrap();

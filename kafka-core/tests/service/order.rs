@@ -94,6 +94,7 @@ fn eight_askers_over_two_handles_of_one_file() {
 /// no reason to give up the question.
 #[cfg(unix)]
 #[test]
+#[cfg_attr(feature = "postgres", ignore = "the locks beside a file")]
 fn a_question_outlasts_trouble_while_it_waits() {
     let gate = Gate::new();
     let script = gate.clone();
@@ -105,8 +106,8 @@ fn a_question_outlasts_trouble_while_it_waits() {
     stage.provider.wait_for_calls(1);
     // The lock of this process cannot be looked at: it leads to itself.
     let node = "01890000-0000-7000-8000-000000000000";
-    let sql = "INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES (?1, 'server', 1, 0, 0)";
-    stage.rows().execute(sql, [node]).unwrap();
+    let sql = "INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) VALUES ($1, 'server', 1, 0, 0)";
+    stage.rows(sql, &[node]);
     let lock = stage.directory().join("kafka.db.lock.d").join(node);
     std::os::unix::fs::symlink(&lock, &lock).unwrap();
     let second = completions.start(chat.id, AnswerRequest::text("second")).unwrap();
@@ -208,10 +209,11 @@ fn the_chats_of_one_owner_have_a_quarter_of_the_answers() {
 
 /// A node or chat may have given any number of answers; what runs is few.
 #[test]
+#[cfg_attr(feature = "postgres", ignore = "the query plans of SQLite")]
 fn what_runs_is_found_without_reading_what_has_ended() {
     let stage = Stage::new(In::File);
     stage.ask(&stage.chat(), AnswerRequest::text("Hi"));
-    let rows = stage.rows();
+    let rows = rusqlite::Connection::open(stage.database()).unwrap();
     let plan = |sql: &str| -> String {
         let bound = rusqlite::params_from_iter(sql.contains("$1").then_some("x"));
         rows.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), bound, |row| row.get(3)).unwrap()

@@ -434,6 +434,7 @@ fn a_question_that_was_sent_is_paid_without_an_answer() {
 
 /// A process that was killed before midnight had the tokens of that day, whenever that is found.
 #[test]
+#[cfg_attr(feature = "postgres", ignore = "a copy of SQLite's files")]
 fn what_a_dead_process_was_asked_is_counted_on_that_day() {
     let gate = Gate::new();
     let hold = gate.clone();
@@ -642,6 +643,7 @@ fn what_a_question_has_grown_by_is_kept_free() {
 /// What a process had kept free when it was killed is free again once its answers are ended, and what
 /// they cost until then is counted.
 #[test]
+#[cfg_attr(feature = "postgres", ignore = "a copy of SQLite's files")]
 fn a_process_that_dies_keeps_nothing() {
     let gate = Gate::new();
     let hold = gate.clone();

@@ -56,8 +56,8 @@ fn house() -> (House, Vec<(&'static str, Actor)>) {
         let ids = [workspace.id.to_string(), member.user_id().unwrap().to_string(), role.to_owned()];
         // Members have no call of their own yet.
         let sql = "INSERT INTO workspace_members (workspace_id, user_id, role, created_at, updated_at) \
-            VALUES (?1, ?2, ?3, 0, 0)";
-        stage.rows().execute(sql, ids).unwrap();
+            VALUES ($1, $2, $3, 0, 0)";
+        stage.rows(sql, &ids.each_ref().map(String::as_str));
     }
     let chat = NewChat { workspace_id: Some(workspace.id), ..NewChat::titled("Trial") };
     let chat = kafka.chats(&owner).create(chat).unwrap();
@@ -350,7 +350,7 @@ fn a_disabled_account_neither_logs_in_nor_acts() {
     let kafka = &house.stage.kafka;
     let password = || kafka_core::Secret::new(crate::stage::PASSWORD.to_owned());
     let login = kafka.login("owner", password()).unwrap();
-    house.stage.rows().execute("UPDATE users SET is_active = 0 WHERE username = 'owner'", []).unwrap();
+    house.stage.rows("UPDATE users SET is_active = 0 WHERE username = 'owner'", &[]);
     assert_eq!(kafka.login("owner", password()).unwrap_err().code(), "login_failed");
     assert_eq!(kafka.authenticate(&login.token).unwrap_err().code(), "token_invalid");
 }

@@ -1,14 +1,17 @@
 //! An installation with a scripted model and a clock that stands still.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use kafka_core::{
     Actor, Answer, AnswerRequest, Chat, Config, Error, Event, Kafka, Message, Model, NewChat, NewMessage,
     NewModel, NewUser, PageRequest, ResponseId, Role, Secret,
     testing::{ManualClock, ScriptedAnswer, ScriptedCall, ScriptedProvider, SequentialRandom},
 };
-use rusqlite::Connection;
-use tempfile::TempDir;
+
+use crate::home::Home;
 
 /// The name of the scripted model, and of its provider.
 pub(crate) const MODEL: &str = "scripted";
@@ -20,7 +23,7 @@ pub(crate) struct Stage {
     pub(crate) operator: Actor,
     pub(crate) clock: ManualClock,
     pub(crate) provider: Arc<ScriptedProvider>,
-    directory: TempDir,
+    home: Home,
 }
 
 /// Where an installation lies.
@@ -47,13 +50,10 @@ impl Stage {
         script: impl Fn(&ScriptedCall) -> ScriptedAnswer + Send + Sync + 'static,
         change: impl FnOnce(&mut Config),
     ) -> Stage {
-        let directory = TempDir::new().unwrap();
+        let home = Home::new(place);
         let clock = ManualClock::default();
         let provider = Arc::new(ScriptedProvider::new(MODEL, script));
-        let mut config = match place {
-            In::Memory => Config::memory(),
-            In::File => Config::file(database(directory.path())),
-        };
+        let mut config = home.config();
         config.clock = Arc::new(clock.clone());
         config.random = Arc::new(SequentialRandom::default());
         config.secret = Some(Arc::new(Secret::new(SECRET)));
@@ -61,17 +61,28 @@ impl Stage {
         config.providers.push(provider.clone());
         change(&mut config);
         let kafka = Kafka::open(config).unwrap();
-        let stage = Stage { operator: kafka.operator(), kafka, clock, provider, directory };
+        let stage = Stage { operator: kafka.operator(), kafka, clock, provider, home };
         stage.model(&stage.operator, NewModel { is_default: true, ..new_model(MODEL) });
         stage
     }
 
     pub(crate) fn directory(&self) -> &Path {
-        self.directory.path()
+        self.home.directory()
     }
 
-    pub(crate) fn database(&self) -> std::path::PathBuf {
-        database(self.directory())
+    /// The file of SQLite.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.home.file()
+    }
+
+    /// Where the bytes of files lie.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.home.blobs()
+    }
+
+    /// How the same database is opened again.
+    pub(crate) fn config(&self) -> Config {
+        self.home.config()
     }
 
     /// A further handle on the same file, with the same model, as another process would have it.
@@ -80,7 +91,7 @@ impl Stage {
     }
 
     pub(crate) fn reopened(&self, change: impl FnOnce(&mut Config)) -> Kafka {
-        let mut config = Config::file(self.database());
+        let mut config = self.config();
         config.clock = Arc::new(self.clock.clone());
         config.secret = Some(Arc::new(Secret::new(SECRET)));
         config.providers.push(self.provider.clone());
@@ -88,11 +99,14 @@ impl Stage {
         Kafka::open(config).unwrap()
     }
 
-    /// The rows as they are, past every rule.
-    pub(crate) fn rows(&self) -> Connection {
-        let connection = Connection::open(self.database()).unwrap();
-        connection.pragma_update(None, "foreign_keys", true).unwrap();
-        connection
+    /// The rows of a statement as they are, past every rule. `$1` and so on stand for the params.
+    pub(crate) fn rows(&self, sql: &str, params: &[&str]) -> Vec<Vec<Option<String>>> {
+        self.home.rows(sql, params)
+    }
+
+    /// The one value that a statement gives.
+    pub(crate) fn value(&self, sql: &str, params: &[&str]) -> Option<String> {
+        self.rows(sql, params).remove(0).remove(0)
     }
 
     /// An account that has logged in.
@@ -135,10 +149,6 @@ impl Stage {
     pub(crate) fn events(&self, id: ResponseId) -> Vec<Event> {
         all_events(&self.kafka, id)
     }
-}
-
-fn database(directory: &Path) -> std::path::PathBuf {
-    directory.join("kafka.db")
 }
 
 pub(crate) fn new_user(name: &str) -> NewUser {

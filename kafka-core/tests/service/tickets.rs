@@ -68,6 +68,6 @@ fn a_ticket_ends_with_the_account_that_asked_for_it() {
     let id = answered(&stage, &user);
     let ticket = stage.kafka.responses(&user).ticket(id).unwrap().ticket;
     stage.kafka.events_by_ticket(id, &ticket, 0).unwrap();
-    stage.rows().execute("UPDATE users SET is_active = 0", []).unwrap();
+    stage.rows("UPDATE users SET is_active = 0", &[]);
     refused(&stage.kafka, id, &ticket);
 }

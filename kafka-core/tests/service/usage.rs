@@ -3,13 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kafka_core::{
-    Actor, AnswerRequest, Chat, Clock as _, Config, Day, Delta, DownTarget, ErrorKind, Kafka, NewChat,
-    NewMessage, NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, TokenUsage, Turn,
-    TurnEvent, UsageSummary,
+    Actor, AnswerRequest, Chat, Clock as _, Day, Delta, DownTarget, ErrorKind, Kafka, NewChat, NewMessage,
+    NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, TokenUsage, Turn, TurnEvent,
+    UsageSummary,
     testing::{Gate, ScriptedAnswer, ScriptedCall},
 };
 use proptest::prelude::*;
-use rusqlite::Connection;
 
 use crate::stage::{In, Stage, unheard_of};
 
@@ -26,44 +25,44 @@ fn summary(kafka: &Kafka, actor: &Actor) -> UsageSummary {
 /// Rows of numbers by their name.
 type Sums = BTreeMap<String, Vec<i64>>;
 
-fn sums(rows: &Connection, sql: &str) -> Sums {
-    let mut statement = rows.prepare(sql).unwrap();
-    let columns = statement.column_count();
-    let row = |row: &rusqlite::Row<'_>| {
-        Ok((row.get(0)?, (1..columns).map(|column| row.get(column)).collect::<Result<_, _>>()?))
+fn sums(stage: &Stage, sql: &str) -> Sums {
+    let number = |cell: Option<String>| cell.map_or(0, |text| text.parse().unwrap());
+    let row = |row: Vec<Option<String>>| {
+        let mut cells = row.into_iter();
+        (cells.next().flatten().unwrap_or_default(), cells.map(number).collect())
     };
-    statement.query_map([], row).unwrap().map(Result::unwrap).collect()
+    stage.rows(sql, &[]).into_iter().map(row).collect()
 }
 
 /// Says that the days tell what the records do: per owner, day and model, and in all.
-fn must_agree(rows: &Connection) {
+fn must_agree(stage: &Stage) {
     let counted = sums(
-        rows,
+        stage,
         "SELECT COALESCE(user_id, '-') || ' ' || day || ' ' || model, responses, tokens_prompt, tokens_completion, \
          tokens_total FROM usage_daily WHERE model <> '' ORDER BY 1",
     );
     let recorded = sums(
-        rows,
+        stage,
         "SELECT COALESCE(c.user_id, '-') || ' ' || (r.updated_at / 86400000) || ' ' || r.model_used, COUNT(*), \
          SUM(COALESCE(r.tokens_prompt, 0)), SUM(COALESCE(r.tokens_completion, 0)), \
          SUM(COALESCE(r.tokens_total, 0)) FROM responses r JOIN chats c ON c.id = r.chat_id \
          WHERE r.status <> 'streaming' GROUP BY 1 ORDER BY 1",
     );
     assert_eq!(counted, recorded);
-    let of_accounts = sums(rows, "SELECT id, total_tokens_used FROM users");
+    let of_accounts = sums(stage, "SELECT id, total_tokens_used FROM users");
     let by_days = sums(
-        rows,
+        stage,
         "SELECT u.id, COALESCE(SUM(d.tokens_total), 0) FROM users u LEFT JOIN usage_daily d ON d.user_id = u.id \
          GROUP BY u.id",
     );
     assert_eq!(of_accounts, by_days);
     let stored = sums(
-        rows,
+        stage,
         "SELECT COALESCE(c.user_id, '-'), COUNT(DISTINCT c.id), COUNT(m.id) FROM chats c LEFT JOIN messages m \
          ON m.chat_number = c.number AND m.role <> 'assistant' GROUP BY 1",
     );
     let said = sums(
-        rows,
+        stage,
         "SELECT COALESCE(user_id, '-'), SUM(chats_created), SUM(messages_sent) FROM usage_daily \
          WHERE model = '' GROUP BY 1",
     );
@@ -169,7 +168,7 @@ fn the_days_tell_what_the_records_do_however_answers_end() {
     for way in Way::ALL {
         for actor in [&user, &stage.operator] {
             go(&stage, actor, way);
-            must_agree(&stage.rows());
+            must_agree(&stage);
         }
     }
     let usage = summary(&stage.kafka, &user);
@@ -195,7 +194,7 @@ proptest! {
             go(&stage, if mine { &user } else { &stage.operator }, Way::ALL[way]);
             stage.clock.advance(Duration::from_secs(hours * 3600));
         }
-        must_agree(&stage.rows());
+        must_agree(&stage);
     }
 }
 
@@ -243,7 +242,7 @@ fn a_day_ends_at_midnight_in_utc() {
     assert_eq!(summary(&stage.kafka, &user).daily_token_count, 0);
     gate.open();
     turn.wait().unwrap();
-    must_agree(&stage.rows());
+    must_agree(&stage);
 
     let usage = summary(&stage.kafka, &user);
     assert_eq!((usage.days.len(), usage.daily_token_count, usage.session_count), (30, 5, 1));
@@ -362,11 +361,11 @@ fn what_was_stored_before_anything_was_counted_is_counted_by_the_migration() {
     }
     let before = [summary(&stage.kafka, &user), summary(&stage.kafka, &stage.operator)];
     stage.kafka.close();
-    let schema = Schema::open(&Config::file(stage.database())).unwrap();
+    let schema = Schema::open(&stage.config()).unwrap();
     schema.down(DownTarget::Version(7)).unwrap();
     schema.up(None).unwrap();
     drop(schema);
-    must_agree(&stage.rows());
+    must_agree(&stage);
     let kafka = stage.beside();
     assert_eq!([summary(&kafka, &user), summary(&kafka, &kafka.operator())], before);
 }

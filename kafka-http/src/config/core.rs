@@ -9,6 +9,13 @@ use crate::extraction;
 use super::{Auth, Database, Migrate, Registration, Settings, create_directory, secret_source};
 
 impl Settings {
+    /// Where the bytes of files lie that belong to a database on a server. All its nodes share it.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn blob_directory(&self) -> std::path::PathBuf {
+        self.data_dir.join("blobs")
+    }
+
     /// How the library is opened with these settings. Makes the directory of the database and the
     /// secret when they do not exist.
     ///
@@ -23,6 +30,11 @@ impl Settings {
                     make(directory)?;
                 }
                 Config::file(path)
+            }
+            #[cfg(feature = "postgres")]
+            Database::Postgres(address) => {
+                make(&self.data_dir)?;
+                Config::postgres(address.clone(), self.blob_directory())
             }
         };
         config.kind = kind;

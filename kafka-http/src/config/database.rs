@@ -12,6 +12,9 @@ pub enum Database {
     Memory,
     /// An SQLite file.
     File(PathBuf),
+    /// A database on a PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(kafka_core::PostgresAddress),
 }
 
 /// Why a URL names no database: a clause that tells what is accepted. It never repeats the URL, which
@@ -39,7 +42,8 @@ impl Database {
     /// What follows `sqlite://` is the path: `sqlite://x.db` is relative, `sqlite:///tmp/x.db`
     /// absolute. The spellings that SQLAlchemy needs mean what they mean there:
     /// `sqlite:///./x.db` and `sqlite:///../x.db` are relative, `sqlite:////tmp/x.db` is absolute,
-    /// `sqlite:///:memory:` is memory, as is `sqlite::memory:`.
+    /// `sqlite:///:memory:` is memory, as is `sqlite::memory:`. `postgresql://`, `postgres://` and
+    /// `postgresql+DRIVER://` name a database on a server, where this build has its driver.
     ///
     /// # Errors
     /// A clause that says what is accepted, for every other engine and for a URL without a path.
@@ -54,8 +58,8 @@ impl Database {
         };
         match scheme.to_ascii_lowercase().as_str() {
             "sqlite" => sqlite(rest),
-            "postgres" | "postgresql" => Err(postgresql()),
-            other if other.starts_with("postgresql+") => Err(postgresql()),
+            "postgres" | "postgresql" => postgresql(url),
+            other if other.starts_with("postgresql+") => postgresql(url),
             _ => Err(DatabaseUrlError::new(
                 "the engines are SQLite (sqlite://PATH) and PostgreSQL (postgresql://…); \
                  export the data of any other one there and import it here",
@@ -69,12 +73,23 @@ impl Database {
         match self {
             Database::Memory => Database::Memory,
             Database::File(path) => Database::File(super::absolute(directory, &path)),
+            #[cfg(feature = "postgres")]
+            server @ Database::Postgres(_) => server,
         }
     }
 }
 
-fn postgresql() -> DatabaseUrlError {
-    DatabaseUrlError::new("this build has SQLite only; it takes a URL such as sqlite://kafka.db")
+#[cfg(not(feature = "postgres"))]
+fn postgresql(_url: &str) -> Result<Database, DatabaseUrlError> {
+    Err(DatabaseUrlError::new(
+        "this build has SQLite only; use the release kafka-postgres, or a URL such as sqlite://kafka.db",
+    ))
+}
+
+#[cfg(feature = "postgres")]
+fn postgresql(url: &str) -> Result<Database, DatabaseUrlError> {
+    let address = kafka_core::PostgresAddress::from_url(url);
+    address.map(Database::Postgres).map_err(|error| DatabaseUrlError::new(error.message()))
 }
 
 fn sqlite(rest: &str) -> Result<Database, DatabaseUrlError> {
@@ -102,12 +117,15 @@ fn sqlite(rest: &str) -> Result<Database, DatabaseUrlError> {
     Ok(Database::File(PathBuf::from(path)))
 }
 
-/// The URL that [`Database::from_url`] reads back as the same place.
+/// The URL that [`Database::from_url`] reads back as the same place. That of a server is without account and
+/// password.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Database::Memory => f.write_str("sqlite::memory:"),
             Database::File(path) => write!(f, "sqlite://{}", path.display()),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(address) => address.fmt(f),
         }
     }
 }
@@ -161,10 +179,18 @@ mod tests {
     #[test]
     fn what_names_no_sqlite_place_is_told_what_is_accepted() {
         let table = [
-            ("postgresql://u:p@h/db", "SQLite only"),
+            #[cfg(not(feature = "postgres"))]
+            ("postgresql://u:p@h/db", "SQLite only; use the release kafka-postgres"),
+            #[cfg(not(feature = "postgres"))]
             ("postgresql+psycopg://u:p@h/db", "SQLite only"),
+            #[cfg(not(feature = "postgres"))]
             ("postgresql+asyncpg://u:p@h/db", "SQLite only"),
+            #[cfg(not(feature = "postgres"))]
             ("postgres://u:p@h/db", "SQLite only"),
+            #[cfg(feature = "postgres")]
+            ("postgresql://u:p@h:port/db", "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"),
+            #[cfg(feature = "postgres")]
+            ("postgresql+psycopg://u:p@h/db?sslmode=maybe", "verify-full"),
             ("mysql://u:p@h/db", "SQLite (sqlite://PATH) and PostgreSQL (postgresql://"),
             ("sqlite+aiosqlite:///x.db", "SQLite (sqlite://PATH) and PostgreSQL"),
             ("://x.db", "SQLite (sqlite://PATH) and PostgreSQL"),

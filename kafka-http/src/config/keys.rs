@@ -89,7 +89,11 @@ pub(super) static DATABASE: Key = Key {
     flag: Some("database"),
     default: "sqlite://<data-dir>/kafka.db",
     example: "sqlite://kafka-data/kafka.db",
-    meaning: "URL of the database: sqlite://PATH or sqlite::memory:",
+    meaning: if cfg!(feature = "postgres") {
+        "URL of the database: sqlite://PATH, sqlite::memory: or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    } else {
+        "URL of the database: sqlite://PATH or sqlite::memory:"
+    },
     set: |settings, text| {
         settings.database = Database::from_url(text).map_err(|error| error.to_string())?;
         Ok(())

@@ -207,13 +207,22 @@ fn settle(sources: &Sources<'_>, directory: &Path) -> Result<Resolved> {
         found.iter().any(|(key, source)| key.name == wanted.name && *source == Source::Default)
     };
 
+    let registration_is_default = is_default(&keys::REGISTRATION);
+
     settings.data_dir = absolute(directory, &settings.data_dir);
     if is_default(&DATABASE) {
-        refuse_postgresql_variables(sources)?;
-        settings.database = Database::File(settings.data_dir.join("kafka.db"));
+        match variables_of_postgresql(sources)? {
+            Some((database, source)) => {
+                settings.database = database;
+                found.iter_mut().filter(|(key, _)| key.name == DATABASE.name).for_each(|(_, of)| {
+                    *of = source.clone();
+                });
+            }
+            None => settings.database = Database::File(settings.data_dir.join("kafka.db")),
+        }
     }
     settings.database = settings.database.under(directory);
-    if is_default(&keys::REGISTRATION) && settings.auth == Auth::Password {
+    if registration_is_default && settings.auth == Auth::Password {
         settings.registration = Registration::First;
     }
     let entries =
@@ -258,20 +267,51 @@ fn refused(key: &Key, given: &Given, reason: &str) -> Error {
 
 /// Where the replaced systems ran on PostgreSQL, these variables name it. Starting on an empty SQLite
 /// file instead would look as if the data were lost.
-fn refuse_postgresql_variables(sources: &Sources<'_>) -> Result<()> {
+#[cfg(not(feature = "postgres"))]
+fn variables_of_postgresql(sources: &Sources<'_>) -> Result<Option<(Database, Source)>> {
     for name in ["POSTGRES_HOST", "POSTGRES_DB"] {
         if let Some(Given { source, .. }) = sources.variable(name)? {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 "config_value_invalid",
                 format!(
-                    "{name} ({source}) selects PostgreSQL, and this build has SQLite only; unset it, or set \
-                     DATABASE_URL to a URL such as sqlite://kafka.db."
+                    "{name} ({source}) selects PostgreSQL, and this build has SQLite only; use the release \
+                     kafka-postgres, or unset it, or set DATABASE_URL to a URL such as sqlite://kafka.db."
                 ),
             ));
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// The database that the variables of the replaced systems name, when one of host and name is set.
+#[cfg(feature = "postgres")]
+fn variables_of_postgresql(sources: &Sources<'_>) -> Result<Option<(Database, Source)>> {
+    let (host, name) = (sources.variable("POSTGRES_HOST")?, sources.variable("POSTGRES_DB")?);
+    let Some(source) = host.as_ref().or(name.as_ref()).map(|given| given.source.clone()) else {
+        return Ok(None);
+    };
+    let text = |given: Option<Given>, default: &str| given.map_or(default.to_owned(), |given| given.text);
+    let port = match sources.variable("POSTGRES_PORT")? {
+        None => 5432,
+        Some(Given { text, source }) => text.parse().map_err(|_| {
+            Error::new(
+                ErrorKind::Invalid,
+                "config_value_invalid",
+                format!(
+                    "The value {text:?} of POSTGRES_PORT ({source}) is not accepted: it takes a port number."
+                ),
+            )
+        })?,
+    };
+    let address = kafka_core::PostgresAddress::new(
+        &text(host, "localhost"),
+        port,
+        &text(sources.variable("POSTGRES_USER")?, "postgres"),
+        &Secret::new(text(sources.variable("POSTGRES_PASSWORD")?, "postgres")),
+        &text(name, "ai_chat"),
+    );
+    Ok(Some((Database::Postgres(address), source)))
 }
 
 /// The path seen from the directory, without the `.` in it.

@@ -166,6 +166,7 @@ fn every_flag_of_the_command_line_is_in_the_table_and_explained_by_it() {
 }
 
 #[test]
+#[cfg_attr(feature = "postgres", ignore = "the file tells of the release that has SQLite only")]
 fn env_example_lists_exactly_the_variables_of_the_table() {
     let mut expected = String::from(
         "# Settings of Kafka as environment variables. Copy this file to .env in the directory you start it\n\
@@ -323,7 +324,7 @@ fn neither_secrets_nor_passwords_are_repeated() {
         Place::new().file("kafka-data/kafka.toml", format!("secret_key = '{short}'")),
         Place::new().file("kafka-data/kafka.toml", format!("secret_key = {short}")),
         Place::new().file("kafka-data/kafka.toml", format!("secret_key = ['{short}', 1]")),
-        Place::new().variable("DATABASE_URL", &format!("postgresql://u:{short}@h/db")),
+        Place::new().variable("DATABASE_URL", &format!("postgresql://u:{short}@h:port/db")),
         Place::new().flags(&["--database", &format!("mysql+pymysql://u:{short}@h/db")]),
     ];
     for place in table {
@@ -451,6 +452,36 @@ fn registration_follows_the_mode_unless_it_is_set() {
     assert_eq!(set.settings().registration, Registration::Open);
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn variables_of_postgresql_select_it_only_without_a_url() {
+    let shown = |place: Place| {
+        let resolved = place.resolve().unwrap();
+        let entry = resolved.entry("database");
+        (entry.value.clone(), entry.source.to_string())
+    };
+    let set = |pairs: &[(&str, &str)]| {
+        pairs.iter().fold(Place::new(), |place, (name, value)| place.variable(name, value))
+    };
+    for (pairs, url, source) in [
+        (&[("POSTGRES_HOST", "db")][..], "postgresql://db:5432/ai_chat", "environment POSTGRES_HOST"),
+        (&[("POSTGRES_DB", "x")], "postgresql://localhost:5432/x", "environment POSTGRES_DB"),
+        (
+            &[("POSTGRES_HOST", "db"), ("POSTGRES_PORT", "6000"), ("POSTGRES_PASSWORD", "hush")],
+            "postgresql://db:6000/ai_chat",
+            "environment POSTGRES_HOST",
+        ),
+    ] {
+        assert_eq!(shown(set(pairs)), (url.to_owned(), source.to_owned()));
+        let file = set(pairs).variable("DATABASE_URL", "sqlite:///tmp/x.db");
+        assert_eq!(shown(file).0, "sqlite:///tmp/x.db");
+    }
+    assert!(shown(set(&[("POSTGRES_PASSWORD", "x")])).0.starts_with("sqlite://"));
+    let wrong = set(&[("POSTGRES_HOST", "db"), ("POSTGRES_PORT", "many")]).error();
+    assert!(wrong.message().contains("\"many\" of POSTGRES_PORT"), "{wrong}");
+}
+
+#[cfg(not(feature = "postgres"))]
 #[test]
 fn variables_of_postgresql_select_it_only_without_a_url() {
     for name in ["POSTGRES_HOST", "POSTGRES_DB"] {

@@ -156,7 +156,7 @@ fn up(target: &str, context: &Context) -> Result<()> {
             Some(schema.status()?.current.saturating_add(steps))
         }
     };
-    report(&schema.up(to)?, "Applied", context)
+    report(&schema, &schema.up(to)?, "Applied", context)
 }
 
 fn down(target: &str, yes: bool, context: &Context) -> Result<()> {
@@ -168,10 +168,10 @@ fn down(target: &str, yes: bool, context: &Context) -> Result<()> {
     };
     let schema = schema(context)?;
     if !yes {
-        ask(schema.status()?.current, target)?;
+        ask(&schema, target)?;
     }
     let report = schema.down(target)?;
-    let mut sentence = outcome(&report, "Took back");
+    let mut sentence = outcome(&schema, &report, "Took back");
     if context.resolve(None)?.settings.migrate == Migrate::Auto {
         sentence += "\nThe next command that opens the database brings it up to date again, unless it is started \
                      with --migrate require or KAFKA_MIGRATE=require.";
@@ -189,15 +189,16 @@ fn number(verb: &str, text: &str, accepted: &str) -> Result<u32> {
     })
 }
 
-fn ask(current: u32, target: DownTarget) -> Result<()> {
+fn ask(schema: &Schema, target: DownTarget) -> Result<()> {
+    let current = schema.status()?.current;
     let to = match target {
         DownTarget::Steps(steps) => format!("to version {}", current.saturating_sub(steps)),
         DownTarget::Version(version) => format!("to version {version}"),
         DownTarget::Base => "to an empty database".to_owned(),
     };
+    let backup = if schema.makes_backups() { "a backup is made first" } else { "copy it by pg_dump first" };
     let question = format!(
-        "Take the schema back from version {current} {to}? What only the newer one holds is lost; a backup is \
-         made first."
+        "Take the schema back from version {current} {to}? What only the newer one holds is lost; {backup}."
     );
     confirm(&question, "Taking the schema back loses what only the newer one holds")
 }
@@ -208,11 +209,11 @@ fn stamp(version: &str, context: &Context) -> Result<()> {
         "head" => schema.status()?.newest,
         version => number("stamp", version, "head or a version")?,
     };
-    report(&schema.stamp(version)?, "Noted", context)
+    report(&schema, &schema.stamp(version)?, "Noted", context)
 }
 
-fn report(report: &MigrationReport, verb: &str, context: &Context) -> Result<()> {
-    done(report, &outcome(report, verb), context)
+fn report(schema: &Schema, report: &MigrationReport, verb: &str, context: &Context) -> Result<()> {
+    done(report, &outcome(schema, report, verb), context)
 }
 
 fn done(report: &MigrationReport, sentence: &str, context: &Context) -> Result<()> {
@@ -221,13 +222,15 @@ fn done(report: &MigrationReport, sentence: &str, context: &Context) -> Result<(
     context.output.done(report, &versions, sentence)
 }
 
-fn outcome(report: &MigrationReport, verb: &str) -> String {
+fn outcome(schema: &Schema, report: &MigrationReport, verb: &str) -> String {
     let mut sentence = match report.steps.as_slice() {
         [] => format!("Nothing to do: the schema has version {}.", report.to),
         steps => format!("{verb} {}; the schema has version {} now.", listed(steps), report.to),
     };
     if let Some(backup) = &report.backup {
         sentence += &format!(" The database as it was: {}", backup.display());
+    } else if !schema.makes_backups() && !report.steps.is_empty() {
+        sentence += " No copy was made; pg_dump makes one.";
     }
     sentence
 }

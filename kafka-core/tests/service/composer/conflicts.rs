@@ -103,6 +103,7 @@ fn cancelled_at_any_step_it_changes_nothing_and_counts_what_it_cost() {
 }
 
 #[test]
+#[cfg_attr(feature = "postgres", ignore = "a copy of SQLite's files")]
 fn a_process_that_dies_leaves_an_interrupted_answer_and_every_file_as_it_was() {
     let gate = Gate::new();
     let held = gate.clone();

@@ -1,0 +1,75 @@
+//! Databases for tests: each is new, and gone afterwards.
+
+#![expect(clippy::expect_used, reason = "a test is best told by a panic that its server does not work")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use postgres::{Client, NoTls};
+
+/// Names differ within a process by this, and between processes by their number.
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// A new database on a server that lets everyone in.
+#[derive(Debug)]
+pub struct FreshDatabase {
+    server: String,
+    name: String,
+}
+
+impl FreshDatabase {
+    /// Makes one on the server whose Unix socket lies in `directory`, as `user`.
+    #[must_use]
+    pub fn on(directory: &str, user: &str) -> FreshDatabase {
+        let server = format!("host={directory} user={user} dbname=postgres");
+        let name = format!("kafka_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let fresh = FreshDatabase { server, name };
+        // In a language of its own, so that it shows where that is not to matter.
+        fresh.run(&format!(
+            "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'",
+            fresh.name
+        ));
+        fresh
+    }
+
+    /// The URL that names it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let part = |name: &str| {
+            self.server.split(' ').find_map(|part| part.strip_prefix(name)).unwrap_or_default().to_owned()
+        };
+        format!("postgresql:///{}?host={}&user={}", self.name, part("host="), part("user="))
+    }
+
+    /// Runs SQL in it, past every rule.
+    pub fn run_inside(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let place = self.server.replace("dbname=postgres", &format!("dbname={}", self.name));
+        run(&place, sql)
+    }
+
+    fn run(&self, sql: &str) {
+        run(&self.server, sql);
+    }
+}
+
+fn run(place: &str, sql: &str) -> Vec<Vec<Option<String>>> {
+    let mut client = Client::connect(place, NoTls).expect("the test's server answers");
+    let answer = client.simple_query(sql).expect("the test's SQL runs");
+    answer
+        .iter()
+        .filter_map(|message| match message {
+            postgres::SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+impl Drop for FreshDatabase {
+    fn drop(&mut self) {
+        // One that stays goes with the test's server.
+        if let Ok(mut client) = Client::connect(&self.server, NoTls) {
+            let _ = client.simple_query(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        }
+    }
+}

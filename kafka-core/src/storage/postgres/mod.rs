@@ -1,0 +1,31 @@
+//! PostgreSQL: how it is reached, what a connection of it does, and how its nodes tell that they live.
+//!
+//! The driver brings a single-threaded tokio of its own for each connection. It runs nothing of ours, and
+//! only while a call of this folder waits for the server.
+
+mod address;
+mod beat;
+mod connect;
+mod fault;
+mod schema;
+mod session;
+mod tls;
+mod value;
+
+#[cfg(feature = "testing")]
+pub(crate) mod fresh;
+
+pub use address::PostgresAddress;
+#[cfg(any(test, feature = "testing"))]
+pub(super) use beat::ALL;
+pub(super) use beat::{Beat, lives, remove};
+pub(super) use connect::Connector;
+pub(super) use fault::unavailable;
+pub(super) use schema::{COUNT_ON, UNHURRIED, read_shape, shape_after};
+pub(super) use session::Session;
+pub(super) use value::cell;
+
+/// Connections that are kept open when nobody needs them.
+pub(super) const KEPT_CONNECTIONS: usize = 5;
+/// Connections that may read at the same time.
+pub(super) const MOST_CONNECTIONS: usize = 15;

@@ -1,0 +1,352 @@
+//! One connection: transactions, prepared statements, and being lost and made again.
+
+use std::{
+    cell::{Cell as Flag, RefCell},
+    collections::HashMap,
+    fmt::Write as _,
+    ops::ControlFlow,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use postgres::{Client, SimpleQueryMessage, fallible_iterator::FallibleIterator, types::ToSql};
+
+use super::{
+    connect::{Connector, first_value},
+    fault,
+};
+use crate::{
+    base::error::{Error, ErrorKind, Result},
+    storage::{sql::Statement, value::Value},
+};
+
+/// Taken by every transaction that writes, until it ends: writes come one after another, also those of
+/// other processes, as the services and the store of files rely on. The number means nothing.
+const WRITE_LOCK: i64 = 0x6b61_666b_6100;
+/// Taken by who migrates or starts.
+const MIGRATION_LOCK: i64 = WRITE_LOCK + 1;
+/// Where each commit says that it was made.
+pub(super) const CHANNEL: &str = "kafka_writes";
+/// A connection that nobody used for so long is closed.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+/// No connection is used for longer, so that what the server keeps for it cannot grow for ever.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How long it is asked whether a commit stands whose answer was lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
+
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Reader,
+    Writer,
+}
+
+pub(in crate::storage) struct Session {
+    connector: Arc<Connector>,
+    role: Role,
+    client: RefCell<Client>,
+    /// By the address of the statement, which is a constant.
+    prepared: RefCell<HashMap<usize, postgres::Statement>>,
+    opened: Instant,
+    used: Flag<Instant>,
+    in_transaction: Flag<bool>,
+    /// Whether nobody knows if the last commit stands.
+    undecided: Flag<bool>,
+    /// The server's number of the transaction that writes.
+    transaction: RefCell<String>,
+    begin_write: String,
+    commit_write: String,
+}
+
+impl Session {
+    pub(super) fn open(connector: Arc<Connector>, role: Role) -> Result<Session> {
+        let client = connect(&connector, role)?;
+        Ok(Session {
+            connector,
+            role,
+            client: RefCell::new(client),
+            prepared: RefCell::default(),
+            opened: Instant::now(),
+            used: Flag::new(Instant::now()),
+            in_transaction: Flag::new(false),
+            undecided: Flag::new(false),
+            transaction: RefCell::default(),
+            begin_write: format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({WRITE_LOCK}); \
+                 SELECT 'transaction', pg_current_xact_id()::text"
+            ),
+            // The notice refuses a transaction that has failed, whose COMMIT would undo it without a word.
+            commit_write: format!("SELECT pg_notify('{CHANNEL}', ''); COMMIT"),
+        })
+    }
+
+    /// Whether it may be used again.
+    pub(in crate::storage) fn is_fresh(&self) -> bool {
+        self.used.get().elapsed() < IDLE && self.opened.elapsed() < LIFETIME
+    }
+
+    /// Begins a transaction in which all that is read is of one moment. It also finds out whether the
+    /// connection still stands, and makes it again if not.
+    pub(in crate::storage) fn begin_read(&self) -> Result<()> {
+        self.begin(BEGIN_READ).map(drop)
+    }
+
+    pub(in crate::storage) fn end_read(&self) -> Result<()> {
+        self.in_transaction.set(false);
+        self.used.set(Instant::now());
+        self.run("COMMIT")
+    }
+
+    /// Begins a transaction while no other process is in one that writes.
+    pub(in crate::storage) fn begin_write(&self) -> Result<()> {
+        self.undecided.set(false);
+        let answer = self.begin(&self.begin_write)?;
+        let number = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) if row.get(0) == Some("transaction") => row.get(1),
+            _ => None,
+        });
+        number.unwrap_or_default().clone_into(&mut self.transaction.borrow_mut());
+        Ok(())
+    }
+
+    /// Makes the transaction last. When the connection is lost meanwhile, the server is asked whether it
+    /// does.
+    pub(in crate::storage) fn commit(&self) -> Result<()> {
+        match self.run(&self.commit_write) {
+            Ok(()) => {
+                self.in_transaction.set(false);
+                self.used.set(Instant::now());
+                Ok(())
+            }
+            Err(error) if self.is_lost_by(&error) => {
+                self.in_transaction.set(false);
+                self.outcome()
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the transaction whose commit was not answered stands.
+    fn outcome(&self) -> Result<()> {
+        self.undecided.set(true);
+        let question = format!("SELECT pg_xact_status('{}'::xid8)", self.transaction.borrow());
+        let asked = Instant::now();
+        loop {
+            let answer = self.reconnect().and_then(|()| self.simple(&question));
+            match answer.as_deref().ok().and_then(first_value) {
+                Some("committed") => {
+                    self.undecided.set(false);
+                    return Ok(());
+                }
+                Some("aborted") => {
+                    self.undecided.set(false);
+                    return Err(fault::unavailable(Lost));
+                }
+                _ if asked.elapsed() > PATIENCE => return Err(undecided()),
+                _ => thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    /// The error of those whose commit nobody knows about.
+    pub(in crate::storage) fn undecided(&self) -> Option<Error> {
+        self.undecided.get().then(undecided)
+    }
+
+    /// Takes back what the open transaction did, if there is one.
+    pub(in crate::storage) fn rollback(&self) {
+        if self.in_transaction.replace(false) {
+            // A connection that cannot is lost, and the server does it.
+            let _ = self.run("ROLLBACK");
+        }
+    }
+
+    /// Whether running the same transaction again may go well.
+    pub(in crate::storage) fn is_conflict(error: &Error) -> bool {
+        error.code() == fault::CONFLICT
+    }
+
+    /// Waits until no other process migrates or starts, and keeps others from it while this session is open.
+    pub(in crate::storage) fn lock_migrations(&self) -> Result<()> {
+        self.run(&format!(
+            "SET lock_timeout = 0; SET statement_timeout = 0; \
+             SELECT pg_advisory_lock({MIGRATION_LOCK})"
+        ))
+    }
+
+    /// Runs SQL of any number of statements without parameters.
+    pub(in crate::storage) fn run(&self, sql: &str) -> Result<()> {
+        self.client()?.batch_execute(sql).map_err(fault::classify)
+    }
+
+    /// The same for SQL of a migration, whose own mistakes are said.
+    pub(in crate::storage) fn run_step(&self, sql: &str) -> Result<()> {
+        self.client()?.batch_execute(sql).map_err(|refused| {
+            let said = refused.as_db_error().filter(|said| {
+                // Syntax and names, integrity, data.
+                ["42", "23", "22"].iter().any(|class| said.code().code().starts_with(class))
+                    && *said.code() != postgres::error::SqlState::INSUFFICIENT_PRIVILEGE
+            });
+            match said.map(|said| said.message().to_owned()) {
+                Some(said) => Error::new(ErrorKind::Storage, "migration_failed", said).with_source(refused),
+                None => fault::classify(refused),
+            }
+        })
+    }
+
+    pub(super) fn simple(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
+        self.client()?.simple_query(sql).map_err(fault::classify)
+    }
+
+    /// Runs a statement that gives no rows and returns how many rows it touched.
+    pub(in crate::storage) fn execute(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+    ) -> Result<usize> {
+        let prepared = self.prepared(statement)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
+        let touched = self.client()?.execute(&prepared, &params).map_err(|fault| named(statement, fault))?;
+        Ok(usize::try_from(touched).unwrap_or(usize::MAX))
+    }
+
+    /// Calls `visit` for each row until it breaks off.
+    pub(in crate::storage) fn visit(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let prepared = self.prepared(statement)?;
+        let mut client = self.client()?;
+        let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
+        let mut rows = client.query_raw(&prepared, params).map_err(|fault| named(statement, fault))?;
+        while let Some(row) = rows.next().map_err(|fault| named(statement, fault))? {
+            if visit(&row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn prepared(&self, statement: &'static Statement) -> Result<postgres::Statement> {
+        let address = std::ptr::from_ref(statement).addr();
+        if let Some(prepared) = self.prepared.borrow().get(&address) {
+            return Ok(prepared.clone());
+        }
+        let prepared =
+            self.client()?.prepare(&by_bytes(statement.postgres)).map_err(|fault| named(statement, fault))?;
+        self.prepared.borrow_mut().insert(address, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// The connection, unless rows of another statement are being read from it.
+    pub(super) fn client(&self) -> Result<std::cell::RefMut<'_, Client>> {
+        self.client.try_borrow_mut().map_err(|fault| {
+            Error::new(
+                ErrorKind::Internal,
+                "statement_nested",
+                "A statement was run while the rows of another one were read; this is a defect of this program.",
+            )
+            .with_source(fault)
+        })
+    }
+
+    /// Runs what begins a transaction, on a new connection when the old one is lost.
+    fn begin(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
+        let mut answer = if self.is_lost() { Err(fault::unavailable(Lost)) } else { self.simple(sql) };
+        if answer.as_ref().is_err_and(|error| self.is_lost_by(error)) {
+            self.reconnect()?;
+            answer = self.simple(sql);
+        }
+        // What failed in its middle has to be ended, too.
+        self.in_transaction.set(true);
+        if answer.is_err() {
+            self.rollback();
+        }
+        answer
+    }
+
+    fn is_lost(&self) -> bool {
+        self.client.try_borrow().is_ok_and(|client| client.is_closed())
+    }
+
+    /// Whether the connection was lost by what gave this error: a server may say farewell first.
+    fn is_lost_by(&self, error: &Error) -> bool {
+        error.code() == fault::UNAVAILABLE || self.is_lost()
+    }
+
+    /// A server that cannot be reached any more is busy: it was, and it will be again.
+    fn reconnect(&self) -> Result<()> {
+        let client = connect(&self.connector, self.role).map_err(fault::unavailable)?;
+        self.prepared.borrow_mut().clear();
+        *self.client()? = client;
+        Ok(())
+    }
+}
+
+fn connect(connector: &Connector, role: Role) -> Result<Client> {
+    let mut client = connector.connect()?;
+    if role == Role::Writer {
+        let answer = client.simple_query("SELECT pg_backend_pid()").map_err(fault::classify)?;
+        let number = first_value(&answer).and_then(|number| number.parse().ok());
+        connector.set_writer(number.unwrap_or_default());
+    }
+    Ok(client)
+}
+
+/// The statement with each parameter in small letters as the columns are. Those ignore the language of the
+/// database (see `POSTGRES_WORDS`), which a parameter would follow.
+fn by_bytes(sql: &str) -> String {
+    let mut parts = sql.split("lower($");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once(')').unwrap_or((part, ""));
+        let _ = write!(text, "lower(${number} COLLATE \"C\"){rest}");
+    }
+    text
+}
+
+/// An error with the statement in its source, for the log.
+fn named(statement: &'static Statement, fault: postgres::Error) -> Error {
+    let mut text = format!("{}: {fault}", statement.name);
+    if let Some(said) = fault.as_db_error() {
+        let _ = write!(text, ": {} {}", said.code().code(), said.message());
+    }
+    fault::classify(fault).with_source(Named(text))
+}
+
+#[derive(Debug)]
+struct Named(String);
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Named {}
+
+#[derive(Debug)]
+struct Lost;
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection was lost")
+    }
+}
+
+impl std::error::Error for Lost {}
+
+fn undecided() -> Error {
+    Error::new(
+        ErrorKind::Busy,
+        fault::UNAVAILABLE,
+        "The database was lost while it stored this call; look whether it did before you try again.",
+    )
+    .with_retry_after(Duration::from_secs(1))
+}
