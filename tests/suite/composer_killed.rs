@@ -46,7 +46,7 @@ fn kill_at_each_step(binary: &Binary) {
     let file = json!({"filename": "flow.based", "content": text_of("flow.based")});
     api.post(&format!("/api/v1/chats/{chat}/files"), &file);
     let before = files(&api, &chat);
-    let mut cost = 0;
+    let (mut cost, mut of_first_call) = (0, None);
     for (step, calls) in STEPS {
         let seen = endpoint.requests().len();
         let told = api.ask(&chat, &json!({"content": step, "mode": "composer"}));
@@ -72,6 +72,8 @@ fn kill_at_each_step(binary: &Binary) {
         assert_eq!(files(&api, &chat), before, "{step}");
         let tokens = response["tokens_total"].as_u64().unwrap();
         assert!(tokens > 0 && response["usage_estimated"] == true, "{step}: {response}");
+        // Each call is counted, and costs no less than the first, before which nothing was said.
+        assert!(tokens >= calls as u64 * *of_first_call.get_or_insert(tokens), "{step}: {tokens}");
         cost += tokens;
         assert_eq!(counted(&api), cost, "{step}");
     }

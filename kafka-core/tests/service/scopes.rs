@@ -1,10 +1,10 @@
 //! Who may do what: every actor against every noun and call.
 
 use kafka_core::{
-    Actor, AnswerRequest, Chat, ChatFile, ChatFilter, ChatId, ChatPatch, ErrorKind, File, FilePatch, Kafka,
-    Message, MessageId, MessagePatch, Model, ModelPatch, NewChat, NewChatFile, NewFile, NewMessage, NewModel,
-    NewUser, NewVersion, NewWorkspace, PageRequest, Registration, Response, Result, Role, User, UserPatch,
-    Workspace, WorkspacePatch, testing::ScriptedAnswer,
+    Actor, AnswerRequest, Chat, ChatFile, ChatFilter, ChatId, ChatPatch, ComposeRequest, ErrorKind, File,
+    FilePatch, Kafka, Message, MessageId, MessagePatch, Model, ModelPatch, NewChat, NewChatFile, NewFile,
+    NewMessage, NewModel, NewUser, NewVersion, NewWorkspace, PageRequest, Registration, Response, Result,
+    Role, User, UserPatch, Workspace, WorkspacePatch, testing::ScriptedAnswer,
 };
 
 use crate::stage::{In, Stage, new_model, unheard_of};
@@ -148,6 +148,9 @@ const CALLS: &[(&str, Call, Do)] = &[
     }),
     ("ask", Call::Write, |k, a, h| {
         k.completions(a).start(h.chat.id, AnswerRequest::text("And?")).map(|turn| drop(turn.wait()))
+    }),
+    ("compose", Call::Write, |k, a, h| {
+        k.composer(a).start(h.chat.id, ComposeRequest::text("And?")).map(|turn| drop(turn.wait()))
     }),
     ("cancel response", Call::Write, |k, a, h| k.responses(a).cancel(h.response.id).map(drop)),
     ("add chat to workspace", Call::Write, |k, a, h| {

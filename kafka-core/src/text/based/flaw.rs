@@ -174,8 +174,8 @@ impl Flaw {
             Flaw::TextAfterName(end) => {
                 let quoted = source.excerpt(at, end);
                 return format!(
-                    "`{quoted}` cannot follow the name before it; write `until {quoted}:` if it is a condition, \
-                     and brackets around it if it is given to a function."
+                    "`{quoted}` cannot follow the name before it; write `until \"…\":` if it is a condition, and \
+                     brackets around it if it is given to a function."
                 )
                 .into();
             }

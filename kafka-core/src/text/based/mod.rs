@@ -128,7 +128,7 @@ mod tests {
             ),
             (
                 around("print \"hi\""),
-                "4:11: `\"hi\"` cannot follow the name before it; write `until \"hi\":` if it is a condition, and \
+                "4:11: `\"hi\"` cannot follow the name before it; write `until \"…\":` if it is a condition, and \
                  brackets around it if it is given to a function.",
             ),
             (
