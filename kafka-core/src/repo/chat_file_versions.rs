@@ -49,9 +49,11 @@ statements! {
         SELECT v.id, v.chat_file_id, v.version, v.timestamp, CASE WHEN told.characters <= $2 THEN v.content END \
         FROM told JOIN chat_file_versions v ON v.id = told.id JOIN chat_files cf ON cf.id = v.chat_file_id \
         ORDER BY cf.created_at, cf.id, v.version"];
-    NEWEST_OF_CHAT = ["SELECT ", COLUMNS, " FROM chat_files cf JOIN chat_file_versions v ON v.chat_file_id = cf.id \
-        WHERE cf.chat_id = $1 AND v.version = (SELECT MAX(newest.version) FROM chat_file_versions newest \
-        WHERE newest.chat_file_id = cf.id) ORDER BY cf.created_at, cf.id"];
+    CHANGED_LAST = ["SELECT ", COLUMNS, " FROM chat_file_versions v WHERE v.id = (SELECT last.id FROM chat_files cf \
+        JOIN chat_file_versions last ON last.chat_file_id = cf.id WHERE cf.chat_id = $1 \
+        ORDER BY last.timestamp DESC, last.id DESC LIMIT 1)"];
+    NEWEST_TEXT = ["SELECT CASE WHEN LENGTH(v.content) <= $2 THEN v.content END FROM chat_file_versions v \
+        WHERE v.chat_file_id = $1 ORDER BY v.version DESC LIMIT 1"];
     FILE_OF = ["SELECT v.chat_file_id, v.version FROM chat_file_versions v WHERE v.id = $1"];
 }
 
@@ -91,9 +93,15 @@ pub(crate) fn of_chat(conn: &Conn<'_>, chat: ChatId, most: i64) -> Result<Vec<(S
     })
 }
 
-/// The newest version of each file of a chat that was admitted.
-pub(crate) fn newest_of_chat(conn: &Conn<'_>, chat: ChatId) -> Result<Vec<Stored>> {
-    conn.all(&NEWEST_OF_CHAT, params![chat], read)
+/// The version that came last to a chat that was admitted.
+pub(crate) fn changed_last(conn: &Conn<'_>, chat: ChatId) -> Result<Option<Stored>> {
+    conn.first(&CHANGED_LAST, params![chat], read)
+}
+
+/// The text of the newest version of a file, if it has no more characters than `most`.
+pub(crate) fn newest_text(conn: &Conn<'_>, file: ChatFileId, most: u64) -> Result<Option<String>> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    Ok(conn.first(&NEWEST_TEXT, params![file, most], |row| row.next())?.flatten())
 }
 
 /// The file that a version is of, and its number.

@@ -1,6 +1,6 @@
 //! What the files of a chat say, all at once: for clients that show a chat, and for models that answer in it.
 
-use std::{collections::HashMap, io::Read as _};
+use std::io::Read as _;
 
 use super::{
     chat_files::{ChatFiles, READ},
@@ -146,9 +146,6 @@ pub(super) fn for_model(
     if located.is_empty() {
         return Ok(Vec::new());
     }
-    let written = chat_file_versions::newest_of_chat(conn, chat)?;
-    let mut written: HashMap<_, _> =
-        written.into_iter().map(|Stored { chat_file_id, content, .. }| (chat_file_id, content)).collect();
     let mut texts: Vec<_> =
         located.iter().map(|Located { file, .. }| (file.filename.clone(), FileText::default())).collect();
     let is_first = |located: &Located| first.contains(&located.file.filename);
@@ -156,8 +153,10 @@ pub(super) fn for_model(
     let (before, after) =
         (newest_first().filter(|(_, it)| is_first(it)), newest_first().filter(|(_, it)| !is_first(it)));
     for (at, Located { file, bytes, .. }) in before.chain(after) {
-        texts[at].1 = match written.remove(&file.id) {
-            Some(content) => take(content, &mut left),
+        // One at a time: all texts of a chat may be more than the memory there is.
+        texts[at].1 = match file.latest_version {
+            Some(_) => chat_file_versions::newest_text(conn, file.id, left)?
+                .map_or_else(FileText::default, |content| take(content, &mut left)),
             None => upload_text(blobs, &file.filename, bytes.clone(), &mut left),
         };
     }

@@ -40,14 +40,10 @@ pub(super) fn find(conn: &Conn<'_>, chat: ChatId, name: &str) -> Result<Option<T
 
 /// The one that was changed last.
 pub(super) fn changed_last(conn: &Conn<'_>, chat: ChatId) -> Result<Target> {
-    let newest = chat_file_versions::newest_of_chat(conn, chat)?;
-    let newest = newest.into_iter().max_by_key(|stored| stored.timestamp);
-    let files = chat_files::located(conn, chat)?.into_iter().map(|located| located.file);
-    let found = newest.and_then(|newest| {
-        let file = { files }.find(|file| file.id == newest.chat_file_id)?;
-        Some(Target { file, newest })
-    });
-    found.ok_or_else(|| {
+    let newest = chat_file_versions::changed_last(conn, chat)?;
+    let file = newest.as_ref().map(|newest| chat_files::find(conn, Scope::Operator, newest.chat_file_id));
+    let found = file.transpose()?.flatten().zip(newest);
+    found.map(|(file, newest)| Target { file, newest }).ok_or_else(|| {
         let sentence =
             "The prompt asks for a change, but the chat has no file with versions; ask for a new file first.";
         Error::new(ErrorKind::NotFound, "no_file_to_edit", sentence)

@@ -1,14 +1,14 @@
 //! Writing a whole file.
 
 use super::{Composing, Triage, check, composition::Composition, json, names, prompt::Task, target};
-use crate::{base::error::Result, entity::attempt::Step, repo::chat_file_versions};
+use crate::{base::error::Result, entity::attempt::Step, repo::chat_files};
 
 impl Composing<'_> {
     pub(super) fn write(&mut self, triage: &Triage) -> Result<()> {
         let composition = self.attempt(Step::Write, |composing, reasons| {
             // Those that the model is shown.
             let chat = composing.chat();
-            let shown = composing.read(|conn| chat_file_versions::newest_of_chat(conn, chat))?;
+            let shown = composing.read(|conn| chat_files::located(conn, chat))?;
             let said = composing.ask(&Task { step: Step::Write, current: None, triage, reasons })?;
             let object = match json::object(&said, "text") {
                 Ok(object) => object,
@@ -32,9 +32,8 @@ impl Composing<'_> {
                 return Ok(Err(reason));
             }
             if let Some(there) = &there {
-                let was_shown =
-                    |number| shown.iter().any(|it| it.chat_file_id == there.file.id && it.number == number);
-                if !was_shown(there.newest.number) {
+                let shown = shown.iter().find(|it| it.file.id == there.file.id);
+                if shown.and_then(|it| it.file.latest_version) != Some(there.newest.number) {
                     return Ok(Err(format!("the file {name} was changed meanwhile; look at it again")));
                 }
                 if there.newest.content == text {
