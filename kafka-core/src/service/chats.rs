@@ -40,6 +40,8 @@ use crate::{
 const READ: Permission = Permission::read(Area::Chats);
 /// What it needs for changing something.
 const WRITE: Permission = Permission::write(Area::Chats);
+/// A numbered page behind so many chats is as dear as a search.
+const DEEP_ROWS: u64 = 10_000;
 
 /// Chats, as one actor may use them. Made by [`Kafka::chats`](crate::Kafka::chats).
 #[derive(Debug)]
@@ -133,7 +135,8 @@ impl<'k> Chats<'k> {
     /// `Unauthenticated` (`account_required`) for callers without a credential: what they made is reached by
     /// its id alone. `Invalid` for a page out of range, a numbered one whose texts go beyond
     /// [`Limits::page_bytes`](crate::Limits), a cursor that no page gave, or a text to find that no title can
-    /// hold; `Busy` (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search;
+    /// hold. What no index narrows, and a numbered page behind 10,000 chats, waits for its turn: `Busy`
+    /// (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search;
     /// `RateLimited` (`search_waits`) when another search of the actor's waits already.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope(READ)?;
@@ -143,8 +146,10 @@ impl<'k> Chats<'k> {
         let limits = self.installation.limits();
         input::optional_name(limits, "q", filter.title_contains.as_ref())?;
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
-        // No index knows titles, and archived chats are rare.
-        let is_search = filter.title_contains.is_some() || filter.archived == Some(true);
+        // No index knows titles, archived chats are rare, and what stands before a numbered page is read for it.
+        let is_deep = matches!(request, PageRequest::Numbered { page, page_size }
+            if u64::from(*page) * u64::from(*page_size) > DEEP_ROWS);
+        let is_search = is_deep || filter.title_contains.is_some() || filter.archived == Some(true);
         let _search =
             is_search.then(|| self.installation.searches().begin(Whose::actor(&self.actor))).transpose()?;
         self.installation.storage().read(|conn| {

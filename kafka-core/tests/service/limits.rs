@@ -40,11 +40,18 @@ fn only_so_many_lists_are_searched_at_a_time() {
     for searches in [0, 1] {
         let stage = stage(Limits { searches, search_wait_ms: 0, ..Limits::default() });
         for (filter, is_search) in &lists {
-            for request in [PageRequest::default(), PageRequest::Numbered { page: 1, page_size: 5 }] {
+            let numbered = |page| PageRequest::Numbered { page, page_size: 100 };
+            for (request, is_deep) in [
+                (PageRequest::default(), false),
+                (numbered(1), false),
+                (numbered(100), false),
+                (numbered(101), true),
+            ] {
                 let refused = stage.kafka.chats(&stage.operator).list(filter, &request).err();
                 let refused = refused.map(|error| (error.kind(), error.code()));
                 let busy = (ErrorKind::Busy, "searches_at_capacity");
-                assert_eq!(refused, (*is_search && searches == 0).then_some(busy), "{searches} {filter:?}");
+                let waits = (*is_search || is_deep) && searches == 0;
+                assert_eq!(refused, waits.then_some(busy), "{searches} {filter:?} {request:?}");
             }
         }
     }

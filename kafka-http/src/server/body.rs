@@ -5,6 +5,7 @@ use std::{
     fmt,
     io::{self, Read, Write},
     net::TcpStream,
+    time::Duration,
 };
 
 use rustix::{
@@ -17,7 +18,7 @@ use super::{
     deadline::Deadline,
     head::Framing,
     input::Input,
-    turns::{SHORT_BYTES, Turns},
+    turns::{SHORT_BYTES, Turn, Turns},
 };
 
 /// Longest line of a chunk's size with its extensions, in bytes.
@@ -26,9 +27,6 @@ const CHUNK_LINE_BYTES: usize = 256;
 const TRAILER_BYTES: usize = 8 << 10;
 /// Most bytes of an unread body that are skipped to keep the connection.
 const SKIPPED_BYTES: u64 = 64 << 10;
-
-/// Most bytes that are taken in at once, so that turns are short.
-const PIECE_BYTES: usize = 64 << 10;
 
 /// Why a body could not be read. The connection closes after the answer.
 #[derive(Debug)]
@@ -146,12 +144,12 @@ impl<'c> Body<'c> {
     pub fn read_all(&mut self) -> Result<Vec<u8>, BodyError> {
         // A declared length is only a claim: memory grows with the bytes that really came.
         let mut bytes = Vec::new();
-        let mut filled = 0;
+        let (mut filled, mut turn) = (0, None);
         loop {
             if filled == bytes.len() {
                 bytes.resize(self.room_after(filled), 0);
             }
-            let count = self.read_some(&mut bytes[filled..])?;
+            let count = self.read_in_turn(&mut bytes[filled..], &mut turn)?;
             if count == 0 {
                 bytes.truncate(filled);
                 return Ok(bytes);
@@ -174,14 +172,19 @@ impl<'c> Body<'c> {
     /// # Errors
     /// As [`BodyError`] says.
     pub fn read_some(&mut self, out: &mut [u8]) -> Result<usize, BodyError> {
-        let result = self.step(out);
+        // What is done with the bytes may take long, and is not waited for by others.
+        self.read_in_turn(out, &mut None)
+    }
+
+    fn read_in_turn(&mut self, out: &mut [u8], turn: &mut Turn<'c>) -> Result<usize, BodyError> {
+        let result = self.step(out, turn);
         if result.is_err() {
             self.progress = Progress::Broken;
         }
         result
     }
 
-    fn step(&mut self, out: &mut [u8]) -> Result<usize, BodyError> {
+    fn step(&mut self, out: &mut [u8], turn: &mut Turn<'c>) -> Result<usize, BodyError> {
         if out.is_empty() {
             return Ok(0);
         }
@@ -196,8 +199,8 @@ impl<'c> Body<'c> {
             Progress::Chunk { left, .. } => left,
         };
         let deadline = self.begin()?;
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(out.len()).min(PIECE_BYTES);
-        let count = self.receive(&mut out[..most], deadline).map_err(BodyError::from_socket)?;
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
+        let count = self.receive(&mut out[..most], deadline, turn).map_err(BodyError::from_socket)?;
         if count == 0 {
             return Err(BodyError::Disconnected(io::ErrorKind::UnexpectedEof.into()));
         }
@@ -211,16 +214,29 @@ impl<'c> Body<'c> {
         Ok(count)
     }
 
-    /// Takes in what is there, when something is.
-    fn receive(&mut self, out: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+    /// Takes in what is there, when something is. A long body keeps its turn as long as its client need not be
+    /// waited for.
+    fn receive(&mut self, out: &mut [u8], deadline: Deadline, turn: &mut Turn<'c>) -> io::Result<usize> {
         let bytes = self.taken + out.len() as u64;
-        if bytes > SHORT_BYTES && self.input.buffered().is_empty() {
-            let wait = Timespec::try_from(deadline.remaining()?).ok();
-            let mut socket = [PollFd::new(self.stream, PollFlags::IN)];
-            while poll(&mut socket, wait.as_ref()) == Err(Errno::INTR) {}
+        if bytes > SHORT_BYTES && self.input.buffered().is_empty() && !self.is_readable(Duration::ZERO) {
+            *turn = None;
+            self.is_readable(deadline.remaining()?);
         }
-        let _turn = self.turns.wait(bytes);
+        if turn.is_none() {
+            *turn = self.turns.wait(bytes);
+        }
         self.input.read(out, deadline.remaining()?)
+    }
+
+    fn is_readable(&self, wait: Duration) -> bool {
+        let wait = Timespec::try_from(wait).ok();
+        let mut socket = [PollFd::new(self.stream, PollFlags::IN)];
+        loop {
+            match poll(&mut socket, wait.as_ref()) {
+                Err(Errno::INTR) => {}
+                found => return found != Ok(0),
+            }
+        }
     }
 
     /// Reads a chunk's size line, and the trailers if it is the last one. Gives the chunk's size.
