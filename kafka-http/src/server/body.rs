@@ -162,6 +162,7 @@ impl<'c> Body<'c> {
     fn room_after(&self, filled: usize) -> usize {
         let room = (2 * filled).max(1 << 10);
         match self.progress {
+            Progress::Done => filled,
             Progress::Length(left) => room.min(filled + usize::try_from(left).unwrap_or(usize::MAX)),
             _ => room,
         }
@@ -192,10 +193,14 @@ impl<'c> Body<'c> {
             Progress::Done => return Ok(0),
             Progress::Broken => return Err(BodyError::Malformed("it failed before")),
             Progress::Length(left) => self.within_limit(left)?,
-            Progress::Chunk { left: 0, is_first } => match self.next_chunk(is_first)? {
-                0 => return Ok(0),
-                left => left,
-            },
+            Progress::Chunk { left: 0, is_first } => {
+                // Its size is waited for.
+                *turn = None;
+                match self.next_chunk(is_first)? {
+                    0 => return Ok(0),
+                    left => left,
+                }
+            }
             Progress::Chunk { left, .. } => left,
         };
         let deadline = self.begin()?;

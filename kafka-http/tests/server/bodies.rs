@@ -180,3 +180,17 @@ fn who_sends_a_long_body_slowly_holds_up_no_other() {
         assert_eq!(client.answer().body.len(), "POST /a ".len() + BYTES);
     }
 }
+
+#[test]
+fn who_sends_the_next_chunk_of_a_long_body_late_holds_up_no_other() {
+    let server = Running::echo(ServerLimits::default());
+    let head = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("80000\r\n{}\r\n", "x".repeat(0x80000));
+    let mut late = server.connect();
+    late.send(format!("{head}{chunk}"));
+    let mut quick = server.connect();
+    quick.send(format!("{head}{chunk}{chunk}0\r\n\r\n"));
+    assert_eq!(quick.answer().body.len(), "POST /a ".len() + 2 * 0x80000);
+    late.send("0\r\n\r\n");
+    assert_eq!(late.answer().body.len(), "POST /a ".len() + 0x80000);
+}

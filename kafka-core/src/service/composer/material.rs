@@ -1,7 +1,7 @@
 //! What a prompt is composed from, besides the chat's files: the prompt itself, and what was said before it.
 
 use crate::{
-    base::error::Result,
+    base::{error::Result, id::MessageId},
     entity::message::{MessageStatus, Role},
     repo::messages::{self, Line},
     service::{
@@ -44,11 +44,7 @@ impl Material {
 }
 
 /// The question, and what stands above it.
-fn branch(
-    conn: &Conn<'_>,
-    question: crate::base::id::MessageId,
-    mut left: u64,
-) -> Result<(String, Vec<Remark>)> {
+fn branch(conn: &Conn<'_>, question: MessageId, mut left: u64) -> Result<(String, Vec<Remark>)> {
     let mut prompt = None;
     let mut newest_first = Vec::new();
     for line in upwards(conn, question) {
