@@ -87,7 +87,7 @@ pub use service::{
     workspaces::Workspaces,
 };
 #[cfg(feature = "postgres")]
-pub use storage::PostgresAddress;
+pub use storage::{OnWarning, PostgresAddress, PostgresOptions};
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
     MigrationStatus, Node, NodeKind, Synchronous,

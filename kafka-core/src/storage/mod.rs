@@ -31,7 +31,7 @@ pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
 pub(crate) use node::NodeHandle;
 pub use node::{Node, NodeKind};
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresAddress;
+pub use postgres::{OnWarning, PostgresAddress, PostgresOptions};
 #[cfg(all(feature = "postgres", feature = "testing"))]
 pub use postgres::fresh::FreshDatabase;
 pub(crate) use value::Value;

@@ -14,6 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     address::PostgresAddress,
     fault,
+    options::PostgresOptions,
     session::{Role, Session},
 };
 use crate::base::error::{Error, ErrorKind, Result};
@@ -26,20 +27,29 @@ pub(in crate::storage) struct Connector {
     pub(super) address: PostgresAddress,
     tls: MakeRustlsConnect,
     settings: String,
+    pub(super) options: PostgresOptions,
     /// The server's number for the connection that writes, so that what it announces is known as ours.
     writer: AtomicI32,
 }
 
 impl Connector {
     /// `patience` bounds the wait for a lock that another process holds.
-    pub(in crate::storage) fn new(address: PostgresAddress, patience: Duration) -> Result<Arc<Connector>> {
+    pub(in crate::storage) fn new(
+        address: PostgresAddress,
+        options: PostgresOptions,
+        patience: Duration,
+    ) -> Result<Arc<Connector>> {
         let tls = address.trust.connector()?;
+        // A server that answers before its disk has a commit is told to wait: what was acknowledged is kept.
         let settings = format!(
-            "SET statement_timeout = '60s'; SET lock_timeout = '{}ms'; \
-             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning",
-            patience.as_millis().max(1)
+            "SET statement_timeout = '{}ms'; SET lock_timeout = '{}ms'; \
+             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; \
+             SELECT set_config('synchronous_commit', 'on', false) \
+             WHERE current_setting('synchronous_commit') = 'off'",
+            milliseconds(options.statement_timeout),
+            milliseconds(patience).max(1)
         );
-        Ok(Arc::new(Connector { address, tls, settings, writer: AtomicI32::default() }))
+        Ok(Arc::new(Connector { address, tls, settings, options, writer: AtomicI32::default() }))
     }
 
     pub(in crate::storage) fn reader(self: &Arc<Connector>) -> Result<Session> {
@@ -84,6 +94,11 @@ impl Connector {
     pub(super) fn is_writer(&self, number: i32) -> bool {
         self.writer.load(Ordering::Relaxed) == number
     }
+}
+
+/// As many as the server can count. A part of one is one, because none means no bound.
+fn milliseconds(time: Duration) -> u128 {
+    time.as_micros().div_ceil(1000).min(i32::MAX as u128)
 }
 
 /// The first column of the first row.

@@ -7,6 +7,10 @@ mod address;
 mod beat;
 mod connect;
 mod fault;
+mod options;
+mod position;
+mod prepared;
+mod replica;
 mod schema;
 mod session;
 mod tls;
@@ -16,16 +20,13 @@ mod value;
 pub(crate) mod fresh;
 
 pub use address::PostgresAddress;
+pub use options::{OnWarning, PostgresOptions};
 #[cfg(any(test, feature = "testing"))]
 pub(super) use beat::ALL;
 pub(super) use beat::{Beat, lives, remove};
 pub(super) use connect::Connector;
 pub(super) use fault::unavailable;
+pub(super) use replica::Replica;
 pub(super) use schema::{COUNT_ON, UNHURRIED, read_shape, shape_after};
 pub(super) use session::Session;
 pub(super) use value::cell;
-
-/// Connections that are kept open when nobody needs them.
-pub(super) const KEPT_CONNECTIONS: usize = 5;
-/// Connections that may read at the same time.
-pub(super) const MOST_CONNECTIONS: usize = 15;

@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell as Flag, RefCell},
-    collections::HashMap,
     fmt::Write as _,
     ops::ControlFlow,
     sync::Arc,
@@ -15,6 +14,7 @@ use postgres::{Client, SimpleQueryMessage, fallible_iterator::FallibleIterator, 
 use super::{
     connect::{Connector, first_value},
     fault,
+    prepared::Prepared,
 };
 use crate::{
     base::error::{Error, ErrorKind, Result},
@@ -28,10 +28,6 @@ const WRITE_LOCK: i64 = 0x6b61_666b_6100;
 const MIGRATION_LOCK: i64 = WRITE_LOCK + 1;
 /// Where each commit says that it was made.
 pub(super) const CHANNEL: &str = "kafka_writes";
-/// A connection that nobody used for so long is closed.
-const IDLE: Duration = Duration::from_secs(10 * 60);
-/// No connection is used for longer, so that what the server keeps for it cannot grow for ever.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How long it is asked whether a commit stands whose answer was lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -49,8 +45,7 @@ pub(in crate::storage) struct Session {
     connector: Arc<Connector>,
     role: Role,
     client: RefCell<Client>,
-    /// By the address of the statement, which is a constant.
-    prepared: RefCell<HashMap<usize, postgres::Statement>>,
+    prepared: RefCell<Prepared<postgres::Statement>>,
     opened: Instant,
     used: Flag<Instant>,
     in_transaction: Flag<bool>,
@@ -65,11 +60,12 @@ pub(in crate::storage) struct Session {
 impl Session {
     pub(super) fn open(connector: Arc<Connector>, role: Role) -> Result<Session> {
         let client = connect(&connector, role)?;
+        let prepared = RefCell::new(Prepared::new(connector.options.cached_statements));
         Ok(Session {
             connector,
             role,
             client: RefCell::new(client),
-            prepared: RefCell::default(),
+            prepared,
             opened: Instant::now(),
             used: Flag::new(Instant::now()),
             in_transaction: Flag::new(false),
@@ -86,7 +82,8 @@ impl Session {
 
     /// Whether it may be used again.
     pub(in crate::storage) fn is_fresh(&self) -> bool {
-        self.used.get().elapsed() < IDLE && self.opened.elapsed() < LIFETIME
+        let options = &self.connector.options;
+        self.used.get().elapsed() < options.pool_idle && self.opened.elapsed() < options.pool_lifetime
     }
 
     /// Begins a transaction in which all that is read is of one moment. It also finds out whether the
@@ -235,8 +232,8 @@ impl Session {
 
     fn prepared(&self, statement: &'static Statement) -> Result<postgres::Statement> {
         let address = std::ptr::from_ref(statement).addr();
-        if let Some(prepared) = self.prepared.borrow().get(&address) {
-            return Ok(prepared.clone());
+        if let Some(prepared) = self.prepared.borrow_mut().get(address) {
+            return Ok(prepared);
         }
         let prepared =
             self.client()?.prepare(&by_bytes(statement.postgres)).map_err(|fault| named(statement, fault))?;
@@ -257,7 +254,7 @@ impl Session {
     }
 
     /// Runs what begins a transaction, on a new connection when the old one is lost.
-    fn begin(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
+    pub(super) fn begin(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
         let mut answer = if self.is_lost() { Err(fault::unavailable(Lost)) } else { self.simple(sql) };
         if answer.as_ref().is_err_and(|error| self.is_lost_by(error)) {
             self.reconnect()?;
