@@ -21,6 +21,8 @@ mod composer;
 mod composer_killed;
 mod corpora;
 mod cors;
+#[cfg(feature = "postgres")]
+mod database_restart;
 mod documents;
 mod drain;
 mod errors;
@@ -42,6 +44,8 @@ mod quotas;
 mod readme;
 #[cfg(feature = "real-model")]
 mod real_model;
+#[cfg(feature = "postgres")]
+mod replica;
 mod responses;
 mod routes;
 mod schema;

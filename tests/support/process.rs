@@ -114,6 +114,9 @@ fn build() -> Vec<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
     cargo.args(["build", "--locked", "--quiet", "-p", "kafka-cli", "-p", "kafka-http", "--bins"]);
+    if cfg!(feature = "postgres") {
+        cargo.args(["--features", "kafka-cli/postgres,kafka-http/postgres"]);
+    }
     cargo.arg("--message-format=json-render-diagnostics");
     // Variables that describe this test's own package would make build scripts run again.
     for (name, _) in env::vars_os() {

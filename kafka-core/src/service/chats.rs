@@ -124,8 +124,10 @@ impl<'k> Chats<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: ChatId) -> Result<Chat> {
-        let found =
-            self.installation.storage().read_anywhere(|conn| chats::find(conn, self.actor.scope(READ)?, id))?;
+        let found = self
+            .installation
+            .storage()
+            .read_anywhere(|conn| chats::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 

@@ -103,8 +103,10 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: MessageId) -> Result<Message> {
-        let found =
-            self.installation.storage().read_anywhere(|conn| messages::find(conn, self.actor.scope(READ)?, id))?;
+        let found = self
+            .installation
+            .storage()
+            .read_anywhere(|conn| messages::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 

@@ -114,8 +114,10 @@ impl<'k> Workspaces<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: WorkspaceId) -> Result<Workspace> {
-        let found =
-            self.installation.storage().read_anywhere(|conn| workspaces::find(conn, self.actor.scope(READ)?, id))?;
+        let found = self
+            .installation
+            .storage()
+            .read_anywhere(|conn| workspaces::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 

@@ -30,10 +30,10 @@ pub(crate) use migrate::Migrator;
 pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
 pub(crate) use node::NodeHandle;
 pub use node::{Node, NodeKind};
-#[cfg(feature = "postgres")]
-pub use postgres::{OnWarning, PostgresAddress, PostgresOptions};
 #[cfg(all(feature = "postgres", feature = "testing"))]
 pub use postgres::fresh::FreshDatabase;
+#[cfg(feature = "postgres")]
+pub use postgres::{OnWarning, PostgresAddress, PostgresOptions};
 pub(crate) use value::Value;
 
 /// Every statement of this floor that runs on PostgreSQL.

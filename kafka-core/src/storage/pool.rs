@@ -38,10 +38,7 @@ struct State {
 }
 
 impl Pool {
-    pub(super) fn new(
-        bounds: PoolBounds,
-        open: impl Fn() -> Result<Link> + Send + Sync + 'static,
-    ) -> Pool {
+    pub(super) fn new(bounds: PoolBounds, open: impl Fn() -> Result<Link> + Send + Sync + 'static) -> Pool {
         let unopened = bounds.most.max(1);
         let state = State { idle: Vec::new(), unopened, waiting: VecDeque::new(), closed: false };
         Pool { open: Box::new(open), state: Mutex::new(state), bounds }
@@ -114,9 +111,11 @@ impl Pool {
 
     fn exhausted(&self) -> Error {
         let most = self.bounds.most;
-        let sentence =
-            format!("All {most} connections to the database stay in use; nothing of this call was done. Try again.");
-        Error::new(ErrorKind::Busy, "database_connections_busy", sentence).with_retry_after(Duration::from_secs(1))
+        let sentence = format!(
+            "All {most} connections to the database stay in use; nothing of this call was done. Try again."
+        );
+        Error::new(ErrorKind::Busy, "database_connections_busy", sentence)
+            .with_retry_after(Duration::from_secs(1))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -261,7 +260,8 @@ mod tests {
     #[test]
     fn who_waits_too_long_is_refused_and_takes_no_place_along() {
         let bounds = PoolBounds { wait: Some(Duration::from_millis(20)), ..ONE };
-        let pool = Pool::new(bounds, || Connection::open_in_memory().map(Link::Sqlite).map_err(fault::classify));
+        let pool =
+            Pool::new(bounds, || Connection::open_in_memory().map(Link::Sqlite).map_err(fault::classify));
         for _ in 0..3 {
             let refused = pool.read(|_| Ok(one(&pool).unwrap_err())).unwrap();
             assert_eq!((refused.kind(), refused.code()), (ErrorKind::Busy, "database_connections_busy"));

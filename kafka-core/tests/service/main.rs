@@ -28,6 +28,8 @@ mod nouns;
 mod once;
 mod order;
 #[cfg(feature = "postgres")]
+mod pool;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod quotas;
 mod resolution;

@@ -22,19 +22,19 @@ use tempfile::TempDir;
 
 use crate::stage::{MODEL, PASSWORD, new_model, texts};
 
-struct Server {
-    database: FreshDatabase,
+pub(crate) struct Server {
+    pub(crate) database: FreshDatabase,
     blobs: TempDir,
 }
 
 impl Server {
-    fn new() -> Server {
+    pub(crate) fn new() -> Server {
         let place = |name: &str| std::env::var(name).expect("tests/postgres.py runs this program");
         let database = FreshDatabase::on(&place("PGHOST"), &place("PGUSER"));
         Server { database, blobs: TempDir::new().unwrap() }
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         self.config_of(&self.database.url())
     }
 
@@ -49,7 +49,7 @@ impl Server {
         Kafka::open(self.config()).unwrap()
     }
 
-    fn value(&self, sql: &str) -> String {
+    pub(crate) fn value(&self, sql: &str) -> String {
         self.database.run_inside(sql).remove(0).remove(0).unwrap()
     }
 

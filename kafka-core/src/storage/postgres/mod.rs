@@ -20,12 +20,12 @@ mod value;
 pub(crate) mod fresh;
 
 pub use address::PostgresAddress;
-pub use options::{OnWarning, PostgresOptions};
 #[cfg(any(test, feature = "testing"))]
 pub(super) use beat::ALL;
 pub(super) use beat::{Beat, lives, remove};
 pub(super) use connect::Connector;
 pub(super) use fault::unavailable;
+pub use options::{OnWarning, PostgresOptions};
 pub(super) use replica::Replica;
 pub(super) use schema::{COUNT_ON, UNHURRIED, read_shape, shape_after};
 pub(super) use session::Session;

@@ -172,8 +172,9 @@ impl Replica {
         drop(standing);
         let reason = std::error::Error::source(error).map_or(error.to_string(), ToString::to_string);
         self.0.tell(format!(
-            "The replica at {} cannot be asked ({reason}); the primary is, until it can.",
-            self.0.connector.address.server()
+            "The replica at {} cannot be asked ({}); the primary is, until it can.",
+            self.0.connector.address.server(),
+            reason.trim_end_matches('.')
         ));
         // Weak, so that the thread keeps nothing open that nobody uses any more.
         let shared = Arc::downgrade(&self.0);
@@ -288,7 +289,11 @@ fn first_row<const N: usize>(answer: &[SimpleQueryMessage]) -> [Option<String>; 
 fn is_of_server(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Busy | ErrorKind::Storage | ErrorKind::Corrupt | ErrorKind::Incompatible | ErrorKind::Internal
+        ErrorKind::Busy
+            | ErrorKind::Storage
+            | ErrorKind::Corrupt
+            | ErrorKind::Incompatible
+            | ErrorKind::Internal
     )
 }
 
