@@ -73,6 +73,14 @@ impl Pool {
         result
     }
 
+    /// Closes the idle connections, so that the next reads open new ones.
+    #[cfg(feature = "postgres")]
+    pub(super) fn renew(&self) {
+        let mut state = self.lock();
+        state.unopened += state.idle.len();
+        state.idle.clear();
+    }
+
     /// Closes the idle connections; those that are lent are closed when they come back.
     pub(super) fn close(&self) {
         let mut state = self.lock();

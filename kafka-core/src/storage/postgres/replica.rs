@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -55,6 +55,8 @@ const BEGIN: &str = "BEGIN READ ONLY; SELECT pg_is_in_recovery(), pg_last_wal_re
 const IDENTITY: &str = "SELECT pg_is_in_recovery(), (SELECT system_identifier FROM pg_control_system()), \
      current_database(), current_schema()";
 
+type Identity = [Option<String>; 4];
+
 pub(in crate::storage) struct Replica(Arc<Shared>);
 
 struct Shared {
@@ -62,6 +64,7 @@ struct Shared {
     primary: Arc<Connector>,
     position: Position,
     pool: Pool,
+    expected: Arc<OnceLock<Identity>>,
     standing: Mutex<Standing>,
     closed: AtomicBool,
 }
@@ -86,16 +89,22 @@ impl Replica {
         let bounds =
             PoolBounds { kept: options.pool_size, most: options.most_connections(), wait: Some(POOL_WAIT) };
         let connector = Connector::new(address.impatient(), options, patience).map_err(of_replica)?;
-        let readers = Arc::clone(&connector);
+        let expected = Arc::new(OnceLock::new());
+        let (readers, known) = (Arc::clone(&connector), Arc::clone(&expected));
         let open = move || {
+            // Another server may have the address by now.
             let session = readers.reader().map_err(fault::unavailable)?;
-            Ok(Link::Postgres(Box::new(session)))
+            match known.get() == Some(&identity(&session)?) {
+                true => Ok(Link::Postgres(Box::new(session))),
+                false => Err(fault::unavailable(std::io::Error::other("it is another server than before"))),
+            }
         };
         let replica = Replica(Arc::new(Shared {
             connector,
             primary: Arc::clone(primary),
             position: Position::of(Arc::clone(primary)),
             pool: Pool::new(bounds, open),
+            expected,
             standing: Mutex::default(),
             closed: AtomicBool::new(false),
         }));
@@ -111,7 +120,7 @@ impl Replica {
     }
 
     /// What `work` reads, if the replica has all that stands by now. None when the primary is to be asked.
-    pub(in crate::storage) fn read<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Option<Result<T>> {
+    pub(in crate::storage) fn read<T>(&self, work: impl Fn(&Conn<'_>) -> Result<T>) -> Option<Result<T>> {
         if !self.may_ask() {
             return None;
         }
@@ -120,7 +129,13 @@ impl Replica {
             Link::Postgres(session) => session.begin_read_at(position),
             Link::Sqlite(_) => link.begin_read(),
         };
-        match self.0.pool.read_begun(begin, work) {
+        let mut done = self.0.pool.read_begun(begin, &work);
+        if done.as_ref().is_err_and(|error| error.code() == fault::UNAVAILABLE) {
+            // It may have been restarted, and answer on a new connection.
+            self.0.pool.renew();
+            done = self.0.pool.read_begun(begin, &work);
+        }
+        match done {
             Err(error) if is_of_server(&error) => {
                 self.note(&error);
                 None
@@ -217,8 +232,9 @@ impl Shared {
 
     /// Makes sure that it is a replica of the primary.
     fn check(&self) -> Result<()> {
-        let theirs = identity(&self.connector).map_err(of_replica)?;
-        let ours = identity(&self.primary)?;
+        let theirs = self.connector.reader().map_err(of_replica)?;
+        let theirs = identity(&theirs).map_err(of_replica)?;
+        let ours = identity(&self.primary.reader()?)?;
         let (replica, primary) = (self.connector.address.server(), self.primary.address.server());
         let wrong = |code, sentence| Err(Error::new(ErrorKind::Invalid, code, sentence));
         if theirs[0].as_deref() != Some("t") {
@@ -239,6 +255,7 @@ impl Shared {
                 ),
             );
         }
+        self.expected.get_or_init(|| theirs);
         Ok(())
     }
 }
@@ -254,7 +271,7 @@ impl Session {
     fn begin_read_at(&self, position: u64) -> Result<()> {
         let began = Instant::now();
         loop {
-            let answer = self.begin(BEGIN)?;
+            let answer = self.simple(BEGIN)?;
             let [is_replica, read] = first_row(&answer);
             if is_replica.as_deref() != Some("t") {
                 let sentence = "The server is no replica any more: it takes writes.";
@@ -272,9 +289,8 @@ impl Session {
     }
 }
 
-fn identity(connector: &Arc<Connector>) -> Result<[Option<String>; 4]> {
-    let answer = connector.reader()?.simple(IDENTITY)?;
-    Ok(first_row(&answer))
+fn identity(session: &Session) -> Result<Identity> {
+    Ok(first_row(&session.simple(IDENTITY)?))
 }
 
 fn first_row<const N: usize>(answer: &[SimpleQueryMessage]) -> [Option<String>; N] {

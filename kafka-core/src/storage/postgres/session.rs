@@ -254,7 +254,7 @@ impl Session {
     }
 
     /// Runs what begins a transaction, on a new connection when the old one is lost.
-    pub(super) fn begin(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
+    fn begin(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
         let mut answer = if self.is_lost() { Err(fault::unavailable(Lost)) } else { self.simple(sql) };
         if answer.as_ref().is_err_and(|error| self.is_lost_by(error)) {
             self.reconnect()?;
