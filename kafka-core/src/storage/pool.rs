@@ -183,7 +183,7 @@ mod tests {
         NONE = ["SELECT 1 FROM nothing"];
     }
 
-    const ONE: PoolBounds = PoolBounds { kept: 1, most: 1, wait: None };
+    const SINGLE: PoolBounds = PoolBounds { kept: 1, most: 1, wait: None };
 
     fn pool(connections: usize) -> (Arc<Pool>, Arc<AtomicUsize>) {
         let opened = Arc::new(AtomicUsize::new(0));
@@ -261,13 +261,13 @@ mod tests {
         panic::catch_unwind(AssertUnwindSafe(|| pool.read::<()>(|_| panic!("wanted")))).unwrap_err();
         one(&pool).unwrap();
 
-        let closed_file = Pool::new(ONE, || Err(Error::new(ErrorKind::Storage, "wanted", "Wanted.")));
+        let closed_file = Pool::new(SINGLE, || Err(Error::new(ErrorKind::Storage, "wanted", "Wanted.")));
         assert_eq!(one(&closed_file).unwrap_err().code(), "wanted");
         assert_eq!(one(&closed_file).unwrap_err().code(), "wanted");
     }
     #[test]
     fn who_waits_too_long_is_refused_and_takes_no_place_along() {
-        let bounds = PoolBounds { wait: Some(Duration::from_millis(20)), ..ONE };
+        let bounds = PoolBounds { wait: Some(Duration::from_millis(20)), ..SINGLE };
         let pool =
             Pool::new(bounds, || Connection::open_in_memory().map(Link::Sqlite).map_err(fault::classify));
         for _ in 0..3 {
