@@ -192,7 +192,7 @@ impl Changes {
                     sees_chat(conn, chat_id)?.then_some(Change::MessageDeleted { chat_id, id })
                 }
                 Notice::ChatDeleted(id, owner, readers) => {
-                    let could_see = |user: UserId| owner == Some(user) || readers.contains(&user);
+                    let could_see = |user: UserId| owner == Some(user) || readers.contains(user);
                     let saw =
                         is_of_chat || self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
                     saw.then_some(Change::ChatDeleted(id))
@@ -208,7 +208,7 @@ impl Changes {
                     repo::files::find(conn, scope, id)?.map(|file| Change::File(Box::new(file)))
                 }
                 Notice::FileDeleted(id, readers) => {
-                    let could_see = |user: UserId| readers.contains(&user);
+                    let could_see = |user: UserId| readers.contains(user);
                     let saw = self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
                     saw.then_some(Change::FileDeleted(id))
                 }
@@ -228,7 +228,7 @@ impl Changes {
                     let saw = match scope {
                         Scope::Operator => true,
                         Scope::Admin(_) if owner.is_none() => true,
-                        Scope::Admin(user) | Scope::User(user) => readers.contains(&user),
+                        Scope::Admin(user) | Scope::User(user) => readers.contains(user),
                         Scope::Anonymous => false,
                     };
                     saw.then_some(Change::WorkspaceDeleted(id))
