@@ -322,14 +322,14 @@ fn a_node_that_does_not_fit_the_others_says_so_and_serves() {
     assert!(!far.stderr().contains("secret is not"), "{}", far.stderr());
 
     // Alone it is told by what it cannot open.
-    drop(stranger);
-    drop(far);
     let Nodes { data, servers } = nodes;
-    servers.into_iter().for_each(|server| drop(server.terminate()));
+    [stranger, far].into_iter().chain(servers).for_each(|server| drop(server.terminate()));
     let mut command = Binary::kafka().serve(data.path(), &["--listen", "127.0.0.1:0", "--data-dir"]);
-    command.arg(data.path()).env("KAFKA_SECRET_KEY", "3e9a0b7c51d84f26a3c6e1970f5b8d24c7e2190a6b3f4d58e8017c9a5d2b63f4");
+    command
+        .arg(data.path())
+        .env("KAFKA_SECRET_KEY", "3e9a0b7c51d84f26a3c6e1970f5b8d24c7e2190a6b3f4d58e8017c9a5d2b63f4");
     let alone = RunningServer::spawn(command);
-    alone.wait_for_line(&["The stored keys of 1 models were sealed with another secret"]);
+    alone.wait_for_line(&["1 stored keys of models were sealed with another secret"]);
 }
 
 mod slow {

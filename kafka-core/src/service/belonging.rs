@@ -55,9 +55,9 @@ fn unreadable_keys(installation: &Installation, keyring: &Keyring) -> Result<Opt
     let unreadable = stored.iter().filter(|row| !keyring.has_sealed(&row.ak_sealed)).count();
     Ok((unreadable > 0).then(|| {
         format!(
-            "The stored keys of {unreadable} models were sealed with another secret and are unreadable (503 \
-             key_unreadable); start with the secret that sealed them (KAFKA_SECRET_KEY), or give those keys again \
-             (`kafka secret show` names the models)."
+            "{unreadable} stored keys of models were sealed with another secret and are unreadable (503 \
+             key_unreadable); start with the secret that sealed them (KAFKA_SECRET_KEY), or give them again \
+             (`kafka secret show` names their models)."
         )
     }))
 }

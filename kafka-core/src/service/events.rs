@@ -1,7 +1,8 @@
 //! The change feed: what was committed, to whom it concerns.
 //!
 //! A service announces a change inside the transaction that makes it ([`feed`](super::feed)); after the commit
-//! it goes to the queues of those who subscribed. Only what this process changes is announced.
+//! it goes to the queues of those who subscribed, and on PostgreSQL to those of other nodes, too
+//! ([`neighbours`](super::neighbours)).
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -42,7 +43,9 @@ impl<'k> Events<'k> {
     /// told after its commit. At most [`Limits::pending_changes`](crate::Limits) wait to be read; what
     /// comes on top of them is lost, and the loss told.
     ///
-    /// Only what this process changes is told; but that a chat is gone, whoever deleted it.
+    /// On PostgreSQL it does not matter which node makes a change; one whose connection to the database was lost
+    /// tells a loss, since nobody knows what it missed. On SQLite only what this process changes is told; but that
+    /// a chat is gone, whoever deleted it.
     ///
     /// # Errors
     /// `NotFound` for a chat that the actor may not see; `Unauthenticated` (`account_required`) for
