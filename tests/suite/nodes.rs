@@ -161,23 +161,27 @@ fn an_answer_is_stopped_through_another_node_at_once() {
     let endpoint = ScriptedEndpoint::start(|_| Script::events().token("Well, ").until_hung_up());
     let (_nodes, [a, b]) = Nodes::start::<2>();
     add_model(&a, &endpoint);
-    let mut late = Vec::new();
+    let (mut late, mut ends) = (Vec::new(), Vec::new());
     for stopped in 1..=5 {
         let mut live = a.ask(&a.chat(), &json!({"content": "Go on."}));
         let mut seen = vec![live.next().unwrap(), live.next().unwrap()];
         let response = id(&seen[0].json()["response"]);
+        let followed = timed(follow(&b, &response));
         let asked = Instant::now();
         let cancelled = b.expect(200, "POST", &format!("/api/v1/responses/{response}/cancel"), None);
         endpoint.wait_for_hang_ups(stopped);
         late.push(asked.elapsed());
+        ends.push(followed.join().unwrap().last().unwrap().0.saturating_duration_since(asked));
         assert_eq!(cancelled["response"]["status"], "cancelled");
         seen.extend(live);
         assert_eq!(seen.last().unwrap().name, "response.cancelled");
         assert_eq!(b.events(&response, 0), seen);
     }
-    let late = median(late);
-    println!("a model is stopped {late:?} after another node was asked to");
-    assert!(late < Duration::from_millis(150), "{late:?}");
+    let (late, end) = (median(late), median(ends));
+    println!(
+        "a model is stopped {late:?} after another node was asked to, whose followers know it after {end:?}"
+    );
+    assert!(late < Duration::from_millis(150) && end < Duration::from_millis(150), "{late:?} {end:?}");
 }
 
 #[test]

@@ -59,13 +59,9 @@ impl Neighbours {
             Word::Access => self.doorman.ask_all(),
             Word::Changed(notices) => {
                 for notice in notices {
-                    match notice {
-                        Notice::Response(id) => {
-                            // Others tell of an answer that runs here only when they have ended it.
-                            self.live.let_go(*id);
-                        }
-                        Notice::Message(chat, _) => self.live.nudge_in(*chat),
-                        _ => {}
+                    // Others tell of an answer that runs here only when they have ended it.
+                    if let Notice::Response(id) = notice {
+                        self.live.let_go(*id);
                     }
                 }
                 self.feed.tell(notices);
@@ -76,7 +72,6 @@ impl Neighbours {
     fn miss(&self) {
         self.feed.lose();
         self.doorman.ask_all();
-        self.live.nudge();
     }
 }
 

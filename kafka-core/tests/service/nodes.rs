@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use kafka_core::{
-    AnswerRequest, Change, Changes, ChatPatch, MessagePatch, ModelPatch, NewChat, NewMessage, NewWorkspace,
-    ResponseStatus, Role, Secret, WorkspacePatch,
+    AnswerRequest, Change, Changes, ChatPatch, MessagePatch, ModelPatch, NewChat, NewMessage, NewModel,
+    NewWorkspace, ResponseStatus, Role, Secret, WorkspacePatch,
 };
 
 use crate::{
@@ -50,7 +50,7 @@ fn what_one_node_changes_is_told_at_another_as_it_is_told_at_home() {
     same("its text");
     a.messages(&owner).delete(message.id).unwrap();
     assert!(matches!(same("its end"), Change::MessageDeleted { .. }));
-    let model = a.models(&owner).create(new_model("m")).unwrap();
+    let model = a.models(&owner).create(NewModel { provider: Some("echo".into()), ..new_model("m") }).unwrap();
     same("a model");
     a.models(&owner)
         .update(model.id, ModelPatch { is_default: Some(true), ..ModelPatch::default() })

@@ -303,16 +303,6 @@ impl Live {
         }
     }
 
-    /// Wakes the answers of a chat that wait for their turn, if there are some here.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn nudge_in(&self, chat: ChatId) {
-        let mut answers = self.answers();
-        if answers.running.values().any(|running| running.chat == chat) {
-            answers.news += 1;
-            self.0.ended.notify_all();
-        }
-    }
-
     /// What to give [`wait_for_news`](Live::wait_for_news), read before looking at the database.
     pub(crate) fn news(&self) -> u64 {
         self.answers().news
@@ -327,7 +317,7 @@ impl Live {
     }
 
     /// Wakes whoever waits for an answer to end, so that they look again.
-    pub(crate) fn nudge(&self) {
+    pub(super) fn nudge(&self) {
         self.answers().news += 1;
         self.0.ended.notify_all();
     }
