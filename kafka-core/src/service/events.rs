@@ -132,8 +132,12 @@ impl Changes {
                 Some(Err(lost)) => Some(Change::Lost(lost)),
                 None => return Ok(None),
             };
-            if let Some(Change::ChatDeleted(_)) = found {
-                self.is_gone |= self.subscriber.chat.is_some();
+            // The feed and the doorman may both know.
+            if let Some(Change::ChatDeleted(_)) = found
+                && self.subscriber.chat.is_some()
+                && std::mem::replace(&mut self.is_gone, true)
+            {
+                continue;
             }
             if found.is_some() {
                 return Ok(found);
