@@ -50,7 +50,8 @@ fn what_one_node_changes_is_told_at_another_as_it_is_told_at_home() {
     same("its text");
     a.messages(&owner).delete(message.id).unwrap();
     assert!(matches!(same("its end"), Change::MessageDeleted { .. }));
-    let model = a.models(&owner).create(NewModel { provider: Some("echo".into()), ..new_model("m") }).unwrap();
+    let model =
+        a.models(&owner).create(NewModel { provider: Some("echo".into()), ..new_model("m") }).unwrap();
     same("a model");
     a.models(&owner)
         .update(model.id, ModelPatch { is_default: Some(true), ..ModelPatch::default() })
