@@ -1,5 +1,5 @@
 //! Several servers on one PostgreSQL database behave as one. These tests need the server that `tests/postgres.py`
-//! starts, and are ignored without it.
+//! starts.
 
 use std::{
     collections::BTreeMap,
@@ -71,7 +71,6 @@ fn question_of(request: &ScriptedRequest) -> String {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
 fn messages_and_deletions_reach_the_sockets_of_other_nodes_within_100_ms() {
     let (nodes, [a, _]) = Nodes::start::<2>();
     let (chat, other) = (a.chat(), a.chat());
@@ -106,7 +105,6 @@ fn messages_and_deletions_reach_the_sockets_of_other_nodes_within_100_ms() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
 fn an_answer_is_followed_through_another_node_as_it_is_written() {
     let gate = Gate::new();
     let held = gate.clone();
@@ -156,7 +154,6 @@ fn an_answer_is_followed_through_another_node_as_it_is_written() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
 fn an_answer_is_stopped_through_another_node_at_once() {
     let endpoint = ScriptedEndpoint::start(|_| Script::events().token("Well, ").until_hung_up());
     let (_nodes, [a, b]) = Nodes::start::<2>();
@@ -185,7 +182,6 @@ fn an_answer_is_stopped_through_another_node_at_once() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
 fn answers_of_a_chat_run_in_the_order_of_their_commits_whichever_node_was_asked() {
     let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["all ", "of it"]));
     let (_nodes, apis) = Nodes::start::<2>();
@@ -217,7 +213,6 @@ fn answers_of_a_chat_run_in_the_order_of_their_commits_whichever_node_was_asked(
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
 fn tickets_and_idempotency_keys_hold_at_every_node() {
     let gate = Gate::new();
     let held = gate.clone();
@@ -263,7 +258,6 @@ fn tickets_and_idempotency_keys_hold_at_every_node() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
 fn a_revoked_session_ends_the_sockets_and_streams_of_other_nodes() {
     let mut nodes = Nodes { data: TempDir::new().unwrap(), servers: Vec::new() };
     for _ in 0..2 {
@@ -294,7 +288,6 @@ fn a_revoked_session_ends_the_sockets_and_streams_of_other_nodes() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
 fn a_node_that_does_not_fit_the_others_says_so_and_serves() {
     let (nodes, [a, fitting]) = Nodes::start::<2>();
     assert!(!nodes.servers[1].stderr().contains("This node's"), "{}", nodes.servers[1].stderr());
@@ -350,7 +343,6 @@ mod slow {
 
     /// Kills a node in the middle of four answers, of which one waits behind another.
     #[test]
-    #[ignore = "needs PostgreSQL"]
     fn a_killed_nodes_answers_are_interrupted_once_within_ten_seconds() {
         let endpoint = ScriptedEndpoint::start(|request| {
             let name = question_of(request);
@@ -425,7 +417,6 @@ mod slow {
 
     /// Whoever may have missed something is told to come again, and what comes then is told as before.
     #[test]
-    #[ignore = "needs PostgreSQL"]
     fn a_lost_connection_to_the_database_costs_a_socket_and_no_message() {
         let (nodes, [a, _]) = Nodes::start::<2>();
         let chat = a.chat();
@@ -443,7 +434,6 @@ mod slow {
 
     /// More is told at once than the server takes in one piece: the deletion of a workspace with many chats.
     #[test]
-    #[ignore = "needs PostgreSQL"]
     fn long_news_is_told_whole() {
         let (nodes, [a, _]) = Nodes::start::<2>();
         let workspace = id(&a.post("/api/v1/workspaces", &json!({"name": "w"})));

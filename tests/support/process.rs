@@ -90,6 +90,7 @@ fn database_of(directory: &Path) -> String {
 }
 
 /// Runs SQL in the PostgreSQL database of a directory, past every server, and gives what it prints.
+#[cfg(feature = "postgres")]
 pub(crate) fn sql(directory: &Path, sql: &str) -> String {
     let arguments = ["--no-psqlrc", "-qtAc", sql];
     let output =

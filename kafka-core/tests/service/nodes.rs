@@ -1,7 +1,7 @@
 //! Several nodes on one PostgreSQL database: what one changes is told at the others. These tests need the server
 //! that `tests/postgres.py` starts.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use kafka_core::{
     AnswerRequest, Change, Changes, ChatPatch, MessagePatch, ModelPatch, NewChat, NewMessage, NewModel,
@@ -10,7 +10,7 @@ use kafka_core::{
 
 use crate::{
     postgres::Server,
-    stage::{PASSWORD, new_model, new_user},
+    stage::{PASSWORD, new_model, new_user, unheard_of},
 };
 
 /// Longer than any step of a test takes.
@@ -78,4 +78,30 @@ fn what_one_node_changes_is_told_at_another_as_it_is_told_at_home() {
         assert!(matches!(next(told), Change::ChatDeleted(_)));
         assert!(matches!(next(told), Change::WorkspaceDeleted(_)));
     }
+}
+
+#[test]
+fn nothing_is_told_of_what_was_refused() {
+    let server = Server::new();
+    let [a, b] = [server.open(), server.open()];
+    let operator = a.operator();
+    let mut told = b.events(&operator).subscribe(None).unwrap();
+    let chat = a.chats(&operator).create(NewChat::titled("first")).unwrap();
+    thread::scope(|scope| {
+        // Some of those that share a commit fail after they have announced what they were about to do.
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let nobody = NewChat { user_id: Some(unheard_of()), ..NewChat::titled("refused") };
+                a.chats(&operator).create(nobody).unwrap_err();
+                a.messages(&operator).create(chat.id, NewMessage::text(Role::User, "kept")).unwrap();
+            });
+        }
+    });
+    a.chats(&operator).create(NewChat::titled("last")).unwrap();
+    let mut seen = Vec::new();
+    while !matches!(seen.last(), Some(Change::Chat(chat)) if chat.title.as_deref() == Some("last")) {
+        seen.push(next(&mut told));
+    }
+    let kept = seen.iter().filter(|change| matches!(change, Change::Message(_))).count();
+    assert_eq!((seen.len(), kept), (10, 8), "{seen:?}");
 }
