@@ -4,13 +4,13 @@
 use std::{thread, time::Duration};
 
 use kafka_core::{
-    AnswerRequest, Change, Changes, ChatPatch, MessagePatch, ModelPatch, NewChat, NewMessage, NewModel,
-    NewWorkspace, ResponseStatus, Role, Secret, WorkspacePatch,
+    AnswerRequest, Change, Changes, ChatPatch, MemberRole, MessagePatch, ModelPatch, NewChat, NewMessage,
+    NewModel, NewWorkspace, ResponseStatus, Role, Secret, WorkspacePatch,
 };
 
 use crate::{
     postgres::Server,
-    stage::{PASSWORD, new_model, new_user, unheard_of},
+    stage::{PASSWORD, new_model, new_user},
 };
 
 /// Longer than any step of a test takes.
@@ -86,22 +86,34 @@ fn nothing_is_told_of_what_was_refused() {
     let [a, b] = [server.open(), server.open()];
     let operator = a.operator();
     let mut told = b.events(&operator).subscribe(None).unwrap();
+    let login = a.register(new_user("member"), Secret::new(PASSWORD.to_owned())).unwrap();
+    let member = a.account_of(&a.authenticate(&login.token).unwrap()).unwrap();
+    let space = a.workspaces(&operator).create(NewWorkspace { name: "w".into(), owner_id: None }).unwrap();
     let chat = a.chats(&operator).create(NewChat::titled("first")).unwrap();
+    // Sharing is announced, and then fails.
+    server.database.run_inside(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON workspace_members FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let titled =
+        |change: &Change, title| matches!(change, Change::Chat(chat) if chat.title.as_deref() == Some(title));
+    while !titled(&next(&mut told), "first") {}
     thread::scope(|scope| {
-        // Some of those that share a commit fail after they have announced what they were about to do.
+        // Some of those that share a commit fail.
         for _ in 0..8 {
             scope.spawn(|| {
-                let nobody = NewChat { user_id: Some(unheard_of()), ..NewChat::titled("refused") };
-                a.chats(&operator).create(nobody).unwrap_err();
-                a.messages(&operator).create(chat.id, NewMessage::text(Role::User, "kept")).unwrap();
+                for _ in 0..4 {
+                    a.workspaces(&operator).share(space.id, member, Some(MemberRole::Viewer)).unwrap_err();
+                    a.messages(&operator).create(chat.id, NewMessage::text(Role::User, "kept")).unwrap();
+                }
             });
         }
     });
     a.chats(&operator).create(NewChat::titled("last")).unwrap();
     let mut seen = Vec::new();
-    while !matches!(seen.last(), Some(Change::Chat(chat)) if chat.title.as_deref() == Some("last")) {
+    while !seen.last().is_some_and(|change| titled(change, "last")) {
         seen.push(next(&mut told));
     }
     let kept = seen.iter().filter(|change| matches!(change, Change::Message(_))).count();
-    assert_eq!((seen.len(), kept), (10, 8), "{seen:?}");
+    assert_eq!((seen.len(), kept), (33, 32), "{seen:?}");
 }

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use crate::stage::{MODEL, PASSWORD, new_model, texts};
 
 pub(crate) struct Server {
-    database: FreshDatabase,
+    pub(crate) database: FreshDatabase,
     blobs: TempDir,
 }
 
