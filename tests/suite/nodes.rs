@@ -88,7 +88,7 @@ fn messages_and_deletions_reach_the_sockets_of_other_nodes_within_100_ms() {
         );
     }
     let late = median(late);
-    println!("a message reaches the socket of another node {late:?} after its answer");
+    eprintln!("a message reaches the socket of another node {late:?} after its answer");
     assert!(late < Duration::from_millis(100), "{late:?}");
 
     // What a verb of the command line stores is told, too: the question, the empty answer, and its end.
@@ -142,7 +142,7 @@ fn an_answer_is_followed_through_another_node_as_it_is_written() {
     let late =
         live.iter().zip(&followed[1..]).map(|((at, _), (later, _))| later.saturating_duration_since(*at));
     let late = median(late.collect());
-    println!("an event comes through another node {late:?} later");
+    eprintln!("an event comes through another node {late:?} later");
     assert!(late < Duration::from_millis(100), "{late:?}");
     let events = |timed: Vec<(Instant, Event)>| timed.into_iter().map(|(_, event)| event).collect::<Vec<_>>();
     let (live, followed) = ([vec![started], events(live)].concat(), events(followed));
@@ -175,7 +175,7 @@ fn an_answer_is_stopped_through_another_node_at_once() {
         assert_eq!(b.events(&response, 0), seen);
     }
     let (late, end) = (median(late), median(ends));
-    println!(
+    eprintln!(
         "a model is stopped {late:?} after another node was asked to, whose followers know it after {end:?}"
     );
     assert!(late < Duration::from_millis(150) && end < Duration::from_millis(150), "{late:?} {end:?}");
