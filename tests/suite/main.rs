@@ -35,6 +35,8 @@ mod kafka_dialect;
 mod log;
 mod messages;
 mod models;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod old_frontend;
 mod open_mode;
 mod page;

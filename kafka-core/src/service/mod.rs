@@ -3,6 +3,7 @@
 
 pub(crate) mod administration;
 pub(crate) mod auth;
+mod belonging;
 pub(crate) mod blob_sweep;
 pub(crate) mod chat_files;
 pub(crate) mod chats;
@@ -21,6 +22,7 @@ pub(crate) mod listing;
 pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod models;
+mod neighbours;
 pub(crate) mod once;
 pub(crate) mod overviews;
 mod passwords;

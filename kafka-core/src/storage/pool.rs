@@ -276,6 +276,7 @@ mod tests {
             assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
         }
         one(&pool).unwrap();
-        assert_eq!((pool.lock().idle.len(), pool.lock().unopened), (1, 0));
+        let state = pool.lock();
+        assert_eq!((state.idle.len(), state.unopened), (1, 0));
     }
 }

@@ -24,6 +24,8 @@ mod identity;
 mod keys;
 mod limits;
 mod lists;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod nouns;
 mod once;
 mod order;

@@ -45,7 +45,7 @@ impl Server {
         config
     }
 
-    fn open(&self) -> Kafka {
+    pub(crate) fn open(&self) -> Kafka {
         Kafka::open(self.config()).unwrap()
     }
 

@@ -1,23 +1,18 @@
 //! Making connections: what is asked of a server before it is trusted with work.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{
-    address::PostgresAddress,
-    fault,
-    options::PostgresOptions,
-    session::{Role, Session},
+use super::{address::PostgresAddress, fault, options::PostgresOptions, session::Session};
+use crate::{
+    base::{
+        error::{Error, ErrorKind, Result},
+        random::Random,
+    },
+    crypto::hex,
 };
-use crate::base::error::{Error, ErrorKind, Result};
 
 /// The oldest version whose statements are all used here.
 const OLDEST: u32 = 13;
@@ -28,8 +23,8 @@ pub(in crate::storage) struct Connector {
     tls: MakeRustlsConnect,
     settings: String,
     pub(super) options: PostgresOptions,
-    /// The server's number for the connection that writes, so that what it announces is known as ours.
-    writer: AtomicI32,
+    /// By this this process knows what it told itself.
+    pub(super) origin: String,
 }
 
 impl Connector {
@@ -38,6 +33,7 @@ impl Connector {
         address: PostgresAddress,
         options: PostgresOptions,
         patience: Duration,
+        random: &dyn Random,
     ) -> Result<Arc<Connector>> {
         let tls = address.trust.connector()?;
         // A server that answers before its disk has a commit is told to wait: what was acknowledged is kept.
@@ -49,15 +45,13 @@ impl Connector {
             milliseconds(options.statement_timeout),
             milliseconds(patience).max(1)
         );
-        Ok(Arc::new(Connector { address, tls, settings, options, writer: AtomicI32::default() }))
+        let mut origin = [0; 16];
+        random.fill(&mut origin);
+        Ok(Arc::new(Connector { address, tls, settings, options, origin: hex::encode(&origin) }))
     }
 
-    pub(in crate::storage) fn reader(self: &Arc<Connector>) -> Result<Session> {
-        Session::open(Arc::clone(self), Role::Reader)
-    }
-
-    pub(in crate::storage) fn writer(self: &Arc<Connector>) -> Result<Session> {
-        Session::open(Arc::clone(self), Role::Writer)
+    pub(in crate::storage) fn session(self: &Arc<Connector>) -> Result<Session> {
+        Session::open(Arc::clone(self))
     }
 
     /// A new connection, to a server that is new enough.
@@ -83,16 +77,6 @@ impl Connector {
         }
         client.batch_execute(&self.settings).map_err(connecting)?;
         Ok(client)
-    }
-}
-
-impl Connector {
-    pub(super) fn set_writer(&self, number: i32) {
-        self.writer.store(number, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_writer(&self, number: i32) -> bool {
-        self.writer.load(Ordering::Relaxed) == number
     }
 }
 

@@ -22,7 +22,10 @@ use super::{
     session::Session,
 };
 use crate::{
-    base::error::{Error, ErrorKind, Result},
+    base::{
+        error::{Error, ErrorKind, Result},
+        random::Random,
+    },
     storage::{
         Conn,
         link::Link,
@@ -83,17 +86,21 @@ impl Replica {
     /// # Errors
     /// `Invalid` when the server is no replica (`replica_is_none`), or that of another database
     /// (`replica_of_another`); otherwise those of [`Connector::connect`], but for servers that cannot be reached.
-    pub(in crate::storage) fn open(primary: &Arc<Connector>, patience: Duration) -> Result<Option<Replica>> {
+    pub(in crate::storage) fn open(
+        primary: &Arc<Connector>,
+        patience: Duration,
+        random: &dyn Random,
+    ) -> Result<Option<Replica>> {
         let Some(address) = &primary.options.replica else { return Ok(None) };
         let options = primary.options.clone();
         let bounds =
             PoolBounds { kept: options.pool_size, most: options.most_connections(), wait: Some(POOL_WAIT) };
-        let connector = Connector::new(address.impatient(), options, patience).map_err(of_replica)?;
+        let connector = Connector::new(address.impatient(), options, patience, random).map_err(of_replica)?;
         let expected = Arc::new(OnceLock::new());
         let (readers, known) = (Arc::clone(&connector), Arc::clone(&expected));
         let open = move || {
             // Another server may have the address by now.
-            let session = readers.reader().map_err(fault::unavailable)?;
+            let session = readers.session().map_err(fault::unavailable)?;
             match known.get() == Some(&identity(&session)?) {
                 true => Ok(Link::Postgres(Box::new(session))),
                 false => Err(fault::unavailable(std::io::Error::other("it is another server than before"))),
@@ -232,9 +239,9 @@ impl Shared {
 
     /// Makes sure that it is a replica of the primary.
     fn check(&self) -> Result<()> {
-        let theirs = self.connector.reader().map_err(of_replica)?;
+        let theirs = self.connector.session().map_err(of_replica)?;
         let theirs = identity(&theirs).map_err(of_replica)?;
-        let ours = identity(&self.primary.reader()?)?;
+        let ours = identity(&self.primary.session()?)?;
         let (replica, primary) = (self.connector.address.server(), self.primary.address.server());
         let wrong = |code, sentence| Err(Error::new(ErrorKind::Invalid, code, sentence));
         if theirs[0].as_deref() != Some("t") {
