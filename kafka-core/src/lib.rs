@@ -77,6 +77,7 @@ pub use service::{
     keyring::{KeyringReport, SecretSource, Secrets},
     messages::Messages,
     models::Models,
+    moving::MoveReport,
     once::IdempotencyKey,
     plans::Plans,
     registration::Registration,
@@ -90,7 +91,7 @@ pub use service::{
 pub use storage::PostgresAddress;
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
-    MigrationStatus, Node, NodeKind, Synchronous,
+    MigrationStatus, MoveProgress, MoveStep, Node, NodeKind, StoredContents, Synchronous,
 };
 #[cfg(feature = "extraction")]
 pub use text::extract::extract_text;

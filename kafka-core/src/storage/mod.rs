@@ -10,6 +10,7 @@ mod fault;
 mod link;
 mod lock;
 mod migrate;
+mod moving;
 mod node;
 mod pool;
 #[cfg(feature = "postgres")]
@@ -28,6 +29,8 @@ pub use engine::Synchronous;
 pub(crate) use engine::{Place, Storage, StorageOptions};
 pub(crate) use migrate::Migrator;
 pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
+pub(crate) use moving::Moving;
+pub use moving::{MoveProgress, MoveStep, StoredContents};
 pub(crate) use node::NodeHandle;
 pub use node::{Node, NodeKind};
 #[cfg(feature = "postgres")]
@@ -39,7 +42,7 @@ pub(crate) use value::Value;
 /// Every statement of this floor that runs on PostgreSQL.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn statements() -> impl Iterator<Item = &'static sql::Statement> {
-    let all = [catalog::ALL, migrate::ALL, node::ALL].into_iter();
+    let all = [catalog::ALL, migrate::ALL, moving::ALL, node::ALL].into_iter();
     #[cfg(feature = "postgres")]
     let all = all.chain([postgres::ALL]);
     all.flatten().copied()

@@ -24,6 +24,7 @@ mod identity;
 mod keys;
 mod limits;
 mod lists;
+mod moving;
 mod nouns;
 mod once;
 mod order;

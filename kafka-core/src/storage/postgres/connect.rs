@@ -42,6 +42,11 @@ impl Connector {
         Ok(Arc::new(Connector { address, tls, settings, writer: AtomicI32::default() }))
     }
 
+    /// Which database it is, without account and password.
+    pub(in crate::storage) fn place(&self) -> String {
+        self.address.to_string()
+    }
+
     pub(in crate::storage) fn reader(self: &Arc<Connector>) -> Result<Session> {
         Session::open(Arc::clone(self), Role::Reader)
     }
