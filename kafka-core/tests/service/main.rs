@@ -33,6 +33,8 @@ mod postgres;
 mod quotas;
 mod resolution;
 mod revocation;
+#[cfg(feature = "postgres")]
+mod schemas;
 mod scopes;
 mod stage;
 mod tickets;

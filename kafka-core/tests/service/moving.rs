@@ -107,7 +107,7 @@ impl Side {
         let chats = kafka.chats(&ada).idempotent(once);
         let chat = chats.create(NewChat { workspace_id: Some(workspace.id), ..NewChat::titled(AWKWARD) }).unwrap();
         // An answer that was regenerated: branches, and an event row for each.
-        for text in ["Is it open?", AWKWARD, ""] {
+        for text in ["Is it open?", AWKWARD, "\\."] {
             kafka.messages(&ada).create(chat.id, NewMessage::text(Role::User, text)).unwrap();
         }
         for _ in 0..2 {
@@ -164,7 +164,7 @@ fn everything_moves_between_engines_and_back_and_goes_on() {
             (chats, messages, files)
         };
         let (chats, messages, files) = of(&to);
-        assert_eq!(texts(&messages)[..3], ["Is it open?", AWKWARD, ""]);
+        assert_eq!(texts(&messages)[..3], ["Is it open?", AWKWARD, "\\."]);
         assert_eq!((chats[1].title.as_deref(), files.len()), (Some(AWKWARD), 2));
         let kafka = to.open();
         let new = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap();
