@@ -114,7 +114,8 @@ impl Kafka {
         if let Database::File(path) = &from.database
             && !path.exists()
         {
-            let sentence = format!("There is no database {} to be moved; name one that exists.", path.display());
+            let sentence =
+                format!("There is no database {} to be moved; name one that exists.", path.display());
             return Err(Error::new(ErrorKind::NotFound, "move_source_missing", sentence));
         }
         moving::run(&open_storage(from)?, &open_storage(to)?, to.secret.clone(), &mut watch)

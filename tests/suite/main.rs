@@ -32,6 +32,7 @@ mod isolation;
 mod kafka_dialect;
 mod log;
 mod messages;
+mod migrating;
 mod models;
 mod old_frontend;
 mod open_mode;

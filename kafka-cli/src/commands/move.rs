@@ -1,6 +1,8 @@
 //! `kafka move`: an installation from one database to another.
 
-use kafka_core::{Config, Error, ErrorKind, Kafka, MoveProgress, MoveReport, MoveStep, NodeKind, Result, SystemRandom};
+use kafka_core::{
+    Config, Error, ErrorKind, Kafka, MoveProgress, MoveReport, MoveStep, NodeKind, Result, SystemRandom,
+};
 use kafka_http::config::{Database, Settings, create_directory, secret_source};
 
 use crate::{
@@ -81,7 +83,8 @@ fn make_directory(database: &Database, settings: &Settings) -> Result<()> {
         Database::Postgres(_) => &settings.data_dir,
     };
     create_directory(directory).map_err(|fault| {
-        let sentence = format!("The directory {} cannot be made ({fault}); name another place.", directory.display());
+        let sentence =
+            format!("The directory {} cannot be made ({fault}); name another place.", directory.display());
         Error::new(ErrorKind::Storage, "directory_unusable", sentence).with_source(fault)
     })
 }

@@ -81,9 +81,9 @@ fn keys(storage: &Storage, keyring: Option<&Keyring>) -> Result<(u64, Vec<String
 
 fn differs(source: &StoredContents, target: &StoredContents) -> Error {
     let mut pairs = source.rows.iter().zip(&target.rows);
-    let counted = pairs.find(|(source, target)| source != target).map(|((table, source), (_, target))| {
-        format!("{source} rows of {table}, the target {target}")
-    });
+    let counted = pairs
+        .find(|(source, target)| source != target)
+        .map(|((table, source), (_, target))| format!("{source} rows of {table}, the target {target}"));
     let what = counted.unwrap_or_else(|| format!("contents {}, the target {}", source.hash, target.hash));
     Error::new(
         ErrorKind::Conflict,

@@ -31,6 +31,7 @@ mod order;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod quotas;
+mod reports;
 mod resolution;
 mod revocation;
 #[cfg(feature = "postgres")]

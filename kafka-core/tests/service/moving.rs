@@ -9,9 +9,9 @@ use std::{
 };
 
 use kafka_core::{
-    AnswerRequest, ChatFilter, Config, DownTarget, ErrorKind, IdempotencyKey, Kafka, MoveProgress, MoveReport,
-    MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewToken, NewVersion, NewWorkspace,
-    PageRequest, PlanPatch, Result, Role, Schema, Secret,
+    AnswerRequest, ChatFilter, Config, DownTarget, ErrorKind, IdempotencyKey, Kafka, MoveProgress,
+    MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewToken, NewVersion,
+    NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
 };
 #[cfg(feature = "postgres")]
 use kafka_core::{PostgresAddress, testing::FreshDatabase};
@@ -59,8 +59,10 @@ impl Side {
     fn config(&self) -> Config {
         let blobs = self.directory.path().join("kafka.db.blobs");
         #[cfg(feature = "postgres")]
-        let of_server =
-            self.server.as_ref().map(|server| Config::postgres(PostgresAddress::from_url(&server.url()).unwrap(), blobs.clone()));
+        let of_server = self
+            .server
+            .as_ref()
+            .map(|server| Config::postgres(PostgresAddress::from_url(&server.url()).unwrap(), blobs.clone()));
         #[cfg(not(feature = "postgres"))]
         let of_server = None::<Config>;
         let _ = blobs;
@@ -92,20 +94,33 @@ impl Side {
         let me = kafka.operator();
         let login = kafka.register(new_user("ada"), Secret::new(PASSWORD.into())).unwrap();
         let ada = kafka.authenticate(&login.token).unwrap();
-        kafka.tokens(&ada).create(NewToken { name: "backups".into(), scopes: None, expires_at: None }).unwrap();
+        kafka
+            .tokens(&ada)
+            .create(NewToken { name: "backups".into(), scopes: None, expires_at: None })
+            .unwrap();
         kafka.plans(&me).load_docuchat().unwrap();
         kafka.administration(&me).invite(None, 7).unwrap();
-        let key = NewModel { api_key: Some(String::from("sk-1").into()), ..NewModel::new("m", "https://m.example/v1") };
+        let key = NewModel {
+            api_key: Some(String::from("sk-1").into()),
+            ..NewModel::new("m", "https://m.example/v1")
+        };
         kafka.models(&ada).create(key).unwrap();
         let workspace = NewWorkspace { name: "Castle".into(), owner_id: ada.user_id() };
         let workspace = kafka.workspaces(&ada).create(workspace).unwrap();
         let bob = kafka.register(new_user("bob"), Secret::new(PASSWORD.into())).unwrap();
-        kafka.workspaces(&ada).share(workspace.id, bob.user.id, Some(kafka_core::MemberRole::Viewer)).unwrap();
-        kafka.files(&ada).upload(workspace.id, NewFile::named("letter.txt"), &mut &b"The castle.\n"[..]).unwrap();
+        kafka
+            .workspaces(&ada)
+            .share(workspace.id, bob.user.id, Some(kafka_core::MemberRole::Viewer))
+            .unwrap();
+        kafka
+            .files(&ada)
+            .upload(workspace.id, NewFile::named("letter.txt"), &mut &b"The castle.\n"[..])
+            .unwrap();
 
         let once = IdempotencyKey::new("POST", "/chats", "k", b"b").unwrap();
         let chats = kafka.chats(&ada).idempotent(once);
-        let chat = chats.create(NewChat { workspace_id: Some(workspace.id), ..NewChat::titled(AWKWARD) }).unwrap();
+        let chat =
+            chats.create(NewChat { workspace_id: Some(workspace.id), ..NewChat::titled(AWKWARD) }).unwrap();
         // An answer that was regenerated: branches, and an event row for each.
         for text in ["Is it open?", AWKWARD, "\\."] {
             kafka.messages(&ada).create(chat.id, NewMessage::text(Role::User, text)).unwrap();
@@ -181,31 +196,6 @@ fn everything_moves_between_engines_and_back_and_goes_on() {
     }
 }
 
-/// Each attempt is ended by what it reports first that no earlier one did, as if its process died there.
-#[test]
-fn a_move_that_was_cut_off_anywhere_goes_on_and_brings_nothing_twice() {
-    for (from, to) in Side::pairs() {
-        from.fill();
-        let (mut seen, mut attempts) = (HashSet::new(), 0);
-        let report = loop {
-            attempts += 1;
-            let attempt = catch_unwind(AssertUnwindSafe(|| {
-                Kafka::move_database(&from.config(), &to.config(), |MoveProgress { step, done, total }| {
-                    assert!(done <= total);
-                    let is_new = step != MoveStep::Check && seen.insert((step == MoveStep::Rows, done));
-                    assert!(!is_new, "cut off");
-                })
-            }));
-            let Err(_) = attempt else { break attempt.unwrap().unwrap() };
-            assert_eq!(Kafka::open(to.config()).unwrap_err().code(), "move_unfinished");
-        };
-        let tables = report.source.rows.len();
-        assert!(attempts > tables, "{attempts} attempts for {tables} tables and two files");
-        assert_eq!((&report.source, report.resumed, report.files), (&report.target, true, 2));
-        to.open().close();
-    }
-}
-
 fn cut_off(from: &Side, to: &Side) {
     let attempt = catch_unwind(AssertUnwindSafe(|| {
         Kafka::move_database(&from.config(), &to.config(), |progress| {
@@ -255,7 +245,10 @@ fn what_cannot_be_moved_is_refused_in_one_sentence() {
         let serving = to.open();
         said((ErrorKind::Conflict, "nodes_alive", "the target: embedded with pid "));
 
-        serving.plans(&serving.operator()).update("free", PlanPatch { chat_limit: Some(Some(3)), ..PlanPatch::default() }).unwrap();
+        serving
+            .plans(&serving.operator())
+            .update("free", PlanPatch { chat_limit: Some(Some(3)), ..PlanPatch::default() })
+            .unwrap();
         serving.close();
         said((ErrorKind::Conflict, "move_target_not_empty", "changed"));
         let serving = to.open();
@@ -299,5 +292,39 @@ fn keys_and_bytes_that_are_not_what_they_were_are_told() {
         assert_eq!(report.damaged_files, [damaged.file_name().unwrap().to_str().unwrap()]);
         assert_eq!((report.files, report.sealed_keys), (1, 1));
         assert_eq!(report.unreadable_keys, ["m"]);
+    }
+}
+
+mod slow {
+    use super::*;
+
+    /// Each attempt is ended by what it reports first that no earlier one did, as if its process died there.
+    #[test]
+    fn a_move_that_was_cut_off_anywhere_goes_on_and_brings_nothing_twice() {
+        for (from, to) in Side::pairs() {
+            from.fill();
+            let (mut seen, mut attempts) = (HashSet::new(), 0);
+            let report = loop {
+                attempts += 1;
+                let attempt = catch_unwind(AssertUnwindSafe(|| {
+                    Kafka::move_database(
+                        &from.config(),
+                        &to.config(),
+                        |MoveProgress { step, done, total }| {
+                            assert!(done <= total);
+                            let is_new =
+                                step != MoveStep::Check && seen.insert((step == MoveStep::Rows, done));
+                            assert!(!is_new, "cut off");
+                        },
+                    )
+                }));
+                let Err(_) = attempt else { break attempt.unwrap().unwrap() };
+                assert_eq!(Kafka::open(to.config()).unwrap_err().code(), "move_unfinished");
+            };
+            let tables = report.source.rows.len();
+            assert!(attempts > tables, "{attempts} attempts for {tables} tables and two files");
+            assert_eq!((&report.source, report.resumed, report.files), (&report.target, true, 2));
+            to.open().close();
+        }
     }
 }

@@ -59,9 +59,14 @@ impl Both {
 /// SQL without what the engines write differently and mean alike.
 fn plain(sql: &str) -> String {
     let mut plain = sql.to_lowercase();
-    for (theirs, ours) in
-        [("::text", ""), ("::bigint", ""), ("using btree", ""), ("public.", ""), ("= any (array[", " in "), ("]", "")]
-    {
+    for (theirs, ours) in [
+        ("::text", ""),
+        ("::bigint", ""),
+        ("using btree", ""),
+        ("public.", ""),
+        ("= any (array[", " in "),
+        ("]", ""),
+    ] {
         plain = plain.replace(theirs, ours);
     }
     plain.retain(|sign| !sign.is_whitespace() && !"()\"".contains(sign));
@@ -97,7 +102,11 @@ fn of_sqlite(path: &Path) -> Lines {
          JOIN pragma_table_info(t.name) c WHERE t.schema = 'main' AND t.type = 'table' AND c.pk > 0 \
          AND t.name NOT LIKE 'sqlite%' AND t.name NOT LIKE 'refinery%' GROUP BY t.name",
     ) {
-        lines.insert(format!("constraint {} {}", text(&row[0]), plain(&format!("PRIMARY KEY {}", text(&row[1])))));
+        lines.insert(format!(
+            "constraint {} {}",
+            text(&row[0]),
+            plain(&format!("PRIMARY KEY {}", text(&row[1])))
+        ));
     }
     for row in rows(
         "SELECT t.name, group_concat(c.name, ', ' ORDER BY c.seqno) FROM pragma_table_list t \
@@ -115,7 +124,9 @@ fn of_sqlite(path: &Path) -> Lines {
         let key = plain(&format!("FOREIGN KEY ({from}) REFERENCES {other}({to}) ON DELETE {deletes}"));
         lines.insert(format!("constraint {} {key}", text(table)));
     }
-    for row in rows("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'refinery%'") {
+    for row in
+        rows("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'refinery%'")
+    {
         let (name, sql) = (text(&row[1]), text(&row[2]));
         match text(&row[0]) {
             "index" => drop(lines.insert(format!("index {}", plain(sql)))),
@@ -136,7 +147,8 @@ fn of_sqlite(path: &Path) -> Lines {
 
 fn of_postgres(server: &FreshDatabase) -> Lines {
     let mut lines = Lines::new();
-    let of_tables = "c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE 'refinery%'";
+    let of_tables =
+        "c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE 'refinery%'";
     for row in server.run_inside(&format!(
         "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::int, \
             pg_get_expr(d.adbin, d.adrelid), (a.attidentity = 'd')::int, l.collname \
@@ -172,7 +184,9 @@ fn of_postgres(server: &FreshDatabase) -> Lines {
         ));
         lines.insert(view_line(name, &columns));
     }
-    for row in server.run_inside(&format!("SELECT relname FROM pg_class c WHERE reloptions IS NOT NULL AND {of_tables}")) {
+    for row in server
+        .run_inside(&format!("SELECT relname FROM pg_class c WHERE reloptions IS NOT NULL AND {of_tables}"))
+    {
         lines.insert(format!("settings {}", text(&row[0])));
     }
     lines
@@ -277,7 +291,8 @@ fn each_migration_goes_up_and_down_to_the_catalog_that_was_and_leaves_no_copy_on
         at(version - 1);
     }
     let copies = fs::read_dir(both.directory.path()).unwrap();
-    let copies = copies.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().contains(".backup-"));
+    let copies =
+        copies.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().contains(".backup-"));
     assert_eq!(copies.count(), 4 * newest as usize - 2, "SQLite alone is copied, unless it is empty");
 }
 
@@ -304,7 +319,8 @@ fn each_migration_leaves_what_the_release_before_reads_and_writes() {
                 assert!(is_fillable || !tables.contains(table_of(name)), "{name} in version {version}");
             }
             let tightened = now.difference(before).filter_map(|line| line.strip_prefix("constraint "));
-            let tightened: Vec<_> = tightened.filter(|rule| tables.contains(rule.split(' ').next().unwrap())).collect();
+            let tightened: Vec<_> =
+                tightened.filter(|rule| tables.contains(rule.split(' ').next().unwrap())).collect();
             assert_eq!(tightened, [""; 0], "version {version} asks more than the release before keeps");
         }
         before = now;

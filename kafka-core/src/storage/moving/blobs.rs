@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{MoveProgress, MoveStep, Moving, Watch};
-use crate::base::{error::Result, id::{Ids, NodeId}};
+use crate::base::{
+    error::Result,
+    id::{Ids, NodeId},
+};
 
 /// What became of the bytes of files.
 #[derive(Debug, Default)]

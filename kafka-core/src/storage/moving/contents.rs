@@ -49,7 +49,12 @@ impl Reading {
     }
 
     /// Adds how `storage` has the bytes that `source` has.
-    pub(super) fn add_blobs(&mut self, source: &Storage, storage: &Storage, without: &[String]) -> Result<()> {
+    pub(super) fn add_blobs(
+        &mut self,
+        source: &Storage,
+        storage: &Storage,
+        without: &[String],
+    ) -> Result<()> {
         source.blobs().each(|sha256| {
             if !without.iter().any(|left_out| left_out == sha256) {
                 self.heading(sha256);

@@ -73,7 +73,11 @@ impl<'s> Moving<'s> {
     pub(crate) fn begin(from: &'s Storage, to: &'s Storage) -> Result<Moving<'s>> {
         let (source, _) = (from.place_name()?, to.place_name()?);
         if from.identity()? == to.identity()? {
-            return Err(Error::invalid("move_onto_itself", "to", "it names the database that is to be moved"));
+            return Err(Error::invalid(
+                "move_onto_itself",
+                "to",
+                "it names the database that is to be moved",
+            ));
         }
         let locks = [from.locks().migration()?, to.locks().migration()?];
         refuse_nodes("source", &from.live_nodes()?)?;
@@ -108,7 +112,8 @@ impl<'s> Moving<'s> {
     /// Copies the rows that the target lacks.
     pub(crate) fn copy_rows(&self, watch: &mut Watch<'_>) -> Result<()> {
         let count = |storage: &Storage| {
-            storage.alone(|link| self.tables.iter().map(|table| rows::count(link, table)).sum::<Result<u64>>())
+            storage
+                .alone(|link| self.tables.iter().map(|table| rows::count(link, table)).sum::<Result<u64>>())
         };
         let (total, mut done) = (count(self.from)?, count(self.to)?);
         self.to.alone(|link| follow_references(link, false))?;

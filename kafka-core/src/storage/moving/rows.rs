@@ -59,8 +59,12 @@ pub(super) fn key_of(table: &Table, row: &Row) -> Vec<Cell> {
 
 /// The highest key: as rows come in the order of their keys, how far a move has come.
 pub(super) fn last_key(link: &Link, table: &Table) -> Result<Option<Vec<Cell>>> {
-    let sql =
-        format!("SELECT {} FROM {} ORDER BY {} LIMIT 1", table.key_list(""), table.quoted(), table.key_list(" DESC"));
+    let sql = format!(
+        "SELECT {} FROM {} ORDER BY {} LIMIT 1",
+        table.key_list(""),
+        table.quoted(),
+        table.key_list(" DESC")
+    );
     let mut found = None;
     query(link, &sql, &[], |cells| {
         let key = table.key.iter().enumerate().map(|(index, column)| {
@@ -156,9 +160,8 @@ fn query(
             Ok(())
         }
         #[cfg(feature = "postgres")]
-        Link::Postgres(session) => {
-            session.visit_once(sql, params, |row| visit(&|column| crate::storage::postgres::cell(row, column)))
-        }
+        Link::Postgres(session) => session
+            .visit_once(sql, params, |row| visit(&|column| crate::storage::postgres::cell(row, column))),
     }
 }
 
