@@ -16,31 +16,33 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     kafka move --from sqlite://kafka-data/kafka.db --to postgresql://user:password@host/kafka\n  \
-    kafka move --from postgresql://host/kafka --to sqlite://kafka-data/kafka.db\n\n\
-    Stop every server first. The target must be empty, and becomes the same in everything: each row with\n\
-    its numbers, the bytes of files, keys as they are sealed. A database on PostgreSQL has the bytes of its\n\
-    files in <data-dir>/blobs. Both sides are read and compared at the end; the source stays as it is.\n\
-    Interrupted, the same command goes on where it was.")]
+    kafka move --from sqlite://kafka-data/kafka.db    to where DATABASE_URL says\n  \
+    kafka move --to sqlite://kafka-data/kafka.db      back again\n\n\
+    Stop every server first. The target must be empty, and becomes the same in everything: each row\n\
+    with its numbers, the bytes of files, keys as they are sealed. A database on PostgreSQL has the\n\
+    bytes of its files in <data-dir>/blobs. Both sides are read and compared at the end; the source\n\
+    stays as it is. Interrupted, the same command goes on where it was.")]
 pub(crate) struct Args {
-    /// The database that is moved
+    /// The database that is moved [default: the configured one]
     #[arg(long, value_name = "URL")]
-    from: String,
-    /// The empty database that it is moved to
-    #[arg(long, value_name = "URL")]
-    to: String,
+    from: Option<String>,
+    /// The empty database that it is moved to [default: the configured one]
+    #[arg(long, value_name = "URL", required_unless_present = "from")]
+    to: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let settings = context.resolve(None)?.settings;
     let directory = &context.environment.current_dir;
-    let place = |flag: &str, url: &str| match Database::from_url(url) {
-        Ok(database) => Ok(database.under(directory)),
-        Err(reason) => {
+    let place = |flag: &str, url: Option<&String>| match url.map(|url| Database::from_url(url)) {
+        None => Ok(settings.database.clone()),
+        Some(Ok(database)) => Ok(database.under(directory)),
+        Some(Err(reason)) => {
             let sentence = format!("The value of --{flag} is not accepted: {reason}.");
             Err(Error::new(ErrorKind::Invalid, "config_value_invalid", sentence))
         }
     };
-    let (from, to) = (place("from", &args.from)?, place("to", &args.to)?);
+    let (from, to) = (place("from", args.from.as_ref())?, place("to", args.to.as_ref())?);
     let from = config(&from, &settings);
     make_directory(&to, &settings)?;
     let mut to = config(&to, &settings);
@@ -131,8 +133,8 @@ fn tell(report: &MoveReport, settings: &Settings, context: &Context) -> Result<(
 fn sentences(report: &MoveReport, settings: &Settings) -> Vec<String> {
     let rows: u64 = report.target.rows.iter().map(|(_, count)| count).sum();
     let mut said = vec![format!(
-        "Moved {rows} rows and {} files ({}); both sides hold the same.",
-        report.files,
+        "Moved {rows} rows and {} ({}); both sides hold the same.",
+        counted(report.files, "file", "files"),
         size(report.file_bytes)
     )];
     if report.files_shared && report.files > 0 {
@@ -148,8 +150,8 @@ fn sentences(report: &MoveReport, settings: &Settings) -> Vec<String> {
     };
     if report.sealed_keys > 0 {
         said.push(format!(
-            "{} keys of models came as they are sealed: the secret must come along, {secret}.",
-            report.sealed_keys
+            "{} as sealed: the secret must come along, {secret}.",
+            counted(report.sealed_keys, "key of a model came", "keys of models came"),
         ));
     }
     if !report.unreadable_keys.is_empty() {
@@ -167,4 +169,8 @@ fn sentences(report: &MoveReport, settings: &Settings) -> Vec<String> {
         ));
     }
     said
+}
+
+fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }

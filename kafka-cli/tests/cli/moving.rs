@@ -36,7 +36,7 @@ fn an_installation_moves_and_both_sides_are_told_to_be_the_same() {
     assert_eq!(hash("source "), hash("target "), "{said}");
     assert_eq!(hash("source ").len(), 64);
     assert_eq!(line("messages ").split_whitespace().skip(1).collect::<Vec<_>>(), ["2", "2"]);
-    assert!(said.contains(" and 1 files (1 B); both sides hold the same."), "{said}");
+    assert!(said.contains(" and 1 file (1 B); both sides hold the same."), "{said}");
 
     let there = ["--database", TO];
     let shown = json(&directory, &[&["chats", "show", &chat][..], &there].concat());
@@ -44,7 +44,8 @@ fn an_installation_moves_and_both_sides_are_told_to_be_the_same() {
     assert_eq!(printed(&directory, &[&["doctor"][..], &there].concat()).matches("error").count(), 0);
     fails(&run(&directory, &moving(FROM, TO)), 5, &["holds", "name an empty database"]);
 
-    let report = json(&directory, &moving(TO, "sqlite://third.db"));
+    // What is not named is the configured one, whose URL, with a password in it, others then do not see.
+    let report = json(&directory, &["move", "--from", TO, "--database", "sqlite://third.db"]);
     assert_eq!((&report["source"]["hash"], &report["resumed"]), (&json!(hash("source ")), &json!(false)));
     assert_eq!(report["source"], report["target"]);
 }
@@ -71,6 +72,7 @@ fn the_secret_must_come_along() {
 fn typical_mistakes_are_told_and_make_nothing() {
     let directory = TempDir::new().unwrap();
     ids(&directory, &["chat", "Kept"]);
+    fails(&run(&directory, &["move"]), 2, &["--to"]);
     let table: [([&str; 5], i32, &[&str]); 5] = [
         (moving("sqlite://nowhere.db", TO), 4, &["nowhere.db"]),
         (moving(FROM, FROM), 2, &["the database that is to be moved"]),

@@ -90,12 +90,8 @@ impl<'s> Moving<'s> {
             None => prepare_schema(to, &locks[1])?,
         }
         let tables = to.read(table::all)?;
-        if from.read(table::all)? != tables {
-            return Err(Error::new(
-                ErrorKind::Incompatible,
-                "move_schemas_differ",
-                "The two databases have different tables, so that an unfinished move cannot go on with this version of the program; empty the target and move again.",
-            ));
+        if let Some(name) = table::difference(&from.read(table::all)?, &tables) {
+            return Err(differ(name));
         }
         if begun.is_none() {
             refuse_full(to, &tables)?;
@@ -186,16 +182,25 @@ fn prepare_schema(to: &Storage, lock: &MigrationLock) -> Result<()> {
 fn refuse_full(to: &Storage, tables: &[Table]) -> Result<()> {
     let fresh = Storage::open(Place::Memory, StorageOptions::default())?;
     Migrator::new(&fresh)?.up(None)?;
-    for table in tables {
-        let [expected, found] = [&fresh, to].map(|storage| storage.alone(|link| rows::count(link, table)));
-        let (expected, found) = (expected?, found?);
-        if found != expected {
-            return Err(not_empty(&format!("holds {found} rows of {}", table.name)));
-        }
+    // Tables that somebody made for himself are expected to be empty.
+    let (known, own): (Vec<Table>, Vec<Table>) = {
+        let made = fresh.read(table::all)?;
+        tables.iter().cloned().partition(|table| made.contains(table))
+    };
+    let counts = |storage: &Storage, tables: &[Table]| {
+        let count =
+            |link: &Link| tables.iter().map(|table| rows::count(link, table)).collect::<Result<Vec<_>>>();
+        storage.alone(count)
+    };
+    let expected = [counts(&fresh, &known)?, vec![0; own.len()]].concat();
+    let found = [counts(to, &known)?, counts(to, &own)?].concat();
+    let mut counted = known.iter().chain(&own).zip(expected.into_iter().zip(found));
+    if let Some((table, (_, found))) = counted.find(|(_, (expected, found))| expected != found) {
+        return Err(not_empty(&format!("holds {found} rows of {}", table.name)));
     }
     let read = |storage: &Storage| -> Result<StoredContents> {
         let mut contents = contents::Reading::default();
-        contents.add_tables(storage, tables, &mut |_| ())?;
+        contents.add_tables(storage, &known, &mut |_| ())?;
         Ok(contents.finish())
     };
     if read(&fresh)? == read(to)? { Ok(()) } else { Err(not_empty("was changed since it was made")) }
@@ -262,6 +267,13 @@ fn refuse_nodes(side: &str, nodes: &[Node]) -> Result<()> {
 fn of_source(error: &Error) -> Error {
     let sentence = format!("The source cannot be moved as it is. {}", error.message());
     Error::new(error.kind(), error.code(), sentence).with_source(error.clone())
+}
+
+fn differ(table: &str) -> Error {
+    let sentence = format!(
+        "The table {table} is not the same on both sides. Make it so, or, if an earlier version of this program has begun the move, empty the target and move again."
+    );
+    Error::new(ErrorKind::Incompatible, "move_schemas_differ", sentence)
 }
 
 fn begun_from(other: &str) -> Error {

@@ -184,3 +184,35 @@ fn has_nul(table: &Table, column: usize, row: &Row) -> Error {
     );
     Error::new(ErrorKind::Invalid, "nul_in_text", sentence)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Place, Storage, StorageOptions, moving::table};
+
+    /// A table of one's own, and its rows in portions.
+    fn portions(sql: &str) -> Vec<usize> {
+        let storage = Storage::open(Place::Memory, StorageOptions::default()).unwrap();
+        storage.exclusive(|connection| connection.execute_batch(sql).map_err(fault::classify)).unwrap();
+        let table = storage.read(table::all).unwrap().remove(0);
+        let mut last = None;
+        std::iter::from_fn(|| {
+            let portion = storage.alone(|link| read(link, &table, last.as_deref())).unwrap();
+            last = portion.last().map(|row| key_of(&table, row));
+            (!portion.is_empty()).then_some(portion.len())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_portion_is_bounded_in_rows_and_in_bytes() {
+        let many = "CREATE TABLE t (b TEXT NOT NULL, a BIGINT NOT NULL, PRIMARY KEY (b, a));
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4001)
+            INSERT INTO t SELECT i / 10, i FROM n";
+        assert_eq!(portions(many), [2000, 2000, 1]);
+        let long = "CREATE TABLE t (number INTEGER PRIMARY KEY, bytes BLOB);
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5)
+            INSERT INTO t SELECT i, zeroblob(3000000) FROM n";
+        assert_eq!(portions(long), [2, 2, 1]);
+    }
+}

@@ -74,6 +74,12 @@ impl Table {
     }
 }
 
+/// The first table that is in one list and not in the other, or is another there.
+pub(super) fn difference<'t>(one: &'t [Table], other: &'t [Table]) -> Option<&'t str> {
+    let missing = |from: &'t [Table], of: &'t [Table]| from.iter().find(|table| !of.contains(table));
+    missing(one, other).or_else(|| missing(other, one)).map(|table| table.name.as_str())
+}
+
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
