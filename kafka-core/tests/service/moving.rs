@@ -329,6 +329,27 @@ fn numbers_with_a_point_bytes_and_flags_are_the_same_on_both_engines() {
     }
 }
 
+/// Each engine indexes in its own way, and the target makes its own index of what it got.
+#[test]
+fn what_is_derived_from_the_rest_stays_behind() {
+    for (from, to) in Side::pairs() {
+        for side in [&from, &to] {
+            side.open().close();
+        }
+        from.run(match from.is_on_server() {
+            true => "CREATE TABLE search_samples (number BIGINT PRIMARY KEY, words TSVECTOR)",
+            false => "CREATE VIRTUAL TABLE search_samples USING fts5 (words)",
+        });
+        from.run(
+            "INSERT INTO search_samples (%) VALUES (1)"
+                .replace('%', if from.is_on_server() { "number" } else { "rowid" })
+                .as_str(),
+        );
+        let report = move_to(&from, &to).unwrap();
+        assert!(!report.source.rows.iter().any(|(table, _)| table.starts_with("search")), "{report:?}");
+    }
+}
+
 #[test]
 fn keys_and_bytes_that_are_not_what_they_were_are_told() {
     for (from, to) in Side::pairs() {

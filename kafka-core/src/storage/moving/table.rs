@@ -7,16 +7,17 @@ use crate::{
 };
 
 statements! {
-    /// What an engine keeps for an index or computes by itself is no table's content.
+    /// Left out is what is made of the rest by this program (`search_…`), and what an engine keeps for an index or
+    /// computes by itself.
     TABLES = ["SELECT t.name, c.name, c.type, c.pk FROM pragma_table_list t JOIN pragma_table_info(t.name) c \
         WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-        AND t.name NOT IN ('refinery_schema_history', 'unfinished_move') ORDER BY t.name, c.name"]
+        AND t.name NOT LIKE 'search\\_%' ESCAPE '\\' AND t.name NOT IN ('refinery_schema_history', 'unfinished_move') ORDER BY t.name, c.name"]
         or ["SELECT t.relname, c.attname, format_type(c.atttypid, NULL), \
         CAST(COALESCE(array_position(CAST(k.indkey AS int2[]), c.attnum) + 1, 0) AS BIGINT) \
         FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0 AND NOT c.attisdropped \
         AND c.attgenerated = '' LEFT JOIN pg_index k ON k.indrelid = t.oid AND k.indisprimary \
         WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind IN ('r', 'p') \
-        AND t.relname NOT IN ('refinery_schema_history', 'unfinished_move') ORDER BY t.relname, c.attname"];
+        AND t.relname NOT LIKE 'search\\_%' ESCAPE '\\' AND t.relname NOT IN ('refinery_schema_history', 'unfinished_move') ORDER BY t.relname, c.attname"];
 }
 
 /// A table with its columns in the order of their names.
