@@ -63,6 +63,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     tell(&report?, &settings, context)
 }
 
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "a file's own name says where its files lie")
+)]
 fn config(database: &Database, settings: &Settings) -> Config {
     let mut config = match database {
         Database::Memory => Config::memory(),
@@ -70,8 +74,6 @@ fn config(database: &Database, settings: &Settings) -> Config {
         #[cfg(feature = "postgres")]
         Database::Postgres(address) => Config::postgres(address.clone(), settings.blob_directory()),
     };
-    #[cfg(not(feature = "postgres"))]
-    let _ = settings;
     config.kind = NodeKind::Cli;
     config
 }

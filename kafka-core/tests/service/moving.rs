@@ -57,19 +57,19 @@ impl Side {
     }
 
     fn config(&self) -> Config {
-        let blobs = self.directory.path().join("kafka.db.blobs");
-        #[cfg(feature = "postgres")]
-        let of_server = self
-            .server
-            .as_ref()
-            .map(|server| Config::postgres(PostgresAddress::from_url(&server.url()).unwrap(), blobs.clone()));
-        #[cfg(not(feature = "postgres"))]
-        let of_server = None::<Config>;
-        let _ = blobs;
-        let mut config = of_server.unwrap_or_else(|| Config::file(self.directory.path().join("kafka.db")));
+        let mut config = self.place();
         config.secret = Some(Arc::new(Secret::new(SECRET)));
         config.password_cost = 4;
         config
+    }
+
+    fn place(&self) -> Config {
+        #[cfg(feature = "postgres")]
+        if let Some(server) = &self.server {
+            let address = PostgresAddress::from_url(&server.url()).unwrap();
+            return Config::postgres(address, self.directory.path().join("kafka.db.blobs"));
+        }
+        Config::file(self.directory.path().join("kafka.db"))
     }
 
     fn open(&self) -> Kafka {
