@@ -34,6 +34,8 @@ mod log;
 mod messages;
 mod migrating;
 mod models;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod old_frontend;
 mod open_mode;
 mod page;

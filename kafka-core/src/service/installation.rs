@@ -2,13 +2,16 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
 use uuid::Uuid;
 
+#[cfg(feature = "postgres")]
+use super::neighbours::Neighbours;
 use super::{
+    belonging,
     blob_sweep::{self, BlobSweep},
     completion::{live::Live, log::EventLog, recover},
     composer::json_mode::JsonModes,
@@ -80,6 +83,8 @@ struct Inner {
     blob_sweep: BlobSweep,
     extraction: Extraction,
     json_modes: JsonModes,
+    /// What does not fit this node and its database.
+    warnings: OnceLock<Vec<String>>,
     parts: Parts,
 }
 
@@ -138,6 +143,7 @@ impl Installation {
             blob_sweep: BlobSweep::default(),
             extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
             json_modes: JsonModes::default(),
+            warnings: OnceLock::new(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -148,9 +154,13 @@ impl Installation {
             storage,
             parts,
         }));
+        #[cfg(feature = "postgres")]
+        installation.listen();
         // A command ends soon: what is not about its own answers it leaves to those that stay.
         let stays = kind != NodeKind::Cli;
         if stays {
+            let warnings = belonging::check(&installation)?;
+            let _ = installation.0.warnings.set(warnings);
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
         }
@@ -166,6 +176,14 @@ impl Installation {
             true
         })?;
         Ok(installation)
+    }
+
+    /// Hears from now on what other nodes tell.
+    #[cfg(feature = "postgres")]
+    fn listen(&self) {
+        let (feed, live, doorman) = (self.feed().clone(), self.live().clone(), self.doorman().clone());
+        let neighbours = Neighbours { feed, live, doorman };
+        self.storage().listen(move |heard| neighbours.hear(heard));
     }
 
     /// Stops the answers that another process has ended or deleted: their models may be silent for long,
@@ -288,6 +306,10 @@ impl Installation {
 
     pub(crate) fn json_modes(&self) -> &JsonModes {
         &self.0.json_modes
+    }
+
+    pub(crate) fn warnings(&self) -> &[String] {
+        self.0.warnings.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn tickets(&self) -> &Tickets {

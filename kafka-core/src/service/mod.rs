@@ -3,6 +3,7 @@
 
 pub(crate) mod administration;
 pub(crate) mod auth;
+mod belonging;
 pub(crate) mod blob_sweep;
 pub(crate) mod chat_files;
 pub(crate) mod chats;
@@ -22,6 +23,7 @@ pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod moving;
+mod neighbours;
 pub(crate) mod once;
 pub(crate) mod overviews;
 mod passwords;

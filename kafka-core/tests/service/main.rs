@@ -25,6 +25,8 @@ mod keys;
 mod limits;
 mod lists;
 mod moving;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod nouns;
 mod once;
 mod order;
