@@ -6,8 +6,8 @@ use kafka_http::config::DatabaseArgs;
 
 use crate::{
     commands::{
-        based, chat, chat_file, chats, completions, compose, config, doctor, file, migrate, model, plan,
-        secret, selfcheck, serve, token, usage, user, workspace,
+        based, chat, chat_file, chats, completions, compose, config, doctor, file, migrate, model, r#move,
+        plan, secret, selfcheck, serve, token, usage, user, workspace,
     },
     context::Context,
     output::OutputArgs,
@@ -55,6 +55,7 @@ pub(crate) enum Command {
     Plan(plan::Args),
     Usage(usage::Args),
     Migrate(migrate::Args),
+    Move(r#move::Args),
     Doctor(doctor::Args),
     Config(config::Args),
     Selfcheck(selfcheck::Args),
@@ -79,6 +80,7 @@ impl Command {
             Command::Plan(args) => plan::run(args, context),
             Command::Usage(args) => usage::run(&args, context),
             Command::Migrate(args) => migrate::run(args, context),
+            Command::Move(args) => r#move::run(&args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Config(args) => config::run(args, context),
             Command::Selfcheck(args) => selfcheck::run(&args, context),

@@ -77,6 +77,7 @@ pub use service::{
     keyring::{KeyringReport, SecretSource, Secrets},
     messages::Messages,
     models::Models,
+    moving::MoveReport,
     once::IdempotencyKey,
     plans::Plans,
     registration::Registration,
@@ -88,7 +89,7 @@ pub use service::{
 };
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
-    MigrationStatus, Node, NodeKind, Synchronous,
+    MigrationStatus, MoveProgress, MoveStep, Node, NodeKind, StoredContents, Synchronous,
 };
 #[cfg(feature = "postgres")]
 pub use storage::{OnWarning, PostgresAddress, PostgresOptions};

@@ -34,6 +34,7 @@ mod isolation;
 mod kafka_dialect;
 mod log;
 mod messages;
+mod migrating;
 mod models;
 #[cfg(feature = "postgres")]
 mod nodes;

@@ -104,7 +104,8 @@ pub(crate) fn blobs_of(data: &Path) -> PathBuf {
     data.join(if is_on_postgres() { "blobs" } else { "kafka.db.blobs" })
 }
 
-fn is_on_postgres() -> bool {
+/// Whether the programs that tests start have their data on PostgreSQL.
+pub(crate) fn is_on_postgres() -> bool {
     env::var("KAFKA_TEST_ENGINE").as_deref() == Ok("postgres")
 }
 

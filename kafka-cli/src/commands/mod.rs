@@ -16,6 +16,7 @@ mod file_message;
 mod ids;
 pub(crate) mod migrate;
 pub(crate) mod model;
+pub(crate) mod r#move;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod secret;

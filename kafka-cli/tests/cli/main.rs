@@ -12,6 +12,7 @@ mod file;
 mod files;
 mod migrate;
 mod model;
+mod moving;
 mod plan;
 mod run;
 mod secret;

@@ -21,6 +21,7 @@ use crate::{
     },
     crypto::seal::Sealer,
     repo::models::{self, SealedKey},
+    storage::Storage,
 };
 
 /// Most rows that are sealed anew in one commit.
@@ -205,15 +206,8 @@ impl<'k> Secrets<'k> {
         Ok(report)
     }
 
-    fn each_page(&self, mut visit: impl FnMut(Vec<SealedKey>) -> Result<()>) -> Result<()> {
-        let mut after = 0;
-        loop {
-            let page =
-                self.installation.storage().read(|conn| models::sealed(conn, after, ROWS_PER_COMMIT))?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.number;
-            visit(page)?;
-        }
+    fn each_page(&self, visit: impl FnMut(Vec<SealedKey>) -> Result<()>) -> Result<()> {
+        each_page(self.installation.storage(), visit)
     }
 
     fn keyring(&self, permission: Permission) -> Result<&'k Keyring> {
@@ -229,6 +223,20 @@ impl<'k> Secrets<'k> {
     }
 }
 
-fn open(keyring: &Keyring, row: &SealedKey) -> Result<Secret<String>> {
+/// Calls `visit` with all sealed keys, a page at a time.
+pub(super) fn each_page(
+    storage: &Storage,
+    mut visit: impl FnMut(Vec<SealedKey>) -> Result<()>,
+) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let page = storage.read(|conn| models::sealed(conn, after, ROWS_PER_COMMIT))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.number;
+        visit(page)?;
+    }
+}
+
+pub(super) fn open(keyring: &Keyring, row: &SealedKey) -> Result<Secret<String>> {
     keyring.open(&row.ak_sealed, &owner_text(row.user_id), &origin_of(&row.base_url)?)
 }

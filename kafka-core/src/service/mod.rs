@@ -22,6 +22,7 @@ pub(crate) mod listing;
 pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod models;
+pub(crate) mod moving;
 mod neighbours;
 pub(crate) mod once;
 pub(crate) mod overviews;

@@ -21,6 +21,7 @@ use super::{
     fault,
     link::{self, Link},
     lock::MigrationLock,
+    moving,
     shape::Shape,
     sql::statements,
 };
@@ -227,7 +228,10 @@ impl<'s> Migrator<'s> {
 
     /// The database's version, when its history fits this program.
     fn checked_version(&self) -> Result<u32> {
-        let history = self.history()?;
+        let history = self.storage.read(|conn| {
+            moving::refuse_unfinished(conn)?;
+            catalog::history(conn)
+        })?;
         self.catalog.check(&history)?;
         if history.is_empty() && self.storage.read(|c| c.first(&HAS_TABLES, &[], |_| Ok(())))?.is_some() {
             return Err(Error::new(
@@ -336,7 +340,7 @@ fn backup_path(database: &Path, from: u32, now: Timestamp) -> PathBuf {
 /// SQLite must not follow foreign keys meanwhile: a table that is rebuilt would take along every row that
 /// names it. A PRAGMA does nothing inside a transaction, so it stands outside. PostgreSQL follows them only
 /// when rows are deleted, but counts numbers by itself.
-fn in_change(link: &Link, mut change: impl FnMut() -> Result<()>) -> Result<()> {
+pub(super) fn in_change(link: &Link, mut change: impl FnMut() -> Result<()>) -> Result<()> {
     match link {
         Link::Sqlite(connection) => {
             connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(fault::classify)?;
@@ -354,7 +358,7 @@ fn in_change(link: &Link, mut change: impl FnMut() -> Result<()>) -> Result<()> 
 }
 
 /// Runs SQL of a step, whose mistakes are its own.
-fn run_step(link: &Link, sql: &str) -> Result<()> {
+pub(super) fn run_step(link: &Link, sql: &str) -> Result<()> {
     match link {
         Link::Sqlite(connection) => connection.execute_batch(sql).map_err(classify),
         #[cfg(feature = "postgres")]
@@ -628,7 +632,7 @@ mod tests {
     fn each_migration_keeps_the_rows_that_are_there() {
         let filled: Vec<u32> = ROWS.iter().map(|(version, _)| *version).collect();
         assert!(
-            (1..=newest()).all(|version| filled.contains(&version)),
+            MIGRATIONS.iter().all(|m| filled.contains(&m.version) || !m.up.contains("CREATE TABLE")),
             "a migration's tables have no row here"
         );
         for version in 1..newest() {
@@ -689,7 +693,7 @@ mod tests {
     }
 
     const fn step(version: u32, name: &'static str, up: &'static str) -> Migration {
-        Migration { version, name, up, down: "" }
+        Migration { version, name, up, down: "", postgres: None }
     }
 
     const PARENTS: Migration = step(

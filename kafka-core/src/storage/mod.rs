@@ -12,6 +12,7 @@ mod heard;
 mod link;
 mod lock;
 mod migrate;
+mod moving;
 mod node;
 mod pool;
 #[cfg(feature = "postgres")]
@@ -34,6 +35,8 @@ pub(crate) use engine::{Place, Storage, StorageOptions};
 pub(crate) use heard::Heard;
 pub(crate) use migrate::Migrator;
 pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
+pub(crate) use moving::Moving;
+pub use moving::{MoveProgress, MoveStep, StoredContents};
 pub(crate) use node::NodeHandle;
 pub use node::{Node, NodeKind};
 #[cfg(all(feature = "postgres", feature = "testing"))]
@@ -45,7 +48,7 @@ pub(crate) use value::Value;
 /// Every statement of this floor that runs on PostgreSQL.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn statements() -> impl Iterator<Item = &'static sql::Statement> {
-    let all = [catalog::ALL, migrate::ALL, node::ALL].into_iter();
+    let all = [catalog::ALL, migrate::ALL, moving::ALL, node::ALL].into_iter();
     #[cfg(feature = "postgres")]
     let all = all.chain([postgres::ALL, shared::ALL]);
     all.flatten().copied()

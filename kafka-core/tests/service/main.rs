@@ -24,6 +24,7 @@ mod identity;
 mod keys;
 mod limits;
 mod lists;
+mod moving;
 #[cfg(feature = "postgres")]
 mod nodes;
 mod nouns;
@@ -34,8 +35,11 @@ mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod quotas;
+mod reports;
 mod resolution;
 mod revocation;
+#[cfg(feature = "postgres")]
+mod schemas;
 mod scopes;
 mod stage;
 mod tickets;

@@ -50,6 +50,11 @@ impl Connector {
         Ok(Arc::new(Connector { address, tls, settings, options, origin: hex::encode(&origin) }))
     }
 
+    /// Which database it is, without account and password.
+    pub(in crate::storage) fn place(&self) -> String {
+        self.address.to_string()
+    }
+
     pub(in crate::storage) fn session(self: &Arc<Connector>) -> Result<Session> {
         Session::open(Arc::clone(self))
     }

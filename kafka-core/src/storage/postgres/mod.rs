@@ -28,6 +28,6 @@ pub(super) use connect::Connector;
 pub(super) use fault::unavailable;
 pub use options::{OnWarning, PostgresOptions};
 pub(super) use replica::Replica;
-pub(super) use schema::{COUNT_ON, UNHURRIED, read_shape, shape_after};
+pub(super) use schema::{COUNT_ON, UNHURRIED, drop_references, identity, read_shape, shape_after};
 pub(super) use session::Session;
 pub(super) use value::cell;

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell as Flag, RefCell},
     fmt::Write as _,
+    io::Write as _,
     ops::ControlFlow,
     sync::Arc,
     thread,
@@ -224,6 +225,32 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// The same for SQL that is made for this once.
+    pub(in crate::storage) fn visit_once(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let mut client = self.client()?;
+        let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
+        let mut rows = client.query_raw(sql, params).map_err(fault::classify)?;
+        while let Some(row) = rows.next().map_err(fault::classify)? {
+            if visit(&row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a COPY that is fed with this text.
+    pub(in crate::storage) fn copy_in(&self, sql: &str, text: &[u8]) -> Result<()> {
+        let mut client = self.client()?;
+        let mut copy = client.copy_in(sql).map_err(fault::classify)?;
+        copy.write_all(text).map_err(fault::unavailable)?;
+        copy.finish().map(drop).map_err(fault::classify)
     }
 
     fn prepared(&self, statement: &'static Statement) -> Result<postgres::Statement> {
