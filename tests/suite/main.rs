@@ -25,6 +25,8 @@ mod documents;
 mod drain;
 mod errors;
 mod files;
+#[cfg(feature = "long")]
+mod growth;
 mod hostile;
 mod idempotency;
 mod identity;

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::{
     api::{Api, text},
     http::Connection,
-    process::{Binary, RunningServer},
+    process::{Binary, RunningServer, is_on_postgres},
     sse::Event,
 };
 
@@ -88,8 +88,12 @@ fn read_to_the_end(connection: Connection) -> Vec<Event> {
     }
 }
 
-/// Looks at the database as the killed server left it, which a copy keeps as it is.
+/// Looks at the database as the killed server left it, which a copy keeps as it is. That of a server that
+/// goes on is as sound as that server.
 fn assert_sound(data: &Path) {
+    if is_on_postgres() {
+        return;
+    }
     let copy = TempDir::new().unwrap();
     for name in ["kafka.db", "kafka.db-wal"] {
         fs::copy(data.join(name), copy.path().join(name)).unwrap();
@@ -119,7 +123,9 @@ fn check(api: &Api, watched: &Watched, tally: &mut Tally) {
         return;
     };
     assert_eq!(asked["content"], *question);
+    // They end when the answer does: on PostgreSQL a dead server is told by its silence of five seconds.
     let replay = api.events(message["response"]["id"].as_str().unwrap(), 0);
+    let message = api.get(&format!("/api/v1/messages/{}", message["id"].as_str().unwrap()));
     assert!(replay.starts_with(seen), "{question}: what was seen is not in {replay:#?}");
     let numbers = replay.iter().map(|event| event.id.clone());
     assert!(numbers.eq((1..=replay.len()).map(|number| number.to_string())), "{question}: {replay:#?}");
@@ -170,17 +176,18 @@ fn torture(binary: &Binary, dice: &mut Dice, tally: &mut Tally) {
         let watched = ask_and_kill(server, questions, life);
         assert_sound(data.path());
         server = RunningServer::start(binary, data.path(), &[]);
-        let api = Api::of(&server);
-        for watched in &watched {
-            check(&api, watched, tally);
-        }
         tally.kills += 1;
+        // To be told from the living takes five seconds on PostgreSQL: there the last server ends all at once.
+        if !is_on_postgres() {
+            let api = Api::of(&server);
+            watched.iter().for_each(|watched| check(&api, watched, &mut Tally::default()));
+        }
         all.extend(watched);
     }
     // What was kept once stays.
     let api = Api::of(&server);
     for watched in &all {
-        check(&api, watched, &mut Tally::default());
+        check(&api, watched, tally);
     }
 }
 

@@ -74,7 +74,7 @@ impl Binary {
 
 /// The URL of the PostgreSQL database that belongs to a directory. It is made when it is first asked for, on
 /// the server that `tests/postgres.py` started.
-fn database_of(directory: &Path) -> String {
+pub(super) fn database_of(directory: &Path) -> String {
     static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap();
     let known = made.iter().position(|of| of == directory);
@@ -94,7 +94,7 @@ pub(crate) fn blobs_of(data: &Path) -> PathBuf {
     data.join(if is_on_postgres() { "blobs" } else { "kafka.db.blobs" })
 }
 
-fn is_on_postgres() -> bool {
+pub(crate) fn is_on_postgres() -> bool {
     env::var("KAFKA_TEST_ENGINE").as_deref() == Ok("postgres")
 }
 

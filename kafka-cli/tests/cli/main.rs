@@ -10,9 +10,12 @@ mod config;
 mod doctor;
 mod file;
 mod files;
+mod home;
 mod migrate;
 mod model;
 mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod run;
 mod secret;
 mod serve;

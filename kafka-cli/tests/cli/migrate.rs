@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::run::{fails, ids, json, kafka, printed, run, succeeded};
+use crate::{
+    home,
+    run::{fails, ids, json, kafka, printed, run, succeeded},
+};
 
 fn newest(directory: &TempDir) -> u64 {
     json(directory, &["migrate", "status"])["newest"].as_u64().unwrap()
@@ -100,6 +103,23 @@ fn pending_migrations_stop_a_command_that_may_not_apply_them() {
     let mut command = kafka(&directory, &["chats", "list"]);
     fails(&command.env("KAFKA_MIGRATE", "require").output().unwrap(), 11, &["kafka migrate up"]);
     assert_eq!(printed(&directory, &["chat", "Hi"]), "Echo: Hi\n");
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let directory = TempDir::new().unwrap();
+    printed(&directory, &["chat", "Hi"]);
+    home::run_sql(
+        &directory,
+        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+         VALUES (99, 'flying', '2030-01-01T00:00:00Z', '1')",
+    );
+    for verb in [&["chats", "list"][..], &["chat", "More"], &["model", "list"], &["migrate", "up"]] {
+        fails(&run(&directory, verb), 11, &["version 99", "flying", "newer"]);
+    }
+    assert_eq!(run(&directory, &["doctor"]).status.code(), Some(11));
+    let status = printed(&directory, &["migrate", "status"]);
+    assert!(status.contains("version 99") && status.contains("newer"), "{status}");
 }
 
 #[test]

@@ -169,7 +169,7 @@ impl Storage {
     #[cfg(feature = "postgres")]
     fn open_server(place: Place, options: StorageOptions, connector: Arc<Connector>) -> Result<Storage> {
         let link = |session| Link::Postgres(Box::new(session));
-        let connection = SharedConnection::new(link(connector.writer()?));
+        let connection = SharedConnection::new(link(connector.first_writer()?));
         let readers = Arc::clone(&connector);
         let file = Some(File {
             writer: Writer::start(connection.clone(), &options.limits)?,

@@ -118,6 +118,21 @@ pub(super) fn classify(fault: Fault) -> Error {
 /// The code of a transaction that is to be run again.
 pub(super) const CONFLICT: &str = "transaction_conflict";
 
+/// Whatever listens there does not speak.
+pub(super) fn silent(address: &PostgresAddress) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        UNREACHABLE,
+        format!(
+            "PostgreSQL at {} does not answer; check host and port, and that it is PostgreSQL which listens there.",
+            address.server()
+        ),
+    )
+}
+
+/// The code of a server that no connection comes about with.
+const UNREACHABLE: &str = "database_unreachable";
+
 /// Why a connection could not be made, as one sentence with the place and without the password.
 pub(super) fn connecting(fault: Fault, address: &PostgresAddress) -> Error {
     let server = address.server();
@@ -161,7 +176,7 @@ pub(super) fn connecting(fault: Fault, address: &PostgresAddress) -> Error {
                 ),
             ),
             _ => storage(
-                "database_unreachable",
+                UNREACHABLE,
                 format!("PostgreSQL at {server} takes no connection ({}); try again later.", said.message()),
             ),
         },
@@ -190,7 +205,7 @@ pub(super) fn connecting(fault: Fault, address: &PostgresAddress) -> Error {
             } else {
                 let reason = io_of(&fault).map_or(kind, ToString::to_string);
                 storage(
-                    "database_unreachable",
+                    UNREACHABLE,
                     format!(
                         "PostgreSQL at {server} cannot be reached ({reason}); check host and port, and that it runs."
                     ),
