@@ -1,7 +1,7 @@
 //! Where the installation of a test lies: on SQLite, or on PostgreSQL where `KAFKA_TEST_ENGINE` says so. Each
 //! directory then has a database of its own on the server that `tests/postgres.py` started.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use kafka_core::{Config, Kafka};
 use tempfile::TempDir;
@@ -13,7 +13,7 @@ pub(crate) fn variables(directory: &TempDir) -> Vec<(&'static str, String)> {
 
 /// Where the bytes of files lie.
 pub(crate) fn blobs(directory: &TempDir) -> PathBuf {
-    let name = if on_server::url(directory).is_some() { "blobs" } else { "kafka.db.blobs" };
+    let name = if is_on_postgres() { "blobs" } else { "kafka.db.blobs" };
     directory.path().join("kafka-data").join(name)
 }
 
@@ -31,11 +31,9 @@ pub(crate) fn run_sql(directory: &TempDir, sql: &str) {
     }
 }
 
-/// Runs SQL that keys of other tables stand against.
-pub(crate) fn run_sql_without_keys(directory: &TempDir, sql: &str) {
-    let (sqlite, postgres) = ("PRAGMA foreign_keys = OFF", "SET session_replication_role = replica");
-    let off = if on_server::url(directory).is_some() { postgres } else { sqlite };
-    run_sql(directory, &format!("{off}; {sql}"));
+/// Whether the tests run on PostgreSQL.
+pub(crate) fn is_on_postgres() -> bool {
+    env::var("KAFKA_TEST_ENGINE").as_deref() == Ok("postgres")
 }
 
 #[cfg(feature = "postgres")]
@@ -54,11 +52,10 @@ pub(crate) mod on_server {
     static MADE: LazyLock<Mutex<HashMap<PathBuf, FreshDatabase>>> = LazyLock::new(Mutex::default);
 
     fn with<T>(directory: &TempDir, ask: impl FnOnce(&FreshDatabase) -> T) -> Option<T> {
-        if env::var("KAFKA_TEST_ENGINE").as_deref() != Ok("postgres") {
-            return None;
-        }
-        let mut made = MADE.lock().unwrap();
-        Some(ask(made.entry(directory.path().to_owned()).or_insert_with(fresh)))
+        super::is_on_postgres().then(|| {
+            let mut made = MADE.lock().unwrap();
+            ask(made.entry(directory.path().to_owned()).or_insert_with(fresh))
+        })
     }
 
     /// A new database of the test server.

@@ -84,7 +84,9 @@ fn what_is_wrong_is_told_in_one_sentence_without_the_password() {
     let office = office("");
     let (directory, name) = (TempDir::new().unwrap(), office.name());
     office.run_inside(&format!(
-        "REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE ROLE guest_{name} LOGIN PASSWORD '{PASSWORD}';
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC;
+         CREATE ROLE stranger_{name} LOGIN PASSWORD '{PASSWORD}'; CREATE ROLE guest_{name} LOGIN PASSWORD '{PASSWORD}';
+         GRANT USAGE ON SCHEMA public TO guest_{name};
          CREATE ROLE sealed_{name} LOGIN PASSWORD '{PASSWORD}' IN ROLE tls_only"
     ));
     let (here, closed) = (address(), TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
@@ -131,6 +133,11 @@ fn what_is_wrong_is_told_in_one_sentence_without_the_password() {
             to(&ScriptedPostgres::of_version("120017"), "disable"),
             11,
             "has version 12, and this program needs 13",
+        ),
+        (
+            format!("postgresql://stranger_{name}:{PASSWORD}@{here}/{name}"),
+            1,
+            "(no schema has been selected to create in); make it the owner of the database",
         ),
         (
             format!("postgresql://guest_{name}:{PASSWORD}@{here}/{name}"),

@@ -97,7 +97,8 @@ pub(super) fn classify(fault: Fault) -> Error {
             "database_read_only",
             "The database takes no writes; name a server that does, not a replica.",
         ),
-        SqlState::INSUFFICIENT_PRIVILEGE => Error::new(
+        // Who may not even look into a schema is told that there is none.
+        SqlState::INSUFFICIENT_PRIVILEGE | SqlState::INVALID_SCHEMA_NAME => Error::new(
             ErrorKind::Storage,
             "database_rights_missing",
             format!(
