@@ -334,7 +334,7 @@ mod slow {
 
         let mut events = api.ask(&api.chat(), &json!({"content": "over events"}));
         // The model says the rest only when the first token has arrived here.
-        events.find(|event| event.data.contains("first")).expect("the first token");
+        events.find(|event| event.data.contains("\"first\"")).expect("the first token");
         gates[0].open();
         assert_eq!(events.last().unwrap().name, "response.completed");
 
@@ -349,7 +349,7 @@ mod slow {
     fn ask(api: &Api, chat: &str) -> (String, impl Iterator<Item = Event> + use<>) {
         let mut events = api.ask(chat, &json!({"content": "Well?"}));
         let started = events.next().unwrap().json();
-        events.find(|event| event.data.contains("first")).expect("the first token");
+        events.find(|event| event.data.contains("\"first\"")).expect("the first token");
         (id(&started["response"]), events)
     }
 
@@ -385,7 +385,7 @@ mod slow {
         let (response, asked) = ask(&api, &chat);
         let mut followers = [(); 2].map(|()| follow(&api, &response));
         for follower in &mut followers {
-            follower.find(|event| event.data.contains("first")).expect("the first token");
+            follower.find(|event| event.data.contains("\"first\"")).expect("the first token");
         }
         gate.open();
         let rest: Vec<Event> = asked.collect();
