@@ -699,6 +699,10 @@ mod slow {
         assert!(child.wait().unwrap().success());
 
         let server = RunningServer::start(&binary, data.path(), &[]);
+        // They end when the answer does: on PostgreSQL a dead server is told by its silence of five seconds.
+        let api = Api::of(&server);
+        let messages = api.get(&format!("/api/v1/chats/{chat}/messages"));
+        api.events(&id(&messages["items"].as_array().unwrap().last().unwrap()["response"]), 0);
         succeeds(python(&server, &chat, &["again", &seen]));
     }
 
