@@ -3,13 +3,15 @@
 
     tests/postgres.py psql -c 'SELECT version()'
 
-The server listens on a socket in a temporary directory and on no network; the command finds it
-through PGHOST, PGUSER and PGDATABASE. Its exit code is the one returned. Nothing of it outlives
-this process, not even when that is interrupted.
+The server listens on a socket in a temporary directory, where the command finds it through PGHOST,
+PGUSER and PGDATABASE, and on port 5432 of a loopback address of its own, KAFKA_TEST_TLS_ADDRESS, where
+it asks for passwords and speaks TLS as `db.test`: KAFKA_TEST_TLS_ROOT names the authority's certificate.
+There the roles that are members of `tls_only` get in with TLS only, and all others either way. The exit
+code is the command's. Nothing of it outlives this process, not even when that is interrupted.
 
     tests/postgres.py --servers 2
 
-starts such a server and a streaming replica of it, or without the replica for 1, prints the directory
+starts a server on a socket only and a streaming replica of it, or without the replica for 1, prints the directory
 of each on a line of its own, and obeys the lines of its standard input until that ends: `stop fast 0`
 and `stop immediate 0` end the first server as pg_ctl does, `start 0` starts it again, and 1 instead of
 0 means the replica. Each line is answered by `done`.
@@ -17,8 +19,10 @@ and `stop immediate 0` end the first server as pg_ctl does, `start 0` starts it 
 
 import os
 import pwd
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +30,13 @@ import time
 from pathlib import Path
 
 START_SECONDS = 30
+NAME = "db.test"
+ADMISSION = """\
+local     all  all        trust
+hostssl   all  +tls_only  all  scram-sha-256
+hostnossl all  +tls_only  all  reject
+host      all  all        all  scram-sha-256
+"""
 SETTINGS = {
     "listen_addresses": "",
     # Nothing here has to survive a power cut.
@@ -33,6 +44,7 @@ SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
 }
+TLS = {"ssl": "on", "ssl_cert_file": "server.pem", "ssl_key_file": "server.key"}
 # What pg_ctl sends to end a server.
 ENDINGS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
@@ -60,19 +72,51 @@ def server_account() -> tuple[list[str], str]:
     sys.exit("postgres.py: started by root, and there is neither an account `postgres` nor `nobody`")
 
 
+def free_address() -> str:
+    """A loopback address where nobody listens on PostgreSQL's port."""
+    while True:
+        address = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+        with socket.socket() as trial:
+            try:
+                trial.bind((address, 5432))
+            except OSError:
+                continue
+            return address
+
+
+def make_certificates(data: Path, root: Path) -> None:
+    """An authority at `root`, and the server's key and certificate, which it vouches for."""
+
+    def openssl(*arguments: object) -> None:
+        subprocess.run(["openssl", *arguments], check=True, cwd=data, capture_output=True)
+
+    new = ["req", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    usages = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign"]
+    added = [part for usage in usages for part in ("-addext", usage)]
+    openssl(*new, "-x509", "-days", "2", "-subj", "/CN=authority of a test", "-keyout", "root.key", "-out", root, *added)
+    openssl(*new, "-subj", f"/CN={NAME}", "-keyout", "server.key", "-out", "server.csr")
+    (data / "names").write_text(f"subjectAltName=DNS:{NAME}\n", encoding="ascii")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", root, "-CAkey", "root.key", "-set_serial", "1", "-days", "2",
+            "-extfile", "names", "-out", "server.pem")
+
+
 class Server:
     """A server of its own, with socket, data and log in one directory, which goes with it."""
 
     programs = binaries()
     run, account = server_account()
 
-    def __init__(self, primary: "Server | None" = None) -> None:
+    def __init__(self, primary: "Server | None" = None, address: str | None = None) -> None:
+        """On a socket, or on a network as well; a replica if there is a primary."""
         self.process: subprocess.Popen | None = None
         self.directory = Path(tempfile.mkdtemp(prefix="kafka-pg-"))
         shutil.chown(self.directory, self.account)
         self.data, self.log = self.directory / "data", self.directory / "log"
+        self.settings = SETTINGS
         try:
             self.make(primary)
+            if address is not None:
+                self.admit(address)
             self.start()
         except BaseException:
             self.remove()
@@ -91,8 +135,15 @@ class Server:
             check=True, cwd=self.directory, stdout=subprocess.DEVNULL,
         )
 
+    def admit(self, address: str) -> None:
+        make_certificates(self.data, self.directory / "root.pem")
+        (self.data / "pg_hba.conf").write_text(ADMISSION, encoding="ascii")
+        os.chmod(self.data / "server.key", 0o600)
+        shutil.chown(self.data / "server.key", self.account)
+        self.settings = SETTINGS | TLS | {"listen_addresses": address}
+
     def start(self) -> None:
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self.settings.items()]
         with open(self.log, "a", encoding="utf-8") as output:
             self.process = subprocess.Popen(
                 [*self.run, self.programs / "postgres", "-D", self.data, "-k", self.directory, *settings],
@@ -119,9 +170,15 @@ class Server:
 
 
 def run_beside(command: list[str]) -> int:
-    server = Server()
+    address = free_address()
+    server = Server(address=address)
     try:
-        place = {"PGHOST": str(server.directory), "PGUSER": "postgres", "PGDATABASE": "postgres"}
+        ask = [Server.programs / "psql", "-q", "-h", server.directory, "-U", "postgres", "-c", "CREATE ROLE tls_only"]
+        subprocess.run(ask, check=True)
+        place = {
+            "PGHOST": str(server.directory), "PGUSER": "postgres", "PGDATABASE": "postgres",
+            "KAFKA_TEST_TLS_ADDRESS": address, "KAFKA_TEST_TLS_ROOT": str(server.directory / "root.pem"),
+        }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         return subprocess.run(command, env=inherited | place, check=False).returncode
     finally:

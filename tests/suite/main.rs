@@ -27,6 +27,8 @@ mod documents;
 mod drain;
 mod errors;
 mod files;
+#[cfg(feature = "long")]
+mod growth;
 mod hostile;
 mod idempotency;
 mod identity;

@@ -9,5 +9,6 @@ pub(crate) mod http;
 pub(crate) mod model;
 pub(crate) mod pdf;
 pub(crate) mod process;
+pub(crate) mod rows;
 pub(crate) mod sse;
 pub(crate) mod websocket;

@@ -74,7 +74,7 @@ impl Binary {
 
 /// The URL of the PostgreSQL database that belongs to a directory. It is made when it is first asked for, on
 /// the server that `tests/postgres.py` started.
-fn database_of(directory: &Path) -> String {
+pub(super) fn database_of(directory: &Path) -> String {
     static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap();
     let known = made.iter().position(|of| of == directory);

@@ -181,7 +181,7 @@ impl Storage {
     #[cfg(feature = "postgres")]
     fn open_server(place: Place, options: StorageOptions, connector: Arc<Connector>) -> Result<Storage> {
         let link = |session| Link::Postgres(Box::new(session));
-        let connection = SharedConnection::new(link(connector.session()?));
+        let connection = SharedConnection::new(link(connector.first_session()?));
         let replica = Replica::open(&connector, options.busy_timeout, &*options.random)?;
         let readers = Arc::clone(&connector);
         let PostgresOptions { pool_size, pool_wait, .. } = options.postgres;

@@ -22,6 +22,7 @@ mod history;
 mod home;
 mod identity;
 mod keys;
+mod killed;
 mod limits;
 mod lists;
 mod moving;

@@ -97,11 +97,8 @@ pub(super) static DATABASE: Key = Key {
     flag: Some("database"),
     default: "sqlite://<data-dir>/kafka.db",
     example: "sqlite://kafka-data/kafka.db",
-    meaning: if cfg!(feature = "postgres") {
-        "URL of the database: sqlite://PATH, sqlite::memory: or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-    } else {
-        "URL of the database: sqlite://PATH or sqlite::memory:"
-    },
+    meaning: "URL of the database: sqlite://PATH, sqlite::memory:, or with the release kafka-postgres \
+              postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
     set: |settings, text| {
         settings.database = Database::from_url(text).map_err(|error| error.to_string())?;
         Ok(())

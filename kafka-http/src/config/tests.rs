@@ -184,8 +184,18 @@ fn every_flag_of_the_command_line_is_in_the_table_and_explained_by_it() {
     }
 }
 
+/// What stands behind the settings in `.env.example`.
+const VARIABLES_OF_POSTGRESQL: &str = "
+# The variables of replaced systems name a PostgreSQL database, too, where DATABASE_URL is not set: the host
+# or the database selects it, and the others have these defaults.
+#POSTGRES_HOST=localhost
+#POSTGRES_PORT=5432
+#POSTGRES_USER=postgres
+#POSTGRES_PASSWORD=postgres
+#POSTGRES_DB=ai_chat
+";
+
 #[test]
-#[cfg_attr(feature = "postgres", ignore = "the file tells of the release that has SQLite only")]
 fn env_example_lists_exactly_the_variables_of_the_table() {
     let mut expected = String::from(
         "# Settings of Kafka as environment variables. Copy this file to .env in the directory you start it\n\
@@ -196,6 +206,7 @@ fn env_example_lists_exactly_the_variables_of_the_table() {
         expected +=
             &format!("\n# {}.\n# Default: {default}.\n#{}={}\n", key.meaning, key.variable, key.example);
     }
+    expected += VARIABLES_OF_POSTGRESQL;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env.example");
     let written = fs::read_to_string(&file).unwrap_or_default();
     assert!(written == expected, "{} is out of date; it must be:\n{expected}", file.display());

@@ -1,6 +1,10 @@
 //! Making connections: what is asked of a server before it is trusted with work.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -57,6 +61,23 @@ impl Connector {
 
     pub(in crate::storage) fn session(self: &Arc<Connector>) -> Result<Session> {
         Session::open(Arc::clone(self))
+    }
+
+    /// The first connection of an opening: where something else than PostgreSQL listens, which never answers,
+    /// the driver would wait for ever. What it waits for is left to it.
+    ///
+    /// # Errors
+    /// Those of [`Connector::connect`]; `Storage` (`database_unreachable`) after twice the time that connecting
+    /// may take.
+    pub(in crate::storage) fn first_session(self: &Arc<Connector>) -> Result<Session> {
+        let (done, connected) = mpsc::channel();
+        let connector = Arc::clone(self);
+        thread::Builder::new()
+            .name("kafka-connect".to_owned())
+            .spawn(move || done.send(connector.session()))
+            .map_err(fault::unavailable)?;
+        let patience = 2 * self.address.config.get_connect_timeout().copied().unwrap_or_default();
+        connected.recv_timeout(patience).unwrap_or_else(|_| Err(fault::silent(&self.address)))
     }
 
     /// A new connection, to a server that is new enough.

@@ -31,6 +31,12 @@ impl FreshDatabase {
         fresh
     }
 
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The URL that names it.
     #[must_use]
     pub fn url(&self) -> String {
