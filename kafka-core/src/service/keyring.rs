@@ -195,7 +195,7 @@ impl<'k> Secrets<'k> {
         let mut after = 0;
         loop {
             let page =
-                self.installation.storage().read(|conn| models::sealed(conn, after, ROWS_PER_COMMIT))?;
+                self.installation.storage().read_one(|conn| models::sealed(conn, after, ROWS_PER_COMMIT))?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.number;
             visit(page)?;

@@ -62,7 +62,7 @@ impl<'k> Responses<'k> {
     /// `NotFound`.
     pub fn get(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| repo::responses::find(conn, scope, id))?;
+        let found = self.installation.storage().read_one(|conn| repo::responses::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -76,7 +76,7 @@ impl<'k> Responses<'k> {
         let stream = EventStream::new(self.installation, response, after).followed_by(&self.actor);
         let last = match &stream.running {
             Some(running) => running.last_seq(),
-            None => self.installation.storage().read(|conn| repo::response_events::last_seq(conn, id))?,
+            None => self.installation.storage().read_one(|conn| repo::response_events::last_seq(conn, id))?,
         };
         if after > last {
             let message = format!("the last event so far has the number {last}");
@@ -116,8 +116,10 @@ impl<'k> Responses<'k> {
     /// `NotFound`, also for those who may only read.
     pub fn cancel(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope(WRITE)?;
-        let found =
-            self.installation.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
+        let found = self
+            .installation
+            .storage()
+            .read_one(|conn| repo::responses::find_for_writing(conn, scope, id))?;
         let response = found.ok_or_else(|| not_found(id))?;
         let running = self.installation.live().get(id);
         // Before the status is asked: another process may have ended it while its model here is silent.

@@ -1,7 +1,7 @@
 //! What a repository is given: a connection to read, a transaction to write.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ops::{ControlFlow, Deref},
 };
 
@@ -21,11 +21,39 @@ use crate::base::{
 /// Reads. Statements are prepared once a connection.
 pub(crate) struct Conn<'c> {
     link: &'c Link,
+    /// How many statements it may still run.
+    left: Cell<u32>,
+    /// Whether one of them may have left something behind.
+    wrote: Cell<bool>,
 }
 
 impl<'c> Conn<'c> {
+    /// For any number of statements.
     pub(super) fn new(link: &'c Link) -> Conn<'c> {
-        Conn { link }
+        Conn { link, left: Cell::new(u32::MAX), wrote: Cell::new(false) }
+    }
+
+    /// For one statement, outside a transaction.
+    pub(super) fn for_one(link: &'c Link) -> Conn<'c> {
+        Conn { left: Cell::new(1), ..Conn::new(link) }
+    }
+
+    fn note(&self, statement: &Statement) -> Result<()> {
+        statement.note_run();
+        let left = self.left.get().checked_sub(1).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "statements_apart",
+                format!(
+                    "{} ran where one statement had run already, which needs a transaction; this is a defect of \
+                     this program.",
+                    statement.name
+                ),
+            )
+        })?;
+        self.left.set(left);
+        self.wrote.set(self.wrote.get() || statement.writes);
+        Ok(())
     }
 
     /// Every row that the statement gives.
@@ -99,7 +127,7 @@ impl<'c> Conn<'c> {
         params: &[Value<'_>],
         mut visit: impl FnMut(&mut Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        statement.note_run();
+        self.note(statement)?;
         match self.link {
             Link::Sqlite(connection) => {
                 let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
@@ -135,7 +163,7 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement that gives no rows and returns how many rows it touched.
     pub(crate) fn execute(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<usize> {
-        statement.note_run();
+        self.note(statement)?;
         match self.conn.link {
             Link::Sqlite(connection) => {
                 let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
@@ -150,6 +178,11 @@ impl<'c> Tx<'c> {
     /// and not call the storage. It does not run when the transaction fails.
     pub(crate) fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
         self.after_commit.borrow_mut().push(Box::new(then));
+    }
+
+    /// Whether there is something to take back.
+    pub(super) fn has_written(&self) -> bool {
+        self.conn.wrote.get()
     }
 
     pub(super) fn into_after_commit(self) -> Vec<AfterCommit> {

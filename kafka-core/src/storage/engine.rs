@@ -193,6 +193,20 @@ impl Storage {
         done.map_err(|error| fault::locate(error, self.path()))
     }
 
+    /// Runs `work`, which is one statement, on a connection that cannot write. What one statement reads is of
+    /// one moment by itself, so there is no transaction around it, which on a server would be two more
+    /// journeys there and back. It must not call this storage again.
+    ///
+    /// # Errors
+    /// What `work` returns; `Internal` for a second statement.
+    pub(crate) fn read_one<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+        let done = match &self.0.file {
+            Some(file) => file.readers.read_one(work),
+            None => self.0.connection.with(|connection| work(&Conn::for_one(connection))),
+        };
+        done.map_err(|error| fault::locate(error, self.path()))
+    }
+
     /// Runs `work` in a transaction and returns when it is on disk. Calls that come together share a
     /// commit, and a failing one takes back only what it did itself. `work` may run more than once, so
     /// ids and times are made before it. It must not call this storage again.

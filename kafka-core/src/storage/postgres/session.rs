@@ -54,6 +54,8 @@ pub(in crate::storage) struct Session {
     opened: Instant,
     used: Flag<Instant>,
     in_transaction: Flag<bool>,
+    /// Whether a statement has failed since the transaction began, which then takes nothing more.
+    failed: Flag<bool>,
     /// Whether nobody knows if the last commit stands.
     undecided: Flag<bool>,
     /// The server's number of the transaction that writes.
@@ -73,14 +75,15 @@ impl Session {
             opened: Instant::now(),
             used: Flag::new(Instant::now()),
             in_transaction: Flag::new(false),
+            failed: Flag::new(false),
             undecided: Flag::new(false),
             transaction: RefCell::default(),
             begin_write: format!(
-                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({WRITE_LOCK}); \
-                 SELECT 'transaction', pg_current_xact_id()::text"
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+                 SELECT pg_advisory_xact_lock({WRITE_LOCK}), pg_current_xact_id()"
             ),
             // The notice refuses a transaction that has failed, whose COMMIT would undo it without a word.
-            commit_write: format!("SELECT pg_notify('{CHANNEL}', ''); COMMIT"),
+            commit_write: format!("NOTIFY {CHANNEL}; COMMIT"),
         })
     }
 
@@ -106,7 +109,7 @@ impl Session {
         self.undecided.set(false);
         let answer = self.begin(&self.begin_write)?;
         let number = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) if row.get(0) == Some("transaction") => row.get(1),
+            SimpleQueryMessage::Row(row) => row.get(1),
             _ => None,
         });
         number.unwrap_or_default().clone_into(&mut self.transaction.borrow_mut());
@@ -165,6 +168,11 @@ impl Session {
         }
     }
 
+    /// Whether a statement of the transaction has failed.
+    pub(in crate::storage) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
     /// Whether running the same transaction again may go well.
     pub(in crate::storage) fn is_conflict(error: &Error) -> bool {
         error.code() == fault::CONFLICT
@@ -210,12 +218,41 @@ impl Session {
     ) -> Result<usize> {
         let prepared = self.prepared(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
-        let touched = self.client()?.execute(&prepared, &params).map_err(|fault| named(statement, fault))?;
+        let touched =
+            self.client()?.execute(&prepared, &params).map_err(|fault| self.failed(statement, fault))?;
         Ok(usize::try_from(touched).unwrap_or(usize::MAX))
     }
 
-    /// Calls `visit` for each row until it breaks off.
+    /// Calls `visit` for each row until it breaks off. What is read outside a transaction is read again on a new
+    /// connection when the old one turns out to be lost.
     pub(in crate::storage) fn visit(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        if self.in_transaction.get() || self.role != Role::Reader {
+            return self.rows(statement, params, visit);
+        }
+        self.used.set(Instant::now());
+        let mut is_seen = false;
+        let mut once = || {
+            self.rows(statement, params, |row| {
+                is_seen = true;
+                visit(row)
+            })
+        };
+        let done = if self.is_lost() { Err(fault::unavailable(Lost)) } else { once() };
+        match done {
+            Err(error) if self.is_lost_by(&error) && !is_seen => {
+                self.reconnect()?;
+                self.rows(statement, params, visit)
+            }
+            done => done,
+        }
+    }
+
+    fn rows(
         &self,
         statement: &'static Statement,
         params: &[Value<'_>],
@@ -224,8 +261,8 @@ impl Session {
         let prepared = self.prepared(statement)?;
         let mut client = self.client()?;
         let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
-        let mut rows = client.query_raw(&prepared, params).map_err(|fault| named(statement, fault))?;
-        while let Some(row) = rows.next().map_err(|fault| named(statement, fault))? {
+        let mut rows = client.query_raw(&prepared, params).map_err(|fault| self.failed(statement, fault))?;
+        while let Some(row) = rows.next().map_err(|fault| self.failed(statement, fault))? {
             if visit(&row)?.is_break() {
                 break;
             }
@@ -238,8 +275,10 @@ impl Session {
         if let Some(prepared) = self.prepared.borrow().get(&address) {
             return Ok(prepared.clone());
         }
-        let prepared =
-            self.client()?.prepare(&by_bytes(statement.postgres)).map_err(|fault| named(statement, fault))?;
+        let prepared = self
+            .client()?
+            .prepare(&by_bytes(statement.postgres))
+            .map_err(|fault| self.failed(statement, fault))?;
         self.prepared.borrow_mut().insert(address, prepared.clone());
         Ok(prepared)
     }
@@ -265,10 +304,17 @@ impl Session {
         }
         // What failed in its middle has to be ended, too.
         self.in_transaction.set(true);
+        self.failed.set(false);
         if answer.is_err() {
             self.rollback();
         }
         answer
+    }
+
+    /// The error of a statement, which spoils the transaction.
+    fn failed(&self, statement: &'static Statement, fault: postgres::Error) -> Error {
+        self.failed.set(true);
+        named(statement, fault)
     }
 
     fn is_lost(&self) -> bool {
@@ -291,10 +337,16 @@ impl Session {
 
 fn connect(connector: &Connector, role: Role) -> Result<Client> {
     let mut client = connector.connect()?;
-    if role == Role::Writer {
-        let answer = client.simple_query("SELECT pg_backend_pid()").map_err(fault::classify)?;
-        let number = first_value(&answer).and_then(|number| number.parse().ok());
-        connector.set_writer(number.unwrap_or_default());
+    match role {
+        // Also what it reads outside a transaction.
+        Role::Reader => {
+            client.batch_execute("SET default_transaction_read_only = on").map_err(fault::classify)?
+        }
+        Role::Writer => {
+            let answer = client.simple_query("SELECT pg_backend_pid()").map_err(fault::classify)?;
+            let number = first_value(&answer).and_then(|number| number.parse().ok());
+            connector.set_writer(number.unwrap_or_default());
+        }
     }
     Ok(client)
 }
