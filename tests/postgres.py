@@ -3,7 +3,8 @@
 
     tests/postgres.py psql -c 'SELECT version()'
 
-The server listens on a socket in a temporary directory and on no network; the command finds it
+With `--as-it-comes` before the command the server has the settings it comes with; else it does not wait for the
+disk, which nothing here needs but measurements. The server listens on a socket in a temporary directory and on no network; the command finds it
 through PGHOST, PGUSER and PGDATABASE. Its exit code is the one returned. Nothing of it outlives
 this process, not even when that is interrupted.
 """
@@ -19,9 +20,9 @@ import time
 from pathlib import Path
 
 START_SECONDS = 30
-SETTINGS = {
-    "listen_addresses": "",
-    # Nothing here has to survive a power cut.
+NO_NETWORK = {"listen_addresses": ""}
+# Nothing here has to survive a power cut.
+NOT_DURABLE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -59,7 +60,7 @@ def wait_until_ready(server: subprocess.Popen, programs: Path, directory: Path, 
         time.sleep(0.02)
 
 
-def main(command: list[str]) -> int:
+def main(command: list[str], chosen: dict[str, str]) -> int:
     programs = binaries()
     start, account = server_account()
     directory = Path(tempfile.mkdtemp(prefix="kafka-pg-"))
@@ -72,7 +73,7 @@ def main(command: list[str]) -> int:
             + ["--encoding=UTF8", "--locale=C", "--no-sync"],
             check=True, cwd=directory, stdout=subprocess.DEVNULL,
         )
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in chosen.items()]
         with open(log, "w", encoding="utf-8") as output:
             server = subprocess.Popen(
                 [*start, programs / "postgres", "-D", data, "-k", directory, *settings],
@@ -96,8 +97,9 @@ def end(number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    as_it_comes = sys.argv[1:2] == ["--as-it-comes"]
+    if not sys.argv[1 + as_it_comes :]:
         sys.exit(__doc__)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, end)
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1 + as_it_comes :], NO_NETWORK if as_it_comes else NO_NETWORK | NOT_DURABLE))
