@@ -3,10 +3,10 @@
 
     tests/postgres.py psql -c 'SELECT version()'
 
-With `--as-it-comes` before the command the server has the settings it comes with; else it does not wait for the
-disk, which nothing here needs but measurements. The server listens on a socket in a temporary directory and on no network; the command finds it
+The server listens on a socket in a temporary directory and on no network; the command finds it
 through PGHOST, PGUSER and PGDATABASE. Its exit code is the one returned. Nothing of it outlives
-this process, not even when that is interrupted.
+this process, not even when that is interrupted. With `--as-it-comes` before the command the server
+waits for the disk, as its own settings say, which only measurements need.
 """
 
 import os

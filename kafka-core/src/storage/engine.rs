@@ -352,6 +352,8 @@ impl Drop for Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(not(feature = "postgres"))]
+    use crate::base::error::ErrorKind;
     use crate::storage::{Migrator, sql::unlisted_statements};
 
     unlisted_statements! {
@@ -372,6 +374,20 @@ mod tests {
             storage.close();
             assert_eq!(storage.read(|_| Ok(())).unwrap_err().code(), "storage_closed");
             assert_eq!(storage.write(|_| Ok(())).unwrap_err().code(), "storage_closed");
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_be_one_statement_is_refused_a_second() {
+        let directory = tempfile::tempdir().unwrap();
+        for place in [Place::Memory, Place::File(directory.path().join("kafka.db"))] {
+            let storage = Storage::open(place, StorageOptions::default()).unwrap();
+            Migrator::new(&storage).unwrap().up(None).unwrap();
+            let names = |c: &Conn<'_>| c.all(&NAMES, &[], |row| row.next::<String>());
+            assert_eq!(storage.read_one(names).unwrap(), ["free"]);
+            let error = storage.read_one(|c| names(c).and_then(|_| names(c))).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "statements_apart"));
+            assert_eq!(storage.read(|c| names(c).and_then(|_| names(c))).unwrap(), ["free"]);
         }
     }
 

@@ -541,9 +541,38 @@ mod tests {
         let answers = batch(&storage, vec![add("a"), failing("b"), add("c")]);
         assert_eq!(answers, [None, Some("wanted"), None]);
         assert_eq!(names(&storage), ["a", "c"]);
-        assert_eq!(commits(directory.path()), before + 1, "the others did not have to run again");
+        assert_eq!(commits(directory.path()), before + 1, "the others still share one");
         assert_eq!(storage.write(failing("d")).unwrap_err().code(), "wanted");
         assert_eq!(names(&storage), ["a", "c"]);
+    }
+
+    /// Savepoints cost each job of a group, so they wait for one that leaves something to take back.
+    #[test]
+    fn jobs_run_again_for_one_that_failed_after_it_had_written_and_for_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = storage(directory.path(), StorageOptions::default());
+        for (wrote, runs) in [(false, 2), (true, 3)] {
+            let ran = Arc::new(AtomicUsize::new(0));
+            let counted = || {
+                let ran = ran.clone();
+                work(move |tx| {
+                    ran.fetch_add(1, Ordering::Relaxed);
+                    tx.execute(&ADD, &["counted".into()]).map(drop)
+                })
+            };
+            let refused = work(move |tx| {
+                tx.all(&NAMES, &[], |row| row.next::<String>())?;
+                if wrote {
+                    tx.execute(&ADD, &["lost".into()])?;
+                }
+                Err(Error::new(ErrorKind::NotFound, "wanted", "Wanted."))
+            });
+            let before = commits(directory.path());
+            assert_eq!(batch(&storage, vec![counted(), refused, counted()]), [None, Some("wanted"), None]);
+            assert_eq!(commits(directory.path()), before + 1);
+            assert_eq!(ran.load(Ordering::Relaxed), runs);
+        }
+        assert_eq!(names(&storage), ["counted"; 4]);
     }
 
     /// Jobs around one that needs more pages than the database may have.

@@ -140,10 +140,9 @@ impl Drop for Beat {
 impl Shared {
     fn listen(self: &Arc<Shared>) -> Result<Session> {
         let session = self.connector.reader()?;
-        session.run(&format!(
-            "SET default_transaction_read_only = off; SET statement_timeout = '4s'; LISTEN {CHANNEL}; {}",
-            self.beat
-        ))?;
+        // By itself, since it holds from the next transaction on.
+        session.run("SET default_transaction_read_only = off")?;
+        session.run(&format!("SET statement_timeout = '4s'; LISTEN {CHANNEL}; {}", self.beat))?;
         *self.unbroken.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(session)
     }
