@@ -157,7 +157,7 @@ struct ByHand {
 }
 
 /// Whose rows are seen: nobody's account, and the operator's reach.
-const OPERATOR: (Option<&str>, i64) = (None, 1);
+const OPERATOR: (Option<&str>, i32) = (None, 1);
 
 impl ByHand {
     fn connect(url: &str) -> ByHand {

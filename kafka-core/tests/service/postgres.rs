@@ -379,7 +379,7 @@ fn a_read_of_one_statement_has_no_transaction_and_a_message_one_without_savepoin
         heard.lock().unwrap().clear();
         work();
         let said = heard.lock().unwrap().clone();
-        ["BEGIN", "COMMIT", "SAVEPOINT"].map(|word| count(&said, word))
+        ["BEGIN", "COMMIT\0", "SAVEPOINT"].map(|word| count(&said, word))
     };
     let page = PageRequest::first(50);
     let numbered = PageRequest::Numbered { page: 1, page_size: 50 };
