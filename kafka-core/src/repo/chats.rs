@@ -57,11 +57,13 @@ const NEWER: &str = " AND (c.updated_at, c.id) > ($5, $6)";
 const NEWEST_FIRST: &str = " ORDER BY updated_at DESC, id DESC LIMIT $7 OFFSET $8";
 const OLDEST_FIRST: &str = " ORDER BY updated_at, id LIMIT $7 OFFSET $8";
 
+const NEW_ROW: &str = "INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
+     created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+
 const BELONGING: &str = "SELECT c.id, c.user_id, c.workspace_id FROM chats c ";
 
 statements! {
-    INSERT = ["INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
-        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING number"];
+    INSERT = [NEW_ROW] or [NEW_ROW, " RETURNING number"];
     INSERT_ANONYMOUS = ["INSERT INTO anonymous_chats (chat_id) VALUES ($1)"];
     GET = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
@@ -99,7 +101,7 @@ statements! {
 /// Stores a chat that someone of this scope makes, and returns its number.
 pub(crate) fn insert(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<i64> {
     let notebooks = to_json(&chat.notebooks);
-    let number = tx.first(
+    let number = tx.insert(
         &INSERT,
         params![
             chat.id,
@@ -111,12 +113,11 @@ pub(crate) fn insert(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<i64> {
             chat.workspace_id,
             chat.created_at
         ],
-        |row| row.next(),
     )?;
     if scope == Scope::Anonymous {
         tx.execute(&INSERT_ANONYMOUS, params![chat.id])?;
     }
-    Ok(number.unwrap_or_default())
+    Ok(number)
 }
 
 pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: ChatId) -> Result<Option<Chat>> {

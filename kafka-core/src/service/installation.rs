@@ -199,7 +199,7 @@ impl Installation {
         if !is_check && !others_wrote {
             return;
         }
-        let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
+        let stored = self.storage().read_one(|conn| responses::running_of_node(conn, self.node_id()));
         let Ok(stored) = stored else { return };
         for running in here.iter().filter(|running| !stored.contains(&running.id)) {
             running.cancel.cancel();
@@ -228,7 +228,7 @@ impl Installation {
     /// could not be stored. Those that `before` names were seen like this in the round before; one that is
     /// new may have been accepted just now. Returns what this round saw.
     fn end_stranded(&self, before: &[ResponseId]) -> Vec<ResponseId> {
-        let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
+        let stored = self.storage().read_one(|conn| responses::running_of_node(conn, self.node_id()));
         // The last of a chat first: it must not count as one that was asked.
         let mut seen: Vec<_> = stored.unwrap_or_default().into_iter().rev().collect();
         seen.retain(|id| self.live().get(*id).is_none());
@@ -243,7 +243,7 @@ impl Installation {
     fn keep_up(&self) {
         let _ = recover::run(self);
         let now = self.now();
-        let expired = self.storage().read(|conn| idempotency_keys::any_expired(conn, now));
+        let expired = self.storage().read_one(|conn| idempotency_keys::any_expired(conn, now));
         if expired.unwrap_or(false) {
             let _ = self.storage().write(move |tx| idempotency_keys::purge(tx, now));
         }
@@ -273,7 +273,7 @@ impl Installation {
     pub(crate) fn check(&self) -> Result<()> {
         // One step of an index, however much is stored.
         let now = self.now();
-        self.storage().read(|conn| idempotency_keys::any_expired(conn, now).map(|_| ()))
+        self.storage().read_one(|conn| idempotency_keys::any_expired(conn, now).map(|_| ()))
     }
 
     pub(crate) fn close(&self) {

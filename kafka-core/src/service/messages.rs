@@ -103,10 +103,8 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: MessageId) -> Result<Message> {
-        let found = self
-            .installation
-            .storage()
-            .read_anywhere(|conn| messages::find(conn, self.actor.scope(READ)?, id))?;
+        let scope = self.actor.scope(READ)?;
+        let found = self.installation.storage().read_one_anywhere(|conn| messages::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -123,7 +121,7 @@ impl<'k> Messages<'k> {
             cursor.key(seq)
         };
         let limits = self.installation.limits();
-        let page = self.installation.storage().read_anywhere(|conn| match request {
+        let page = listing::read(self.installation.storage(), request, |conn| match request {
             PageRequest::Numbered { page, page_size } => {
                 let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
                 let stretch = messages::branch_numbered(conn, scope, chat, room, offset)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     input,
-    listing::{ByCreation, TimeKey},
+    listing::{self, ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
     users,
 };
@@ -148,7 +148,7 @@ impl<'k> Models<'k> {
 
     fn row(&self, id: ModelId) -> Result<ModelRow> {
         let found =
-            self.installation.storage().read(|conn| models::find(conn, self.actor.scope(READ)?, id))?;
+            self.installation.storage().read_one(|conn| models::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -158,7 +158,7 @@ impl<'k> Models<'k> {
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Model>> {
         let scope = self.actor.scope(READ)?;
-        let mut page = self.installation.storage().read_anywhere(|conn| {
+        let mut page = listing::read(self.installation.storage(), request, |conn| {
             let list = ByCreation {
                 after: &|key, room| models::list(conn, scope, key, room),
                 before: &|key, room| models::list_back(conn, scope, key, room),
@@ -182,7 +182,7 @@ impl<'k> Models<'k> {
     pub fn names_of_owner(&self, chat: ChatId) -> Result<Vec<String>> {
         // Part of the chat, as it is shown when it is opened.
         let scope = self.actor.scope(Permission::read(Area::Chats))?;
-        self.installation.storage().read_anywhere(|conn| models::names_of_owner(conn, scope, chat))
+        self.installation.storage().read_one_anywhere(|conn| models::names_of_owner(conn, scope, chat))
     }
 
     /// Changes a model. When `base_url` moves to another origin the key must be given again: a key is
@@ -198,7 +198,8 @@ impl<'k> Models<'k> {
         input::optional_name(limits, "upstream_model", upstream)?;
         patch.params.as_ref().map_or(Ok(()), check_params)?;
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
-        let before = self.installation.storage().read(|conn| models::find_for_writing(conn, scope, id))?;
+        let before =
+            self.installation.storage().read_one(|conn| models::find_for_writing(conn, scope, id))?;
         let before = before.ok_or_else(|| not_found(id))?;
         let ak_sealed = self.key_after(&before, &patch)?;
         let feed = self.installation.feed().clone();
@@ -319,7 +320,7 @@ impl<'k> Models<'k> {
 fn network(installation: &Installation, owner: Option<UserId>, endpoint: &Endpoint) -> Result<Network> {
     let is_trusted = match owner {
         Some(id) if !installation.is_open() => {
-            let found = installation.storage().read(|conn| accounts::find(conn, Scope::Operator, id))?;
+            let found = installation.storage().read_one(|conn| accounts::find(conn, Scope::Operator, id))?;
             found.is_some_and(|user| user.is_admin)
         }
         _ => true,
