@@ -44,6 +44,12 @@ pub struct Limits {
     /// How long such a list may wait for others to end before the call fails as busy, in milliseconds.
     /// Default 1000.
     pub search_wait_ms: u32,
+    /// Longest query of a search, in characters. Default 1000.
+    pub search_query_chars: usize,
+    /// Hits of a page when none is asked for. Default 20.
+    pub search_default: u32,
+    /// Most hits of a page. Default 100.
+    pub search_max: u32,
     /// Answers of one chat that may wait behind the running one. Default 16.
     pub waiting_answers_per_chat: usize,
     /// Answers that may run or wait at the same time in this process; a quarter of them, but at least one, in
@@ -103,6 +109,9 @@ impl Default for Limits {
             page_bytes: 1 << 20,
             searches: 1,
             search_wait_ms: 1000,
+            search_query_chars: 1000,
+            search_default: 20,
+            search_max: 100,
             waiting_answers_per_chat: 16,
             concurrent_answers: 512,
             idempotency_hours: 24,

@@ -19,6 +19,7 @@ use super::{
     passwords::Passwords,
     quotas::Quotas,
     registration::Registration,
+    search_index::Indexing,
     searches::Searches,
     throttle::Throttle,
     tickets::Tickets,
@@ -75,6 +76,7 @@ struct Inner {
     searches: Searches,
     doorman: Doorman,
     upkeep: Upkeep,
+    indexing: Indexing,
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
@@ -144,6 +146,7 @@ impl Installation {
             searches: Searches::new(&parts.limits),
             doorman: Doorman::default(),
             upkeep: Upkeep::default(),
+            indexing: Indexing::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
             parts,
@@ -153,6 +156,7 @@ impl Installation {
         if stays {
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
+            installation.indexing().start(&installation)?;
         }
         // Weak, so that the thread does not keep an installation open that nobody uses any more.
         let itself = installation.downgrade();
@@ -310,6 +314,10 @@ impl Installation {
         &self.0.searches
     }
 
+    pub(crate) fn indexing(&self) -> &Indexing {
+        &self.0.indexing
+    }
+
     pub(crate) fn doorman(&self) -> &Doorman {
         &self.0.doorman
     }
@@ -391,6 +399,7 @@ impl fmt::Debug for Installation {
 impl Inner {
     fn close(&self) {
         self.upkeep.stop();
+        self.indexing.stop();
         self.doorman.stop();
         self.uses.store(&self.storage);
         self.live.close(CLOSE_PATIENCE);

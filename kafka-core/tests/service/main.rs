@@ -33,6 +33,7 @@ mod quotas;
 mod resolution;
 mod revocation;
 mod scopes;
+mod search;
 mod stage;
 mod tickets;
 mod tokens;

@@ -1,0 +1,154 @@
+//! Keeps the index of words up with what is stored: in batches behind the writes, so that storing a message costs
+//! nothing for it.
+//!
+//! Rows above a mark are new; triggers note the others that change or go. A batch is read and folded without holding up
+//! anyone, and taken into the index in one transaction with the mark and the notes: whatever dies in between, nothing is
+//! lost or comes in twice. Whoever finds that someone else's batch came first throws its own away.
+
+use std::{collections::HashSet, time::Duration};
+
+use super::{installation::Installation, upkeep::Upkeep};
+use crate::{
+    base::{error::Result, page::Room},
+    repo::search_index::{self, Entry, State, Table},
+    storage::Storage,
+};
+
+/// How often it is looked whether something waits.
+const LOOK: Duration = Duration::from_millis(200);
+/// Looks to stand back when another process works on the index, a second, or when it fails.
+const LOOKS_BEHIND_OTHERS: u32 = 5;
+const LOOKS_AFTER_FAILURE: u32 = 25;
+/// Rows of a batch, and about the bytes of their texts: it holds up other writes for some 20 ms.
+const BATCH: Room = Room { entries: 1000, bytes: 256 << 10 };
+
+/// The thread that keeps the index up.
+#[derive(Default)]
+pub(crate) struct Indexing(Upkeep);
+
+impl Indexing {
+    /// Starts it.
+    pub(crate) fn start(&self, installation: &Installation) -> Result<()> {
+        let itself = installation.downgrade();
+        let mut rests = 0_u32;
+        self.0.start("kafka-search", LOOK, move |_| {
+            let Some(installation) = itself.upgrade() else { return false };
+            if rests > 0 {
+                rests -= 1;
+                return true;
+            }
+            match step(installation.storage()) {
+                Ok(Step::Done) => {}
+                Ok(Step::More) => installation.indexing().0.nudge(),
+                Ok(Step::Overtaken) => rests = LOOKS_BEHIND_OTHERS,
+                Err(_) => rests = LOOKS_AFTER_FAILURE,
+            }
+            true
+        })
+    }
+
+    /// Ends it after the batch it is at.
+    pub(crate) fn stop(&self) {
+        self.0.stop();
+    }
+}
+
+/// What one look came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing waits.
+    Done,
+    /// A batch was taken in, and more may wait.
+    More,
+    /// Another process was faster.
+    Overtaken,
+}
+
+/// What one transaction does to the index.
+struct Batch {
+    before: State,
+    messages_upto: i64,
+    chats_upto: i64,
+    notes_upto: i64,
+    changed: Vec<(Table, i64, Option<Entry>)>,
+    new: Vec<(Table, Entry)>,
+}
+
+/// Indexes everything that waits.
+pub(crate) fn catch_up(storage: &Storage) -> Result<()> {
+    while step(storage)? != Step::Done {}
+    Ok(())
+}
+
+/// Makes the index anew from what is stored.
+pub(crate) fn rebuild(storage: &Storage) -> Result<()> {
+    storage.write(search_index::begin_anew)?;
+    catch_up(storage)
+}
+
+/// How many changes wait to be indexed.
+pub(crate) fn waiting(storage: &Storage) -> Result<u64> {
+    storage.read(search_index::behind)
+}
+
+fn step(storage: &Storage) -> Result<Step> {
+    let Some(batch) = next_batch(storage)? else { return Ok(Step::Done) };
+    let is_first = storage.write(move |tx| {
+        if !search_index::advance(tx, batch.before, batch.messages_upto, batch.chats_upto)? {
+            return Ok(false);
+        }
+        search_index::forget_changes(tx, batch.notes_upto)?;
+        for (table, number, entry) in &batch.changed {
+            search_index::remove(tx, *table, *number)?;
+            entry.as_ref().map_or(Ok(()), |entry| search_index::add(tx, *table, entry))?;
+        }
+        batch.new.iter().try_for_each(|(table, entry)| search_index::add(tx, *table, entry))?;
+        Ok(true)
+    })?;
+    Ok(if is_first { Step::More } else { Step::Overtaken })
+}
+
+/// The next rows, with their words; none when nothing waits. All is read at one moment: what changes after it is noted.
+fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
+    storage.read(|conn| {
+        if !search_index::is_behind(conn)? {
+            return Ok(None);
+        }
+        let before = search_index::state(conn)?;
+        let State { mut messages_upto, mut chats_upto, .. } = before;
+        let (mut notes_upto, mut bytes) = (0, 0);
+        let (mut seen, mut changed) = (HashSet::new(), Vec::new());
+        for change in search_index::changes(conn, BATCH.entries)? {
+            if bytes > BATCH.bytes {
+                break;
+            }
+            notes_upto = change.number;
+            let (table, number, upto, find) = match (change.message, change.chat) {
+                (Some(number), _) => (Table::Messages, number, messages_upto, search_index::message as Find),
+                (None, Some(number)) => (Table::Chats, number, chats_upto, search_index::chat as Find),
+                (None, None) => continue,
+            };
+            // What lies above the mark is read as it is when the mark comes there.
+            if number <= upto && seen.insert((table, number)) {
+                let entry = find(conn, number)?;
+                bytes +=
+                    entry.iter().filter_map(|entry| entry.words.as_ref()).map(String::len).sum::<usize>();
+                changed.push((table, number, entry));
+            }
+        }
+        let mut new = Vec::new();
+        if bytes <= BATCH.bytes {
+            for entry in search_index::new_messages(conn, messages_upto, BATCH)?.rows {
+                messages_upto = entry.number;
+                new.push((Table::Messages, entry));
+            }
+            for entry in search_index::new_chats(conn, chats_upto, BATCH)?.rows {
+                chats_upto = entry.number;
+                new.push((Table::Chats, entry));
+            }
+        }
+        Ok(Some(Batch { before, messages_upto, chats_upto, notes_upto, changed, new }))
+    })
+}
+
+type Find = fn(&crate::storage::Conn<'_>, i64) -> Result<Option<Entry>>;
