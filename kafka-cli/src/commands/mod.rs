@@ -18,6 +18,7 @@ pub(crate) mod migrate;
 pub(crate) mod model;
 mod pages;
 pub(crate) mod plan;
+pub(crate) mod search;
 pub(crate) mod secret;
 pub(crate) mod selfcheck;
 pub(crate) mod serve;

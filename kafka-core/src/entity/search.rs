@@ -63,7 +63,7 @@ pub struct SearchRequest {
     /// The chats of one workspace.
     #[serde(default)]
     pub workspace_id: Option<WorkspaceId>,
-    /// Messages that name this model: answers of it, by the name that it was asked by.
+    /// Messages that name this model: its answers, and the questions that asked for it.
     #[serde(default)]
     pub model: Option<String>,
     /// What was made then or later.

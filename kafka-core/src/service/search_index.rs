@@ -118,8 +118,11 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         let State { mut messages_upto, mut chats_upto, .. } = before;
         let (mut notes_upto, mut bytes) = (0, 0);
         let (mut seen, mut changed) = (HashSet::new(), Vec::new());
-        for change in search_index::changes(conn, BATCH.entries)? {
+        let changes = search_index::changes(conn, BATCH.entries)?;
+        let mut are_all_noted = changes.len() < BATCH.entries as usize;
+        for change in changes {
             if bytes > BATCH.bytes {
+                are_all_noted = false;
                 break;
             }
             notes_upto = change.number;
@@ -135,6 +138,11 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
                     entry.iter().filter_map(|entry| entry.words.as_ref()).map(String::len).sum::<usize>();
                 changed.push((table, number, entry));
             }
+        }
+        if are_all_noted {
+            // SQLite gives the numbers of rows at the end that were deleted to the next ones, which are new then.
+            let [message, chat] = search_index::highest(conn)?;
+            (messages_upto, chats_upto) = (messages_upto.min(message), chats_upto.min(chat));
         }
         let mut new = Vec::new();
         if bytes <= BATCH.bytes {

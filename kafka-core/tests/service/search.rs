@@ -117,7 +117,7 @@ fn a_search_is_narrowed() {
         (SearchRequest { areas: Some(vec![SearchArea::Documents]), ..all() }, &[]),
         (SearchRequest { areas: Some(vec![]), ..all() }, &[]),
         (SearchRequest { role: Some(Role::User), ..all() }, &["thing three", "thing one"]),
-        (SearchRequest { model: Some("echo".into()), ..all() }, &["Echo: thing three"]),
+        (SearchRequest { model: Some("echo".into()), ..all() }, &["Echo: thing three", "thing three"]),
         (SearchRequest { model: Some("ech".into()), ..all() }, &[]),
         (SearchRequest { chat_id: Some(office.id), ..all() }, &["thing one", "thing office"]),
         (SearchRequest { chat_id: Some(unheard_of()), ..all() }, &[]),
