@@ -45,6 +45,7 @@ mod real_model;
 mod responses;
 mod routes;
 mod schema;
+mod search;
 mod sse;
 mod start;
 mod tickets;

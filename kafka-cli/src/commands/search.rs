@@ -26,7 +26,7 @@ use crate::{
     --plain takes a question as it is: one of its words will do.")]
 pub(crate) struct Args {
     /// What to look for
-    #[arg(required = true, num_args = 1.., value_name = "WORD", allow_hyphen_values = true, trailing_var_arg = false)]
+    #[arg(required = true, value_name = "WORD")]
     words: Vec<String>,
     /// Take the words as plain language
     #[arg(long)]

@@ -14,6 +14,7 @@ mod migrate;
 mod model;
 mod plan;
 mod run;
+mod search;
 mod secret;
 mod serve;
 mod terminal;
