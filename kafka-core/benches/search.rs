@@ -69,7 +69,7 @@ fn main() {
     );
     show("a phrase of common words", &latencies(|_| search(SearchRequest::text("\"half w1\""))), None);
     show("the beginning of many words", &latencies(|_| search(newest("w1*"))), None);
-    let of_user = kafka_core::SearchRequest { model: None, ..SearchRequest::text("half") };
+    let of_user = SearchRequest::text("half");
     let mine = as_user(&kafka, user);
     show(
         "half of all, of one in a thousand",

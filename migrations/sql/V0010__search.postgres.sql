@@ -35,6 +35,26 @@ BEGIN
     RETURN NULL;
 END
 $note$;
+CREATE FUNCTION search_note_added_message() RETURNS trigger LANGUAGE plpgsql AS $note$
+BEGIN
+    IF NEW.number <= (SELECT messages_upto FROM search_state WHERE number = 1) THEN
+        INSERT INTO search_changes (message_number) VALUES (NEW.number);
+    END IF;
+    RETURN NULL;
+END
+$note$;
+CREATE FUNCTION search_note_added_chat() RETURNS trigger LANGUAGE plpgsql AS $note$
+BEGIN
+    IF NEW.number <= (SELECT chats_upto FROM search_state WHERE number = 1) THEN
+        INSERT INTO search_changes (chat_number) VALUES (NEW.number);
+    END IF;
+    RETURN NULL;
+END
+$note$;
+CREATE TRIGGER search_message_added AFTER INSERT ON messages
+    FOR EACH ROW EXECUTE FUNCTION search_note_added_message();
+CREATE TRIGGER search_chat_added AFTER INSERT ON chats
+    FOR EACH ROW EXECUTE FUNCTION search_note_added_chat();
 CREATE TRIGGER search_message_changed AFTER UPDATE OF content, model ON messages
     FOR EACH ROW EXECUTE FUNCTION search_note_message();
 CREATE TRIGGER search_message_deleted AFTER DELETE ON messages

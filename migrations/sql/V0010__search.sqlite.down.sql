@@ -1,3 +1,5 @@
+DROP TRIGGER search_message_added;
+DROP TRIGGER search_chat_added;
 DROP TRIGGER search_message_changed;
 DROP TRIGGER search_message_deleted;
 DROP TRIGGER search_chat_changed;

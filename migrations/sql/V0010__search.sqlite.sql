@@ -12,12 +12,18 @@ CREATE TABLE search_state (
 );
 INSERT INTO search_state (number, generation, messages_upto, chats_upto) VALUES (1, 0, 0, 0);
 
--- Rows that changed or went since they were indexed. New ones need no note: their numbers are higher than the mark.
+-- Rows that changed or went since they were indexed. New ones need no note where their numbers are higher than the mark;
+-- others were imported, or have the number of a row that went.
 CREATE TABLE search_changes (
     number              INTEGER PRIMARY KEY,
     message_number      BIGINT,
     chat_number         BIGINT
 );
+CREATE TRIGGER search_message_added AFTER INSERT ON messages
+WHEN NEW.number <= (SELECT messages_upto FROM search_state WHERE number = 1)
+BEGIN
+    INSERT INTO search_changes (message_number) VALUES (NEW.number);
+END;
 CREATE TRIGGER search_message_changed AFTER UPDATE OF content, model ON messages
 BEGIN
     INSERT INTO search_changes (message_number) VALUES (OLD.number);
@@ -25,6 +31,11 @@ END;
 CREATE TRIGGER search_message_deleted AFTER DELETE ON messages
 BEGIN
     INSERT INTO search_changes (message_number) VALUES (OLD.number);
+END;
+CREATE TRIGGER search_chat_added AFTER INSERT ON chats
+WHEN NEW.number <= (SELECT chats_upto FROM search_state WHERE number = 1)
+BEGIN
+    INSERT INTO search_changes (chat_number) VALUES (NEW.number);
 END;
 CREATE TRIGGER search_chat_changed AFTER UPDATE OF title, description ON chats
 WHEN OLD.title IS NOT NEW.title OR OLD.description IS NOT NEW.description

@@ -21,7 +21,6 @@ const CHAT: &str =
 
 statements! {
     STATE = ["SELECT s.generation, s.messages_upto, s.chats_upto FROM search_state s WHERE s.number = 1"];
-    HIGHEST = ["SELECT COALESCE((SELECT MAX(m.number) FROM messages m), 0), COALESCE((SELECT MAX(c.number) FROM chats c), 0)"];
     IS_BEHIND = ["SELECT 1 FROM search_state s WHERE s.number = 1 AND (EXISTS (SELECT 1 FROM search_changes) \
         OR EXISTS (SELECT 1 FROM messages m WHERE m.number > s.messages_upto) \
         OR EXISTS (SELECT 1 FROM chats c WHERE c.number > s.chats_upto))"];
@@ -73,11 +72,6 @@ pub(crate) fn state(conn: &Conn<'_>) -> Result<State> {
     })?;
     // Without its row nothing can be noted; a rebuild does not help, a restored backup does.
     Ok(found.unwrap_or(State { generation: -1, messages_upto: i64::MAX, chats_upto: i64::MAX }))
-}
-
-/// The highest numbers of a message and of a chat.
-pub(crate) fn highest(conn: &Conn<'_>) -> Result<[i64; 2]> {
-    Ok(conn.first(&HIGHEST, params![], |row| Ok([row.next()?, row.next()?]))?.unwrap_or_default())
 }
 
 /// Whether anything waits to be indexed.

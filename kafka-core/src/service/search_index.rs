@@ -1,7 +1,7 @@
 //! Keeps the index of words up with what is stored: in batches behind the writes, so that storing a message costs
 //! nothing for it.
 //!
-//! Rows above a mark are new; triggers note the others that change or go. A batch is read and folded without holding up
+//! Rows above a mark are new; triggers note the others that change, go, or come below it. A batch is read and folded without holding up
 //! anyone, and taken into the index in one transaction with the mark and the notes: whatever dies in between, nothing is
 //! lost or comes in twice. Whoever finds that someone else's batch came first throws its own away.
 
@@ -56,9 +56,10 @@ impl Indexing {
 /// What one look came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// Nothing waits.
+    /// Nothing waits, but for what came meanwhile: it is taken together with what comes until the next look, since small
+    /// batches cost more.
     Done,
-    /// A batch was taken in, and more may wait.
+    /// A batch was taken in, and more waits.
     More,
     /// Another process was faster.
     Overtaken,
@@ -72,6 +73,7 @@ struct Batch {
     notes_upto: i64,
     changed: Vec<(Table, i64, Option<Entry>)>,
     new: Vec<(Table, Entry)>,
+    is_last: bool,
 }
 
 /// Indexes everything that waits.
@@ -93,6 +95,7 @@ pub(crate) fn waiting(storage: &Storage) -> Result<u64> {
 
 fn step(storage: &Storage) -> Result<Step> {
     let Some(batch) = next_batch(storage)? else { return Ok(Step::Done) };
+    let is_last = batch.is_last;
     let is_first = storage.write(move |tx| {
         if !search_index::advance(tx, batch.before, batch.messages_upto, batch.chats_upto)? {
             return Ok(false);
@@ -105,7 +108,11 @@ fn step(storage: &Storage) -> Result<Step> {
         batch.new.iter().try_for_each(|(table, entry)| search_index::add(tx, *table, entry))?;
         Ok(true)
     })?;
-    Ok(if is_first { Step::More } else { Step::Overtaken })
+    Ok(match (is_first, is_last) {
+        (false, _) => Step::Overtaken,
+        (true, true) => Step::Done,
+        (true, false) => Step::More,
+    })
 }
 
 /// The next rows, with their words; none when nothing waits. All is read at one moment: what changes after it is noted.
@@ -139,23 +146,17 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
                 changed.push((table, number, entry));
             }
         }
-        if are_all_noted {
-            // SQLite gives the numbers of rows at the end that were deleted to the next ones, which are new then.
-            let [message, chat] = search_index::highest(conn)?;
-            (messages_upto, chats_upto) = (messages_upto.min(message), chats_upto.min(chat));
-        }
-        let mut new = Vec::new();
+        let (mut new, mut is_last) = (Vec::new(), are_all_noted);
         if bytes <= BATCH.bytes {
-            for entry in search_index::new_messages(conn, messages_upto, BATCH)?.rows {
-                messages_upto = entry.number;
-                new.push((Table::Messages, entry));
-            }
-            for entry in search_index::new_chats(conn, chats_upto, BATCH)?.rows {
-                chats_upto = entry.number;
-                new.push((Table::Chats, entry));
-            }
+            let messages = search_index::new_messages(conn, messages_upto, BATCH)?;
+            let chats = search_index::new_chats(conn, chats_upto, BATCH)?;
+            is_last &= !messages.goes_on && !chats.goes_on;
+            messages_upto = messages.rows.last().map_or(messages_upto, |last| last.number);
+            chats_upto = chats.rows.last().map_or(chats_upto, |last| last.number);
+            new.extend(messages.rows.into_iter().map(|entry| (Table::Messages, entry)));
+            new.extend(chats.rows.into_iter().map(|entry| (Table::Chats, entry)));
         }
-        Ok(Some(Batch { before, messages_upto, chats_upto, notes_upto, changed, new }))
+        Ok(Some(Batch { before, messages_upto, chats_upto, notes_upto, changed, new, is_last }))
     })
 }
 

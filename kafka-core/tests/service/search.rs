@@ -228,6 +228,26 @@ fn edits_and_deletions_are_followed() {
     drop(kept);
 }
 
+/// Also when very much went at once, which the index follows in parts.
+#[test]
+fn a_number_that_is_given_again_is_indexed_again() {
+    let stage = stage();
+    let [chat, other] = [stage.chat(), stage.chat()];
+    stage.say(&other, Role::User, "granite stays");
+    let insert = "INSERT INTO messages (id, chat_number, seq, role, content, created_at, updated_at) \
+        VALUES ($1, $2, $3, 'user', 'granite goes', 0, 0)";
+    for number in 0..10 {
+        let [id, of, seq] =
+            [format!("0190b1a0-7c1e-7e7e-8e8e-{number:012}"), chat.number.to_string(), number.to_string()];
+        stage.rows(&insert.replace("$2", &of).replace("$3", &seq), &[&id]);
+    }
+    assert_eq!(words(&stage, "granite").len(), 11);
+    stage.kafka.chats(&stage.operator).delete(chat.id).unwrap();
+    assert_eq!(words(&stage, "granite"), ["[granite] stays"]);
+    stage.say(&other, Role::User, "granite again");
+    assert_eq!(words(&stage, "granite"), ["[granite] again", "[granite] stays"]);
+}
+
 /// What was changed is no hit from that moment on, whatever the index says.
 #[test]
 fn no_snippet_shows_what_is_gone() {
