@@ -46,7 +46,7 @@ function openFromAddress(isFresh) {
   else if (!file && (view.opened || isHere)) closeOpened();
   setDrawer(false);
   // What was said just now is on the screen without its id.
-  if (message) return reach(isHere && !at(message) ? openChat(id) : view, message);
+  if (message) return bringIntoSight(isHere && !at(message) ? openChat(id) : view, message);
   if (isHere) return focusPanel(file);
   if (!isNarrow.matches && at("undo").hidden) prompt.focus();
 }

@@ -51,7 +51,7 @@ function marked(snippet) {
 }
 
 /** Brings a message of the open chat into sight, from however far up. */
-async function reach(here, id) {
+async function bringIntoSight(here, id) {
   await here.ready;
   for (let pages = 0; view === here; pages += 1) {
     const node = at(id);
