@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -17,6 +18,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 
 /// More than there are statements, so that each is prepared once a connection.
 const STATEMENTS: usize = 512;
+/// After so many of its machine's instructions, a few tenths of a millisecond, a statement gives way to others.
+const STEPS_AT_A_TIME: i32 = 5_000;
 /// Negative: in KiB.
 const CACHE_SIZE: i64 = -16_384;
 /// The log is cut back to this size, in bytes, when a checkpoint empties it.
@@ -109,8 +112,9 @@ pub(super) fn data_version(connection: &Connection) -> Result<i64> {
 pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     connect(path, flags, busy_timeout)
-        .and_then(|connection| {
+        .and_then(|mut connection| {
             connection.pragma_update(None, "query_only", true)?;
+            give_way(&mut connection);
             Ok(connection)
         })
         .map_err(|fault| named(path, fault))
@@ -122,6 +126,17 @@ fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> rusqlite::R
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     keep_statements(&connection)?;
     Ok(connection)
+}
+
+/// Lets others have the processor now and then while a statement reads much. Where processors are short, whoever
+/// asks for little would else wait until the scheduler takes it from whoever reads a whole table.
+fn give_way(connection: &mut Connection) {
+    let ends = || {
+        thread::yield_now();
+        false
+    };
+    // It fails on handles only that somebody else opened; versions of rusqlite differ in what they return.
+    _ = connection.progress_handler(STEPS_AT_A_TIME, Some(ends));
 }
 
 /// Has each statement prepared once.
@@ -387,5 +402,35 @@ mod tests {
             })
             .unwrap();
         assert!(names(&storage).unwrap().contains(&"late".to_owned()));
+    }
+
+    /// Set in the process whose system calls are watched.
+    #[cfg(target_os = "linux")]
+    const INSIDE: &str = "KAFKA_TEST_READS_MUCH";
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn whoever_reads_much_gives_way_to_others() {
+        let directory = tempfile::tempdir().unwrap();
+        if std::env::var_os(INSIDE).is_some() {
+            let reader = open_reader(&filled(directory.path()), Duration::ZERO).unwrap();
+            let counted = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) \
+                           SELECT count(*) FROM n";
+            reader.query_row(counted, [], |row| row.get::<_, i64>(0)).unwrap();
+            return;
+        }
+        let trace = directory.path().join("trace");
+        let output = std::process::Command::new("strace")
+            .args(["-f", "-qq", "-e", "signal=none", "-e", "trace=sched_yield", "-o"])
+            .arg(&trace)
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "storage::sqlite::tests::whoever_reads_much_gives_way_to_others"])
+            .env(INSIDE, "yes")
+            .output()
+            .expect("strace is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // Each number takes ten instructions at least.
+        let gave_way = fs::read_to_string(trace).unwrap().lines().count();
+        assert!(gave_way >= 100_000 * 10 / STEPS_AT_A_TIME as usize, "{gave_way}");
     }
 }

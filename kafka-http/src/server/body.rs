@@ -5,6 +5,7 @@ use std::{
     fmt,
     io::{self, Read, Write},
     net::TcpStream,
+    thread,
     time::Duration,
 };
 
@@ -227,8 +228,10 @@ impl<'c> Body<'c> {
             *turn = None;
             self.is_readable(deadline.remaining()?);
         }
-        if turn.is_none() {
-            *turn = self.turns.wait(bytes);
+        match turn {
+            // Others may have the processor meanwhile.
+            Some(_) => thread::yield_now(),
+            None => *turn = self.turns.wait(bytes),
         }
         self.input.read(out, deadline.remaining()?)
     }
