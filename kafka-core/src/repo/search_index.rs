@@ -10,11 +10,10 @@ use crate::{
         error::Result,
         page::{Room, Stretch},
     },
-    entity::message::MessageStatus,
     storage::{Conn, Row, Tx, sql::statements},
 };
 
-const MESSAGE: &str = "SELECT m.number, c.number, c.user_id, c.workspace_id, m.role, m.model, m.created_at, m.status, m.content \
+const MESSAGE: &str = "SELECT m.number, c.number, c.user_id, c.workspace_id, m.role, m.model, m.created_at, m.content \
      FROM messages m JOIN chats c ON c.number = m.chat_number WHERE ";
 const CHAT: &str =
     "SELECT c.number, c.user_id, c.workspace_id, c.created_at, c.title, c.description FROM chats c WHERE ";
@@ -104,7 +103,7 @@ pub(crate) fn changes(conn: &Conn<'_>, most: u32) -> Result<Vec<Change>> {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) number: i64,
-    /// None when the row has nothing to be found by: it is being written, or holds no words.
+    /// None when the row holds no words.
     pub(crate) words: Option<String>,
 }
 
@@ -137,11 +136,9 @@ fn read_message(row: &mut Row<'_>, is_postgres: bool) -> Result<Entry> {
     labels.push(label_of_role(row.next()?));
     labels.extend(row.next::<Option<String>>()?.as_deref().map(label_of_model));
     labels.extend(labels_of_time(row.next()?));
-    let status: MessageStatus = row.next()?;
+    // Empty while an answer is being written.
     let content = row.next_text()?;
-    let words =
-        (status != MessageStatus::Streaming).then(|| document(content, &labels, is_postgres)).flatten();
-    Ok(Entry { number, words })
+    Ok(Entry { number, words: document(content, &labels, is_postgres) })
 }
 
 fn read_chat(row: &mut Row<'_>, is_postgres: bool) -> Result<Entry> {

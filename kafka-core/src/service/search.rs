@@ -173,17 +173,17 @@ impl Running<'_> {
         Ok((found.rows, found.goes_on))
     }
 
-    /// The best of the candidates. Further pages rank the same ones: what has come since is left out.
+    /// The best of the candidates. Further pages rank the same ones again: what was stored since is left out, and
+    /// what was changed or deleted meanwhile moves the others by a place, not by a score.
     fn best(&self, after: Option<&Cursor>) -> Result<Hits> {
-        let (before, place) = match after {
+        let (before, start) = match after {
             None => {
                 let state = index::state(self.conn)?;
-                ([state.messages_upto, state.chats_upto].map(|upto| upto.saturating_add(1)), None)
+                ([state.messages_upto, state.chats_upto].map(|upto| upto.saturating_add(1)), 0)
             }
             Some(cursor) => {
-                let [messages, chats, score, kind, number] = cursor.keys()?;
-                let place: (u64, u8, i64) = (cursor.key(score)?, cursor.key(kind)?, cursor.key(number)?);
-                ([cursor.key(messages)?, cursor.key(chats)?], Some(place))
+                let [messages, chats, start] = cursor.keys()?;
+                ([cursor.key(messages)?, cursor.key(chats)?], cursor.key(start)?)
             }
         };
         let mut candidates = Vec::new();
@@ -196,22 +196,14 @@ impl Running<'_> {
                 }
             }
         }
-        let mut ranked: Vec<(u64, Matched)> = score(candidates);
-        let order = |score: u64, found: &Found| {
-            (Reverse(score), u8::from(found.message.is_none()), Reverse(found.number))
-        };
-        ranked.sort_by_cached_key(|(score, (found, _))| order(*score, found));
-        if let Some((score, kind, number)) = place {
-            ranked.retain(|(of, (found, _))| order(*of, found) > (Reverse(score), kind, Reverse(number)));
-        }
-        let goes_on = ranked.len() > self.limit;
-        ranked.truncate(self.limit);
-        let cursor = |(score, (found, _)): &(u64, Matched)| {
-            let kind = u8::from(found.message.is_none());
-            Cursor::of(&[&before[0], &before[1], score, &kind, &found.number])
-        };
-        let next_cursor = ranked.last().filter(|_| goes_on).map(cursor);
-        Ok(Hits { items: ranked.into_iter().map(hit).collect(), next_cursor })
+        let mut ranked = score(candidates);
+        ranked.sort_by_key(|(score, (found, _))| {
+            (Reverse(*score), found.message.is_none(), Reverse(found.number))
+        });
+        let end = start.saturating_add(self.limit);
+        let next_cursor = (ranked.len() > end).then(|| Cursor::of(&[&before[0], &before[1], &end]));
+        let items = ranked.into_iter().skip(start).take(self.limit).map(hit).collect();
+        Ok(Hits { items, next_cursor })
     }
 
     fn candidates(&self, table: Table, before: i64) -> Result<Vec<Found>> {
