@@ -14,11 +14,17 @@ use crate::{
     storage::Storage,
 };
 
-/// How often it is looked whether something waits.
-const LOOK: Duration = Duration::from_millis(200);
-/// Looks to stand back when another process works on the index, a second, or when it fails.
-const LOOKS_BEHIND_OTHERS: u32 = 5;
-const LOOKS_AFTER_FAILURE: u32 = 25;
+/// A look that is due.
+const LOOK: Duration = Duration::from_millis(50);
+/// Looks to leave out when nothing waits: then it is looked every 200 ms.
+const LOOKS_WHEN_DONE: u32 = 3;
+/// When another process works on the index, a second.
+const LOOKS_BEHIND_OTHERS: u32 = 20;
+/// When it fails.
+const LOOKS_AFTER_FAILURE: u32 = 100;
+/// How much longer it rests after a batch than that took, while more waits: whoever stores messages has four fifths of
+/// the time at least. In a flood of more than some thousands a second the index lags until it is over.
+const REST: u32 = 4;
 /// Rows of a batch, and about the bytes of their texts: it holds up other writes for some 20 ms.
 const BATCH: Room = Room { entries: 1000, bytes: 256 << 10 };
 
@@ -37,12 +43,13 @@ impl Indexing {
                 rests -= 1;
                 return true;
             }
-            match step(installation.storage()) {
-                Ok(Step::Done) => {}
-                Ok(Step::More) => installation.indexing().0.nudge(),
-                Ok(Step::Overtaken) => rests = LOOKS_BEHIND_OTHERS,
-                Err(_) => rests = LOOKS_AFTER_FAILURE,
-            }
+            let began = installation.clock().instant();
+            rests = match step(installation.storage()) {
+                Ok(Step::Done) => LOOKS_WHEN_DONE,
+                Ok(Step::More) => looks(REST * began.elapsed()),
+                Ok(Step::Overtaken) => LOOKS_BEHIND_OTHERS,
+                Err(_) => LOOKS_AFTER_FAILURE,
+            };
             true
         })
     }
@@ -51,6 +58,11 @@ impl Indexing {
     pub(crate) fn stop(&self) {
         self.0.stop();
     }
+}
+
+/// How many looks that is.
+fn looks(time: Duration) -> u32 {
+    u32::try_from(time.as_millis() / LOOK.as_millis()).unwrap_or(LOOKS_AFTER_FAILURE)
 }
 
 /// What one look came to.
