@@ -1,9 +1,9 @@
 //! Keeps the index of words up with what is stored: in batches behind the writes, so that storing a message costs
 //! nothing for it.
 //!
-//! Rows above a mark are new; triggers note the others that change, go, or come below it. A batch is read and folded without holding up
-//! anyone, and taken into the index in one transaction with the mark and the notes: whatever dies in between, nothing is
-//! lost or comes in twice. Whoever finds that someone else's batch came first throws its own away.
+//! Rows above a mark are new; triggers note the others that change, go, or come below it. A batch is read and folded
+//! without holding up anyone, and taken into the index in one transaction with the mark and the notes: whatever dies in
+//! between, nothing is lost or comes in twice. Whoever finds that someone else's batch came first throws its own away.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -60,9 +60,10 @@ impl Indexing {
     }
 }
 
-/// How many looks that is.
+/// How many looks that is; at most a second's.
 fn looks(time: Duration) -> u32 {
-    u32::try_from(time.as_millis() / LOOK.as_millis()).unwrap_or(LOOKS_AFTER_FAILURE)
+    let looks = u32::try_from(time.as_millis() / LOOK.as_millis()).unwrap_or(u32::MAX);
+    looks.min(LOOKS_BEHIND_OTHERS)
 }
 
 /// What one look came to.
