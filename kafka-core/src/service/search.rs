@@ -179,7 +179,7 @@ impl Running<'_> {
         let (before, start) = match after {
             None => {
                 let state = index::state(self.conn)?;
-                ([state.messages_upto, state.chats_upto].map(|upto| upto.saturating_add(1)), 0)
+                ([state.messages_upto, state.chats_upto].map(|upto| upto.saturating_add(1)), 0_usize)
             }
             Some(cursor) => {
                 let [messages, chats, start] = cursor.keys()?;
