@@ -1,7 +1,8 @@
 //! Searching a million messages: the library against the same index asked by hand; and what keeping the index up costs
 //! those who store messages.
 //!
-//! `cargo bench -p kafka-core --bench search`. The file is made anew each time, which takes minutes. Words are drawn
+//! `cargo bench -p kafka-core --bench search`. The file is made anew each time, which takes minutes; the variable
+//! `MESSAGES` makes a smaller one. Words are drawn
 //! from 20,000, the ones at the front far more often; one stands in every second message, and 1,000 stand in five each.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops at the first surprise")]

@@ -51,8 +51,8 @@ impl<'k> Search<'k> {
     /// searched, of a query the first 32 parts count. What was stored is found within a second, an answer when it has
     /// ended.
     ///
-    /// Words, `"phrases"`, `begin*` (two letters at least) and `-not` are understood in the mode `text`, where a text has to hold all
-    /// of it. In plain language one word will do, unless the newest are asked for.
+    /// Words, `"phrases"`, `begin*` (two letters at least) and `-not` are understood in the mode `text`, where a text
+    /// has to hold all of it. In plain language one word will do, unless the newest are asked for.
     ///
     /// The newest are all there are. The best are chosen among the newest 500 texts that hold everything, and in plain
     /// language also among the newest 100 for each word. Scores are made of these texts alone: nothing tells how
