@@ -35,6 +35,7 @@ use crate::{
         plans::Plans,
         registration,
         responses::{EventStream, Responses},
+        search::Search,
         tickets,
         tokens::Tokens,
         usage::Usage,
@@ -352,6 +353,12 @@ impl Kafka {
     #[must_use]
     pub fn responses(&self, actor: &Actor) -> Responses<'_> {
         Responses::new(&self.0, actor)
+    }
+
+    /// Searches over chats and messages.
+    #[must_use]
+    pub fn search(&self, actor: &Actor) -> Search<'_> {
+        Search::new(&self.0, actor)
     }
 
     /// What changes, as it changes.

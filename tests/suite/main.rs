@@ -54,6 +54,7 @@ mod replica;
 mod responses;
 mod routes;
 mod schema;
+mod search;
 mod sse;
 mod start;
 mod tickets;

@@ -218,6 +218,7 @@ mod slow {
             walk.call("GET", "/api/v1/responses/{id}/events", &response, None, 200);
             walk.call("POST", "/api/v1/responses/{id}/cancel", &response, None, 200);
             walk.call("POST", "/api/v1/responses/{id}/ticket", &response, None, 201);
+            walk.call("POST", "/api/v1/search", "", Some(json!({"query": "hello"})), 200);
             walk.call("GET", "/ws/{chat_id}", &chat, None, 400);
 
             let new = json!({"name": "m", "base_url": endpoint.base_url()});

@@ -14,6 +14,9 @@ pub(crate) mod plans;
 pub(crate) mod response_events;
 pub(crate) mod responses;
 pub(crate) mod scope;
+pub(crate) mod search;
+pub(crate) mod search_index;
+pub(crate) mod search_terms;
 pub(crate) mod stats;
 pub(crate) mod usage_daily;
 pub(crate) mod users;
@@ -45,6 +48,8 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         plans::ALL,
         response_events::ALL,
         responses::ALL,
+        search::ALL,
+        search_index::ALL,
         stats::ALL,
         usage_daily::ALL,
         users::ALL,

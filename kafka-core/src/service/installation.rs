@@ -22,6 +22,7 @@ use super::{
     passwords::Passwords,
     quotas::Quotas,
     registration::Registration,
+    search_index::Indexing,
     searches::Searches,
     throttle::Throttle,
     tickets::Tickets,
@@ -78,6 +79,7 @@ struct Inner {
     searches: Searches,
     doorman: Doorman,
     upkeep: Upkeep,
+    indexing: Indexing,
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
@@ -150,6 +152,7 @@ impl Installation {
             searches: Searches::new(&parts.limits),
             doorman: Doorman::default(),
             upkeep: Upkeep::default(),
+            indexing: Indexing::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
             parts,
@@ -163,6 +166,7 @@ impl Installation {
             let _ = installation.0.warnings.set(warnings);
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
+            installation.indexing().start(&installation)?;
         }
         // Weak, so that the thread does not keep an installation open that nobody uses any more.
         let itself = installation.downgrade();
@@ -332,6 +336,10 @@ impl Installation {
         &self.0.searches
     }
 
+    pub(crate) fn indexing(&self) -> &Indexing {
+        &self.0.indexing
+    }
+
     pub(crate) fn doorman(&self) -> &Doorman {
         &self.0.doorman
     }
@@ -413,6 +421,7 @@ impl fmt::Debug for Installation {
 impl Inner {
     fn close(&self) {
         self.upkeep.stop();
+        self.indexing.stop();
         self.doorman.stop();
         self.uses.store(&self.storage);
         self.live.close(CLOSE_PATIENCE);

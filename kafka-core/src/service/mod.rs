@@ -31,6 +31,8 @@ pub(crate) mod plans;
 pub(crate) mod quotas;
 pub(crate) mod registration;
 pub(crate) mod responses;
+pub(crate) mod search;
+pub(crate) mod search_index;
 mod searches;
 mod throttle;
 pub(crate) mod tickets;

@@ -58,6 +58,11 @@ impl<'c> Conn<'c> {
         Ok(())
     }
 
+    /// Whether the engine is PostgreSQL, for what the two spell differently in values.
+    pub(crate) fn is_postgres(&self) -> bool {
+        !matches!(self.link, Link::Sqlite(_))
+    }
+
     /// Every row that the statement gives.
     pub(crate) fn all<T>(
         &self,

@@ -42,6 +42,7 @@ mod revocation;
 #[cfg(feature = "postgres")]
 mod schemas;
 mod scopes;
+mod search;
 mod stage;
 mod tickets;
 mod tokens;

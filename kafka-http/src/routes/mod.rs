@@ -11,6 +11,7 @@ mod messages;
 mod models;
 mod plans;
 mod responses;
+mod search;
 mod tokens;
 mod usage;
 mod users;
@@ -116,6 +117,8 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/api/v1/responses/{id}/events" responses::events, read(Chats), "The events of an answer, past and to come";
     POST "/api/v1/responses/{id}/cancel" responses::cancel, write(Chats), "Stop an answer and keep what came";
     POST "/api/v1/responses/{id}/ticket" responses::ticket, read(Chats), "A 60 s credential for the events of an answer";
+
+    POST "/api/v1/search" search::find, read(Chats), "Find messages and chats by what they say";
 
     GET "/ws/{chat_id}" crate::ws::open, write(Chats), "A chat over WebSocket";
 

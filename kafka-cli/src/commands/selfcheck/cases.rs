@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{caller::Caller, stage::Things};
+use super::{
+    caller::Caller,
+    stage::{MARK, Things},
+};
 
 /// What a route is about, which says who may call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +147,8 @@ pub(super) static CASES: &[Case] = cases! {
     "POST /api/v1/responses/{id}/cancel" Write "chats" response NONE;
     "POST /api/v1/responses/{id}/ticket" Read "chats" response NONE;
 
+    "POST /api/v1/search" Collection "chats" chat |_| json!({"query": MARK});
+
     "GET /ws/{chat_id}" Read "chats" chat NONE;
 
     "GET /api/v1/models" Collection "models" model NONE;
@@ -207,9 +212,10 @@ impl Case {
         matches!(self.class, Class::Read | Class::Write | Class::Own)
     }
 
-    /// Whether a key that may only read is not enough. Making a ticket for what one may read is reading;
-    /// over a WebSocket one writes.
+    /// Whether a key that may only read is not enough. Searching, and making a ticket for what one may read, is
+    /// reading; over a WebSocket one writes.
     pub(super) fn writes(&self) -> bool {
-        !self.route.ends_with("/ticket") && (self.method() != "GET" || self.path().starts_with("/ws/"))
+        let reads = self.route.ends_with("/ticket") || self.route.ends_with("/search");
+        !reads && (self.method() != "GET" || self.path().starts_with("/ws/"))
     }
 }

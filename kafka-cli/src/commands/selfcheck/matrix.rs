@@ -126,6 +126,7 @@ fn walk_on(stage: &mut Stage<'_>, server: &Server, mode: Mode, offered: &[String
     for found in [
         beside::tickets(server, walk.stage)?,
         beside::references(server, walk.stage, has_dialect)?,
+        beside::searches(server, walk.stage)?,
         beside::sessions(server, walk.stage)?,
     ] {
         walk.calls += found.tried.calls;
