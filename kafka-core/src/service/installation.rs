@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     blob_sweep::{self, BlobSweep},
+    catalogue::Catalogue,
     completion::{live::Live, log::EventLog, recover},
     composer::json_mode::JsonModes,
     doorman::Doorman,
@@ -80,6 +81,7 @@ struct Inner {
     blob_sweep: BlobSweep,
     extraction: Extraction,
     json_modes: JsonModes,
+    catalogue: Catalogue,
     parts: Parts,
 }
 
@@ -138,6 +140,7 @@ impl Installation {
             blob_sweep: BlobSweep::default(),
             extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
             json_modes: JsonModes::default(),
+            catalogue: Catalogue::default(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -288,6 +291,10 @@ impl Installation {
 
     pub(crate) fn json_modes(&self) -> &JsonModes {
         &self.0.json_modes
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
     }
 
     pub(crate) fn tickets(&self) -> &Tickets {

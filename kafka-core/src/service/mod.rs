@@ -4,6 +4,7 @@
 pub(crate) mod administration;
 pub(crate) mod auth;
 pub(crate) mod blob_sweep;
+pub(crate) mod catalogue;
 pub(crate) mod chat_files;
 pub(crate) mod chats;
 pub(crate) mod completion;
@@ -17,6 +18,7 @@ pub(crate) mod files;
 pub(crate) mod input;
 pub(crate) mod installation;
 pub(crate) mod keyring;
+pub(crate) mod linear;
 pub(crate) mod listing;
 pub(crate) mod login;
 pub(crate) mod messages;
