@@ -176,7 +176,8 @@ impl Models<'_> {
     /// # Errors
     /// Those of reading.
     pub fn default_name(&self) -> Result<String> {
-        self.actor.require(Permission::read(Area::Models))?;
+        // Part of a chat, which is made without looking at models.
+        self.actor.require(Permission::read(Area::Chats))?;
         let owner = self.actor.user_id();
         let found = self.installation.storage().read(|conn| models::default(conn, owner))?;
         Ok(found.map_or_else(|| ECHO.to_owned(), |row| row.model.name))

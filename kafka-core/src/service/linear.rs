@@ -8,7 +8,7 @@ use std::{mem, sync::Arc};
 use super::{
     auth, chats,
     doorman::{Ending, Followed, Guest},
-    listing, messages,
+    listing,
 };
 use crate::{
     base::{
@@ -174,6 +174,12 @@ impl<'k> Linear<'k> {
     }
 }
 
+/// A list in batches.
+pub trait Walk: Iterator {
+    /// Whether nothing is left to be read: what [`Iterator::next`] gave was the end.
+    fn is_over(&self) -> bool;
+}
+
 /// Who walks.
 #[derive(Debug)]
 struct Walker {
@@ -312,10 +318,4 @@ impl Iterator for ChatWalk {
         }
         None
     }
-}
-
-/// A list in batches.
-pub trait Walk: Iterator {
-    /// Whether nothing is left to be read: what [`Iterator::next`] gave was the end.
-    fn is_over(&self) -> bool;
 }

@@ -5,6 +5,7 @@
 mod answers;
 mod bad_models;
 mod branches;
+mod catalogue;
 mod changes;
 mod composer;
 mod crash;
@@ -23,6 +24,7 @@ mod home;
 mod identity;
 mod keys;
 mod limits;
+mod linear;
 mod lists;
 mod nouns;
 mod once;
