@@ -126,7 +126,9 @@ impl Router {
             self.log.failure(request.id(), error);
         }
         match dialect_of(&self.patterns, request.path()) {
-            Some(Dialect::Kafka | Dialect::ChatHistory | Dialect::OpenChat) => fastapi::reply(&problem, request.id()),
+            Some(Dialect::Kafka | Dialect::ChatHistory | Dialect::OpenChat) => {
+                fastapi::reply(&problem, request.id())
+            }
             None => problem.reply(request.id()),
         }
     }

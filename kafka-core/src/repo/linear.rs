@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// Messages beside the active branch are few, so that counting them costs less than counting those on it.
-const BESIDE_BRANCH: &str = "(SELECT COUNT(*) FROM messages b WHERE b.chat_number = c.number AND b.on_branch = 0)";
+const BESIDE_BRANCH: &str =
+    "(SELECT COUNT(*) FROM messages b WHERE b.chat_number = c.number AND b.on_branch = 0)";
 const NEWEST_FIRST: &str = "1 = 1 ORDER BY updated_at DESC, id DESC";
 const FIRST: &str = " LIMIT $3";
 const KEYS: &str = "c.number, c.updated_at, c.id";
@@ -75,8 +76,7 @@ pub(crate) struct Bounds {
 }
 
 pub(crate) fn bounds(conn: &Conn<'_>, scope: Scope, name: Name) -> Result<Option<Bounds>> {
-    let read =
-        |row: &mut Row<'_>| Ok(Bounds { id: row.next()?, last_seq: row.next()?, length: row.next()? });
+    let read = |row: &mut Row<'_>| Ok(Bounds { id: row.next()?, last_seq: row.next()?, length: row.next()? });
     match name {
         Name::Number(number) => conn.first(&BOUNDS_BY_NUMBER, scoped![scope, number], read),
         Name::Id(id) => conn.first(&BOUNDS_BY_ID, scoped![scope, id], read),

@@ -68,9 +68,7 @@ impl List {
     fn holds(&self, row: &ModelRow, now: Timestamp) -> bool {
         let lasts = if self.names.is_some() { KEPT_MS } else { LEFT_ALONE_MS };
         let age = now.unix_ms() - self.at.unix_ms();
-        self.base_url == row.model.base_url
-            && self.ak_sealed == row.ak_sealed
-            && (0..lasts).contains(&age)
+        self.base_url == row.model.base_url && self.ak_sealed == row.ak_sealed && (0..lasts).contains(&age)
     }
 }
 
@@ -137,9 +135,10 @@ impl Models<'_> {
     pub fn offered(&self) -> Result<OfferedModels> {
         self.actor.require(Permission::read(Area::Models))?;
         let owner = self.actor.user_id();
-        let (mut names, gateway) = self.installation.storage().read(|conn| {
-            Ok((models::names_for(conn, owner)?, models::gateway(conn, owner)?))
-        })?;
+        let (mut names, gateway) = self
+            .installation
+            .storage()
+            .read(|conn| Ok((models::names_for(conn, owner)?, models::gateway(conn, owner)?)))?;
         names.push(ECHO.to_owned());
         let mut is_cached = false;
         if let Some(row) = gateway {
@@ -156,12 +155,8 @@ impl Models<'_> {
 
     fn ask_for_names(&self, row: &ModelRow) -> Option<Vec<String>> {
         let mut callable = self.asking(row.clone()).ok()?;
-        callable.options.timeouts = Timeouts {
-            connect: PATIENCE,
-            first_token: PATIENCE,
-            between_tokens: PATIENCE,
-            total: PATIENCE,
-        };
+        callable.options.timeouts =
+            Timeouts { connect: PATIENCE, first_token: PATIENCE, between_tokens: PATIENCE, total: PATIENCE };
         let health = callable.provider.probe(&callable.options).ok()?;
         let longest = self.installation.limits().name_chars;
         let is_name = |name: &String| {

@@ -187,7 +187,9 @@ impl<'k> Messages<'k> {
             if let Some(role) = role {
                 // A model is sent calls and their results together, and usage was counted for answers.
                 if message.response.is_some() || message.role == Role::Tool {
-                    let sentence = format!("The role of the message {id} is that of an answer or of a tool's result, and stays.");
+                    let sentence = format!(
+                        "The role of the message {id} is that of an answer or of a tool's result, and stays."
+                    );
                     return Err(Error::new(ErrorKind::Conflict, "role_fixed", sentence));
                 }
                 messages::update_role(tx, id, role, now)?;

@@ -101,7 +101,11 @@ fn rows_come_first_and_what_the_gateway_lists_is_kept_for_an_hour() {
     assert_eq!(offered(&stage).0[3], "newer");
     // Another key may open other models.
     let key = Some(Some(Secret::new("sk-other".to_owned())));
-    stage.kafka.models(&stage.operator).update(row.id, ModelPatch { api_key: key, ..ModelPatch::default() }).unwrap();
+    stage
+        .kafka
+        .models(&stage.operator)
+        .update(row.id, ModelPatch { api_key: key, ..ModelPatch::default() })
+        .unwrap();
     lists.say(&["newest"]);
     assert_eq!((offered(&stage).0[3].as_str(), lists.asked()), ("newest", 3));
     // One call takes no longer than this, whatever the row says.

@@ -88,9 +88,15 @@ fn numbered_pages_are_the_line_in_parts() {
     let chat = stage.chat();
     let linear = stage.kafka.linear(&stage.operator);
     (0..7).for_each(|number| drop(stage.say(&chat, Role::User, &number.to_string())));
-    for (page, size, expected) in
-        [(1, 3, "012"), (2, 3, "345"), (3, 3, "6"), (4, 3, ""), (1, 100, "0123456"), (7, 1, "6"), (u32::MAX, 100, "")]
-    {
+    for (page, size, expected) in [
+        (1, 3, "012"),
+        (2, 3, "345"),
+        (3, 3, "6"),
+        (4, 3, ""),
+        (1, 100, "0123456"),
+        (7, 1, "6"),
+        (u32::MAX, 100, ""),
+    ] {
         let walk = linear.page_of(chat.number, page, size).unwrap();
         assert_eq!(walk.total(), 7);
         let told: String = walk.flat_map(Result::unwrap).map(|message| message.content).collect();

@@ -91,7 +91,9 @@ fn a_message_is_made_read_changed_and_deleted() {
         stage.clock.advance(std::time::Duration::from_millis(5));
         let unchanged = messages.update(made.id, MessagePatch::default()).unwrap();
         assert_eq!(unchanged, made, "an empty patch changes nothing");
-        let changed = messages.update(made.id, MessagePatch { content: Some("Ho".into()), ..MessagePatch::default() }).unwrap();
+        let changed = messages
+            .update(made.id, MessagePatch { content: Some("Ho".into()), ..MessagePatch::default() })
+            .unwrap();
         assert_eq!(messages.get(made.id).unwrap(), changed);
         assert_eq!((changed.content.as_str(), changed.updated_at), ("Ho", made.created_at.plus_ms(5)));
         let chat = stage.kafka.chats(&stage.operator).get(chat.id).unwrap();
@@ -363,7 +365,9 @@ fn texts_that_cannot_be_stored_are_refused_before_anything_is() {
             messages.create(chat.id, NewMessage::text(Role::User, text.clone())).unwrap_err(),
             messages.create(chat.id, NewMessage { kind: some(), ..new_message() }).unwrap_err(),
             messages.create(chat.id, NewMessage { model: some(), ..new_message() }).unwrap_err(),
-            messages.update(message.id, MessagePatch { content: some(), ..MessagePatch::default() }).unwrap_err(),
+            messages
+                .update(message.id, MessagePatch { content: some(), ..MessagePatch::default() })
+                .unwrap_err(),
             kafka
                 .workspaces(operator)
                 .create(NewWorkspace { name: text.clone(), owner_id: None })

@@ -151,7 +151,12 @@ const CALLS: &[(&str, Call, Do)] = &[
         k.messages(a).create(h.chat.id, NewMessage::text(Role::User, "Hm")).map(drop)
     }),
     ("change message", Call::Write, |k, a, h| {
-        k.messages(a).update(h.question.id, MessagePatch { content: Some("Why not?".into()), ..MessagePatch::default() }).map(drop)
+        k.messages(a)
+            .update(
+                h.question.id,
+                MessagePatch { content: Some("Why not?".into()), ..MessagePatch::default() },
+            )
+            .map(drop)
     }),
     ("ask", Call::Write, |k, a, h| {
         k.completions(a).start(h.chat.id, AnswerRequest::text("And?")).map(|turn| drop(turn.wait()))

@@ -161,8 +161,7 @@ pub(crate) fn new_message(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let content = fields.text("content", 1);
     fields.end()?;
     let chat = of_chat(call.kafka().linear(&actor).chat_id(number), number)?;
-    let made =
-        call.kafka().messages(&actor).idempotent(key).create(chat, NewMessage::text(role, content));
+    let made = call.kafka().messages(&actor).idempotent(key).create(chat, NewMessage::text(role, content));
     reply::created(&ShownMessage::of(&of_chat(made, number)?, number))
 }
 

@@ -162,7 +162,12 @@ pub(super) fn text(object: &Map<String, Value>, field: &str) -> Result<String, F
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => {
             let message = "Input should be a valid string";
-            Err(refused(vec![Mistake::of_kind("string_type", json!(["body", field]), message, other.clone())]))
+            Err(refused(vec![Mistake::of_kind(
+                "string_type",
+                json!(["body", field]),
+                message,
+                other.clone(),
+            )]))
         }
         None => Err(refused(vec![Mistake::missing(json!(["body", field]), object.clone().into())])),
     }

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use kafka_core::{
-    AnswerRequest, Chat, ChatId, ChatPatch, Error, EventStream, IdempotencyKey, LinearChat,
-    Message, MessageStatus, NewChat, NewMessage, Next, PageRequest, Response, ResponseStatus, Role,
-    Timestamp, TurnEvent,
+    AnswerRequest, Chat, ChatId, ChatPatch, Error, EventStream, IdempotencyKey, LinearChat, Message,
+    MessageStatus, NewChat, NewMessage, Next, PageRequest, Response, ResponseStatus, Role, Timestamp,
+    TurnEvent,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -136,9 +136,8 @@ pub(crate) fn messages(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     let id = id(call)?;
     let walk = of_one(call.kafka().linear(&actor).messages(id))?;
-    let encode = |message: &Message, bytes: &mut Vec<u8>| {
-        serde_json::to_writer(bytes, &ShownMessage::of(message))
-    };
+    let encode =
+        |message: &Message, bytes: &mut Vec<u8>| serde_json::to_writer(bytes, &ShownMessage::of(message));
     let head = format!(r#"{{"conversation_id":"{id}","messages":["#);
     whole::reply(call, walk, head, encode, |_| "]}".to_owned())
 }

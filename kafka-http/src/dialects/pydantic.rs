@@ -134,8 +134,7 @@ fn integer(loc: Value, value: &Value) -> Result<i64, Mistake> {
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Ok(whole),
             (None, Some(real)) if real.fract() != 0.0 => {
-                let message =
-                    format!("{NO_INTEGER}, got a number with a fractional part");
+                let message = format!("{NO_INTEGER}, got a number with a fractional part");
                 Err(Mistake::of_kind("int_from_float", loc, message, value.clone()))
             }
             (None, real) => Ok(real.unwrap_or(f64::MAX) as i64),
@@ -181,7 +180,10 @@ pub(super) fn page(call: &Call<'_, '_>) -> Result<Option<(u32, u32)>, Failure> {
                 return None;
             }
         };
-        let message = format!("Input should be {} than or equal to {limit}", if bound == "ge" { "greater" } else { "less" });
+        let message = format!(
+            "Input should be {} than or equal to {limit}",
+            if bound == "ge" { "greater" } else { "less" }
+        );
         mistakes.push(Mistake::of_kind(kind, loc, message, text.into()).with_context(bound, limit));
         None
     };

@@ -17,13 +17,8 @@ use super::{
 pub(super) const NOTHING: &str = "01890000-0000-7000-8000-000000000000";
 
 /// What callers without a credential may do where they may chat.
-const OF_ANYONE: [&str; 5] = [
-    "POST /api/v1/chats",
-    "GET /api/v1/models",
-    "POST /api/chats",
-    "POST /conversations",
-    "GET /models",
-];
+const OF_ANYONE: [&str; 5] =
+    ["POST /api/v1/chats", "GET /api/v1/models", "POST /api/chats", "POST /conversations", "GET /models"];
 
 /// How the server treats callers without a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
