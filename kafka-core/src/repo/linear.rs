@@ -13,25 +13,24 @@ use crate::{
     storage::{Conn, Row, sql::statements},
 };
 
-/// Messages beside the active branch are few, so that counting them costs less than counting those on it.
-const BESIDE_BRANCH: &str =
-    "(SELECT COUNT(*) FROM messages b WHERE b.chat_number = c.number AND b.on_branch = 0)";
+/// Messages of the active branch. Those beside it are few, so that counting them costs less than counting it.
+const LENGTH: &str = "c.message_count - \
+     (SELECT COUNT(*) FROM messages b WHERE b.chat_number = c.number AND b.on_branch = 0)";
 const NEWEST_FIRST: &str = "1 = 1 ORDER BY updated_at DESC, id DESC";
 const FIRST: &str = " LIMIT $3";
 const KEYS: &str = "c.number, c.updated_at, c.id";
-const FORK: &str = "c.message_count - ";
 
 statements! {
-    CHAT = ["SELECT ", chats::COLUMNS, ", ", FORK, BESIDE_BRANCH, " FROM chats c WHERE c.number = $3 AND ", scope::CHAT_READ];
+    CHAT = ["SELECT ", chats::COLUMNS, ", ", LENGTH, " FROM chats c WHERE c.number = $3 AND ", scope::CHAT_READ];
     CHAT_ID = ["SELECT c.id FROM chats c WHERE c.number = $3 AND ", scope::CHAT_READ];
     /// Where the walk of a chat ends that begins now, and how long it is.
-    BOUNDS_BY_NUMBER = ["SELECT c.id, c.last_seq, ", FORK, BESIDE_BRANCH, " FROM chats c WHERE c.number = $3 AND ", scope::CHAT_READ];
-    BOUNDS_BY_ID = ["SELECT c.id, c.last_seq, ", FORK, BESIDE_BRANCH, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
+    BOUNDS_BY_NUMBER = ["SELECT c.id, c.last_seq, ", LENGTH, " FROM chats c WHERE c.number = $3 AND ", scope::CHAT_READ];
+    BOUNDS_BY_ID = ["SELECT c.id, c.last_seq, ", LENGTH, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
     MESSAGE = ["SELECT c.number, ", messages::COLUMNS, responses::COLUMNS, messages::FROM, "WHERE m.number = $3 AND ", scope::CHAT_READ];
     MESSAGE_ID = ["SELECT m.id FROM chats c JOIN messages m ON m.chat_number = c.number WHERE m.number = $3 AND ", scope::CHAT_READ];
-    EVERYTHING = ["SELECT ", chats::COLUMNS, ", ", FORK, BESIDE_BRANCH, chats::EVERYTHING, NEWEST_FIRST, FIRST];
-    VISIBLE = ["SELECT ", chats::COLUMNS, ", ", FORK, BESIDE_BRANCH, chats::OWN, "1 = 1 UNION ALL SELECT ", chats::COLUMNS, ", ", FORK, BESIDE_BRANCH,
-        chats::SHARED, "1 = 1 UNION ALL SELECT ", chats::COLUMNS, ", ", FORK, BESIDE_BRANCH, chats::NOBODYS, NEWEST_FIRST, FIRST];
+    EVERYTHING = ["SELECT ", chats::COLUMNS, ", ", LENGTH, chats::EVERYTHING, NEWEST_FIRST, FIRST];
+    VISIBLE = ["SELECT ", chats::COLUMNS, ", ", LENGTH, chats::OWN, "1 = 1 UNION ALL SELECT ", chats::COLUMNS, ", ", LENGTH,
+        chats::SHARED, "1 = 1 UNION ALL SELECT ", chats::COLUMNS, ", ", LENGTH, chats::NOBODYS, NEWEST_FIRST, FIRST];
     NUMBERS_OF_EVERYTHING = ["SELECT ", KEYS, chats::EVERYTHING, NEWEST_FIRST];
     NUMBERS_OF_VISIBLE = ["SELECT ", KEYS, chats::OWN, "1 = 1 UNION ALL SELECT ", KEYS, chats::SHARED,
         "1 = 1 UNION ALL SELECT ", KEYS, chats::NOBODYS, NEWEST_FIRST];

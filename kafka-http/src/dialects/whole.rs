@@ -50,7 +50,6 @@ where
         body.send(&begun)?;
         drop(begun);
         loop {
-            body.wait_for_room()?;
             let mut bytes = Vec::new();
             let read = walk.next().map(|batch| batch.and_then(|batch| add(batch, &mut bytes))).transpose();
             let read = read.map_err(|error| {
