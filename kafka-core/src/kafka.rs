@@ -357,6 +357,14 @@ impl Kafka {
         self.0.check()
     }
 
+    /// What does not fit this process and its database, a sentence each, as it was found when it opened; it serves
+    /// all the same. Stored keys of models that its secret does not open; on PostgreSQL also that its secret, or
+    /// its directory for the bytes of files, is not that of the other nodes which live. Commands do not look.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        self.0.warnings()
+    }
+
     /// Waits at most `patience` until no answer runs. True when none does.
     #[must_use]
     pub fn wait_until_idle(&self, patience: Duration) -> bool {

@@ -34,6 +34,8 @@ mod kafka_dialect;
 mod log;
 mod messages;
 mod models;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod old_frontend;
 mod open_chat;
 mod open_mode;

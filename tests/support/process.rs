@@ -89,6 +89,16 @@ fn database_of(directory: &Path) -> String {
     format!("postgresql:///{name}?host={}&user={}", place("PGHOST"), place("PGUSER"))
 }
 
+/// Runs SQL in the PostgreSQL database of a directory, past every server, and gives what it prints.
+#[cfg(feature = "postgres")]
+pub(crate) fn sql(directory: &Path, sql: &str) -> String {
+    let arguments = ["--no-psqlrc", "-qtAc", sql];
+    let output =
+        Command::new("psql").args(arguments).arg(database_of(directory)).output().expect("psql runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 /// Where the bytes of files lie that belong to a server with its data in `data`.
 pub(crate) fn blobs_of(data: &Path) -> PathBuf {
     data.join(if is_on_postgres() { "blobs" } else { "kafka.db.blobs" })

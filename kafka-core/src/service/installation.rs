@@ -2,13 +2,16 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
 use uuid::Uuid;
 
+#[cfg(feature = "postgres")]
+use super::neighbours::Neighbours;
 use super::{
+    belonging,
     blob_sweep::{self, BlobSweep},
     catalogue::Catalogue,
     completion::{live::Live, log::EventLog, recover},
@@ -82,6 +85,8 @@ struct Inner {
     extraction: Extraction,
     json_modes: JsonModes,
     catalogue: Catalogue,
+    /// What does not fit this node and its database.
+    warnings: OnceLock<Vec<String>>,
     parts: Parts,
 }
 
@@ -141,6 +146,7 @@ impl Installation {
             extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
             json_modes: JsonModes::default(),
             catalogue: Catalogue::default(),
+            warnings: OnceLock::new(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -151,9 +157,13 @@ impl Installation {
             storage,
             parts,
         }));
+        #[cfg(feature = "postgres")]
+        installation.listen();
         // A command ends soon: what is not about its own answers it leaves to those that stay.
         let stays = kind != NodeKind::Cli;
         if stays {
+            let warnings = belonging::check(&installation)?;
+            let _ = installation.0.warnings.set(warnings);
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
         }
@@ -169,6 +179,14 @@ impl Installation {
             true
         })?;
         Ok(installation)
+    }
+
+    /// Hears from now on what other nodes tell.
+    #[cfg(feature = "postgres")]
+    fn listen(&self) {
+        let (feed, live, doorman) = (self.feed().clone(), self.live().clone(), self.doorman().clone());
+        let neighbours = Neighbours { feed, live, doorman };
+        self.storage().listen(move |heard| neighbours.hear(heard));
     }
 
     /// Stops the answers that another process has ended or deleted: their models may be silent for long,
@@ -295,6 +313,10 @@ impl Installation {
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.0.catalogue
+    }
+
+    pub(crate) fn warnings(&self) -> &[String] {
+        self.0.warnings.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn tickets(&self) -> &Tickets {

@@ -78,6 +78,17 @@ impl Keyring {
         Ok(sealers)
     }
 
+    /// Names the secrets that are known without telling them, newest first.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.known().iter().map(Sealer::id).collect()
+    }
+
+    /// Whether one of the known secrets has sealed this.
+    pub(crate) fn has_sealed(&self, sealed: &str) -> bool {
+        self.known().iter().any(|sealer| sealer.has_sealed(sealed))
+    }
+
     /// Seals with what is the newest secret now, also when another process has just replaced it.
     pub(crate) fn seal(&self, plain: &str, owner: &str, origin: &str, random: &dyn Random) -> Result<String> {
         match self.refresh()?.first() {
@@ -188,7 +199,10 @@ impl<'k> Secrets<'k> {
                 resealed.iter().try_for_each(|(row, sealed)| models::reseal(tx, row, sealed))
             })
         })?;
-        self.report()
+        let report = self.report()?;
+        #[cfg(feature = "postgres")]
+        self.installation.storage().share_secret(report.secret_id.clone())?;
+        Ok(report)
     }
 
     fn each_page(&self, mut visit: impl FnMut(Vec<SealedKey>) -> Result<()>) -> Result<()> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod administration;
 pub(crate) mod auth;
+mod belonging;
 pub(crate) mod blob_sweep;
 pub(crate) mod catalogue;
 pub(crate) mod chat_files;
@@ -23,6 +24,7 @@ pub(crate) mod listing;
 pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod models;
+mod neighbours;
 pub(crate) mod once;
 pub(crate) mod overviews;
 mod passwords;

@@ -7,6 +7,8 @@ use std::{
 
 use rusqlite::{params_from_iter, types::ValueRef};
 
+#[cfg(feature = "postgres")]
+use super::postgres::Session;
 use super::{
     fault,
     link::Link,
@@ -126,11 +128,12 @@ pub(super) type AfterCommit = Box<dyn FnOnce() + Send>;
 pub(crate) struct Tx<'c> {
     conn: Conn<'c>,
     after_commit: RefCell<Vec<AfterCommit>>,
+    told: RefCell<Vec<String>>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(link: &'c Link) -> Tx<'c> {
-        Tx { conn: Conn::new(link), after_commit: RefCell::default() }
+        Tx { conn: Conn::new(link), after_commit: RefCell::default(), told: RefCell::default() }
     }
 
     /// Runs a statement that gives no rows and returns how many rows it touched.
@@ -146,13 +149,32 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// The connection, if it is to PostgreSQL, for what only that knows.
+    #[cfg(feature = "postgres")]
+    pub(super) fn session(&self) -> Option<&Session> {
+        match self.conn.link {
+            Link::Sqlite(_) => None,
+            Link::Postgres(session) => Some(session),
+        }
+    }
+
     /// Runs `then` after the commit, in the order of commits. It holds up the next one: it must be short
     /// and not call the storage. It does not run when the transaction fails.
     pub(crate) fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
         self.after_commit.borrow_mut().push(Box::new(then));
     }
 
-    pub(super) fn into_after_commit(self) -> Vec<AfterCommit> {
+    /// Tells a line to the other processes that [listen](super::Storage::listen), with the commit and in the order
+    /// of commits. It is not told when the transaction fails, and not made where nobody listens.
+    pub(crate) fn tell(&self, line: impl FnOnce() -> String) {
+        if self.conn.link.tells() {
+            self.told.borrow_mut().push(line());
+        }
+    }
+
+    /// Leaves what it tells to the transaction, and returns what is to run after its commit.
+    pub(super) fn finish(self) -> Vec<AfterCommit> {
+        self.conn.link.tell(self.told.into_inner());
         self.after_commit.into_inner()
     }
 }

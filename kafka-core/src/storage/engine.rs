@@ -129,7 +129,7 @@ impl Storage {
     pub(crate) fn open(place: Place, options: StorageOptions) -> Result<Storage> {
         #[cfg(feature = "postgres")]
         if let Place::Server { address, .. } = &place {
-            let connector = Connector::new(address.clone(), options.busy_timeout)?;
+            let connector = Connector::new(address.clone(), options.busy_timeout, &*options.random)?;
             return Storage::open_server(place, options, connector);
         }
         let (connection, place) = match place {
@@ -169,12 +169,12 @@ impl Storage {
     #[cfg(feature = "postgres")]
     fn open_server(place: Place, options: StorageOptions, connector: Arc<Connector>) -> Result<Storage> {
         let link = |session| Link::Postgres(Box::new(session));
-        let connection = SharedConnection::new(link(connector.writer()?));
+        let connection = SharedConnection::new(link(connector.session()?));
         let readers = Arc::clone(&connector);
         let file = Some(File {
             writer: Writer::start(connection.clone(), &options.limits)?,
             readers: Pool::new(postgres::KEPT_CONNECTIONS, postgres::MOST_CONNECTIONS, move || {
-                readers.reader().map(link).map_err(postgres::unavailable)
+                readers.session().map(link).map_err(postgres::unavailable)
             }),
         });
         let blobs = Blobs::of(&place);
@@ -216,12 +216,13 @@ impl Storage {
         &self.0.blobs
     }
 
-    /// A number that changes when another process has written. In memory there is none that could.
+    /// A number that changes when another process has written, unless that is [heard](Storage::listen). In memory
+    /// there is none that could.
     pub(crate) fn foreign_version(&self) -> Result<i64> {
         #[cfg(feature = "postgres")]
         if let Some(server) = &self.0.server {
             let beat = server.beat.lock().unwrap_or_else(PoisonError::into_inner);
-            return Ok(beat.as_ref().map_or(0, |beat| beat.foreign_version()));
+            return Ok(beat.as_ref().map_or(0, |beat| beat.unheard_version()));
         }
         match &self.0.file {
             // Asked of the connection that writes, because it does not count what it wrote itself.

@@ -42,6 +42,24 @@ impl Link {
         }
     }
 
+    /// Whether other processes hear what a transaction tells. Those of SQLite look by themselves.
+    pub(super) fn tells(&self) -> bool {
+        match self {
+            Link::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => true,
+        }
+    }
+
+    /// Has other processes told by the commit.
+    pub(super) fn tell(&self, lines: Vec<String>) {
+        match self {
+            Link::Sqlite(_) => drop(lines),
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => session.tell(lines),
+        }
+    }
+
     /// Makes the transaction last.
     pub(super) fn commit(&self) -> Result<()> {
         match self {

@@ -7,6 +7,8 @@ mod check;
 pub(crate) mod conn;
 mod engine;
 mod fault;
+#[cfg(feature = "postgres")]
+mod heard;
 mod link;
 mod lock;
 mod migrate;
@@ -15,6 +17,8 @@ mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod shape;
+#[cfg(feature = "postgres")]
+mod shared;
 mod snapshot;
 pub(crate) mod sql;
 mod sqlite;
@@ -26,6 +30,8 @@ pub use check::DatabaseHealth;
 pub(crate) use conn::{Conn, Row, Tx};
 pub use engine::Synchronous;
 pub(crate) use engine::{Place, Storage, StorageOptions};
+#[cfg(feature = "postgres")]
+pub(crate) use heard::Heard;
 pub(crate) use migrate::Migrator;
 pub use migrate::{DownTarget, MigrateMode, MigrationReport, MigrationStatus};
 pub(crate) use node::NodeHandle;
@@ -41,6 +47,6 @@ pub(crate) use value::Value;
 pub(crate) fn statements() -> impl Iterator<Item = &'static sql::Statement> {
     let all = [catalog::ALL, migrate::ALL, node::ALL].into_iter();
     #[cfg(feature = "postgres")]
-    let all = all.chain([postgres::ALL]);
+    let all = all.chain([postgres::ALL, shared::ALL]);
     all.flatten().copied()
 }

@@ -337,7 +337,7 @@ fn run<T>(connection: &Link, work: &dyn Fn(&Tx<'_>) -> Result<T>) -> Result<(T, 
             "A write ended by a defect of this program; nothing of it was stored.",
         ))
     })?;
-    Ok((value, tx.into_after_commit()))
+    Ok((value, tx.finish()))
 }
 
 fn run_hooks(after: Vec<AfterCommit>) {

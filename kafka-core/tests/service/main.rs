@@ -26,6 +26,8 @@ mod keys;
 mod limits;
 mod linear;
 mod lists;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod nouns;
 mod once;
 mod order;

@@ -22,13 +22,13 @@ use tempfile::TempDir;
 
 use crate::stage::{MODEL, PASSWORD, new_model, texts};
 
-struct Server {
-    database: FreshDatabase,
+pub(crate) struct Server {
+    pub(crate) database: FreshDatabase,
     blobs: TempDir,
 }
 
 impl Server {
-    fn new() -> Server {
+    pub(crate) fn new() -> Server {
         let place = |name: &str| std::env::var(name).expect("tests/postgres.py runs this program");
         let database = FreshDatabase::on(&place("PGHOST"), &place("PGUSER"));
         Server { database, blobs: TempDir::new().unwrap() }
@@ -45,7 +45,7 @@ impl Server {
         config
     }
 
-    fn open(&self) -> Kafka {
+    pub(crate) fn open(&self) -> Kafka {
         Kafka::open(self.config()).unwrap()
     }
 

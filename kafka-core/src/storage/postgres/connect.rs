@@ -1,22 +1,18 @@
 //! Making connections: what is asked of a server before it is trusted with work.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{
-    address::PostgresAddress,
-    fault,
-    session::{Role, Session},
+use super::{address::PostgresAddress, fault, session::Session};
+use crate::{
+    base::{
+        error::{Error, ErrorKind, Result},
+        random::Random,
+    },
+    crypto::hex,
 };
-use crate::base::error::{Error, ErrorKind, Result};
 
 /// The oldest version whose statements are all used here.
 const OLDEST: u32 = 13;
@@ -26,28 +22,30 @@ pub(in crate::storage) struct Connector {
     pub(super) address: PostgresAddress,
     tls: MakeRustlsConnect,
     settings: String,
-    /// The server's number for the connection that writes, so that what it announces is known as ours.
-    writer: AtomicI32,
+    /// By this this process knows what it told itself.
+    pub(super) origin: String,
 }
 
 impl Connector {
     /// `patience` bounds the wait for a lock that another process holds.
-    pub(in crate::storage) fn new(address: PostgresAddress, patience: Duration) -> Result<Arc<Connector>> {
+    pub(in crate::storage) fn new(
+        address: PostgresAddress,
+        patience: Duration,
+        random: &dyn Random,
+    ) -> Result<Arc<Connector>> {
         let tls = address.trust.connector()?;
         let settings = format!(
             "SET statement_timeout = '60s'; SET lock_timeout = '{}ms'; \
              SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning",
             patience.as_millis().max(1)
         );
-        Ok(Arc::new(Connector { address, tls, settings, writer: AtomicI32::default() }))
+        let mut origin = [0; 16];
+        random.fill(&mut origin);
+        Ok(Arc::new(Connector { address, tls, settings, origin: hex::encode(&origin) }))
     }
 
-    pub(in crate::storage) fn reader(self: &Arc<Connector>) -> Result<Session> {
-        Session::open(Arc::clone(self), Role::Reader)
-    }
-
-    pub(in crate::storage) fn writer(self: &Arc<Connector>) -> Result<Session> {
-        Session::open(Arc::clone(self), Role::Writer)
+    pub(in crate::storage) fn session(self: &Arc<Connector>) -> Result<Session> {
+        Session::open(Arc::clone(self))
     }
 
     /// A new connection, to a server that is new enough.
@@ -73,16 +71,6 @@ impl Connector {
         }
         client.batch_execute(&self.settings).map_err(connecting)?;
         Ok(client)
-    }
-}
-
-impl Connector {
-    pub(super) fn set_writer(&self, number: i32) {
-        self.writer.store(number, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_writer(&self, number: i32) -> bool {
-        self.writer.load(Ordering::Relaxed) == number
     }
 }
 

@@ -7,6 +7,7 @@ mod address;
 mod beat;
 mod connect;
 mod fault;
+mod notice;
 mod schema;
 mod session;
 mod tls;

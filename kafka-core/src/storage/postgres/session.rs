@@ -14,7 +14,7 @@ use postgres::{Client, SimpleQueryMessage, fallible_iterator::FallibleIterator, 
 
 use super::{
     connect::{Connector, first_value},
-    fault,
+    fault, notice,
 };
 use crate::{
     base::error::{Error, ErrorKind, Result},
@@ -26,8 +26,6 @@ use crate::{
 const WRITE_LOCK: i64 = 0x6b61_666b_6100;
 /// Taken by who migrates or starts.
 const MIGRATION_LOCK: i64 = WRITE_LOCK + 1;
-/// Where each commit says that it was made.
-pub(super) const CHANNEL: &str = "kafka_writes";
 /// A connection that nobody used for so long is closed.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 /// No connection is used for longer, so that what the server keeps for it cannot grow for ever.
@@ -38,16 +36,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Reader,
-    Writer,
-}
-
 pub(in crate::storage) struct Session {
     connector: Arc<Connector>,
-    role: Role,
     client: RefCell<Client>,
     /// By the address of the statement, which is a constant.
     prepared: RefCell<HashMap<usize, postgres::Statement>>,
@@ -59,15 +49,15 @@ pub(in crate::storage) struct Session {
     /// The server's number of the transaction that writes.
     transaction: RefCell<String>,
     begin_write: String,
-    commit_write: String,
+    /// What the transaction tells other nodes.
+    told: RefCell<Vec<String>>,
 }
 
 impl Session {
-    pub(super) fn open(connector: Arc<Connector>, role: Role) -> Result<Session> {
-        let client = connect(&connector, role)?;
+    pub(super) fn open(connector: Arc<Connector>) -> Result<Session> {
+        let client = connector.connect()?;
         Ok(Session {
             connector,
-            role,
             client: RefCell::new(client),
             prepared: RefCell::default(),
             opened: Instant::now(),
@@ -79,8 +69,7 @@ impl Session {
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({WRITE_LOCK}); \
                  SELECT 'transaction', pg_current_xact_id()::text"
             ),
-            // The notice refuses a transaction that has failed, whose COMMIT would undo it without a word.
-            commit_write: format!("SELECT pg_notify('{CHANNEL}', ''); COMMIT"),
+            told: RefCell::default(),
         })
     }
 
@@ -104,6 +93,7 @@ impl Session {
     /// Begins a transaction while no other process is in one that writes.
     pub(in crate::storage) fn begin_write(&self) -> Result<()> {
         self.undecided.set(false);
+        self.told.borrow_mut().clear();
         let answer = self.begin(&self.begin_write)?;
         let number = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) if row.get(0) == Some("transaction") => row.get(1),
@@ -113,10 +103,16 @@ impl Session {
         Ok(())
     }
 
+    /// Has other nodes told by the commit.
+    pub(in crate::storage) fn tell(&self, lines: Vec<String>) {
+        self.told.borrow_mut().extend(lines);
+    }
+
     /// Makes the transaction last. When the connection is lost meanwhile, the server is asked whether it
     /// does.
     pub(in crate::storage) fn commit(&self) -> Result<()> {
-        match self.run(&self.commit_write) {
+        let telling = notice::telling(&self.connector.origin, &self.told.borrow());
+        match self.run(&format!("{telling}COMMIT")) {
             Ok(()) => {
                 self.in_transaction.set(false);
                 self.used.set(Instant::now());
@@ -282,21 +278,11 @@ impl Session {
 
     /// A server that cannot be reached any more is busy: it was, and it will be again.
     fn reconnect(&self) -> Result<()> {
-        let client = connect(&self.connector, self.role).map_err(fault::unavailable)?;
+        let client = self.connector.connect().map_err(fault::unavailable)?;
         self.prepared.borrow_mut().clear();
         *self.client()? = client;
         Ok(())
     }
-}
-
-fn connect(connector: &Connector, role: Role) -> Result<Client> {
-    let mut client = connector.connect()?;
-    if role == Role::Writer {
-        let answer = client.simple_query("SELECT pg_backend_pid()").map_err(fault::classify)?;
-        let number = first_value(&answer).and_then(|number| number.parse().ok());
-        connector.set_writer(number.unwrap_or_default());
-    }
-    Ok(client)
 }
 
 /// The statement with each parameter in small letters as the columns are. Those ignore the language of the
