@@ -27,6 +27,7 @@ use crate::{
         files::Files,
         installation::{Installation, Parts},
         keyring::Secrets,
+        linear::Linear,
         login,
         messages::Messages,
         models::Models,
@@ -293,6 +294,12 @@ impl Kafka {
     #[must_use]
     pub fn chats(&self, actor: &Actor) -> Chats<'_> {
         Chats::new(&self.0, actor)
+    }
+
+    /// Chats by their numbers, seen along their active branch, and lists as a whole.
+    #[must_use]
+    pub fn linear(&self, actor: &Actor) -> Linear<'_> {
+        Linear::new(&self.0, actor)
     }
 
     /// Bytes under names, in workspaces.

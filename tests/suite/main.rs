@@ -16,6 +16,7 @@ mod support;
 mod beside;
 mod browser_clients;
 mod chat_files;
+mod chat_history;
 mod chats;
 mod composer;
 mod composer_killed;
@@ -41,6 +42,7 @@ mod models;
 #[cfg(feature = "postgres")]
 mod nodes;
 mod old_frontend;
+mod open_chat;
 mod open_mode;
 mod page;
 mod postgres_statements;

@@ -21,12 +21,12 @@ use crate::{
     storage::{Conn, Row, Tx, sql::statements},
 };
 
-const COLUMNS: &str = "m.number, m.id, c.id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
+pub(super) const COLUMNS: &str = "m.number, m.id, c.id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
      m.tool_call_id, m.model, m.status, m.token_count, m.created_at, m.updated_at, ";
-const FROM: &str =
+pub(super) const FROM: &str =
     " FROM chats c JOIN messages m ON m.chat_number = c.number LEFT JOIN responses r ON r.message_id = m.id ";
 
-fn read(row: &mut Row<'_>) -> Result<Message> {
+pub(super) fn read(row: &mut Row<'_>) -> Result<Message> {
     let mut message = Message {
         number: row.next()?,
         id: row.next()?,
@@ -98,6 +98,7 @@ statements! {
     /// What told more about the old text goes with it.
     UPDATE_CONTENT = ["UPDATE messages SET content = $2, parts = NULL, provider_data = NULL, token_count = NULL, updated_at = $3 \
         WHERE id = $1"];
+    UPDATE_ROLE = ["UPDATE messages SET role = $2, updated_at = $3 WHERE id = $1"];
     FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
         token_count = $7, updated_at = $8, type = $9 WHERE id = $1"];
     ADOPT_CHILDREN = ["UPDATE messages SET parent_id = $2 WHERE parent_id = $1"];
@@ -277,6 +278,11 @@ pub(crate) fn system_lines(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Resu
 
 pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Timestamp) -> Result<()> {
     tx.execute(&UPDATE_CONTENT, params![id, content, now])?;
+    Ok(())
+}
+
+pub(crate) fn update_role(tx: &Tx<'_>, id: MessageId, role: Role, now: Timestamp) -> Result<()> {
+    tx.execute(&UPDATE_ROLE, params![id, role, now])?;
     Ok(())
 }
 

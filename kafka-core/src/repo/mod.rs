@@ -8,6 +8,7 @@ pub(crate) mod chats;
 pub(crate) mod files;
 pub(crate) mod idempotency_keys;
 pub(crate) mod invitations;
+pub(crate) mod linear;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod plans;
@@ -43,6 +44,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         files::ALL,
         idempotency_keys::ALL,
         invitations::ALL,
+        linear::ALL,
         messages::ALL,
         models::ALL,
         plans::ALL,

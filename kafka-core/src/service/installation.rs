@@ -13,6 +13,7 @@ use super::neighbours::Neighbours;
 use super::{
     belonging,
     blob_sweep::{self, BlobSweep},
+    catalogue::Catalogue,
     completion::{live::Live, log::EventLog, recover},
     composer::json_mode::JsonModes,
     doorman::Doorman,
@@ -85,6 +86,7 @@ struct Inner {
     blob_sweep: BlobSweep,
     extraction: Extraction,
     json_modes: JsonModes,
+    catalogue: Catalogue,
     /// What does not fit this node and its database.
     warnings: OnceLock<Vec<String>>,
     parts: Parts,
@@ -145,6 +147,7 @@ impl Installation {
             blob_sweep: BlobSweep::default(),
             extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
             json_modes: JsonModes::default(),
+            catalogue: Catalogue::default(),
             warnings: OnceLock::new(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
@@ -310,6 +313,10 @@ impl Installation {
 
     pub(crate) fn json_modes(&self) -> &JsonModes {
         &self.0.json_modes
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
     }
 
     pub(crate) fn warnings(&self) -> &[String] {

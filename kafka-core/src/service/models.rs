@@ -51,8 +51,8 @@ const WRITE: Permission = Permission::write(Area::Models);
 /// Models, as one actor may use them. Made by [`Kafka::models`](crate::Kafka::models).
 #[derive(Debug)]
 pub struct Models<'k> {
-    installation: &'k Installation,
-    actor: Actor,
+    pub(super) installation: &'k Installation,
+    pub(super) actor: Actor,
     once: Option<Once>,
 }
 
@@ -274,7 +274,12 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `NotFound`; `Busy` (`key_unreadable`) when the key cannot be opened.
     pub fn probe(&self, id: ModelId) -> Result<ModelHealth> {
-        let row = self.row(id)?;
+        let Callable { provider, options } = self.asking(self.row(id)?)?;
+        Ok(provider.probe(&options)?)
+    }
+
+    /// How the actor may ask an endpoint about itself.
+    pub(super) fn asking(&self, row: ModelRow) -> Result<Callable> {
         // What is shared was saved by those who run the installation; what is one's own may be saved and
         // asked by the same key.
         let network = match row.model.user_id {
@@ -284,9 +289,9 @@ impl<'k> Models<'k> {
             }
             None => None,
         };
-        let Callable { provider, mut options } = Callable::of_row(self.installation, row, None, None)?;
-        options.network = network.unwrap_or(options.network);
-        Ok(provider.probe(&options)?)
+        let mut callable = Callable::of_row(self.installation, row, None, None)?;
+        callable.options.network = network.unwrap_or(callable.options.network);
+        Ok(callable)
     }
 
     /// How the actor may reach a model of this owner: private addresses take a credential that may
