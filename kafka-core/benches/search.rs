@@ -28,8 +28,8 @@ const CHATS: usize = 1_000;
 const VOCABULARY: usize = 20_000;
 const RARE: usize = 1_000;
 const QUERIES: usize = 300;
-const RUNS: usize = 5;
-const RUN: Duration = Duration::from_secs(3);
+const RUNS: usize = 3;
+const RUN: Duration = Duration::from_secs(2);
 
 fn main() {
     let messages = std::env::var("MESSAGES").ok().and_then(|count| count.parse().ok()).unwrap_or(MESSAGES);
@@ -237,8 +237,8 @@ fn fill(path: &Path, messages: usize) -> UserId {
             insert
                 .execute(params![
                     Uuid::now_v7().to_string(),
-                    number % CHATS + 1,
-                    number / CHATS + 1,
+                    (number % CHATS + 1) as i64,
+                    (number / CHATS + 1) as i64,
                     text,
                     at
                 ])
