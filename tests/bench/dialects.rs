@@ -54,23 +54,14 @@ fn main() {
 
 fn reads(server: Server) {
     let json = |text: String| serde_json::from_str::<Value>(&text).unwrap();
-    let chats: Vec<Value> = (0..ENTRIES)
-        .map(|_| {
-            json(server.call(
-                "POST",
-                "/api/v1/chats",
-                r#"{"title": "Before the law", "default_model": "echo"}"#,
-            ))
-        })
-        .collect();
-    let id = chats.last().unwrap()["id"].as_str().unwrap();
+    let own = (1..ENTRIES).fold(server.new_chat(), |_, _| server.new_chat());
+    let id = own.rsplit('/').next().unwrap();
     let number = json(server.call("GET", "/api/chats", ""))["items"][0]["id"].to_string();
     for at in 0..ENTRIES {
         let role = if at % 2 == 0 { "user" } else { "ai" };
         let new = json!({"chat_id": number, "role": role, "content": TEXT});
         server.call("POST", "/api/messages", &new.to_string());
     }
-    let own = format!("/api/v1/chats/{id}");
     let message =
         json(server.call("GET", &format!("{own}/messages?limit=1"), ""))["items"][0]["id"].to_string();
     let page = "page=1&page_size=20";
@@ -91,13 +82,17 @@ fn reads(server: Server) {
         "{RUNS} alternating runs of {} ms each, medians; the goal is a ratio of {GOAL}",
         RUN.as_millis()
     );
-    println!("{:48} {:>10} {:>13} {:>6}", "path", "API req/s", "dialect req/s", "ratio");
+    println!("{:72} {:>10} {:>13} {:>6}   load's CPU", "path", "API req/s", "dialect req/s", "ratio");
     for (own, path) in &pairs {
         let target = |path| Target { address: server.address, path };
         let outcome = compare(target(own), target(path), 1);
         let [baseline, ours] = outcome.requests_per_second;
         let verdict = if outcome.ratio < GOAL { "  below the goal" } else { "" };
-        println!("{path:48} {baseline:10.0} {ours:13.0} {:6.2}{verdict}", outcome.ratio);
+        let [of_baseline, of_ours] = outcome.load_percent;
+        println!(
+            "{path:72} {baseline:10.0} {ours:13.0} {:6.2}   {of_baseline:3.0} %, {of_ours:3.0} %{verdict}",
+            outcome.ratio
+        );
     }
     server.end();
 }

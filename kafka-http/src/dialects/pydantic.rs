@@ -30,9 +30,9 @@ impl<'o> Fields<'o> {
         value
     }
 
-    fn take<T: Default>(&mut self, taken: Result<T, Mistake>) -> T {
+    fn take<T: Default>(&mut self, taken: Result<T, Box<Mistake>>) -> T {
         taken.unwrap_or_else(|mistake| {
-            self.mistakes.push(mistake);
+            self.mistakes.push(*mistake);
             T::default()
         })
     }
@@ -107,21 +107,22 @@ impl<'o> Fields<'o> {
     }
 }
 
-fn text(loc: Value, value: &Value, least: usize, most: usize) -> Result<String, Mistake> {
+fn text(loc: Value, value: &Value, least: usize, most: usize) -> Result<String, Box<Mistake>> {
     let Some(text) = value.as_str() else {
-        return Err(Mistake::of_kind("string_type", loc, "Input should be a valid string", value.clone()));
+        let mistake = Mistake::of_kind("string_type", loc, "Input should be a valid string", value.clone());
+        return Err(mistake.into());
     };
     let characters = |count: usize| format!("{count} character{}", if count == 1 { "" } else { "s" });
     let count = text.chars().count();
     if count < least {
         let message = format!("String should have at least {}", characters(least));
         let mistake = Mistake::of_kind("string_too_short", loc, message, value.clone());
-        return Err(mistake.with_context("min_length", least));
+        return Err(mistake.with_context("min_length", least).into());
     }
     if count > most {
         let message = format!("String should have at most {}", characters(most));
         let mistake = Mistake::of_kind("string_too_long", loc, message, value.clone());
-        return Err(mistake.with_context("max_length", most));
+        return Err(mistake.with_context("max_length", most).into());
     }
     Ok(text.to_owned())
 }
@@ -129,18 +130,18 @@ fn text(loc: Value, value: &Value, least: usize, most: usize) -> Result<String, 
 const NO_INTEGER: &str = "Input should be a valid integer";
 
 /// A number, or a text that is one. What no row can have, since it is too great, is the greatest there is.
-fn integer(loc: Value, value: &Value) -> Result<i64, Mistake> {
+fn integer(loc: Value, value: &Value) -> Result<i64, Box<Mistake>> {
     match value {
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Ok(whole),
             (None, Some(real)) if real.fract() != 0.0 => {
                 let message = format!("{NO_INTEGER}, got a number with a fractional part");
-                Err(Mistake::of_kind("int_from_float", loc, message, value.clone()))
+                Err(Mistake::of_kind("int_from_float", loc, message, value.clone()).into())
             }
             (None, real) => Ok(real.unwrap_or(f64::MAX) as i64),
         },
-        Value::String(text) => parsed(text).ok_or_else(|| unparsed(loc, text)),
-        _ => Err(Mistake::of_kind("int_type", loc, NO_INTEGER, value.clone())),
+        Value::String(text) => parsed(text).ok_or_else(|| unparsed(loc, text).into()),
+        _ => Err(Mistake::of_kind("int_type", loc, NO_INTEGER, value.clone()).into()),
     }
 }
 
