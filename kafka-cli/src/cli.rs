@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(
     name = "kafka",
-    version,
+    version = kafka_http::VERSION,
     arg_required_else_help = true,
     after_help = "Examples:\n  \
         kafka serve                    serve it over HTTP\n  \

@@ -431,6 +431,8 @@ pub(crate) fn open_storage(config: &Config) -> Result<Storage> {
         clock: Arc::clone(&config.clock),
         random: Arc::clone(&config.random),
         synchronous: config.synchronous,
+        #[cfg(feature = "postgres")]
+        postgres: config.postgres.clone(),
         ..StorageOptions::default()
     };
     Storage::open(place, options)

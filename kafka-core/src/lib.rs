@@ -87,12 +87,12 @@ pub use service::{
     users::Users,
     workspaces::Workspaces,
 };
-#[cfg(feature = "postgres")]
-pub use storage::PostgresAddress;
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
     MigrationStatus, MoveProgress, MoveStep, Node, NodeKind, StoredContents, Synchronous,
 };
+#[cfg(feature = "postgres")]
+pub use storage::{OnWarning, PostgresAddress, PostgresOptions};
 #[cfg(feature = "extraction")]
 pub use text::extract::extract_text;
 pub use text::{

@@ -29,3 +29,10 @@ mod upload;
 mod ws;
 
 pub use serve::{serve, server_limits};
+
+/// What a program of this build calls itself: its version, and the engines that it has a driver of.
+pub const VERSION: &str = if cfg!(feature = "postgres") {
+    concat!(env!("CARGO_PKG_VERSION"), " (SQLite, PostgreSQL)")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), " (SQLite)")
+};

@@ -16,7 +16,7 @@ use kafka_http::{
 #[derive(Debug, Parser)]
 #[command(
     name = "kafka-http",
-    version,
+    version = kafka_http::VERSION,
     after_help = "Example:\n  kafka-http --listen 127.0.0.1:8000 --data-dir ./kafka-data"
 )]
 struct Arguments {

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use crate::support::{
     api::Api,
     http::Connection,
-    process::{Binary, RunningServer},
+    process::{Binary, RunningServer, is_on_postgres},
+    rows::run_sql,
 };
 
 fn code(reply: &crate::support::http::Reply) -> (u16, String) {
@@ -110,18 +111,20 @@ mod slow {
         let login = Api::of(&server).post("/api/v1/auth/register", &account);
         let api = Api::of(&server).with_token(login["token"].as_str().unwrap());
         let first = api.chat();
-        let database = rusqlite::Connection::open(data.path().join("kafka.db")).unwrap();
-        database.busy_timeout(Duration::from_secs(60)).unwrap();
         // The same chat again and again, each a millisecond older than the one before it.
         let columns = "title, description, notebooks, default_model, user_id, workspace_id";
+        let id = if is_on_postgres() {
+            "'01000000-0000-7000-8000-' || lpad(to_hex(i), 12, '0')"
+        } else {
+            "printf('01000000-0000-7000-8000-%012x', i)"
+        };
         let copies = format!(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {CHATS} - 1) \
              INSERT INTO chats (id, created_at, updated_at, {columns}) \
-             SELECT printf('01000000-0000-7000-8000-%012x', i), created_at - i, updated_at - i, {columns} \
+             SELECT {id}, created_at - i, updated_at - i, {columns} \
              FROM chats, n WHERE id = '{first}'"
         );
-        assert_eq!(database.execute(&copies, []).unwrap(), CHATS as usize - 1);
-        drop(database);
+        assert_eq!(run_sql(data.path(), &copies, &[]), CHATS as usize - 1);
 
         let ids = |page: &Value| -> Vec<String> {
             page["items"].as_array().unwrap().iter().map(crate::support::api::id).collect()

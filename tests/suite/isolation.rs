@@ -5,19 +5,19 @@ mod slow {
 
     use kafka_core::testing::{Gate, Script, ScriptedEndpoint};
     use kafka_http::router::{Access, ROUTES, Route};
-    use rusqlite::Connection;
     use serde_json::{Value, json};
     use tempfile::TempDir;
 
     use crate::support::{
         api::{Api, id},
         process::{Binary, RunningServer},
+        rows::run_sql,
         websocket::Socket,
     };
 
     /// There is no route yet by which a workspace is shared.
     const SHARE: &str = "INSERT INTO workspace_members (workspace_id, user_id, role, created_at, updated_at) \
-         VALUES (?1, ?2, 'viewer', 1, 1)";
+         VALUES ($1, $2, 'viewer', 1, 1)";
 
     /// The matrix itself is that of `kafka selfcheck`, so that operators can walk it on their own servers.
     #[test]
@@ -91,10 +91,9 @@ mod slow {
             ("ws", chat.clone()),
             ("chat", chat),
         ];
-        let database = Connection::open(data.path().join("kafka.db")).unwrap();
         let end = |at: i64| {
-            let sql = "UPDATE access_tokens SET expires_at = ?1 WHERE kind = 'session'";
-            database.execute(sql, [at]).unwrap()
+            let sql = "UPDATE access_tokens SET expires_at = $1 WHERE kind = 'session'";
+            run_sql(data.path(), sql, &[&at.to_string()])
         };
         // Expired sessions are swept away, at most once an hour; what was swept away tells nothing.
         loop {
@@ -138,10 +137,7 @@ mod slow {
         let api = Api::of(&server).with_token(&owner.1);
         let workspace = id(&api.post("/api/v1/workspaces", &json!({"name": "shared"})));
         let chat = id(&api.post("/api/v1/chats", &json!({"workspace_id": workspace})));
-        Connection::open(data.path().join("kafka.db"))
-            .unwrap()
-            .execute(SHARE, [&workspace, &viewer.0])
-            .unwrap();
+        run_sql(data.path(), SHARE, &[&workspace, &viewer.0]);
         let files = format!("/api/v1/chats/{chat}/files");
         let made = api.post(&files, &json!({"filename": "mine.based", "content": "mine"}));
         let versions = format!("/api/v1/chat-files/{}/versions", id(&made));

@@ -21,10 +21,14 @@ mod composer;
 mod composer_killed;
 mod corpora;
 mod cors;
+#[cfg(feature = "postgres")]
+mod database_restart;
 mod documents;
 mod drain;
 mod errors;
 mod files;
+#[cfg(feature = "long")]
+mod growth;
 mod hostile;
 mod idempotency;
 mod identity;
@@ -45,6 +49,8 @@ mod quotas;
 mod readme;
 #[cfg(feature = "real-model")]
 mod real_model;
+#[cfg(feature = "postgres")]
+mod replica;
 mod responses;
 mod routes;
 mod schema;

@@ -1,5 +1,5 @@
-//! Behind a proxy: the configurations of nginx and Caddy that are delivered, in front of a server, with
-//! users who come from different addresses.
+//! Behind a proxy: the configurations of nginx and Caddy that are delivered, in front of a server or of
+//! several nodes, with users who come from different addresses.
 
 mod slow {
     use std::{
@@ -16,9 +16,10 @@ mod slow {
     use tempfile::TempDir;
 
     use crate::support::{
-        api::Api,
+        api::{Api, id},
         http::{Connection, Reply},
         process::{Binary, RunningServer},
+        sse::Event,
         websocket::Socket,
     };
 
@@ -47,9 +48,13 @@ mod slow {
 
     impl Proxy {
         fn nginx(server: SocketAddr) -> Proxy {
+            Proxy::nginx_of(&[server])
+        }
+
+        fn nginx_of(nodes: &[SocketAddr]) -> Proxy {
             Proxy::start(|directory, plain, tls| {
                 make_certificate(directory);
-                fs::write(directory.join("nginx.conf"), nginx_conf(directory, server, plain, tls)).unwrap();
+                fs::write(directory.join("nginx.conf"), nginx_conf(directory, nodes, plain, tls)).unwrap();
                 let mut command = Command::new(program());
                 command.arg("-p").arg(directory).args(["-e", "error.log", "-c", "nginx.conf"]);
                 command
@@ -126,15 +131,16 @@ mod slow {
     }
 
     /// With the frame that a system has around it.
-    fn nginx_conf(directory: &Path, server: SocketAddr, plain: SocketAddr, tls: SocketAddr) -> String {
+    fn nginx_conf(directory: &Path, nodes: &[SocketAddr], plain: SocketAddr, tls: SocketAddr) -> String {
         let place = directory.display();
+        let servers = nodes.iter().map(|node| format!("server {node};\n")).collect();
         let changes = [
             ("    listen 80;\n    listen [::]:80;\n", format!("    listen {};\n", redirecting(plain))),
             (
                 "    listen 443 ssl;\n    listen [::]:443 ssl;\n",
                 format!("    listen {plain};\n    listen {tls} ssl;\n"),
             ),
-            ("server 127.0.0.1:8000;", format!("server {server};")),
+            ("server 127.0.0.1:8000;", servers),
             ("/etc/letsencrypt/live/chat.example.org/fullchain.pem", format!("{place}/certificate.pem")),
             ("/etc/letsencrypt/live/chat.example.org/privkey.pem", format!("{place}/key.pem")),
             ("/var/log/nginx/kafka.log", format!("{place}/access.log")),
@@ -328,7 +334,7 @@ mod slow {
 
         let mut events = api.ask(&api.chat(), &json!({"content": "over events"}));
         // The model says the rest only when the first token has arrived here.
-        events.find(|event| event.data.contains("first")).expect("the first token");
+        events.find(|event| event.data.contains("\"first\"")).expect("the first token");
         gates[0].open();
         assert_eq!(events.last().unwrap().name, "response.completed");
 
@@ -337,5 +343,76 @@ mod slow {
         while !socket.next_text().contains("first") {}
         gates[1].open();
         while socket.next_text() != "firstlast" {}
+    }
+
+    /// Asks for an answer, and returns its id and the events that follow its first token.
+    fn ask(api: &Api, chat: &str) -> (String, impl Iterator<Item = Event> + use<>) {
+        let mut events = api.ask(chat, &json!({"content": "Well?"}));
+        let started = events.next().unwrap().json();
+        events.find(|event| event.data.contains("\"first\"")).expect("the first token");
+        (id(&started["response"]), events)
+    }
+
+    fn follow(api: &Api, response: &str) -> impl Iterator<Item = Event> + use<> {
+        let path = format!("/api/v1/responses/{response}/events");
+        let (head, events) = api.open("GET", &path, &[], None).events();
+        assert_eq!(head.status, 200, "{head:?}");
+        events.map(Result::unwrap)
+    }
+
+    #[test]
+    fn two_nodes_are_one_server_and_one_that_dies_is_missed_by_nobody() {
+        let gate = Gate::new();
+        let script = gate.clone();
+        let endpoint = ScriptedEndpoint::start(move |request| {
+            if String::from_utf8_lossy(&request.body).contains("Forever?") {
+                Script::events().token("first").until_hung_up()
+            } else {
+                Script::events().token("first").wait_for(&script).token("last").finish("stop").done()
+            }
+        });
+        let data = TempDir::new().unwrap();
+        let node =
+            || RunningServer::start(&Binary::kafka_http(), data.path(), &["--trusted-proxy=127.0.0.1"]);
+        let (doomed, other) = (node(), node());
+        let nginx = Proxy::nginx_of(&[doomed.address(), other.address()]);
+        let api = Api::at(nginx.plain);
+        let model = json!({"name": "m", "base_url": endpoint.base_url(), "is_default": true});
+        api.post("/api/v1/models", &model);
+
+        // One node answers; nginx takes the nodes in turn, so both are followed and asked over sockets.
+        let chat = api.chat();
+        let (response, asked) = ask(&api, &chat);
+        let mut followers = [(); 2].map(|()| follow(&api, &response));
+        for follower in &mut followers {
+            follower.find(|event| event.data.contains("\"first\"")).expect("the first token");
+        }
+        gate.open();
+        let rest: Vec<Event> = asked.collect();
+        assert_eq!(rest.last().unwrap().name, "response.completed");
+        for follower in followers {
+            assert_eq!(follower.collect::<Vec<_>>(), rest);
+        }
+        for _ in 0..2 {
+            let (mut socket, _) = Socket::open(nginx.plain, &chat);
+            socket.stream("Over the socket?");
+            while socket.next_text() != "firstlast" {}
+        }
+
+        // The answers of a node that dies end as interrupted, which their readers learn from the other one.
+        let mut left = Api::of(&doomed).ask(&api.chat(), &json!({"content": "Forever?"}));
+        let left = id(&left.next().unwrap().json()["response"]);
+        doomed.kill9();
+        for _ in 0..8 {
+            api.get("/api/v1/chats");
+        }
+        for _ in 0..4 {
+            let chat = api.chat();
+            assert_eq!(ask(&api, &chat).1.last().unwrap().name, "response.completed");
+            let (mut socket, _) = Socket::open(nginx.plain, &chat);
+            socket.stream("And over the socket?");
+            while socket.next_text() != "firstlast" {}
+        }
+        assert_eq!(follow(&api, &left).last().unwrap().name, "response.interrupted");
     }
 }

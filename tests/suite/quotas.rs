@@ -176,12 +176,16 @@ mod slow {
         let token = register(&api, "k@example.org");
 
         // Each may cost 15: 5 for "Hi", and 10. "Half" are 5 by estimate.
-        let (accepted, _) = ask_at_once(&api.with_token(&token));
+        let (accepted, left) = ask_at_once(&api.with_token(&token));
         assert_eq!(accepted.len(), 6);
         server.kill9();
 
         let server = RunningServer::start(&Binary::kafka_http(), data.path(), &FLAGS);
         let k = Api::of(&server).with_token(&token);
+        // On PostgreSQL a dead server is told by its silence of five seconds.
+        for response in left {
+            assert_eq!(k.events(&response, 0).pop().unwrap().name, "response.interrupted");
+        }
         assert_eq!(k.get("/api/v1/usage")["daily_token_count"], 60);
         let (accepted, running) = ask_at_once(&k);
         assert_eq!(accepted.len(), 2, "40 are left, and nothing is kept");

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use crate::support::{
     api::{Api, id, text},
     process::{Binary, RunningServer},
+    rows::run_sql,
 };
 
 /// A server with a model `m`, which is the endpoint.
@@ -98,10 +99,7 @@ fn a_chat_that_cannot_be_read_is_no_failure_of_the_model() {
     let api = Api::of(&server);
     let chat = api.chat();
     let damaged = api.message(&chat, "damaged");
-    rusqlite::Connection::open(data.path().join("kafka.db"))
-        .unwrap()
-        .execute("UPDATE messages SET parts = 'no JSON' WHERE id = ?1", [&damaged])
-        .unwrap();
+    run_sql(data.path(), "UPDATE messages SET parts = 'no JSON' WHERE id = $1", &[&damaged]);
     let asked = json!({"content": "Hello?", "model": "echo"});
     let problem = api.expect(500, "POST", &format!("/api/v1/chats/{chat}/responses"), Some(&asked));
     assert_eq!(problem["code"], "storage_failed", "{problem}");

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::{
     api::{Api, text},
     http::Connection,
-    process::{Binary, RunningServer},
+    process::{Binary, RunningServer, is_on_postgres},
     sse::Event,
 };
 
@@ -88,8 +88,12 @@ fn read_to_the_end(connection: Connection) -> Vec<Event> {
     }
 }
 
-/// Looks at the database as the killed server left it, which a copy keeps as it is.
+/// Looks at the database as the killed server left it, which a copy keeps as it is. That of a server that
+/// goes on is as sound as that server.
 fn assert_sound(data: &Path) {
+    if is_on_postgres() {
+        return;
+    }
     let copy = TempDir::new().unwrap();
     for name in ["kafka.db", "kafka.db-wal"] {
         fs::copy(data.join(name), copy.path().join(name)).unwrap();
@@ -119,7 +123,9 @@ fn check(api: &Api, watched: &Watched, tally: &mut Tally) {
         return;
     };
     assert_eq!(asked["content"], *question);
+    // They end when the answer does: on PostgreSQL a dead server is told by its silence of five seconds.
     let replay = api.events(message["response"]["id"].as_str().unwrap(), 0);
+    let message = api.get(&format!("/api/v1/messages/{}", message["id"].as_str().unwrap()));
     assert!(replay.starts_with(seen), "{question}: what was seen is not in {replay:#?}");
     let numbers = replay.iter().map(|event| event.id.clone());
     assert!(numbers.eq((1..=replay.len()).map(|number| number.to_string())), "{question}: {replay:#?}");
@@ -150,7 +156,7 @@ fn check(api: &Api, watched: &Watched, tally: &mut Tally) {
     tally.deltas += seen.iter().filter(|event| event.name == "message.delta").count();
 }
 
-/// Kills a server [`KILLS`] times.
+/// Kills a server again and again.
 fn torture(binary: &Binary, dice: &mut Dice, tally: &mut Tally) {
     let endpoint = ScriptedEndpoint::start(script);
     let data = TempDir::new().unwrap();
@@ -158,7 +164,9 @@ fn torture(binary: &Binary, dice: &mut Dice, tally: &mut Tally) {
     let model = json!({"name": "m", "base_url": endpoint.base_url(), "is_default": true});
     Api::of(&server).post("/api/v1/models", &model);
     let mut all: Vec<Watched> = Vec::new();
-    for kill in 0..KILLS {
+    // There a server comes to its first answers later, and each of its tokens takes a round trip.
+    let (kills, longest) = if is_on_postgres() { (KILLS / 2, 3 * LIFE) } else { (KILLS, LIFE) };
+    for kill in 0..kills {
         let api = Api::of(&server);
         let questions = (0..ANSWERS).map(|answer| {
             // Some end before the kill, some while it comes, most would go on.
@@ -166,21 +174,22 @@ fn torture(binary: &Binary, dice: &mut Dice, tally: &mut Tally) {
             (api.chat(), format!("{kill}/{answer} {tokens}"))
         });
         let questions = questions.collect();
-        let life = Duration::from_micros(dice.below(LIFE.as_micros() as usize) as u64);
+        let life = Duration::from_micros(dice.below(longest.as_micros() as usize) as u64);
         let watched = ask_and_kill(server, questions, life);
         assert_sound(data.path());
         server = RunningServer::start(binary, data.path(), &[]);
-        let api = Api::of(&server);
-        for watched in &watched {
-            check(&api, watched, tally);
-        }
         tally.kills += 1;
+        // To be told from the living takes five seconds on PostgreSQL: there the last server ends all at once.
+        if !is_on_postgres() {
+            let api = Api::of(&server);
+            watched.iter().for_each(|watched| check(&api, watched, &mut Tally::default()));
+        }
         all.extend(watched);
     }
     // What was kept once stays.
     let api = Api::of(&server);
     for watched in &all {
-        check(&api, watched, &mut Tally::default());
+        check(&api, watched, tally);
     }
 }
 

@@ -23,7 +23,8 @@ use tempfile::TempDir;
 
 use crate::support::{
     api::{Api, id},
-    process::{Binary, RunningServer},
+    process::{Binary, RunningServer, is_on_postgres},
+    rows::run_sql,
     websocket::{BINARY, CLOSE, FIN, PING, PONG, Said, Socket, TEXT, encoded},
 };
 
@@ -617,13 +618,16 @@ fn news_behind_a_damaged_message_are_told() {
     const WRITERS: usize = 4;
     const DAMAGED: usize = 16;
     let room = Room::open();
-    rusqlite::Connection::open(room.data.path().join("kafka.db"))
-        .unwrap()
-        .execute_batch(
-            "CREATE TRIGGER damage AFTER INSERT ON messages WHEN new.content = 'damaged' BEGIN
-                 UPDATE messages SET parts = 'no JSON' WHERE id = new.id; END",
-        )
-        .unwrap();
+    let damage = if is_on_postgres() {
+        "CREATE FUNCTION damage() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN new.parts := ''no JSON''; RETURN new; END';
+         CREATE TRIGGER damage BEFORE INSERT ON messages
+             FOR EACH ROW WHEN (new.content = 'damaged') EXECUTE FUNCTION damage()"
+    } else {
+        "CREATE TRIGGER damage AFTER INSERT ON messages WHEN new.content = 'damaged' BEGIN
+             UPDATE messages SET parts = 'no JSON' WHERE id = new.id; END"
+    };
+    run_sql(room.data.path(), damage, &[]);
     let mut watcher = room.enter();
     // Many at once, so that some wait behind one that cannot be read.
     thread::scope(|scope| {
@@ -695,6 +699,10 @@ mod slow {
         assert!(child.wait().unwrap().success());
 
         let server = RunningServer::start(&binary, data.path(), &[]);
+        // They end when the answer does: on PostgreSQL a dead server is told by its silence of five seconds.
+        let api = Api::of(&server);
+        let messages = api.get(&format!("/api/v1/chats/{chat}/messages"));
+        api.events(&id(&messages["items"].as_array().unwrap().last().unwrap()["response"]), 0);
         succeeds(python(&server, &chat, &["again", &seen]));
     }
 

@@ -74,7 +74,7 @@ impl Binary {
 
 /// The URL of the PostgreSQL database that belongs to a directory. It is made when it is first asked for, on
 /// the server that `tests/postgres.py` started.
-fn database_of(directory: &Path) -> String {
+pub(super) fn database_of(directory: &Path) -> String {
     static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap();
     let known = made.iter().position(|of| of == directory);
@@ -125,6 +125,9 @@ fn build() -> Vec<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
     cargo.args(["build", "--locked", "--quiet", "-p", "kafka-cli", "-p", "kafka-http", "--bins"]);
+    if cfg!(feature = "postgres") {
+        cargo.args(["--features", "kafka-cli/postgres,kafka-http/postgres"]);
+    }
     cargo.arg("--message-format=json-render-diagnostics");
     // Variables that describe this test's own package would make build scripts run again.
     for (name, _) in env::vars_os() {

@@ -13,7 +13,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::run::{fails, fed, ids, json, kafka, printed, run, stderr, stdout, succeeded};
+use crate::{
+    home,
+    run::{fails, fed, ids, json, kafka, printed, run, stderr, stdout, succeeded},
+};
 
 /// An answer of `echo` that takes longer than this is blocked.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -129,8 +132,7 @@ fn a_failure_of_the_database_is_not_told_as_the_model_s() {
     let directory = TempDir::new().unwrap();
     printed(&directory, &["chat", "Hello"]);
     let chat = ids(&directory, &["chats", "list"]).remove(0);
-    let rows = rusqlite::Connection::open(directory.path().join("kafka-data/kafka.db")).unwrap();
-    rows.execute("UPDATE messages SET parts = 'no JSON' WHERE role = 'user'", []).unwrap();
+    home::run_sql(&directory, "UPDATE messages SET parts = 'no JSON' WHERE role = 'user'");
     let asked = run(&directory, &["chat", "--chat", &chat, "Again"]);
     fails(&asked, 1, &["(storage_failed)", "Hint: your question is kept", "kafka doctor"]);
 }

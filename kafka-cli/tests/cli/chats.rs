@@ -2,7 +2,10 @@
 
 use tempfile::TempDir;
 
-use crate::run::{fails, ids, json, printed, run, stdout};
+use crate::{
+    home,
+    run::{fails, ids, json, printed, run, stdout},
+};
 
 const UNKNOWN: &str = "019ab3f2-5c1e-7d40-9b1a-2f6c8e0d4a71";
 
@@ -76,9 +79,7 @@ fn long_conversations_are_shown_whole_and_long_lists_page_by_page() {
     assert_eq!(second, [chats[2].clone(), chats[1].clone()]);
 
     // More than a page of messages, written by the library.
-    let kafka =
-        kafka_core::Kafka::open(kafka_core::Config::file(directory.path().join("kafka-data/kafka.db")));
-    let kafka = kafka.unwrap();
+    let kafka = home::opened(&directory);
     let chat = chats[0].parse().unwrap();
     for number in 0..450 {
         let new = kafka_core::NewMessage::text(kafka_core::Role::User, format!("Line {number}"));

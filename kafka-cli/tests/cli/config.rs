@@ -3,13 +3,24 @@
 use std::{
     fs,
     io::Write as _,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::run::{kafka, run, stderr, stdout};
+use crate::run::{self, stderr, stdout};
+
+/// The command where no database is named.
+fn kafka(directory: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = run::kafka(directory, arguments);
+    command.env_remove("DATABASE_URL");
+    command
+}
+
+fn run(directory: &TempDir, arguments: &[&str]) -> Output {
+    kafka(directory, arguments).output().unwrap()
+}
 
 /// Value and source of a setting, from `config show --json`.
 fn shown(command: &mut Command, key: &str) -> (String, String) {
@@ -73,8 +84,19 @@ fn results_have_three_forms() {
 fn a_wrong_value_ends_with_2_and_an_explanation_on_stderr() {
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join("bad.toml"), "\nquotes = true\n").unwrap();
-    let table: [(&[&str], &[&str]); 5] = [
+    let table: &[(&[&str], &[&str])] = &[
         (&["--listen", "x"], &["listen", "flag --listen", "\"x\"", "127.0.0.1:8000", "\nHint: "]),
+        (
+            &["--database", "mysql://u:hush@h/d"],
+            &[
+                "database",
+                "mysql://***",
+                "SQLite (sqlite://PATH)",
+                "PostgreSQL (postgresql://",
+                "export the data",
+            ],
+        ),
+        #[cfg(not(feature = "postgres"))]
         (
             &["--database", "postgresql://u:hush@h/d"],
             &["database", "postgresql://***", "SQLite only", "kafka-postgres"],
@@ -83,7 +105,7 @@ fn a_wrong_value_ends_with_2_and_an_explanation_on_stderr() {
         (&["--config", "none.toml"], &["none.toml", "cannot be read"]),
         (&["--nonsense"], &["--nonsense"]),
     ];
-    for (flags, parts) in table {
+    for &(flags, parts) in table {
         for verb in ["show", "check"] {
             let output = run(&directory, &[&["config", verb], flags].concat());
             assert_eq!(output.status.code(), Some(2), "{flags:?}");

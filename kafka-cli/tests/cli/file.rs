@@ -2,10 +2,11 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use kafka_core::{Config, Kafka, NewFile};
+use kafka_core::NewFile;
 use tempfile::TempDir;
 
 use crate::{
+    home,
     run::{fails, ids, json, printed, run, stderr, stdout},
     terminal::Terminal,
 };
@@ -175,7 +176,7 @@ fn a_long_file_shows_how_far_it_is_and_only_on_a_terminal() {
 #[test]
 fn what_a_name_holds_cannot_steer_a_terminal() {
     let (directory, workspace) = place();
-    let kafka = Kafka::open(Config::file(directory.path().join("kafka-data/kafka.db"))).unwrap();
+    let kafka = home::opened(&directory);
     let source = NewFile { source_url: Some("\u{1b}]0;owned\u{7}".into()), ..NewFile::named("a.txt") };
     let file =
         kafka.files(&kafka.operator()).upload(workspace.parse().unwrap(), source, &mut &b"x"[..]).unwrap();

@@ -29,23 +29,6 @@ fn all_fail(directory: &TempDir, code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn a_newer_schema_is_refused() {
-    let (directory, file) = installation();
-    Connection::open(file)
-        .unwrap()
-        .execute_batch(
-            "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
-             VALUES (99, 'flying', '2030-01-01T00:00:00Z', '1')",
-        )
-        .unwrap();
-    all_fail(&directory, 11, &["version 99", "flying", "newer"]);
-    let doctor = run(&directory, &["doctor"]);
-    assert_eq!(doctor.status.code(), Some(11));
-    let status = printed(&directory, &["migrate", "status"]);
-    assert!(status.contains("version 99") && status.contains("newer"), "{status}");
-}
-
-#[test]
 fn a_file_that_is_no_database_is_refused_and_kept() {
     let (directory, file) = installation();
     for path in [file.clone(), beside(&file, "-wal"), beside(&file, "-shm")] {

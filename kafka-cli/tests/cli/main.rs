@@ -10,10 +10,13 @@ mod config;
 mod doctor;
 mod file;
 mod files;
+mod home;
 mod migrate;
 mod model;
 mod moving;
 mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod run;
 mod secret;
 mod serve;

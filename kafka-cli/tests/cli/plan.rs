@@ -1,14 +1,17 @@
 //! `kafka plan` and `kafka usage`.
 
-use kafka_core::{Config, Kafka, NewChat, NewUser};
+use kafka_core::{NewChat, NewUser};
 use tempfile::TempDir;
 
-use crate::run::{fails, ids, json, kafka, printed, run};
+use crate::{
+    home,
+    run::{fails, ids, json, kafka, printed, run},
+};
 
 /// An account that exists, and the id of a chat of its own.
 fn account(directory: &TempDir) -> String {
     ids(directory, &["chats", "list"]);
-    let kafka = Kafka::open(Config::file(directory.path().join("kafka-data/kafka.db"))).unwrap();
+    let kafka = home::opened(directory);
     let operator = kafka.operator();
     let new = NewUser { email: "ada@example.org".into(), ..NewUser::default() };
     let user = kafka.users(&operator).create(new).unwrap();

@@ -8,10 +8,13 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::home;
+
 /// The command in a working directory, with an environment that holds nothing else.
 pub(crate) fn kafka(directory: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kafka"));
-    command.current_dir(directory.path()).env_clear().stdin(Stdio::null()).args(arguments);
+    command.current_dir(directory.path()).env_clear().envs(home::variables(directory));
+    command.stdin(Stdio::null()).args(arguments);
     command
 }
 

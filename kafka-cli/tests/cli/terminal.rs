@@ -13,7 +13,10 @@ use kafka_core::testing::{Script, ScriptedEndpoint};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::run::{ids, json, printed, run};
+use crate::{
+    home,
+    run::{ids, json, printed, run},
+};
 
 /// A command that takes longer than this to show something has failed the test.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,6 +40,7 @@ impl Terminal {
             .args(["--quiet", "--flush", "--return", "--command", line, "/dev/null"])
             .current_dir(directory.path())
             .env_clear()
+            .envs(home::variables(directory))
             .env("TERM", "xterm")
             .env("SHELL", "/bin/sh")
             .env("PATH", "/usr/bin:/bin")

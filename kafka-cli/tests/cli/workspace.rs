@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use kafka_core::{Config, Kafka, NewUser};
+use kafka_core::NewUser;
 use tempfile::TempDir;
 
 use crate::{
+    home,
     run::{fails, ids, json, printed, run},
     terminal::Terminal,
 };
@@ -65,7 +66,7 @@ fn a_workspace_is_shown_with_its_files_and_chats() {
 fn a_workspace_is_someone_s() {
     let directory = TempDir::new().unwrap();
     ids(&directory, &["chats", "list"]);
-    let kafka = Kafka::open(Config::file(directory.path().join("kafka-data/kafka.db"))).unwrap();
+    let kafka = home::opened(&directory);
     let new = NewUser { email: "k@example.org".into(), ..NewUser::default() };
     let user = kafka.users(&kafka.operator()).create(new).unwrap();
     kafka.close();

@@ -154,7 +154,7 @@ impl<'k> ChatFiles<'k> {
     /// `NotFound`.
     pub fn get(&self, id: ChatFileId) -> Result<ChatFile> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| chat_files::find(conn, scope, id))?;
+        let found = self.installation.storage().read_anywhere(|conn| chat_files::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -164,7 +164,7 @@ impl<'k> ChatFiles<'k> {
     /// `NotFound` for the chat; `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, chat: ChatId, request: &PageRequest) -> Result<Page<ChatFile>> {
         let scope = self.actor.scope(READ)?;
-        self.installation.storage().read(|conn| {
+        self.installation.storage().read_anywhere(|conn| {
             if repo::chats::find(conn, scope, chat)?.is_none() {
                 return Err(chats::not_found(chat));
             }

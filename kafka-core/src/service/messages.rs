@@ -103,8 +103,10 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: MessageId) -> Result<Message> {
-        let found =
-            self.installation.storage().read(|conn| messages::find(conn, self.actor.scope(READ)?, id))?;
+        let found = self
+            .installation
+            .storage()
+            .read_anywhere(|conn| messages::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -121,7 +123,7 @@ impl<'k> Messages<'k> {
             cursor.key(seq)
         };
         let limits = self.installation.limits();
-        let page = self.installation.storage().read(|conn| match request {
+        let page = self.installation.storage().read_anywhere(|conn| match request {
             PageRequest::Numbered { page, page_size } => {
                 let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
                 let stretch = messages::branch_numbered(conn, scope, chat, room, offset)?;

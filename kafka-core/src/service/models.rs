@@ -158,7 +158,7 @@ impl<'k> Models<'k> {
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Model>> {
         let scope = self.actor.scope(READ)?;
-        let mut page = self.installation.storage().read(|conn| {
+        let mut page = self.installation.storage().read_anywhere(|conn| {
             let list = ByCreation {
                 after: &|key, room| models::list(conn, scope, key, room),
                 before: &|key, room| models::list_back(conn, scope, key, room),
@@ -182,7 +182,7 @@ impl<'k> Models<'k> {
     pub fn names_of_owner(&self, chat: ChatId) -> Result<Vec<String>> {
         // Part of the chat, as it is shown when it is opened.
         let scope = self.actor.scope(Permission::read(Area::Chats))?;
-        self.installation.storage().read(|conn| models::names_of_owner(conn, scope, chat))
+        self.installation.storage().read_anywhere(|conn| models::names_of_owner(conn, scope, chat))
     }
 
     /// Changes a model. When `base_url` moves to another origin the key must be given again: a key is

@@ -66,7 +66,8 @@ impl<'k> Responses<'k> {
     /// `NotFound`.
     pub fn get(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| repo::responses::find(conn, scope, id))?;
+        let found =
+            self.installation.storage().read_anywhere(|conn| repo::responses::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 

@@ -81,7 +81,7 @@ impl<'k> Users<'k> {
     /// `NotFound`.
     pub fn get(&self, id: UserId) -> Result<User> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| users::find(conn, scope, id))?;
+        let found = self.installation.storage().read_anywhere(|conn| users::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -173,7 +173,7 @@ impl<'k> Users<'k> {
 
 /// A page of the accounts that a scope holds, oldest first.
 pub(crate) fn page(installation: &Installation, scope: Scope, request: &PageRequest) -> Result<Page<User>> {
-    installation.storage().read(|conn| {
+    installation.storage().read_anywhere(|conn| {
         let list = ByCreation {
             after: &|key, room| users::list(conn, scope, key, room),
             before: &|key, room| users::list_back(conn, scope, key, room),

@@ -230,9 +230,9 @@ impl ChatFiles<'_> {
     }
 
     /// Reads about a file that the actor may see.
-    fn read<T>(&self, id: ChatFileId, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+    fn read<T>(&self, id: ChatFileId, work: impl Fn(&Conn<'_>) -> Result<T>) -> Result<T> {
         let scope = self.actor.scope(READ)?;
-        self.installation.storage().read(|conn| {
+        self.installation.storage().read_anywhere(|conn| {
             crate::repo::chat_files::find(conn, scope, id)?.ok_or_else(|| chat_files::not_found(id))?;
             work(conn)
         })

@@ -11,14 +11,14 @@ use std::{
 use rusqlite::Connection;
 
 #[cfg(feature = "postgres")]
-use super::postgres::{self, Beat, Connector, PostgresAddress};
+use super::postgres::{self, Beat, Connector, PostgresAddress, PostgresOptions, Replica};
 use super::{
     blob::Blobs,
     conn::{Conn, Tx},
     fault,
     link::Link,
     lock::Locks,
-    pool::Pool,
+    pool::{Pool, PoolBounds},
     sqlite,
     writer::{SharedConnection, Writer},
 };
@@ -44,7 +44,7 @@ pub(crate) enum Place {
     Server { address: PostgresAddress, blobs: PathBuf },
 }
 
-/// What a commit waits for.
+/// What a commit waits for. PostgreSQL always waits for its disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Synchronous {
     /// The disk has it: an acknowledged write survives a power failure.
@@ -70,6 +70,9 @@ pub(crate) struct StorageOptions {
     pub(crate) read_connections: usize,
     /// How long a call waits for a lock that another process holds. Default 5 s.
     pub(crate) busy_timeout: Duration,
+    /// What concerns a database on a server.
+    #[cfg(feature = "postgres")]
+    pub(crate) postgres: PostgresOptions,
 }
 
 impl Default for StorageOptions {
@@ -82,6 +85,8 @@ impl Default for StorageOptions {
             synchronous: Synchronous::Full,
             read_connections: (2 * cores).max(16),
             busy_timeout: Duration::from_secs(5),
+            #[cfg(feature = "postgres")]
+            postgres: PostgresOptions::default(),
         }
     }
 }
@@ -108,6 +113,7 @@ struct Inner {
 #[cfg(feature = "postgres")]
 struct Server {
     connector: Arc<Connector>,
+    replica: Option<Replica>,
     /// Since this process is a node.
     beat: Mutex<Option<Arc<Beat>>>,
 }
@@ -129,7 +135,12 @@ impl Storage {
     pub(crate) fn open(place: Place, options: StorageOptions) -> Result<Storage> {
         #[cfg(feature = "postgres")]
         if let Place::Server { address, .. } = &place {
-            let connector = Connector::new(address.clone(), options.busy_timeout, &*options.random)?;
+            let connector = Connector::new(
+                address.clone(),
+                options.postgres.clone(),
+                options.busy_timeout,
+                &*options.random,
+            )?;
             return Storage::open_server(place, options, connector);
         }
         let (connection, place) = match place {
@@ -143,10 +154,11 @@ impl Storage {
         let file = match &place {
             Place::File(path) => {
                 let (path, busy_timeout) = (path.clone(), options.busy_timeout);
-                let (kept, most) = (options.read_connections, options.read_connections);
+                let most = options.read_connections;
+                let bounds = PoolBounds { kept: most, most, wait: None };
                 Some(File {
                     writer: Writer::start(connection.clone(), &options.limits)?,
-                    readers: Pool::new(kept, most, move || {
+                    readers: Pool::new(bounds, move || {
                         sqlite::open_reader(&path, busy_timeout).map(Link::Sqlite)
                     }),
                 })
@@ -169,16 +181,18 @@ impl Storage {
     #[cfg(feature = "postgres")]
     fn open_server(place: Place, options: StorageOptions, connector: Arc<Connector>) -> Result<Storage> {
         let link = |session| Link::Postgres(Box::new(session));
-        let connection = SharedConnection::new(link(connector.session()?));
+        let connection = SharedConnection::new(link(connector.first_session()?));
+        let replica = Replica::open(&connector, options.busy_timeout, &*options.random)?;
         let readers = Arc::clone(&connector);
+        let PostgresOptions { pool_size, pool_wait, .. } = options.postgres;
+        let most = options.postgres.most_connections();
+        let bounds = PoolBounds { kept: pool_size, most, wait: Some(pool_wait) };
         let file = Some(File {
             writer: Writer::start(connection.clone(), &options.limits)?,
-            readers: Pool::new(postgres::KEPT_CONNECTIONS, postgres::MOST_CONNECTIONS, move || {
-                readers.session().map(link).map_err(postgres::unavailable)
-            }),
+            readers: Pool::new(bounds, move || readers.session().map(link).map_err(postgres::unavailable)),
         });
         let blobs = Blobs::of(&place);
-        let server = Some(Server { connector, beat: Mutex::default() });
+        let server = Some(Server { connector, replica, beat: Mutex::default() });
         let own_node = Mutex::default();
         Ok(Storage(Arc::new(Inner { place, options, blobs, connection, file, server, own_node })))
     }
@@ -191,6 +205,19 @@ impl Storage {
             None => self.0.connection.with(|connection| work(&Conn::new(connection))),
         };
         done.map_err(|error| fault::locate(error, self.path()))
+    }
+
+    /// The same on a replica, if there is one that has all that stood when this began; `work` may then run once more,
+    /// on the database itself. For what is shown; what decides who may do what is read by [`read`](Storage::read),
+    /// so that it hangs on one server.
+    pub(crate) fn read_anywhere<T>(&self, work: impl Fn(&Conn<'_>) -> Result<T>) -> Result<T> {
+        #[cfg(feature = "postgres")]
+        if let Some(replica) = self.0.server.as_ref().and_then(|server| server.replica.as_ref())
+            && let Some(done) = replica.read(&work)
+        {
+            return done;
+        }
+        self.read(work)
     }
 
     /// Runs `work` in a transaction and returns when it is on disk. Calls that come together share a
@@ -320,6 +347,10 @@ impl Storage {
 
 impl Inner {
     fn close(&self) {
+        #[cfg(feature = "postgres")]
+        if let Some(replica) = self.server.as_ref().and_then(|server| server.replica.as_ref()) {
+            replica.close();
+        }
         match &self.file {
             Some(file) => {
                 file.readers.close();

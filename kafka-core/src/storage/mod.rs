@@ -39,10 +39,10 @@ pub(crate) use moving::Moving;
 pub use moving::{MoveProgress, MoveStep, StoredContents};
 pub(crate) use node::NodeHandle;
 pub use node::{Node, NodeKind};
-#[cfg(feature = "postgres")]
-pub use postgres::PostgresAddress;
 #[cfg(all(feature = "postgres", feature = "testing"))]
 pub use postgres::fresh::FreshDatabase;
+#[cfg(feature = "postgres")]
+pub use postgres::{OnWarning, PostgresAddress, PostgresOptions};
 pub(crate) use value::Value;
 
 /// Every statement of this floor that runs on PostgreSQL.

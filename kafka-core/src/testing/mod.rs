@@ -8,6 +8,8 @@ pub mod fuzz;
 mod provider;
 mod random;
 mod script;
+#[cfg(feature = "postgres")]
+mod scripted_postgres;
 mod time;
 
 #[cfg(feature = "postgres")]
@@ -16,6 +18,8 @@ pub use endpoint::{ScriptedEndpoint, ScriptedRequest};
 pub use provider::{ScriptedAnswer, ScriptedCall, ScriptedProvider};
 pub use random::SequentialRandom;
 pub use script::{Gate, Script};
+#[cfg(feature = "postgres")]
+pub use scripted_postgres::ScriptedPostgres;
 pub use time::ManualClock;
 
 /// Every SQL statement that the product runs on either engine: its name, and its text as PostgreSQL

@@ -31,14 +31,22 @@ impl Home {
     /// How the installation is opened, also by a second one.
     pub(crate) fn config(&self) -> Config {
         #[cfg(feature = "postgres")]
-        if let Some(server) = &self.server {
-            let address = PostgresAddress::from_url(&server.url()).unwrap();
-            return Config::postgres(address, self.blobs());
+        if let Some(url) = self.url() {
+            return Config::postgres(PostgresAddress::from_url(&url).unwrap(), self.blobs());
         }
         match self.place {
             In::Memory => Config::memory(),
             In::File => Config::file(self.file()),
         }
+    }
+
+    /// Where it lies on a server.
+    pub(crate) fn url(&self) -> Option<String> {
+        #[cfg(feature = "postgres")]
+        if let Some(server) = &self.server {
+            return Some(server.url());
+        }
+        None
     }
 
     pub(crate) fn directory(&self) -> &Path {

@@ -22,6 +22,7 @@ mod history;
 mod home;
 mod identity;
 mod keys;
+mod killed;
 mod limits;
 mod lists;
 mod moving;
@@ -30,6 +31,8 @@ mod nodes;
 mod nouns;
 mod once;
 mod order;
+#[cfg(feature = "postgres")]
+mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod quotas;

@@ -16,7 +16,7 @@ use std::{
 use kafka_core::{
     AnswerRequest, Config, DownTarget, ErrorKind, Kafka, MigrateMode, NewChat, NewMessage, NewUser,
     PageRequest, PostgresAddress, ResponseStatus, Role, Schema, Secret,
-    testing::{FreshDatabase, Gate, ScriptedAnswer, ScriptedProvider},
+    testing::{FreshDatabase, Gate, ScriptedAnswer, ScriptedPostgres, ScriptedProvider},
 };
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ impl Server {
         Server { database, blobs: TempDir::new().unwrap() }
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         self.config_of(&self.database.url())
     }
 
@@ -49,7 +49,7 @@ impl Server {
         Kafka::open(self.config()).unwrap()
     }
 
-    fn value(&self, sql: &str) -> String {
+    pub(crate) fn value(&self, sql: &str) -> String {
         self.database.run_inside(sql).remove(0).remove(0).unwrap()
     }
 
@@ -67,56 +67,13 @@ fn refusal(config: Config) -> (ErrorKind, &'static str, String) {
     (error.kind(), error.code(), error.message().to_owned())
 }
 
-/// A server that answers what it is sent, message by message, by these.
-fn scripted_server(answers: Vec<Vec<u8>>) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        let (mut client, _) = listener.accept().unwrap();
-        let mut message = [0; 4096];
-        for answer in answers {
-            let _ = client.read(&mut message).unwrap();
-            client.write_all(&answer).unwrap();
-        }
-        let _ = client.read(&mut message);
-    });
-    port
-}
-
-/// A message of the server.
-fn says(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let body = parts.concat();
-    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
-    [&[kind], &length[..], &body].concat()
-}
-
-fn refuses(code: &str, message: &str) -> Vec<u8> {
-    let field = |kind: char, text: &str| format!("{kind}{text}\0");
-    let fields = [field('S', "FATAL"), field('V', "FATAL"), field('C', code), field('M', message)].concat();
-    says(b'E', &[fields.as_bytes(), b"\0"])
-}
-
-/// What a server says that lets everyone in and reports this version.
-fn of_version(version: &str) -> Vec<Vec<u8>> {
-    let welcome = [says(b'R', &[&[0; 4]]), says(b'Z', &[b"I"])].concat();
-    let column = [b"v\0".as_slice(), &[0; 6], &25u32.to_be_bytes(), &[0xff; 6], &[0; 2]].concat();
-    let length = u32::try_from(version.len()).unwrap().to_be_bytes();
-    let answer = [
-        says(b'T', &[&1u16.to_be_bytes(), &column]),
-        says(b'D', &[&1u16.to_be_bytes(), &length, version.as_bytes()]),
-        says(b'C', &[b"SHOW\0"]),
-        says(b'Z', &[b"I"]),
-    ];
-    vec![welcome, answer.concat()]
-}
-
 #[test]
 fn what_keeps_a_database_from_being_opened_is_said_in_one_sentence() {
     let server = Server::new();
     server.database.run_inside("CREATE ROLE visitor LOGIN PASSWORD 'hush'");
     let url = server.database.url();
-    let scripted = |answers, mode: &str| {
-        format!("postgresql://u:hush@127.0.0.1:{}/d?sslmode={mode}", scripted_server(answers))
+    let scripted = |server: ScriptedPostgres, mode: &str| {
+        format!("postgresql://u:hush@127.0.0.1:{}/d?connect_timeout=1&sslmode={mode}", server.port())
     };
     let none = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     for (url, kind, code, part) in [
@@ -133,26 +90,32 @@ fn what_keeps_a_database_from_being_opened_is_said_in_one_sentence() {
             "nowhere.invalid:5432 cannot be reached".to_owned(),
         ),
         (
-            scripted(of_version("120017"), "disable"),
+            scripted(ScriptedPostgres::of_version("120017"), "disable"),
             ErrorKind::Incompatible,
             "database_too_old",
             "has version 12, and this program needs 13".to_owned(),
         ),
         (
-            scripted(vec![refuses("28P01", "password authentication failed for user \"u\"")], "disable"),
+            scripted(
+                ScriptedPostgres::refusing("28P01", "password authentication failed for user \"u\""),
+                "disable",
+            ),
             ErrorKind::Storage,
             "database_login_refused",
             "refuses the password of the account u".to_owned(),
         ),
         (
-            scripted(vec![b"N".to_vec()], "require"),
+            scripted(ScriptedPostgres::without_tls(), "require"),
             ErrorKind::Storage,
             "database_tls_missing",
             "offers no TLS".to_owned(),
         ),
         (
             scripted(
-                vec![refuses("28000", "no pg_hba.conf entry for host \"h\", user \"u\", no encryption")],
+                ScriptedPostgres::refusing(
+                    "28000",
+                    "no pg_hba.conf entry for host \"h\", user \"u\", no encryption",
+                ),
                 "disable",
             ),
             ErrorKind::Storage,

@@ -53,7 +53,8 @@ impl Database {
         }
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(DatabaseUrlError::new(
-                "it takes a URL such as sqlite://kafka.db, sqlite:///var/lib/kafka.db or sqlite::memory:",
+                "it takes a URL such as sqlite://kafka.db, sqlite:///var/lib/kafka.db, sqlite::memory: or \
+                 postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
             ));
         };
         match scheme.to_ascii_lowercase().as_str() {

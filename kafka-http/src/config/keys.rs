@@ -4,7 +4,7 @@
 use kafka_core::Secret;
 
 use super::{
-    Settings,
+    Settings, connections,
     database::{self, Database},
     secret,
     values::{
@@ -48,9 +48,17 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 17] = [
+pub static KEYS: [&Key; 25] = [
     &LISTEN,
     &DATABASE,
+    &connections::POOL_SIZE,
+    &connections::POOL_OVERFLOW,
+    &connections::POOL_WAIT,
+    &connections::POOL_IDLE,
+    &connections::POOL_LIFETIME,
+    &connections::STATEMENT_CACHE,
+    &connections::STATEMENT_TIMEOUT,
+    &connections::REPLICA_URL,
     &DATA_DIR,
     &AUTH,
     &OPEN_TO,
@@ -89,11 +97,8 @@ pub(super) static DATABASE: Key = Key {
     flag: Some("database"),
     default: "sqlite://<data-dir>/kafka.db",
     example: "sqlite://kafka-data/kafka.db",
-    meaning: if cfg!(feature = "postgres") {
-        "URL of the database: sqlite://PATH, sqlite::memory: or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-    } else {
-        "URL of the database: sqlite://PATH or sqlite::memory:"
-    },
+    meaning: "URL of the database: sqlite://PATH, sqlite::memory:, or with the release kafka-postgres \
+              postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
     set: |settings, text| {
         settings.database = Database::from_url(text).map_err(|error| error.to_string())?;
         Ok(())
@@ -348,6 +353,6 @@ fn cidrs(text: &str) -> Result<Vec<Cidr>, String> {
     list(text, |part| part.parse().ok(), "addresses and CIDR blocks such as 10.0.0.0/8")
 }
 
-fn in_full(text: &str) -> Option<String> {
+pub(super) fn in_full(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

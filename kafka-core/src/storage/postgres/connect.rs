@@ -1,11 +1,15 @@
 //! Making connections: what is asked of a server before it is trusted with work.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{address::PostgresAddress, fault, session::Session};
+use super::{address::PostgresAddress, fault, options::PostgresOptions, session::Session};
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
@@ -22,6 +26,7 @@ pub(in crate::storage) struct Connector {
     pub(super) address: PostgresAddress,
     tls: MakeRustlsConnect,
     settings: String,
+    pub(super) options: PostgresOptions,
     /// By this this process knows what it told itself.
     pub(super) origin: String,
 }
@@ -30,18 +35,23 @@ impl Connector {
     /// `patience` bounds the wait for a lock that another process holds.
     pub(in crate::storage) fn new(
         address: PostgresAddress,
+        options: PostgresOptions,
         patience: Duration,
         random: &dyn Random,
     ) -> Result<Arc<Connector>> {
         let tls = address.trust.connector()?;
+        // A server that answers before its disk has a commit is told to wait: what was acknowledged is kept.
         let settings = format!(
-            "SET statement_timeout = '60s'; SET lock_timeout = '{}ms'; \
-             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning",
-            patience.as_millis().max(1)
+            "SET statement_timeout = '{}ms'; SET lock_timeout = '{}ms'; \
+             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; \
+             SELECT set_config('synchronous_commit', 'on', false) \
+             WHERE current_setting('synchronous_commit') = 'off'",
+            milliseconds(options.statement_timeout),
+            milliseconds(patience).max(1)
         );
         let mut origin = [0; 16];
         random.fill(&mut origin);
-        Ok(Arc::new(Connector { address, tls, settings, origin: hex::encode(&origin) }))
+        Ok(Arc::new(Connector { address, tls, settings, options, origin: hex::encode(&origin) }))
     }
 
     /// Which database it is, without account and password.
@@ -51,6 +61,23 @@ impl Connector {
 
     pub(in crate::storage) fn session(self: &Arc<Connector>) -> Result<Session> {
         Session::open(Arc::clone(self))
+    }
+
+    /// The first connection of an opening: where something else than PostgreSQL listens, which never answers,
+    /// the driver would wait for ever. What it waits for is left to it.
+    ///
+    /// # Errors
+    /// Those of [`Connector::connect`]; `Storage` (`database_unreachable`) after twice the time that connecting
+    /// may take.
+    pub(in crate::storage) fn first_session(self: &Arc<Connector>) -> Result<Session> {
+        let (done, connected) = mpsc::channel();
+        let connector = Arc::clone(self);
+        thread::Builder::new()
+            .name("kafka-connect".to_owned())
+            .spawn(move || done.send(connector.session()))
+            .map_err(fault::unavailable)?;
+        let patience = 2 * self.address.config.get_connect_timeout().copied().unwrap_or_default();
+        connected.recv_timeout(patience).unwrap_or_else(|_| Err(fault::silent(&self.address)))
     }
 
     /// A new connection, to a server that is new enough.
@@ -77,6 +104,11 @@ impl Connector {
         client.batch_execute(&self.settings).map_err(connecting)?;
         Ok(client)
     }
+}
+
+/// As many as the server can count. A part of one is one, because none means no bound.
+fn milliseconds(time: Duration) -> u128 {
+    time.as_micros().div_ceil(1000).min(i32::MAX as u128)
 }
 
 /// The first column of the first row.

@@ -24,6 +24,7 @@ fn is_farewell(code: &SqlState) -> bool {
             | SqlState::CANNOT_CONNECT_NOW
             | SqlState::TOO_MANY_CONNECTIONS
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+            | SqlState::IDLE_SESSION_TIMEOUT
     ) || code.code().starts_with("08")
 }
 
@@ -97,7 +98,8 @@ pub(super) fn classify(fault: Fault) -> Error {
             "database_read_only",
             "The database takes no writes; name a server that does, not a replica.",
         ),
-        SqlState::INSUFFICIENT_PRIVILEGE => Error::new(
+        // Who may not even look into a schema is told that there is none.
+        SqlState::INSUFFICIENT_PRIVILEGE | SqlState::INVALID_SCHEMA_NAME => Error::new(
             ErrorKind::Storage,
             "database_rights_missing",
             format!(
@@ -117,6 +119,21 @@ pub(super) fn classify(fault: Fault) -> Error {
 
 /// The code of a transaction that is to be run again.
 pub(super) const CONFLICT: &str = "transaction_conflict";
+
+/// Whatever listens there does not speak.
+pub(super) fn silent(address: &PostgresAddress) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        UNREACHABLE,
+        format!(
+            "PostgreSQL at {} does not answer; check host and port, and that it is PostgreSQL which listens there.",
+            address.server()
+        ),
+    )
+}
+
+/// The code of a server that no connection comes about with.
+const UNREACHABLE: &str = "database_unreachable";
 
 /// Why a connection could not be made, as one sentence with the place and without the password.
 pub(super) fn connecting(fault: Fault, address: &PostgresAddress) -> Error {
@@ -161,7 +178,7 @@ pub(super) fn connecting(fault: Fault, address: &PostgresAddress) -> Error {
                 ),
             ),
             _ => storage(
-                "database_unreachable",
+                UNREACHABLE,
                 format!("PostgreSQL at {server} takes no connection ({}); try again later.", said.message()),
             ),
         },
@@ -190,7 +207,7 @@ pub(super) fn connecting(fault: Fault, address: &PostgresAddress) -> Error {
             } else {
                 let reason = io_of(&fault).map_or(kind, ToString::to_string);
                 storage(
-                    "database_unreachable",
+                    UNREACHABLE,
                     format!(
                         "PostgreSQL at {server} cannot be reached ({reason}); check host and port, and that it runs."
                     ),

@@ -108,10 +108,9 @@ mod tests {
     #[test]
     fn what_is_told_is_heard_whole_whatever_its_length() {
         let mut hearing = Hearing::default();
-        for length in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, MOST_BYTES] {
-            let text = format!("{}'", "ä".repeat(length))[..].chars().take(length / 2).collect::<String>();
-            let lines: Vec<String> =
-                text.as_bytes().chunks(98).map(|c| String::from_utf8(c.into()).unwrap()).collect();
+        for letters in [0, 1, PIECE_BYTES / 2 - 1, PIECE_BYTES / 2, 2 * PIECE_BYTES, MOST_BYTES / 2 - 2] {
+            // Of two bytes each, so that a piece would end within one.
+            let lines = ["x".to_owned(), "ä".repeat(letters)];
             let told = payloads(&telling("other", &lines));
             assert!(told.iter().all(|payload| payload.len() < 8000));
             let mut wholes = heard(&mut hearing, &told);

@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell as Flag, RefCell},
-    collections::HashMap,
     fmt::Write as _,
     io::Write as _,
     ops::ControlFlow,
@@ -16,6 +15,7 @@ use postgres::{Client, SimpleQueryMessage, fallible_iterator::FallibleIterator, 
 use super::{
     connect::{Connector, first_value},
     fault, notice,
+    prepared::Prepared,
 };
 use crate::{
     base::error::{Error, ErrorKind, Result},
@@ -27,10 +27,6 @@ use crate::{
 const WRITE_LOCK: i64 = 0x6b61_666b_6100;
 /// Taken by who migrates or starts.
 const MIGRATION_LOCK: i64 = WRITE_LOCK + 1;
-/// A connection that nobody used for so long is closed.
-const IDLE: Duration = Duration::from_secs(10 * 60);
-/// No connection is used for longer, so that what the server keeps for it cannot grow for ever.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How long it is asked whether a commit stands whose answer was lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -40,8 +36,7 @@ const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 pub(in crate::storage) struct Session {
     connector: Arc<Connector>,
     client: RefCell<Client>,
-    /// By the address of the statement, which is a constant.
-    prepared: RefCell<HashMap<usize, postgres::Statement>>,
+    prepared: RefCell<Prepared<postgres::Statement>>,
     opened: Instant,
     used: Flag<Instant>,
     in_transaction: Flag<bool>,
@@ -57,10 +52,11 @@ pub(in crate::storage) struct Session {
 impl Session {
     pub(super) fn open(connector: Arc<Connector>) -> Result<Session> {
         let client = connector.connect()?;
+        let prepared = RefCell::new(Prepared::new(connector.options.cached_statements));
         Ok(Session {
             connector,
             client: RefCell::new(client),
-            prepared: RefCell::default(),
+            prepared,
             opened: Instant::now(),
             used: Flag::new(Instant::now()),
             in_transaction: Flag::new(false),
@@ -76,7 +72,8 @@ impl Session {
 
     /// Whether it may be used again.
     pub(in crate::storage) fn is_fresh(&self) -> bool {
-        self.used.get().elapsed() < IDLE && self.opened.elapsed() < LIFETIME
+        let options = &self.connector.options;
+        self.used.get().elapsed() < options.pool_idle && self.opened.elapsed() < options.pool_lifetime
     }
 
     /// Begins a transaction in which all that is read is of one moment. It also finds out whether the
@@ -258,8 +255,8 @@ impl Session {
 
     fn prepared(&self, statement: &'static Statement) -> Result<postgres::Statement> {
         let address = std::ptr::from_ref(statement).addr();
-        if let Some(prepared) = self.prepared.borrow().get(&address) {
-            return Ok(prepared.clone());
+        if let Some(prepared) = self.prepared.borrow_mut().get(address) {
+            return Ok(prepared);
         }
         let prepared =
             self.client()?.prepare(&by_bytes(statement.postgres)).map_err(|fault| named(statement, fault))?;
