@@ -7,7 +7,9 @@ The server listens on a socket in a temporary directory, where the command finds
 PGUSER and PGDATABASE, and on port 5432 of a loopback address of its own, KAFKA_TEST_TLS_ADDRESS, where
 it asks for passwords and speaks TLS as `db.test`: KAFKA_TEST_TLS_ROOT names the authority's certificate.
 There the roles that are members of `tls_only` get in with TLS only, and all others either way. The exit
-code is the command's. Nothing of it outlives this process, not even when that is interrupted.
+code is the command's. Nothing of it outlives this process, not even when that is interrupted. With
+`--as-it-comes` before the command the server waits for the disk, as its own settings say, which only
+measurements need.
 
     tests/postgres.py --servers 2
 
@@ -37,9 +39,9 @@ hostssl   all  +tls_only  all  scram-sha-256
 hostnossl all  +tls_only  all  reject
 host      all  all        all  scram-sha-256
 """
-SETTINGS = {
-    "listen_addresses": "",
-    # Nothing here has to survive a power cut.
+NO_NETWORK = {"listen_addresses": ""}
+# Nothing here has to survive a power cut.
+NOT_DURABLE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -106,13 +108,13 @@ class Server:
     programs = binaries()
     run, account = server_account()
 
-    def __init__(self, primary: "Server | None" = None, address: str | None = None) -> None:
+    def __init__(self, primary: "Server | None" = None, address: str | None = None, *, is_durable: bool = False) -> None:
         """On a socket, or on a network as well; a replica if there is a primary."""
         self.process: subprocess.Popen | None = None
         self.directory = Path(tempfile.mkdtemp(prefix="kafka-pg-"))
         shutil.chown(self.directory, self.account)
         self.data, self.log = self.directory / "data", self.directory / "log"
-        self.settings = SETTINGS
+        self.settings = NO_NETWORK | ({} if is_durable else NOT_DURABLE)
         try:
             self.make(primary)
             if address is not None:
@@ -140,7 +142,7 @@ class Server:
         (self.data / "pg_hba.conf").write_text(ADMISSION, encoding="ascii")
         os.chmod(self.data / "server.key", 0o600)
         shutil.chown(self.data / "server.key", self.account)
-        self.settings = SETTINGS | TLS | {"listen_addresses": address}
+        self.settings |= TLS | {"listen_addresses": address}
 
     def start(self) -> None:
         settings = [f"--{name}={value}" for name, value in self.settings.items()]
@@ -169,9 +171,9 @@ class Server:
         shutil.rmtree(self.directory)
 
 
-def run_beside(command: list[str]) -> int:
+def run_beside(command: list[str], *, is_durable: bool = False) -> int:
     address = free_address()
-    server = Server(address=address)
+    server = Server(address=address, is_durable=is_durable)
     try:
         ask = [Server.programs / "psql", "-q", "-h", server.directory, "-U", "postgres", "-c", "CREATE ROLE tls_only"]
         subprocess.run(ask, check=True)
@@ -219,5 +221,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--servers", ("1" | "2") as count]:
             sys.exit(obey(int(count)))
+        case ["--as-it-comes", *command] if command:
+            sys.exit(run_beside(command, is_durable=True))
         case command:
             sys.exit(run_beside(command))

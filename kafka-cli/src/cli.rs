@@ -7,7 +7,7 @@ use kafka_http::config::DatabaseArgs;
 use crate::{
     commands::{
         based, chat, chat_file, chats, completions, compose, config, doctor, file, migrate, model, r#move,
-        plan, secret, selfcheck, serve, token, usage, user, workspace,
+        plan, search, secret, selfcheck, serve, token, usage, user, workspace,
     },
     context::Context,
     output::OutputArgs,
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Chat(chat::Args),
     Chats(chats::Args),
+    Search(search::Args),
     Workspace(workspace::Args),
     File(file::Args),
     ChatFile(chat_file::Args),
@@ -68,6 +69,7 @@ impl Command {
             Command::Serve(args) => serve::run(&args, context),
             Command::Chat(args) => chat::run(args, context),
             Command::Chats(args) => chats::run(args, context),
+            Command::Search(args) => search::run(args, context),
             Command::Workspace(args) => workspace::run(args, context),
             Command::File(args) => file::run(args, context),
             Command::ChatFile(args) => chat_file::run(args, context),

@@ -27,6 +27,7 @@ use crate::{
         files::Files,
         installation::{Installation, Parts},
         keyring::Secrets,
+        linear::Linear,
         login,
         messages::Messages,
         models::Models,
@@ -35,6 +36,7 @@ use crate::{
         plans::Plans,
         registration,
         responses::{EventStream, Responses},
+        search::Search,
         tickets,
         tokens::Tokens,
         usage::Usage,
@@ -295,6 +297,12 @@ impl Kafka {
         Chats::new(&self.0, actor)
     }
 
+    /// Chats by their numbers, seen along their active branch, and lists as a whole.
+    #[must_use]
+    pub fn linear(&self, actor: &Actor) -> Linear<'_> {
+        Linear::new(&self.0, actor)
+    }
+
     /// Bytes under names, in workspaces.
     #[must_use]
     pub fn files(&self, actor: &Actor) -> Files<'_> {
@@ -353,6 +361,12 @@ impl Kafka {
     #[must_use]
     pub fn responses(&self, actor: &Actor) -> Responses<'_> {
         Responses::new(&self.0, actor)
+    }
+
+    /// Searches over chats and messages.
+    #[must_use]
+    pub fn search(&self, actor: &Actor) -> Search<'_> {
+        Search::new(&self.0, actor)
     }
 
     /// What changes, as it changes.

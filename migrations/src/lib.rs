@@ -94,6 +94,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8 "0008" "usage"),
     migration!(9 "0009" "chat_files"),
     migration!(10 "0010" "reports" by engine),
+    migration!(11 "0011" "search" by engine),
 ];
 
 #[cfg(test)]

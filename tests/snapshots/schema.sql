@@ -284,3 +284,51 @@ SELECT date(d.day * 86400, 'unixepoch') AS day, u.email AS owner_email, p.name A
     NULLIF(d.model, '') AS model, d.responses, d.tokens_prompt, d.tokens_completion, d.tokens_total, d.messages_sent,
     d.documents_uploaded, d.chats_created
 FROM usage_daily d LEFT JOIN users u ON u.id = d.user_id LEFT JOIN plans p ON p.id = u.plan_id;
+CREATE VIRTUAL TABLE search_messages USING fts5 (words, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '='");
+CREATE TABLE 'search_messages_data'(id INTEGER PRIMARY KEY, block BLOB);
+CREATE TABLE 'search_messages_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+CREATE TABLE 'search_messages_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER);
+CREATE TABLE 'search_messages_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+CREATE VIRTUAL TABLE search_chats USING fts5 (words, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '='");
+CREATE TABLE 'search_chats_data'(id INTEGER PRIMARY KEY, block BLOB);
+CREATE TABLE 'search_chats_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+CREATE TABLE 'search_chats_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER);
+CREATE TABLE 'search_chats_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+CREATE TABLE search_state (
+    number              INTEGER PRIMARY KEY,
+    generation          BIGINT NOT NULL,           -- counts the changes of the index
+    messages_upto       BIGINT NOT NULL,
+    chats_upto          BIGINT NOT NULL
+);
+CREATE TABLE search_changes (
+    number              INTEGER PRIMARY KEY,
+    message_number      BIGINT,
+    chat_number         BIGINT
+);
+CREATE TRIGGER search_message_added AFTER INSERT ON messages
+WHEN NEW.number <= (SELECT messages_upto FROM search_state WHERE number = 1)
+BEGIN
+    INSERT INTO search_changes (message_number) VALUES (NEW.number);
+END;
+CREATE TRIGGER search_message_changed AFTER UPDATE OF content, model ON messages
+BEGIN
+    INSERT INTO search_changes (message_number) VALUES (OLD.number);
+END;
+CREATE TRIGGER search_message_deleted AFTER DELETE ON messages
+BEGIN
+    INSERT INTO search_changes (message_number) VALUES (OLD.number);
+END;
+CREATE TRIGGER search_chat_added AFTER INSERT ON chats
+WHEN NEW.number <= (SELECT chats_upto FROM search_state WHERE number = 1)
+BEGIN
+    INSERT INTO search_changes (chat_number) VALUES (NEW.number);
+END;
+CREATE TRIGGER search_chat_changed AFTER UPDATE OF title, description ON chats
+WHEN OLD.title IS NOT NEW.title OR OLD.description IS NOT NEW.description
+BEGIN
+    INSERT INTO search_changes (chat_number) VALUES (OLD.number);
+END;
+CREATE TRIGGER search_chat_deleted AFTER DELETE ON chats
+BEGIN
+    INSERT INTO search_changes (chat_number) VALUES (OLD.number);
+END;

@@ -19,6 +19,7 @@ pub(crate) mod model;
 pub(crate) mod r#move;
 mod pages;
 pub(crate) mod plan;
+pub(crate) mod search;
 pub(crate) mod secret;
 pub(crate) mod selfcheck;
 pub(crate) mod serve;

@@ -18,6 +18,7 @@ mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod run;
+mod search;
 mod secret;
 mod serve;
 mod terminal;

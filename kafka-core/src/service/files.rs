@@ -131,7 +131,7 @@ impl<'k> Files<'k> {
     /// `NotFound`.
     pub fn get(&self, id: FileId) -> Result<File> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read_anywhere(|conn| files::find(conn, scope, id))?;
+        let found = self.installation.storage().read_one_anywhere(|conn| files::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 

@@ -230,7 +230,7 @@ pub(super) fn each_page(
 ) -> Result<()> {
     let mut after = 0;
     loop {
-        let page = storage.read(|conn| models::sealed(conn, after, ROWS_PER_COMMIT))?;
+        let page = storage.read_one(|conn| models::sealed(conn, after, ROWS_PER_COMMIT))?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.number;
         visit(page)?;

@@ -67,7 +67,7 @@ impl<'k> Responses<'k> {
     pub fn get(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope(READ)?;
         let found =
-            self.installation.storage().read_anywhere(|conn| repo::responses::find(conn, scope, id))?;
+            self.installation.storage().read_one_anywhere(|conn| repo::responses::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -82,7 +82,7 @@ impl<'k> Responses<'k> {
         let last = match &stream.source {
             Source::Here(running) => running.last_seq(),
             Source::Stored(_) => {
-                self.installation.storage().read(|conn| repo::response_events::last_seq(conn, id))?
+                self.installation.storage().read_one(|conn| repo::response_events::last_seq(conn, id))?
             }
         };
         if after > last {
@@ -123,8 +123,10 @@ impl<'k> Responses<'k> {
     /// `NotFound`, also for those who may only read.
     pub fn cancel(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope(WRITE)?;
-        let found =
-            self.installation.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
+        let found = self
+            .installation
+            .storage()
+            .read_one(|conn| repo::responses::find_for_writing(conn, scope, id))?;
         let response = found.ok_or_else(|| not_found(id))?;
         let running = self.installation.live().get(id);
         // Before the status is asked: another process may have ended it while its model here is silent.

@@ -162,7 +162,7 @@ impl ChatFiles<'_> {
     /// `NotFound`.
     pub fn find_version(&self, id: VersionId) -> Result<(ChatFileId, u64)> {
         let unknown = || Error::not_found("version_not_found", "version", id);
-        let found = self.installation.storage().read(|conn| chat_file_versions::file_of(conn, id))?;
+        let found = self.installation.storage().read_one(|conn| chat_file_versions::file_of(conn, id))?;
         let (file, number) = found.ok_or_else(unknown)?;
         // What belongs to others is not told from what does not exist.
         self.get(file)

@@ -1,7 +1,7 @@
 //! What a repository is given: a connection to read, a transaction to write.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ops::{ControlFlow, Deref},
 };
 
@@ -23,11 +23,44 @@ use crate::base::{
 /// Reads. Statements are prepared once a connection.
 pub(crate) struct Conn<'c> {
     link: &'c Link,
+    /// How many statements it may still run.
+    left: Cell<u32>,
+    /// Whether one of them may have left something behind.
+    wrote: Cell<bool>,
 }
 
 impl<'c> Conn<'c> {
+    /// For any number of statements.
     pub(super) fn new(link: &'c Link) -> Conn<'c> {
-        Conn { link }
+        Conn { link, left: Cell::new(u32::MAX), wrote: Cell::new(false) }
+    }
+
+    /// For one statement, outside a transaction.
+    pub(super) fn for_one(link: &'c Link) -> Conn<'c> {
+        Conn { left: Cell::new(1), ..Conn::new(link) }
+    }
+
+    fn note(&self, statement: &Statement) -> Result<()> {
+        statement.note_run();
+        let left = self.left.get().checked_sub(1).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "statements_apart",
+                format!(
+                    "{} ran where one statement had run already, which needs a transaction; this is a defect of \
+                     this program.",
+                    statement.name
+                ),
+            )
+        })?;
+        self.left.set(left);
+        self.wrote.set(self.wrote.get() || statement.writes);
+        Ok(())
+    }
+
+    /// Whether the engine is PostgreSQL, for what the two spell differently in values.
+    pub(crate) fn is_postgres(&self) -> bool {
+        !matches!(self.link, Link::Sqlite(_))
     }
 
     /// Every row that the statement gives.
@@ -53,7 +86,9 @@ impl<'c> Conn<'c> {
         room: Room,
         mut read: impl FnMut(&mut Row<'_>) -> Result<T>,
     ) -> Result<Stretch<T>> {
-        let mut stretch = Stretch { rows: Vec::new(), goes_on: false };
+        // Long rows are moved each time the list of them grows.
+        let rows = Vec::with_capacity(room.entries.min(64) as usize);
+        let mut stretch = Stretch { rows, goes_on: false };
         let mut bytes = 0;
         self.visit(statement, params, |row| {
             let item = read(row)?;
@@ -101,7 +136,7 @@ impl<'c> Conn<'c> {
         params: &[Value<'_>],
         mut visit: impl FnMut(&mut Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        statement.note_run();
+        self.note(statement)?;
         match self.link {
             Link::Sqlite(connection) => {
                 let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
@@ -138,7 +173,7 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement that gives no rows and returns how many rows it touched.
     pub(crate) fn execute(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<usize> {
-        statement.note_run();
+        self.note(statement)?;
         match self.conn.link {
             Link::Sqlite(connection) => {
                 let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
@@ -158,6 +193,19 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Runs an INSERT of one row and returns the row's number. Only for PostgreSQL it says `RETURNING number`:
+    /// SQLite knows the number anyway, and would make a table for the answer, which costs a tenth of the message.
+    pub(crate) fn insert(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<i64> {
+        match self.conn.link {
+            Link::Sqlite(connection) => {
+                self.execute(statement, params)?;
+                Ok(connection.last_insert_rowid())
+            }
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => Ok(self.first(statement, params, |row| row.next())?.unwrap_or_default()),
+        }
+    }
+
     /// Runs `then` after the commit, in the order of commits. It holds up the next one: it must be short
     /// and not call the storage. It does not run when the transaction fails.
     pub(crate) fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
@@ -170,6 +218,11 @@ impl<'c> Tx<'c> {
         if self.conn.link.tells() {
             self.told.borrow_mut().push(line());
         }
+    }
+
+    /// Whether there is something to take back.
+    pub(super) fn has_written(&self) -> bool {
+        self.conn.wrote.get()
     }
 
     /// Leaves what it tells to the transaction, and returns what is to run after its commit.

@@ -181,7 +181,7 @@ impl Storage {
     #[cfg(feature = "postgres")]
     fn open_server(place: Place, options: StorageOptions, connector: Arc<Connector>) -> Result<Storage> {
         let link = |session| Link::Postgres(Box::new(session));
-        let connection = SharedConnection::new(link(connector.first_session()?));
+        let connection = SharedConnection::new(link(connector.first_writer()?));
         let replica = Replica::open(&connector, options.busy_timeout, &*options.random)?;
         let readers = Arc::clone(&connector);
         let PostgresOptions { pool_size, pool_wait, .. } = options.postgres;
@@ -189,7 +189,7 @@ impl Storage {
         let bounds = PoolBounds { kept: pool_size, most, wait: Some(pool_wait) };
         let file = Some(File {
             writer: Writer::start(connection.clone(), &options.limits)?,
-            readers: Pool::new(bounds, move || readers.session().map(link).map_err(postgres::unavailable)),
+            readers: Pool::new(bounds, move || readers.reader().map(link).map_err(postgres::unavailable)),
         });
         let blobs = Blobs::of(&place);
         let server = Some(Server { connector, replica, beat: Mutex::default() });
@@ -211,13 +211,38 @@ impl Storage {
     /// on the database itself. For what is shown; what decides who may do what is read by [`read`](Storage::read),
     /// so that it hangs on one server.
     pub(crate) fn read_anywhere<T>(&self, work: impl Fn(&Conn<'_>) -> Result<T>) -> Result<T> {
+        self.on_replica(&work).unwrap_or_else(|| self.read(work))
+    }
+
+    /// [`read_one`](Storage::read_one) on a replica, as [`read_anywhere`](Storage::read_anywhere).
+    pub(crate) fn read_one_anywhere<T>(&self, work: impl Fn(&Conn<'_>) -> Result<T>) -> Result<T> {
+        self.on_replica(&work).unwrap_or_else(|| self.read_one(work))
+    }
+
+    /// What `work` reads on the replica; none when the database itself is to be asked.
+    #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_self, reason = "SQLite has no replicas"))]
+    fn on_replica<T>(&self, work: &impl Fn(&Conn<'_>) -> Result<T>) -> Option<Result<T>> {
         #[cfg(feature = "postgres")]
-        if let Some(replica) = self.0.server.as_ref().and_then(|server| server.replica.as_ref())
-            && let Some(done) = replica.read(&work)
+        return self.0.server.as_ref()?.replica.as_ref()?.read(work);
+        #[cfg(not(feature = "postgres"))]
         {
-            return done;
+            let _ = work;
+            None
         }
-        self.read(work)
+    }
+
+    /// Runs `work`, which is one statement, on a connection that cannot write. What one statement reads is of
+    /// one moment by itself, so there is no transaction around it, which on a server would be two more
+    /// journeys there and back. It must not call this storage again.
+    ///
+    /// # Errors
+    /// What `work` returns; `Internal` for a second statement.
+    pub(crate) fn read_one<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+        let done = match &self.0.file {
+            Some(file) => file.readers.read_one(work),
+            None => self.0.connection.with(|connection| work(&Conn::for_one(connection))),
+        };
+        done.map_err(|error| fault::locate(error, self.path()))
     }
 
     /// Runs `work` in a transaction and returns when it is on disk. Calls that come together share a
@@ -370,6 +395,8 @@ impl Drop for Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(not(feature = "postgres"))]
+    use crate::base::error::ErrorKind;
     use crate::storage::{Migrator, sql::unlisted_statements};
 
     unlisted_statements! {
@@ -390,6 +417,20 @@ mod tests {
             storage.close();
             assert_eq!(storage.read(|_| Ok(())).unwrap_err().code(), "storage_closed");
             assert_eq!(storage.write(|_| Ok(())).unwrap_err().code(), "storage_closed");
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_be_one_statement_is_refused_a_second() {
+        let directory = tempfile::tempdir().unwrap();
+        for place in [Place::Memory, Place::File(directory.path().join("kafka.db"))] {
+            let storage = Storage::open(place, StorageOptions::default()).unwrap();
+            Migrator::new(&storage).unwrap().up(None).unwrap();
+            let names = |c: &Conn<'_>| c.all(&NAMES, &[], |row| row.next::<String>());
+            assert_eq!(storage.read_one(names).unwrap(), ["free"]);
+            let error = storage.read_one(|c| names(c).and_then(|_| names(c))).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "statements_apart"));
+            assert_eq!(storage.read(|c| names(c).and_then(|_| names(c))).unwrap(), ["free"]);
         }
     }
 

@@ -504,7 +504,10 @@ mod tests {
     fn rows(storage: &Storage) -> BTreeMap<String, Vec<Vec<Any>>> {
         let read = |connection: &Connection| -> rusqlite::Result<_> {
             let tables: Vec<String> = connection
-                .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'refinery%'")?
+                .prepare(
+                    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') \
+                     AND name NOT LIKE 'refinery%' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+                )?
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             let mut all = BTreeMap::new();
@@ -586,6 +589,9 @@ mod tests {
             9,
             "INSERT INTO chat_file_versions (id, chat_file_id, version, timestamp, content, content_sha256, message_id, created_at, updated_at) VALUES ('v', 'cf', 1, 1, 'x', 'h', 'm2', 1, 2)",
         ),
+        (10, "INSERT INTO search_messages (rowid, words) VALUES (1, 'x')"),
+        (10, "INSERT INTO search_chats (rowid, words) VALUES (1, 't')"),
+        (10, "INSERT INTO search_changes (message_number) VALUES (1)"),
     ];
 
     fn fill(storage: &Storage, version: u32) {

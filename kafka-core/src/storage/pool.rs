@@ -58,16 +58,32 @@ impl Pool {
         begin: impl FnOnce(&Link) -> Result<()>,
         work: impl FnOnce(&Conn<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.lend(|connection| {
+            let result = begin(connection).and_then(|()| work(&Conn::new(connection)));
+            (result, connection.end_read().is_ok())
+        })
+    }
+
+    /// Runs `work`, which is one statement, on a free connection.
+    ///
+    /// # Errors
+    /// Those of [`read`](Pool::read).
+    pub(super) fn read_one<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+        self.lend(|connection| (work(&Conn::for_one(connection)), true))
+    }
+
+    /// Lends a free connection to `work`, which also says whether it may be lent again.
+    fn lend<T>(&self, work: impl FnOnce(&Link) -> (Result<T>, bool)) -> Result<T> {
         let mut lent = Lent { pool: self, connection: self.take()? };
         let connection = match lent.connection.take() {
             Some(connection) => connection,
             None => (self.open)()?,
         };
-        let result = begin(&connection).and_then(|()| work(&Conn::new(&connection)));
+        let (result, is_clean) = work(&connection);
         // A connection that failed, or that is left inside a transaction, is not lent again.
         let failed =
             matches!(&result, Err(error) if matches!(error.kind(), ErrorKind::Storage | ErrorKind::Corrupt));
-        if connection.end_read().is_ok() && !failed {
+        if is_clean && !failed {
             lent.connection = Some(connection);
         }
         result

@@ -5,6 +5,7 @@
 mod answers;
 mod bad_models;
 mod branches;
+mod catalogue;
 mod changes;
 mod composer;
 mod crash;
@@ -24,6 +25,7 @@ mod identity;
 mod keys;
 mod killed;
 mod limits;
+mod linear;
 mod lists;
 mod moving;
 #[cfg(feature = "postgres")]
@@ -42,6 +44,7 @@ mod revocation;
 #[cfg(feature = "postgres")]
 mod schemas;
 mod scopes;
+mod search;
 mod stage;
 mod tickets;
 mod tokens;

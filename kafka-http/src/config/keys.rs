@@ -282,14 +282,14 @@ pub(super) static DIALECT: Key = Key {
     name: "dialect",
     variable: "KAFKA_DIALECT",
     flag: Some("dialect"),
-    default: "kafka",
+    default: "kafka,chat-history,open-chat",
     example: "none",
-    meaning: "Wire formats of replaced systems that are served beside the API: `kafka`, or `none`",
+    meaning: "Wire formats of replaced systems that are served beside the API: `kafka`, `chat-history` and `open-chat`, or `none`",
     set: |settings, text| {
         let dialect = |name: &str| Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name);
         settings.dialects = match text.trim() {
             "none" => Vec::new(),
-            text => list(text, dialect, "kafka, or none")?,
+            text => list(text, dialect, "kafka, chat-history and open-chat, or none")?,
         };
         Ok(())
     },

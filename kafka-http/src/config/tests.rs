@@ -29,7 +29,7 @@ const DOCUMENTED: [(&str, &str, &str, &str); 25] = [
     ("registration", "--registration", "KAFKA_REGISTRATION", "open in open mode, first in password mode"),
     ("anonymous", "--anonymous", "KAFKA_ANONYMOUS", "off"),
     ("quotas", "--quotas", "KAFKA_QUOTAS", "off"),
-    ("dialect", "--dialect", "KAFKA_DIALECT", "kafka"),
+    ("dialect", "--dialect", "KAFKA_DIALECT", "kafka,chat-history,open-chat"),
     ("migrate", "--migrate", "KAFKA_MIGRATE", "auto"),
     ("log", "--log", "KAFKA_LOG", "text"),
     ("secret_key", "", "KAFKA_SECRET_KEY", "the file <data-dir>/secret, made at the first start"),

@@ -151,7 +151,7 @@ impl Drop for Beat {
 
 impl Shared {
     fn listen(self: &Arc<Shared>) -> Result<Session> {
-        let session = self.connector.session()?;
+        let session = self.connector.writer()?;
         session.run(&format!("SET statement_timeout = '4s'; LISTEN {CHANNEL}; {}", self.beat))?;
         *self.unbroken.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(session)

@@ -9,7 +9,12 @@ use std::{
 use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{address::PostgresAddress, fault, options::PostgresOptions, session::Session};
+use super::{
+    address::PostgresAddress,
+    fault,
+    options::PostgresOptions,
+    session::{Role, Session},
+};
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
@@ -59,8 +64,12 @@ impl Connector {
         self.address.to_string()
     }
 
-    pub(in crate::storage) fn session(self: &Arc<Connector>) -> Result<Session> {
-        Session::open(Arc::clone(self))
+    pub(in crate::storage) fn reader(self: &Arc<Connector>) -> Result<Session> {
+        Session::open(Arc::clone(self), Role::Reader)
+    }
+
+    pub(in crate::storage) fn writer(self: &Arc<Connector>) -> Result<Session> {
+        Session::open(Arc::clone(self), Role::Writer)
     }
 
     /// The first connection of an opening: where something else than PostgreSQL listens, which never answers,
@@ -69,12 +78,12 @@ impl Connector {
     /// # Errors
     /// Those of [`Connector::connect`]; `Storage` (`database_unreachable`) after twice the time that connecting
     /// may take.
-    pub(in crate::storage) fn first_session(self: &Arc<Connector>) -> Result<Session> {
+    pub(in crate::storage) fn first_writer(self: &Arc<Connector>) -> Result<Session> {
         let (done, connected) = mpsc::channel();
         let connector = Arc::clone(self);
         thread::Builder::new()
             .name("kafka-connect".to_owned())
-            .spawn(move || done.send(connector.session()))
+            .spawn(move || done.send(connector.writer()))
             .map_err(fault::unavailable)?;
         let patience = 2 * self.address.config.get_connect_timeout().copied().unwrap_or_default();
         connected.recv_timeout(patience).unwrap_or_else(|_| Err(fault::silent(&self.address)))

@@ -32,7 +32,7 @@ impl Position {
             let mut session = lock(&self.session);
             let open = match session.take() {
                 Some(open) if open.is_fresh() => open,
-                _ => self.connector.session()?,
+                _ => self.connector.reader()?,
             };
             let answer = open.simple(ASK)?;
             *session = Some(open);

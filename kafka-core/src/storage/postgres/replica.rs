@@ -100,7 +100,7 @@ impl Replica {
         let (readers, known) = (Arc::clone(&connector), Arc::clone(&expected));
         let open = move || {
             // Another server may have the address by now.
-            let session = readers.session().map_err(fault::unavailable)?;
+            let session = readers.reader().map_err(fault::unavailable)?;
             match known.get() == Some(&identity(&session)?) {
                 true => Ok(Link::Postgres(Box::new(session))),
                 false => Err(fault::unavailable(std::io::Error::other("it is another server than before"))),
@@ -239,9 +239,9 @@ impl Shared {
 
     /// Makes sure that it is a replica of the primary.
     fn check(&self) -> Result<()> {
-        let theirs = self.connector.session().map_err(of_replica)?;
+        let theirs = self.connector.reader().map_err(of_replica)?;
         let theirs = identity(&theirs).map_err(of_replica)?;
-        let ours = identity(&self.primary.session()?)?;
+        let ours = identity(&self.primary.reader()?)?;
         let (replica, primary) = (self.connector.address.server(), self.primary.address.server());
         let wrong = |code, sentence| Err(Error::new(ErrorKind::Invalid, code, sentence));
         if theirs[0].as_deref() != Some("t") {

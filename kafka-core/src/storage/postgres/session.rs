@@ -33,13 +33,23 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Reader,
+    Writer,
+}
+
 pub(in crate::storage) struct Session {
     connector: Arc<Connector>,
+    role: Role,
     client: RefCell<Client>,
     prepared: RefCell<Prepared<postgres::Statement>>,
     opened: Instant,
     used: Flag<Instant>,
     in_transaction: Flag<bool>,
+    /// Whether a statement has failed since the transaction began, which then takes nothing more.
+    failed: Flag<bool>,
     /// Whether nobody knows if the last commit stands.
     undecided: Flag<bool>,
     /// The server's number of the transaction that writes.
@@ -50,21 +60,23 @@ pub(in crate::storage) struct Session {
 }
 
 impl Session {
-    pub(super) fn open(connector: Arc<Connector>) -> Result<Session> {
-        let client = connector.connect()?;
+    pub(super) fn open(connector: Arc<Connector>, role: Role) -> Result<Session> {
+        let client = connect(&connector, role)?;
         let prepared = RefCell::new(Prepared::new(connector.options.cached_statements));
         Ok(Session {
             connector,
+            role,
             client: RefCell::new(client),
             prepared,
             opened: Instant::now(),
             used: Flag::new(Instant::now()),
             in_transaction: Flag::new(false),
+            failed: Flag::new(false),
             undecided: Flag::new(false),
             transaction: RefCell::default(),
             begin_write: format!(
-                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({WRITE_LOCK}); \
-                 SELECT 'transaction', pg_current_xact_id()::text"
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+                 SELECT pg_advisory_xact_lock({WRITE_LOCK}), pg_current_xact_id()"
             ),
             told: RefCell::default(),
         })
@@ -94,7 +106,7 @@ impl Session {
         self.told.borrow_mut().clear();
         let answer = self.begin(&self.begin_write)?;
         let number = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) if row.get(0) == Some("transaction") => row.get(1),
+            SimpleQueryMessage::Row(row) => row.get(1),
             _ => None,
         });
         number.unwrap_or_default().clone_into(&mut self.transaction.borrow_mut());
@@ -159,6 +171,11 @@ impl Session {
         }
     }
 
+    /// Whether a statement of the transaction has failed.
+    pub(in crate::storage) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
     /// Whether running the same transaction again may go well.
     pub(in crate::storage) fn is_conflict(error: &Error) -> bool {
         error.code() == fault::CONFLICT
@@ -204,12 +221,41 @@ impl Session {
     ) -> Result<usize> {
         let prepared = self.prepared(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
-        let touched = self.client()?.execute(&prepared, &params).map_err(|fault| named(statement, fault))?;
+        let touched =
+            self.client()?.execute(&prepared, &params).map_err(|fault| self.failed(statement, fault))?;
         Ok(usize::try_from(touched).unwrap_or(usize::MAX))
     }
 
-    /// Calls `visit` for each row until it breaks off.
+    /// Calls `visit` for each row until it breaks off. What is read outside a transaction is read again on a new
+    /// connection when the old one turns out to be lost.
     pub(in crate::storage) fn visit(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        if self.in_transaction.get() || self.role != Role::Reader {
+            return self.rows(statement, params, visit);
+        }
+        self.used.set(Instant::now());
+        let mut is_seen = false;
+        let mut once = || {
+            self.rows(statement, params, |row| {
+                is_seen = true;
+                visit(row)
+            })
+        };
+        let done = if self.is_lost() { Err(fault::unavailable(Lost)) } else { once() };
+        match done {
+            Err(error) if self.is_lost_by(&error) && !is_seen => {
+                self.reconnect()?;
+                self.rows(statement, params, visit)
+            }
+            done => done,
+        }
+    }
+
+    fn rows(
         &self,
         statement: &'static Statement,
         params: &[Value<'_>],
@@ -218,8 +264,8 @@ impl Session {
         let prepared = self.prepared(statement)?;
         let mut client = self.client()?;
         let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
-        let mut rows = client.query_raw(&prepared, params).map_err(|fault| named(statement, fault))?;
-        while let Some(row) = rows.next().map_err(|fault| named(statement, fault))? {
+        let mut rows = client.query_raw(&prepared, params).map_err(|fault| self.failed(statement, fault))?;
+        while let Some(row) = rows.next().map_err(|fault| self.failed(statement, fault))? {
             if visit(&row)?.is_break() {
                 break;
             }
@@ -258,8 +304,10 @@ impl Session {
         if let Some(prepared) = self.prepared.borrow_mut().get(address) {
             return Ok(prepared);
         }
-        let prepared =
-            self.client()?.prepare(&by_bytes(statement.postgres)).map_err(|fault| named(statement, fault))?;
+        let prepared = self
+            .client()?
+            .prepare(&by_bytes(statement.postgres))
+            .map_err(|fault| self.failed(statement, fault))?;
         self.prepared.borrow_mut().insert(address, prepared.clone());
         Ok(prepared)
     }
@@ -285,10 +333,17 @@ impl Session {
         }
         // What failed in its middle has to be ended, too.
         self.in_transaction.set(true);
+        self.failed.set(false);
         if answer.is_err() {
             self.rollback();
         }
         answer
+    }
+
+    /// The error of a statement, which spoils the transaction.
+    fn failed(&self, statement: &'static Statement, fault: postgres::Error) -> Error {
+        self.failed.set(true);
+        named(statement, fault)
     }
 
     fn is_lost(&self) -> bool {
@@ -302,11 +357,20 @@ impl Session {
 
     /// A server that cannot be reached any more is busy: it was, and it will be again.
     fn reconnect(&self) -> Result<()> {
-        let client = self.connector.connect().map_err(fault::unavailable)?;
+        let client = connect(&self.connector, self.role).map_err(fault::unavailable)?;
         self.prepared.borrow_mut().clear();
         *self.client()? = client;
         Ok(())
     }
+}
+
+fn connect(connector: &Connector, role: Role) -> Result<Client> {
+    let mut client = connector.connect()?;
+    if role == Role::Reader {
+        // Also what it reads outside a transaction.
+        client.batch_execute("SET default_transaction_read_only = on").map_err(fault::classify)?;
+    }
+    Ok(client)
 }
 
 /// The statement with each parameter in small letters as the columns are. Those ignore the language of the
