@@ -36,6 +36,28 @@ const journeys = {
     assert.equal(await text(page, "article.user .text"), "It's a 'first' question");
   },
 
+  async "what was said is found in all chats, and a click brings it into sight"(page) {
+    const chat = await api("POST", "chats", { title: "Of rocks" });
+    for (let number = 0; number < 60; number += 1) {
+      const content = number ? `pebble ${number}` : "a <b>Granite</b> boulder";
+      await api("POST", `chats/${chat.id}/messages`, { role: "user", content });
+    }
+    const query = { query: "granite", mode: "text" };
+    await until("it is indexed", async () => (await api("POST", "search", query)).items.length === 1);
+    await page.fill("#query", "granite");
+    await page.locator("#hits a").waitFor();
+    assert.match(await text(page, "#hits a"), /Of rocks.*a <b>Granite<\/b> boulder/s);
+    assert.equal(await text(page, "#hits mark"), "Granite");
+    assert.ok(await page.isHidden("#chats"));
+    await page.click("#hits a");
+    await until("the message is in sight", () => page.evaluate(() => document.activeElement.matches("article")
+      && document.activeElement.innerText.includes("Granite")));
+    await page.fill("#query", "nowhere");
+    await page.locator("#no-hits").waitFor();
+    await page.fill("#query", "");
+    assert.ok(await page.isVisible("#chats") && await page.isHidden("#found"));
+  },
+
   async "words are shown one by one, and stopping keeps them"(page) {
     await chooseModel(page, "slow");
     assert.ok(await page.isHidden("#echo"));

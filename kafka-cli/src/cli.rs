@@ -6,8 +6,8 @@ use kafka_http::config::DatabaseArgs;
 
 use crate::{
     commands::{
-        based, chat, chat_file, chats, completions, compose, config, doctor, file, migrate, model, plan,
-        secret, selfcheck, serve, token, usage, user, workspace,
+        based, chat, chat_file, chats, completions, compose, config, doctor, file, migrate, model, r#move,
+        plan, search, secret, selfcheck, serve, token, usage, user, workspace,
     },
     context::Context,
     output::OutputArgs,
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Chat(chat::Args),
     Chats(chats::Args),
+    Search(search::Args),
     Workspace(workspace::Args),
     File(file::Args),
     ChatFile(chat_file::Args),
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     Plan(plan::Args),
     Usage(usage::Args),
     Migrate(migrate::Args),
+    Move(r#move::Args),
     Doctor(doctor::Args),
     Config(config::Args),
     Selfcheck(selfcheck::Args),
@@ -67,6 +69,7 @@ impl Command {
             Command::Serve(args) => serve::run(&args, context),
             Command::Chat(args) => chat::run(args, context),
             Command::Chats(args) => chats::run(args, context),
+            Command::Search(args) => search::run(args, context),
             Command::Workspace(args) => workspace::run(args, context),
             Command::File(args) => file::run(args, context),
             Command::ChatFile(args) => chat_file::run(args, context),
@@ -79,6 +82,7 @@ impl Command {
             Command::Plan(args) => plan::run(args, context),
             Command::Usage(args) => usage::run(&args, context),
             Command::Migrate(args) => migrate::run(args, context),
+            Command::Move(args) => r#move::run(&args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Config(args) => config::run(args, context),
             Command::Selfcheck(args) => selfcheck::run(&args, context),

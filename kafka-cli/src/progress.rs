@@ -1,4 +1,4 @@
-//! How far a long file has come, for a person who waits at a terminal.
+//! How far something long has come, for a person who waits at a terminal.
 
 use std::{
     io::{self, IsTerminal as _, Read, Write as _},
@@ -16,31 +16,50 @@ const BAR: u64 = 24;
 /// Signs of the name that are shown: the line must fit, or it cannot be taken back.
 const NAME: usize = 32;
 
-/// Reads from something, and shows on stderr how much of it has been read. The line goes when this does.
+/// A line on stderr that shows how far something has come. It goes when this does.
+pub(crate) struct Bar {
+    is_watched: bool,
+    /// When it was written.
+    shown: Option<Instant>,
+}
+
+impl Bar {
+    pub(crate) fn new(for_people: bool) -> Bar {
+        Bar { is_watched: for_people && io::stderr().is_terminal(), shown: None }
+    }
+
+    /// Writes it anew, unless that was done just now. The name is as it may be shown.
+    pub(crate) fn show(&mut self, name: &str, done: u64, total: u64) {
+        if self.is_watched && self.shown.is_none_or(|shown| shown.elapsed() >= PERIOD) {
+            // What cannot be shown is not missed.
+            let _ = write!(io::stderr(), "\r{}\u{1b}[K", line(name, done, total));
+            self.shown = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if self.shown.is_some() {
+            let _ = write!(io::stderr(), "\r\u{1b}[K");
+        }
+    }
+}
+
+/// Reads from something, and shows how much of it has been read.
 pub(crate) struct Progress<R> {
     from: R,
     name: String,
     read: u64,
     total: u64,
-    is_watched: bool,
-    /// When the line was written.
-    shown: Option<Instant>,
+    bar: Bar,
 }
 
 impl<R: Read> Progress<R> {
     /// `total` bytes are to come; of what is short, or of unknown length, nothing is shown.
     pub(crate) fn new(from: R, name: &str, total: u64, for_people: bool) -> Progress<R> {
-        let is_watched = for_people && total >= LONG && io::stderr().is_terminal();
         let name = printable(name).chars().take(NAME).collect();
-        Progress { from, name, read: 0, total, is_watched, shown: None }
-    }
-
-    fn show(&mut self) {
-        if self.is_watched && self.shown.is_none_or(|shown| shown.elapsed() >= PERIOD) {
-            // What cannot be shown is not missed.
-            let _ = write!(io::stderr(), "\r{}\u{1b}[K", line(&self.name, self.read, self.total));
-            self.shown = Some(Instant::now());
-        }
+        Progress { from, name, read: 0, total, bar: Bar::new(for_people && total >= LONG) }
     }
 }
 
@@ -48,16 +67,8 @@ impl<R: Read> Read for Progress<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.from.read(buffer)?;
         self.read += count as u64;
-        self.show();
+        self.bar.show(&self.name, self.read, self.total);
         Ok(count)
-    }
-}
-
-impl<R> Drop for Progress<R> {
-    fn drop(&mut self) {
-        if self.shown.is_some() {
-            let _ = write!(io::stderr(), "\r\u{1b}[K");
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 #[cfg(feature = "postgres")]
-use crate::storage::PostgresAddress;
+use crate::storage::{PostgresAddress, PostgresOptions};
 use crate::{
     base::{
         limits::Limits,
@@ -50,6 +50,10 @@ pub struct Config {
     pub migrate: MigrateMode,
     /// What a commit waits for before a write is acknowledged. Default full.
     pub synchronous: Synchronous,
+    /// How connections to a PostgreSQL server are made and kept, and which replica takes reads off it. Of no
+    /// effect on SQLite.
+    #[cfg(feature = "postgres")]
+    pub postgres: PostgresOptions,
     /// Open mode: [`Kafka::local_actor`](crate::Kafka::local_actor) works without a credential.
     /// Default false.
     pub open: bool,
@@ -116,6 +120,8 @@ impl Config {
             kind: NodeKind::Embedded,
             migrate: MigrateMode::Auto,
             synchronous: Synchronous::Full,
+            #[cfg(feature = "postgres")]
+            postgres: PostgresOptions::default(),
             open: false,
             anonymous: false,
             registration: Registration::Open,

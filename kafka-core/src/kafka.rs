@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     base::{
         actor::Actor,
-        error::{Error, Result},
+        error::{Error, ErrorKind, Result},
         id::{ResponseId, UserId},
         limits::Limits,
         secret::Secret,
@@ -27,20 +27,23 @@ use crate::{
         files::Files,
         installation::{Installation, Parts},
         keyring::Secrets,
+        linear::Linear,
         login,
         messages::Messages,
         models::Models,
+        moving::{self, MoveReport},
         overviews,
         plans::Plans,
         registration,
         responses::{EventStream, Responses},
+        search::Search,
         tickets,
         tokens::Tokens,
         usage::Usage,
         users::Users,
         workspaces::Workspaces,
     },
-    storage::{Place, Storage, StorageOptions},
+    storage::{MoveProgress, Place, Storage, StorageOptions},
 };
 
 /// An open installation: the one entry point. Clones share it; it may be used from any thread. The last
@@ -89,6 +92,35 @@ impl Kafka {
         config.secret = Some(Arc::new(Secret::new(key)));
         config.open = true;
         Kafka::open(config)
+    }
+
+    /// Moves an installation to another database, which becomes the same in everything: every row with its numbers,
+    /// and the bytes of files. Nothing is taken from the source. Both sides are read afterwards and compared; only then
+    /// can the target be opened. Who starts on either side meanwhile waits.
+    ///
+    /// Memory is bounded, about 16 MiB whatever is moved. When it fails or its process dies, the same call goes on where
+    /// it was. What was made of bytes, such as the texts of documents, is made again when it is asked for. Keys of models
+    /// are moved as they are sealed: the new installation needs the secret of the old one, as `to.secret`.
+    ///
+    /// # Errors
+    /// `NotFound` (`move_source_missing`); `Conflict` (`nodes_alive`) while other processes have either side open,
+    /// (`move_target_not_empty`) for a target that holds something, unless a move of this source into it has not come to
+    /// its end, (`move_begun`) when that is a move of another; `Incompatible` when the source has not the newest schema;
+    /// `Invalid` for two sides that are one or lie in memory; `Conflict` (`move_differs`) when the source was written to
+    /// all the same; those of reading and writing.
+    pub fn move_database(
+        from: &Config,
+        to: &Config,
+        mut watch: impl FnMut(MoveProgress),
+    ) -> Result<MoveReport> {
+        if let Database::File(path) = &from.database
+            && !path.exists()
+        {
+            let sentence =
+                format!("There is no database {} to be moved; name one that exists.", path.display());
+            return Err(Error::new(ErrorKind::NotFound, "move_source_missing", sentence));
+        }
+        moving::run(&open_storage(from)?, &open_storage(to)?, to.secret.clone(), &mut watch)
     }
 
     /// The actor for whoever opened the database: it sees and may do everything. Not for requests that
@@ -264,6 +296,12 @@ impl Kafka {
         Chats::new(&self.0, actor)
     }
 
+    /// Chats by their numbers, seen along their active branch, and lists as a whole.
+    #[must_use]
+    pub fn linear(&self, actor: &Actor) -> Linear<'_> {
+        Linear::new(&self.0, actor)
+    }
+
     /// Bytes under names, in workspaces.
     #[must_use]
     pub fn files(&self, actor: &Actor) -> Files<'_> {
@@ -324,6 +362,12 @@ impl Kafka {
         Responses::new(&self.0, actor)
     }
 
+    /// Searches over chats and messages.
+    #[must_use]
+    pub fn search(&self, actor: &Actor) -> Search<'_> {
+        Search::new(&self.0, actor)
+    }
+
     /// What changes, as it changes.
     #[must_use]
     pub fn events(&self, actor: &Actor) -> Events<'_> {
@@ -348,6 +392,14 @@ impl Kafka {
     /// Those of reading.
     pub fn check(&self) -> Result<()> {
         self.0.check()
+    }
+
+    /// What does not fit this process and its database, a sentence each, as it was found when it opened; it serves
+    /// all the same. Stored keys of models that its secret does not open; on PostgreSQL also that its secret, or
+    /// its directory for the bytes of files, is not that of the other nodes which live. Commands do not look.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        self.0.warnings()
     }
 
     /// Waits at most `patience` until no answer runs. True when none does.
@@ -392,6 +444,8 @@ pub(crate) fn open_storage(config: &Config) -> Result<Storage> {
         clock: Arc::clone(&config.clock),
         random: Arc::clone(&config.random),
         synchronous: config.synchronous,
+        #[cfg(feature = "postgres")]
+        postgres: config.postgres.clone(),
         ..StorageOptions::default()
     };
     Storage::open(place, options)

@@ -34,7 +34,7 @@ pub use entity::{
     attempt::{Attempt, Outcome, Step},
     block::Piece,
     change::Change,
-    chat::{Chat, ChatFilter, ChatPatch, NewChat},
+    chat::{Chat, ChatFilter, ChatPatch, LinearChat, NewChat},
     chat_file::{ChatFile, ChatFileContent, ChatFileKind, NewChatFile, NewVersion, Version},
     event::{Event, EventKind, TurnEvent},
     file::{File, FilePatch, FileText, NewFile, clean_filename},
@@ -44,6 +44,7 @@ pub use entity::{
     params::{Params, TimeoutSeconds, Timeouts},
     plan::{NewPlan, Plan, PlanPatch},
     response::{Answer, AnswerRequest, ComposeRequest, Response, ResponseError, ResponseStatus},
+    search::{Hit, HitKind, Hits, SearchArea, SearchMode, SearchRequest, SearchSort},
     stats::Stats,
     token::{Invitation, IssuedToken, Login, NewToken, OpenInvitation, Ticket, Token},
     tool_call::ToolCall,
@@ -67,6 +68,7 @@ pub use schema::{Diagnosis, Schema};
 pub use service::{
     administration::Administration,
     blob_sweep::FilesReport,
+    catalogue::OfferedModels,
     chat_files::ChatFiles,
     chats::Chats,
     completion::{Completions, turn::Turn},
@@ -75,23 +77,26 @@ pub use service::{
     extraction::Extractor,
     files::{FileContent, Files, StagedFile},
     keyring::{KeyringReport, SecretSource, Secrets},
+    linear::{ChatWalk, Linear, MessageWalk, Walk},
     messages::Messages,
     models::Models,
+    moving::MoveReport,
     once::IdempotencyKey,
     plans::Plans,
     registration::Registration,
     responses::{EventStream, Next, Responses},
+    search::Search,
     tokens::Tokens,
     usage::Usage,
     users::Users,
     workspaces::Workspaces,
 };
-#[cfg(feature = "postgres")]
-pub use storage::PostgresAddress;
 pub use storage::{
     AppliedMigration, DatabaseHealth, DownTarget, MigrateMode, MigrationName, MigrationReport,
-    MigrationStatus, Node, NodeKind, Synchronous,
+    MigrationStatus, MoveProgress, MoveStep, Node, NodeKind, StoredContents, Synchronous,
 };
+#[cfg(feature = "postgres")]
+pub use storage::{OnWarning, PostgresAddress, PostgresOptions};
 #[cfg(feature = "extraction")]
 pub use text::extract::extract_text;
 pub use text::{

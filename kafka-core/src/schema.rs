@@ -8,7 +8,10 @@ use crate::{
     base::error::Result,
     config::Config,
     kafka,
-    service::blob_sweep::{self, FilesReport},
+    service::{
+        blob_sweep::{self, FilesReport},
+        search_index,
+    },
     storage::{
         AppliedMigration, DatabaseHealth, DownTarget, MigrationReport, MigrationStatus, Migrator, Node,
         Storage,
@@ -117,6 +120,23 @@ impl Schema {
     /// Those of writing.
     pub fn remove_orphans(&self) -> Result<()> {
         blob_sweep::sweep(&self.storage)
+    }
+
+    /// How many changes are not in the index of searches yet. A server takes them in within a second.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn unindexed(&self) -> Result<u64> {
+        search_index::waiting(&self.storage)
+    }
+
+    /// Makes the index of searches anew from what is stored. Servers may run meanwhile; until it is done, searches find
+    /// less.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn reindex(&self) -> Result<()> {
+        search_index::rebuild(&self.storage)
     }
 
     /// Whether the database is copied before its schema changes. One on a server is not: its own tools do that.

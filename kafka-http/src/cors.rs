@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The methods that routes use.
-const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST";
+const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: &str = "600";
 /// What pages may read besides the usual fields.

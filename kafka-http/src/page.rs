@@ -20,6 +20,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/composer.js"),
     include_str!("assets/view.js"),
     include_str!("assets/messages.js"),
+    include_str!("assets/search.js"),
     include_str!("assets/notes.js"),
     include_str!("assets/files.js"),
     include_str!("assets/uploads.js"),

@@ -221,9 +221,14 @@ impl<'r, 'c> Call<'r, 'c> {
 
     /// The key that lets a request with this body take effect only once, if there is one.
     pub(crate) fn idempotency_key(&self, body: &JsonBody<'_>) -> Result<Option<IdempotencyKey>, Failure> {
+        self.idempotency_key_of(&body.bytes)
+    }
+
+    /// The same for a body that was read otherwise.
+    pub(crate) fn idempotency_key_of(&self, body: &[u8]) -> Result<Option<IdempotencyKey>, Failure> {
         let Some(key) = self.request.header("idempotency-key") else { return Ok(None) };
         let path = self.request.path().trim_end_matches('/');
-        Ok(Some(IdempotencyKey::new(self.request.method().as_str(), path, key, &body.bytes)?))
+        Ok(Some(IdempotencyKey::new(self.request.method().as_str(), path, key, body)?))
     }
 
     /// The JSON body as `T`, for a request whose answer shows a secret. Secrets are not stored, so there would

@@ -26,7 +26,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// One thing that can be asked for.
 #[derive(Debug)]
 pub struct Route {
-    /// GET, which is HEAD too, POST, PATCH or DELETE.
+    /// GET, which is HEAD too, POST, PUT, PATCH or DELETE.
     pub method: &'static str,
     /// The path; `{…}` stands for one segment. A slash after it changes nothing.
     pub path: &'static str,
@@ -126,7 +126,9 @@ impl Router {
             self.log.failure(request.id(), error);
         }
         match dialect_of(&self.patterns, request.path()) {
-            Some(Dialect::Kafka) => fastapi::reply(&problem, request.id()),
+            Some(Dialect::Kafka | Dialect::ChatHistory | Dialect::OpenChat) => {
+                fastapi::reply(&problem, request.id())
+            }
             None => problem.reply(request.id()),
         }
     }

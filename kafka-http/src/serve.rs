@@ -58,7 +58,7 @@ pub fn serve(settings: &Settings) -> Result<()> {
     let kafka = Kafka::open(settings.core_config(NodeKind::Server)?)?;
     let log = Logger(settings.log);
     greet(settings, address, log)?;
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warning().iter().chain(kafka.warnings()) {
         log.warn(warning);
     }
 

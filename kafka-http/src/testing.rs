@@ -3,7 +3,7 @@
 //! it is broken.
 
 use kafka_core::testing::fuzz;
-pub use kafka_core::testing::fuzz::{answers, based, cursors, patches, sse};
+pub use kafka_core::testing::fuzz::{answers, based, cursors, patches, searches, sse};
 
 use crate::{cidr::Cidr, guard::Guard};
 pub use crate::{
@@ -14,7 +14,7 @@ pub use crate::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its corpus.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("answers", answers),
     ("based", based),
     ("configuration", configuration),
@@ -24,6 +24,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("multipart", multipart),
     ("patches", patches),
     ("requests", requests),
+    ("searches", searches),
     ("sse", sse),
 ];
 

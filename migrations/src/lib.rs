@@ -5,8 +5,12 @@
 //! Each must leave the previous release able to run on the new schema.
 //!
 //! The files are written for SQLite. [`Migration::up_postgres`] gives the PostgreSQL spelling, which
-//! differs in the words that [`POSTGRES_WORDS`] lists; DDL that differs in more than words becomes a
-//! file of its own, `V0009__name.postgres.sql`.
+//! differs in the words that [`POSTGRES_WORDS`] lists. Where more differs, the name of each file says the
+//! engine too: `V0010__name.sqlite.sql`, `V0010__name.postgres.sql`, and `….down.sql` of each.
+//!
+//! The views `chat_report`, `message_report` and `usage_report` read most tables. A column may be added
+//! beside them; a migration that drops or rebuilds what they read drops them first and makes them anew at
+//! its end, since both engines refuse to leave a view without its columns.
 
 /// One step of the schema, and the way back.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +23,8 @@ pub struct Migration {
     pub up: &'static str,
     /// The SQL that undoes it on SQLite.
     pub down: &'static str,
+    /// The SQL that applies it to PostgreSQL and the SQL that undoes it there, where they differ in more than words.
+    pub postgres: Option<(&'static str, &'static str)>,
 }
 
 /// SQLite's words, and PostgreSQL's for the same.
@@ -33,13 +39,13 @@ impl Migration {
     /// The SQL that applies it to PostgreSQL.
     #[must_use]
     pub fn up_postgres(&self) -> String {
-        in_postgres_words(self.up)
+        self.postgres.map_or_else(|| in_postgres_words(self.up), |(up, _)| up.to_owned())
     }
 
     /// The SQL that undoes it on PostgreSQL.
     #[must_use]
     pub fn down_postgres(&self) -> String {
-        in_postgres_words(self.down)
+        self.postgres.map_or_else(|| in_postgres_words(self.down), |(_, down)| down.to_owned())
     }
 }
 
@@ -47,28 +53,48 @@ fn in_postgres_words(sql: &str) -> String {
     POSTGRES_WORDS.iter().fold(sql.to_owned(), |sql, (ours, theirs)| sql.replace(ours, theirs))
 }
 
-macro_rules! migrations {
-    ($($version:literal $file:literal $name:literal),* $(,)?) => {
-        &[$(Migration {
+/// The text of a file in `sql/`.
+macro_rules! sql {
+    ($file:literal $name:literal $end:literal) => {
+        include_str!(concat!("../sql/V", $file, "__", $name, $end))
+    };
+}
+
+macro_rules! migration {
+    ($version:literal $file:literal $name:literal) => {
+        Migration {
             version: $version,
             name: $name,
-            up: include_str!(concat!("../sql/V", $file, "__", $name, ".sql")),
-            down: include_str!(concat!("../sql/V", $file, "__", $name, ".down.sql")),
-        }),*]
+            up: sql!($file $name ".sql"),
+            down: sql!($file $name ".down.sql"),
+            postgres: None,
+        }
+    };
+    // One that each engine has files of its own for.
+    ($version:literal $file:literal $name:literal by engine) => {
+        Migration {
+            version: $version,
+            name: $name,
+            up: sql!($file $name ".sqlite.sql"),
+            down: sql!($file $name ".sqlite.down.sql"),
+            postgres: Some((sql!($file $name ".postgres.sql"), sql!($file $name ".postgres.down.sql"))),
+        }
     };
 }
 
 /// Every migration, oldest first.
-pub const MIGRATIONS: &[Migration] = migrations![
-    1 "0001" "users",
-    2 "0002" "workspaces",
-    3 "0003" "models",
-    4 "0004" "chats",
-    5 "0005" "responses",
-    6 "0006" "idempotency_keys",
-    7 "0007" "identity",
-    8 "0008" "usage",
-    9 "0009" "chat_files",
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1 "0001" "users"),
+    migration!(2 "0002" "workspaces"),
+    migration!(3 "0003" "models"),
+    migration!(4 "0004" "chats"),
+    migration!(5 "0005" "responses"),
+    migration!(6 "0006" "idempotency_keys"),
+    migration!(7 "0007" "identity"),
+    migration!(8 "0008" "usage"),
+    migration!(9 "0009" "chat_files"),
+    migration!(10 "0010" "reports" by engine),
+    migration!(11 "0011" "search" by engine),
 ];
 
 #[cfg(test)]
@@ -83,9 +109,13 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         on_disk.sort();
+        let ways = |m: &Migration| match m.postgres {
+            None => &["", ".down"][..],
+            Some(_) => &[".sqlite", ".sqlite.down", ".postgres", ".postgres.down"],
+        };
         let mut listed: Vec<String> = MIGRATIONS
             .iter()
-            .flat_map(|m| ["", ".down"].map(|way| format!("V{:04}__{}{way}.sql", m.version, m.name)))
+            .flat_map(|m| ways(m).iter().map(|way| format!("V{:04}__{}{way}.sql", m.version, m.name)))
             .collect();
         listed.sort();
         assert_eq!(on_disk, listed);

@@ -14,6 +14,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 /// The length of one run.
 pub(crate) const RUN: Duration = Duration::from_millis(500);
 
+/// Longest answer that is asked for.
+const ANSWER_BYTES: usize = 256 << 10;
+
 /// What a run asks for, again and again.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
@@ -65,7 +68,7 @@ fn play(target: Target<'_>, connections: usize) {
             stream
         })
         .collect();
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; ANSWER_BYTES];
     let answer_len = streams.iter_mut().map(|stream| first_answer(stream, request)).max().unwrap();
 
     let started = Instant::now();
@@ -101,14 +104,20 @@ fn play(target: Target<'_>, connections: usize) {
 
 /// Makes sure that a target answers well, and returns how long its answers are.
 fn first_answer(stream: &mut TcpStream, request: &[u8]) -> usize {
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; ANSWER_BYTES];
     stream.write_all(request).unwrap();
-    let read = stream.read(&mut buffer).unwrap();
-    let answer = str::from_utf8(&buffer[..read]).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(head.contains(&format!("Content-Length: {}", body.len())), "{answer}");
-    read
+    let mut read = 0;
+    loop {
+        let count = stream.read(&mut buffer[read..]).unwrap();
+        read += count;
+        let answer = str::from_utf8(&buffer[..read]).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        if head.contains(&format!("Content-Length: {}", body.len())) {
+            return read;
+        }
+        assert!(count > 0, "{answer}");
+    }
 }
 
 /// Processor time in milliseconds of this process so far, from the scheduler's own count of its one thread.

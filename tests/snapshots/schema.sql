@@ -259,3 +259,76 @@ CREATE TABLE chat_file_versions (
 );
 CREATE UNIQUE INDEX chat_file_versions_by_file ON chat_file_versions (chat_file_id, version);
 CREATE INDEX chat_file_versions_by_message ON chat_file_versions (message_id) WHERE message_id IS NOT NULL;
+CREATE VIEW chat_report AS
+SELECT c.number AS chat_number, c.id AS chat_id, c.title, u.email AS owner_email, w.name AS workspace, c.default_model,
+    c.message_count,
+    (SELECT COUNT(*) FROM responses r WHERE r.chat_id = c.id) AS answers,
+    (SELECT COUNT(*) FROM responses r WHERE r.chat_id = c.id AND r.status = 'failed') AS failed_answers,
+    (SELECT COUNT(*) FROM chat_files f WHERE f.chat_id = c.id) AS files,
+    c.total_tokens,
+    strftime('%Y-%m-%dT%H:%M:%fZ', c.created_at / 1000.0, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', c.updated_at / 1000.0, 'unixepoch') AS updated_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', c.archived_at / 1000.0, 'unixepoch') AS archived_at
+FROM chats c LEFT JOIN users u ON u.id = c.user_id LEFT JOIN workspaces w ON w.id = c.workspace_id;
+CREATE VIEW message_report AS
+SELECT m.number AS message_number, m.id AS message_id, c.id AS chat_id, c.title AS chat_title, u.email AS owner_email,
+    w.name AS workspace, m.seq, m.role, m.type, m.status, length(m.content) AS content_chars,
+    COALESCE(r.model_used, m.model) AS model, r.provider, r.finish_reason, r.error_code, r.tokens_prompt,
+    r.tokens_completion, r.tokens_total, r.usage_estimated, r.first_token_ms, r.completion_time_ms,
+    strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at / 1000.0, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', m.updated_at / 1000.0, 'unixepoch') AS updated_at
+FROM messages m JOIN chats c ON c.number = m.chat_number LEFT JOIN responses r ON r.message_id = m.id
+    LEFT JOIN users u ON u.id = c.user_id LEFT JOIN workspaces w ON w.id = c.workspace_id;
+CREATE VIEW usage_report AS
+SELECT date(d.day * 86400, 'unixepoch') AS day, u.email AS owner_email, p.name AS "plan",
+    NULLIF(d.model, '') AS model, d.responses, d.tokens_prompt, d.tokens_completion, d.tokens_total, d.messages_sent,
+    d.documents_uploaded, d.chats_created
+FROM usage_daily d LEFT JOIN users u ON u.id = d.user_id LEFT JOIN plans p ON p.id = u.plan_id;
+CREATE VIRTUAL TABLE search_messages USING fts5 (words, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '='");
+CREATE TABLE 'search_messages_data'(id INTEGER PRIMARY KEY, block BLOB);
+CREATE TABLE 'search_messages_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+CREATE TABLE 'search_messages_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER);
+CREATE TABLE 'search_messages_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+CREATE VIRTUAL TABLE search_chats USING fts5 (words, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '='");
+CREATE TABLE 'search_chats_data'(id INTEGER PRIMARY KEY, block BLOB);
+CREATE TABLE 'search_chats_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+CREATE TABLE 'search_chats_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER);
+CREATE TABLE 'search_chats_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+CREATE TABLE search_state (
+    number              INTEGER PRIMARY KEY,
+    generation          BIGINT NOT NULL,           -- counts the changes of the index
+    messages_upto       BIGINT NOT NULL,
+    chats_upto          BIGINT NOT NULL
+);
+CREATE TABLE search_changes (
+    number              INTEGER PRIMARY KEY,
+    message_number      BIGINT,
+    chat_number         BIGINT
+);
+CREATE TRIGGER search_message_added AFTER INSERT ON messages
+WHEN NEW.number <= (SELECT messages_upto FROM search_state WHERE number = 1)
+BEGIN
+    INSERT INTO search_changes (message_number) VALUES (NEW.number);
+END;
+CREATE TRIGGER search_message_changed AFTER UPDATE OF content, model ON messages
+BEGIN
+    INSERT INTO search_changes (message_number) VALUES (OLD.number);
+END;
+CREATE TRIGGER search_message_deleted AFTER DELETE ON messages
+BEGIN
+    INSERT INTO search_changes (message_number) VALUES (OLD.number);
+END;
+CREATE TRIGGER search_chat_added AFTER INSERT ON chats
+WHEN NEW.number <= (SELECT chats_upto FROM search_state WHERE number = 1)
+BEGIN
+    INSERT INTO search_changes (chat_number) VALUES (NEW.number);
+END;
+CREATE TRIGGER search_chat_changed AFTER UPDATE OF title, description ON chats
+WHEN OLD.title IS NOT NEW.title OR OLD.description IS NOT NEW.description
+BEGIN
+    INSERT INTO search_changes (chat_number) VALUES (OLD.number);
+END;
+CREATE TRIGGER search_chat_deleted AFTER DELETE ON chats
+BEGIN
+    INSERT INTO search_changes (chat_number) VALUES (OLD.number);
+END;

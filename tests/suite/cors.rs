@@ -56,7 +56,7 @@ fn pages_that_may_ask_may_read_the_answer_errors_included() {
                 status: 204,
                 contains: &[
                     "access-control-allow-origin: https://app.example",
-                    "access-control-allow-methods: DELETE, GET, HEAD, OPTIONS, PATCH, POST",
+                    "access-control-allow-methods: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
                     "access-control-allow-headers: content-type, x-mine",
                     "access-control-max-age: 600",
                 ],

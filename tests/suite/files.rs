@@ -40,10 +40,10 @@ fn workspace(api: &Api) -> String {
     format!("/api/v1/workspaces/{workspace}/files")
 }
 
-/// The files below a directory of which none need be there.
+/// The files below a directory, of which none need be there; without the one by which nodes know it.
 fn below(directory: &Path) -> BTreeSet<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return BTreeSet::new() };
-    let paths = entries.map(|entry| entry.unwrap().path());
+    let paths = entries.map(|entry| entry.unwrap().path()).filter(|path| !path.ends_with("id"));
     paths.flat_map(|path| if path.is_dir() { below(&path) } else { BTreeSet::from([path]) }).collect()
 }
 

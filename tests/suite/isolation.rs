@@ -88,6 +88,7 @@ mod slow {
             ("tokens", id(&api.post("/api/v1/tokens", &json!({"name": "mine"})))),
             ("users", id(&made["user"])),
             ("chats", chat.clone()),
+            ("conversations", chat.clone()),
             ("ws", chat.clone()),
             ("chat", chat),
         ];

@@ -16,11 +16,14 @@ mod support;
 mod beside;
 mod browser_clients;
 mod chat_files;
+mod chat_history;
 mod chats;
 mod composer;
 mod composer_killed;
 mod corpora;
 mod cors;
+#[cfg(feature = "postgres")]
+mod database_restart;
 mod documents;
 mod drain;
 mod errors;
@@ -34,8 +37,12 @@ mod isolation;
 mod kafka_dialect;
 mod log;
 mod messages;
+mod migrating;
 mod models;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod old_frontend;
+mod open_chat;
 mod open_mode;
 mod page;
 mod postgres_statements;
@@ -44,9 +51,12 @@ mod quotas;
 mod readme;
 #[cfg(feature = "real-model")]
 mod real_model;
+#[cfg(feature = "postgres")]
+mod replica;
 mod responses;
 mod routes;
 mod schema;
+mod search;
 mod sse;
 mod start;
 mod tickets;

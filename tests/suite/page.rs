@@ -127,7 +127,7 @@ mod slow {
             }
             true
         });
-        assert_eq!(journeys, 17, "every journey was made");
+        assert_eq!(journeys, 18, "every journey was made");
     }
 
     #[test]

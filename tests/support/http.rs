@@ -98,6 +98,13 @@ impl Connection {
         Ok((head, Events::new(body)))
     }
 
+    /// Reads an answer up to where its body begins, which can be read as it comes.
+    pub(crate) fn body(mut self) -> (Reply, impl Read) {
+        let head = self.head();
+        let body = Body { framing: Framing::of(&head), stream: self.stream };
+        (head, body)
+    }
+
     /// Waits until the server has ended the connection, and says whether it sent anything before.
     pub(crate) fn ends_silently(&mut self) -> bool {
         matches!(self.stream.fill_buf(), Ok([]))

@@ -2,6 +2,8 @@
 
 pub(crate) mod api;
 pub(crate) mod browser;
+#[cfg(feature = "postgres")]
+pub(crate) mod database;
 pub(crate) mod form;
 pub(crate) mod http;
 pub(crate) mod model;

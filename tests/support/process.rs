@@ -89,11 +89,22 @@ pub(super) fn database_of(directory: &Path) -> String {
     format!("postgresql:///{name}?host={}&user={}", place("PGHOST"), place("PGUSER"))
 }
 
+/// Runs SQL in the PostgreSQL database of a directory, past every server, and gives what it prints.
+#[cfg(feature = "postgres")]
+pub(crate) fn sql(directory: &Path, sql: &str) -> String {
+    let arguments = ["--no-psqlrc", "-qtAc", sql];
+    let output =
+        Command::new("psql").args(arguments).arg(database_of(directory)).output().expect("psql runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 /// Where the bytes of files lie that belong to a server with its data in `data`.
 pub(crate) fn blobs_of(data: &Path) -> PathBuf {
     data.join(if is_on_postgres() { "blobs" } else { "kafka.db.blobs" })
 }
 
+/// Whether the programs that tests start have their data on PostgreSQL.
 pub(crate) fn is_on_postgres() -> bool {
     env::var("KAFKA_TEST_ENGINE").as_deref() == Ok("postgres")
 }
@@ -114,6 +125,9 @@ fn build() -> Vec<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
     cargo.args(["build", "--locked", "--quiet", "-p", "kafka-cli", "-p", "kafka-http", "--bins"]);
+    if cfg!(feature = "postgres") {
+        cargo.args(["--features", "kafka-cli/postgres,kafka-http/postgres"]);
+    }
     cargo.arg("--message-format=json-render-diagnostics");
     // Variables that describe this test's own package would make build scripts run again.
     for (name, _) in env::vars_os() {

@@ -24,9 +24,10 @@ const LONG_WAL: u64 = 256 << 20;
     kafka doctor\n  \
     kafka doctor --probe          asks each model's endpoint too\n  \
     kafka doctor --fix            removes bytes that no file needs any more\n  \
+    kafka doctor --reindex        makes the index of searches anew\n  \
     kafka doctor --json | jq '.items[] | select(.status != \"ok\")'\n\n\
     Ends with 0 unless something is an error. Nothing is changed without --fix, which removes\n\
-    what has lain there for more than an hour. Lost bytes come back from a backup only.")]
+    what has lain there for more than an hour, and --reindex. Lost bytes come back from a backup only.")]
 pub(crate) struct Args {
     /// Ask the endpoint of each model whether it works
     #[arg(long)]
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// Remove the bytes that no file needs any more, as a server does every hour
     #[arg(long)]
     fix: bool,
+    /// Make the index of searches anew from what is stored; meanwhile they find less
+    #[arg(long)]
+    reindex: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -209,11 +213,11 @@ fn database(args: &Args, config: &Config, shown: &str, findings: &mut Vec<Findin
         Ok(diagnosis) => {
             let is_whole = whole(shown, &diagnosis, findings);
             processes(&diagnosis, findings);
-            if is_current
-                && is_whole
-                && let Err(error) = files(args, &schema, findings)
-            {
-                findings.push(Finding::error("files", &error));
+            if is_current && is_whole {
+                let files = files(args, &schema, findings).map_err(|error| Finding::error("files", &error));
+                findings.extend(files.err());
+                findings
+                    .push(searches(args, &schema).unwrap_or_else(|error| Finding::error("search", &error)));
             }
             is_current && is_whole
         }
@@ -323,6 +327,22 @@ fn files(args: &Args, schema: &Schema, findings: &mut Vec<Finding>) -> Result<()
         false => Finding::warning("files", format!("{} could not be removed", leftovers(&left))),
     });
     Ok(())
+}
+
+/// Whether everything can be found.
+fn searches(args: &Args, schema: &Schema) -> Result<Finding> {
+    if args.reindex {
+        schema.reindex()?;
+        return Ok(Finding::ok("search", "the index was made anew"));
+    }
+    Ok(match schema.unindexed()? {
+        0 => Finding::ok("search", "everything is indexed"),
+        // Of itself no fault: nobody has searched since.
+        count => Finding::ok(
+            "search",
+            format!("{count} changes wait to be indexed; a server, or the next `kafka search`, does that"),
+        ),
+    })
 }
 
 fn leftovers(report: &FilesReport) -> String {

@@ -13,10 +13,12 @@ mod files;
 mod home;
 mod migrate;
 mod model;
+mod moving;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod run;
+mod search;
 mod secret;
 mod serve;
 mod terminal;

@@ -38,12 +38,19 @@ pub struct Limits {
     /// Texts of a page, in bytes: with what goes beyond them a next page begins, but every page has an entry.
     /// Default 1 MiB.
     pub page_bytes: usize,
-    /// Lists of chats that are searched by title, or for archived ones, at the same time; each may read all chats.
+    /// Lists of chats that are searched by title, or for archived ones, and searches for beginnings of words, at the same
+    /// time; each may read very much.
     /// A quarter of them, but at least one, for one caller, of whom one more may wait. Default 1.
     pub searches: usize,
     /// How long such a list may wait for others to end before the call fails as busy, in milliseconds.
     /// Default 1000.
     pub search_wait_ms: u32,
+    /// Longest query of a search, in characters. Default 1000.
+    pub search_query_chars: usize,
+    /// Hits of a page when none is asked for. Default 20.
+    pub search_default: u32,
+    /// Most hits of a page. Default 100.
+    pub search_max: u32,
     /// Answers of one chat that may wait behind the running one. Default 16.
     pub waiting_answers_per_chat: usize,
     /// Answers that may run or wait at the same time in this process; a quarter of them, but at least one, in
@@ -103,6 +110,9 @@ impl Default for Limits {
             page_bytes: 1 << 20,
             searches: 1,
             search_wait_ms: 1000,
+            search_query_chars: 1000,
+            search_default: 20,
+            search_max: 100,
             waiting_answers_per_chat: 16,
             concurrent_answers: 512,
             idempotency_hours: 24,

@@ -145,6 +145,12 @@ impl Piece {
     }
 }
 
+impl AsRef<str> for Piece {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 /// What an event takes, encoded, besides its kind and its JSON: at most, in bytes.
 const HEAD_BYTES: usize = 41;
 /// Memory for blocks is taken in multiples of so many bytes. What is given back by one of a thousand watchers

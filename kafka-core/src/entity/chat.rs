@@ -44,6 +44,15 @@ pub struct Chat {
     pub updated_at: Timestamp,
 }
 
+/// A conversation as those see it who know no branches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinearChat {
+    /// All there is to it.
+    pub chat: Chat,
+    /// Messages on its active branch.
+    pub message_count: u64,
+}
+
 /// What a new chat is made of. Everything may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct NewChat {

@@ -126,4 +126,7 @@ pub struct MessagePatch {
     /// A new text.
     #[serde(default)]
     pub content: Option<String>,
+    /// Who speaks, if that was noted wrongly. Not `tool`, and not of an answer or a tool's result.
+    #[serde(default)]
+    pub role: Option<Role>,
 }

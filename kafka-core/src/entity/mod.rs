@@ -13,6 +13,7 @@ pub(crate) mod overview;
 pub(crate) mod params;
 pub(crate) mod plan;
 pub(crate) mod response;
+pub(crate) mod search;
 pub(crate) mod stats;
 pub(crate) mod token;
 pub(crate) mod tool_call;

@@ -13,11 +13,11 @@ use crate::{
     storage::{Conn, Row, Tx, Value, sql::statements},
 };
 
-const COLUMNS: &str = "c.number, c.id, c.title, c.description, c.notebooks, c.default_model, c.user_id, \
+pub(super) const COLUMNS: &str = "c.number, c.id, c.title, c.description, c.notebooks, c.default_model, c.user_id, \
      c.workspace_id, c.active_leaf_id, c.message_count, c.total_tokens, c.archived_at, c.pinned_at, \
      c.created_at, c.updated_at";
 
-fn read(row: &mut Row<'_>) -> Result<Chat> {
+pub(super) fn read(row: &mut Row<'_>) -> Result<Chat> {
     Ok(Chat {
         number: row.next()?,
         id: row.next()?,
@@ -43,13 +43,13 @@ const FILTER: &str = "(CAST($3 AS BIGINT) IS NULL OR (c.archived_at IS NOT NULL)
      AND (CAST($4 AS TEXT) IS NULL OR lower(c.title) LIKE lower($4) ESCAPE '\\')";
 
 /// Each list walks one index in its order: everything, one workspace, or what a user sees.
-const EVERYTHING: &str = " FROM chats c WHERE $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
+pub(super) const EVERYTHING: &str = " FROM chats c WHERE $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
 const IN_WORKSPACE: &str = " FROM chats c WHERE c.workspace_id = $9 AND ";
-const OWN: &str = " FROM chats c WHERE c.user_id = $1 AND ";
-const SHARED: &str = " FROM chats c WHERE c.workspace_id IN (SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
+pub(super) const OWN: &str = " FROM chats c WHERE c.user_id = $1 AND ";
+pub(super) const SHARED: &str = " FROM chats c WHERE c.workspace_id IN (SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
      UNION SELECT wm.workspace_id FROM workspace_members wm WHERE wm.user_id = $1) \
      AND (c.user_id IS NULL OR c.user_id <> $1) AND ";
-const NOBODYS: &str = " FROM chats c WHERE c.user_id IS NULL AND $2 = 2 AND (c.workspace_id IS NULL \
+pub(super) const NOBODYS: &str = " FROM chats c WHERE c.user_id IS NULL AND $2 = 2 AND (c.workspace_id IS NULL \
      OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL)) \
      AND NOT EXISTS (SELECT 1 FROM workspace_members wm WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id) AND ";
 const OLDER: &str = " AND (c.updated_at, c.id) < ($5, $6)";
@@ -57,11 +57,13 @@ const NEWER: &str = " AND (c.updated_at, c.id) > ($5, $6)";
 const NEWEST_FIRST: &str = " ORDER BY updated_at DESC, id DESC LIMIT $7 OFFSET $8";
 const OLDEST_FIRST: &str = " ORDER BY updated_at, id LIMIT $7 OFFSET $8";
 
+const NEW_ROW: &str = "INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
+     created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+
 const BELONGING: &str = "SELECT c.id, c.user_id, c.workspace_id FROM chats c ";
 
 statements! {
-    INSERT = ["INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
-        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING number"];
+    INSERT = [NEW_ROW] or [NEW_ROW, " RETURNING number"];
     INSERT_ANONYMOUS = ["INSERT INTO anonymous_chats (chat_id) VALUES ($1)"];
     GET = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
@@ -99,7 +101,7 @@ statements! {
 /// Stores a chat that someone of this scope makes, and returns its number.
 pub(crate) fn insert(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<i64> {
     let notebooks = to_json(&chat.notebooks);
-    let number = tx.first(
+    let number = tx.insert(
         &INSERT,
         params![
             chat.id,
@@ -111,12 +113,11 @@ pub(crate) fn insert(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<i64> {
             chat.workspace_id,
             chat.created_at
         ],
-        |row| row.next(),
     )?;
     if scope == Scope::Anonymous {
         tx.execute(&INSERT_ANONYMOUS, params![chat.id])?;
     }
-    Ok(number.unwrap_or_default())
+    Ok(number)
 }
 
 pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: ChatId) -> Result<Option<Chat>> {

@@ -21,12 +21,12 @@ use crate::{
     storage::{Conn, Row, Tx, sql::statements},
 };
 
-const COLUMNS: &str = "m.number, m.id, c.id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
+pub(super) const COLUMNS: &str = "m.number, m.id, c.id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
      m.tool_call_id, m.model, m.status, m.token_count, m.created_at, m.updated_at, ";
-const FROM: &str =
+pub(super) const FROM: &str =
     " FROM chats c JOIN messages m ON m.chat_number = c.number LEFT JOIN responses r ON r.message_id = m.id ";
 
-fn read(row: &mut Row<'_>) -> Result<Message> {
+pub(super) fn read(row: &mut Row<'_>) -> Result<Message> {
     let mut message = Message {
         number: row.next()?,
         id: row.next()?,
@@ -51,6 +51,9 @@ fn read(row: &mut Row<'_>) -> Result<Message> {
 
 /// Messages name their chat by its number; callers know it by its id, `$2`.
 const NUMBER_OF_CHAT: &str = "(SELECT n.number FROM chats n WHERE n.id = $2)";
+const NEW_ROW: &str = "INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
+     tool_call_id, model, status, created_at, updated_at) VALUES ($1, ";
+const NEW_VALUES: &str = ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
 const LINE_COLUMNS: &str =
     "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type";
 const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
@@ -63,9 +66,7 @@ const FURTHER_ANCESTORS: &str = ", CAST(0 AS BIGINT) UNION ALL \
 const OF_ANCESTORS: &str = " FROM line JOIN messages m ON m.id = line.id ORDER BY line.depth";
 
 statements! {
-    INSERT = ["INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
-        tool_call_id, model, status, created_at, updated_at) \
-        VALUES ($1, ", NUMBER_OF_CHAT, ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING number"];
+    INSERT = [NEW_ROW, NUMBER_OF_CHAT, NEW_VALUES] or [NEW_ROW, NUMBER_OF_CHAT, NEW_VALUES, " RETURNING number"];
     GET = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_WRITE];
     BRANCH_BEFORE = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
@@ -97,6 +98,7 @@ statements! {
     /// What told more about the old text goes with it.
     UPDATE_CONTENT = ["UPDATE messages SET content = $2, parts = NULL, provider_data = NULL, token_count = NULL, updated_at = $3 \
         WHERE id = $1"];
+    UPDATE_ROLE = ["UPDATE messages SET role = $2, updated_at = $3 WHERE id = $1"];
     FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
         token_count = $7, updated_at = $8, type = $9 WHERE id = $1"];
     ADOPT_CHILDREN = ["UPDATE messages SET parent_id = $2 WHERE parent_id = $1"];
@@ -123,7 +125,7 @@ pub(crate) struct NewRow<'a> {
 /// Stores a message and returns its number.
 pub(crate) fn insert(tx: &Tx<'_>, row: &NewRow<'_>) -> Result<i64> {
     let parts = row.parts.map(Json::to_string);
-    let number = tx.first(
+    tx.insert(
         &INSERT,
         params![
             row.id,
@@ -140,9 +142,7 @@ pub(crate) fn insert(tx: &Tx<'_>, row: &NewRow<'_>) -> Result<i64> {
             row.status,
             row.created_at
         ],
-        |row| row.next(),
-    )?;
-    Ok(number.unwrap_or_default())
+    )
 }
 
 pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: MessageId) -> Result<Option<Message>> {
@@ -278,6 +278,11 @@ pub(crate) fn system_lines(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Resu
 
 pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Timestamp) -> Result<()> {
     tx.execute(&UPDATE_CONTENT, params![id, content, now])?;
+    Ok(())
+}
+
+pub(crate) fn update_role(tx: &Tx<'_>, id: MessageId, role: Role, now: Timestamp) -> Result<()> {
+    tx.execute(&UPDATE_ROLE, params![id, role, now])?;
     Ok(())
 }
 

@@ -8,12 +8,16 @@ pub(crate) mod chats;
 pub(crate) mod files;
 pub(crate) mod idempotency_keys;
 pub(crate) mod invitations;
+pub(crate) mod linear;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod plans;
 pub(crate) mod response_events;
 pub(crate) mod responses;
 pub(crate) mod scope;
+pub(crate) mod search;
+pub(crate) mod search_index;
+pub(crate) mod search_terms;
 pub(crate) mod stats;
 pub(crate) mod usage_daily;
 pub(crate) mod users;
@@ -40,11 +44,14 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         files::ALL,
         idempotency_keys::ALL,
         invitations::ALL,
+        linear::ALL,
         messages::ALL,
         models::ALL,
         plans::ALL,
         response_events::ALL,
         responses::ALL,
+        search::ALL,
+        search_index::ALL,
         stats::ALL,
         usage_daily::ALL,
         users::ALL,

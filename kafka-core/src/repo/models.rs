@@ -17,6 +17,7 @@ const COLUMNS: &str = "m.id, m.user_id, m.name, m.upstream_model, m.provider, m.
      m.is_default, m.created_at, m.ak_sealed";
 
 /// A model with its sealed key, which never leaves the service floor.
+#[derive(Clone)]
 pub(crate) struct ModelRow {
     pub(crate) model: Model,
     pub(crate) ak_sealed: Option<String>,
@@ -65,6 +66,7 @@ statements! {
     NAMES_OF_OWNER = ["SELECT m.name FROM chats c JOIN models m ON m.user_id = c.user_id \
         OR (m.user_id IS NULL AND c.user_id IS NULL) WHERE c.id = $3 AND ", scope::CHAT_READ,
         " ORDER BY m.created_at, m.id"];
+    NAMES_FOR = ["SELECT m.name FROM models m WHERE m.user_id = $1 OR m.user_id IS NULL ORDER BY m.created_at, m.id"];
     TAKEN = ["SELECT 1 FROM models m WHERE m.name = $1 AND m.id <> $2 AND (m.user_id = $3 \
         OR (m.user_id IS NULL AND CAST($3 AS TEXT) IS NULL))"];
     UPDATE = ["UPDATE models AS m SET name = $4, upstream_model = $5, base_url = $6, ak_sealed = $7, is_gateway = $8, \
@@ -165,6 +167,11 @@ pub(crate) fn default(conn: &Conn<'_>, owner: Option<UserId>) -> Result<Option<M
 /// The owner's gateway, or a shared one.
 pub(crate) fn gateway(conn: &Conn<'_>, owner: Option<UserId>) -> Result<Option<ModelRow>> {
     conn.first(&GATEWAY, params![owner], read)
+}
+
+/// The names of an owner's models and of the shared ones, oldest first.
+pub(crate) fn names_for(conn: &Conn<'_>, owner: Option<UserId>) -> Result<Vec<String>> {
+    conn.all(&NAMES_FOR, params![owner], |row| row.next())
 }
 
 /// Whether another model of the same owner has this name.

@@ -233,6 +233,6 @@ impl<'k> Administration<'k> {
     /// Those of reading.
     pub fn stats(&self) -> Result<Stats> {
         self.scope(READ)?;
-        self.installation.storage().read(stats::read)
+        self.installation.storage().read_anywhere(stats::read)
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// See [`Kafka::authenticate`](crate::Kafka::authenticate).
 pub(crate) fn authenticate(installation: &Installation, token: &Secret<String>) -> Result<Actor> {
     let hash = digest::sha256_hex(token.expose().as_bytes());
-    let presented = installation.storage().read(|conn| access_tokens::find(conn, &hash))?;
+    let presented = installation.storage().read_one(|conn| access_tokens::find(conn, &hash))?;
     let now = installation.now();
     let actor = presented.as_ref().and_then(|presented| actor_of(installation, presented, now));
     let (Some(presented), Some(actor)) = (presented, actor) else {

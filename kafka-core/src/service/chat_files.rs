@@ -108,7 +108,7 @@ impl<'k> ChatFiles<'k> {
         // Whoever may write to the chat may read what lies around it, but not by a key that is for chats only.
         self.actor.require(Permission::read(Area::Files))?;
         let storage = self.installation.storage();
-        let found = storage.read(|conn| repo::files::find(conn, scope, file))?;
+        let found = storage.read_one(|conn| repo::files::find(conn, scope, file))?;
         let found = found.ok_or_else(|| files::not_found(file))?;
         let text = first_text(self.installation.limits(), &found, || storage.blobs().open(&found.sha256))?;
         let (arrival, key) = (Arrival::new(self, chat, found, None, text), self.once.clone());
@@ -154,7 +154,8 @@ impl<'k> ChatFiles<'k> {
     /// `NotFound`.
     pub fn get(&self, id: ChatFileId) -> Result<ChatFile> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| chat_files::find(conn, scope, id))?;
+        let found =
+            self.installation.storage().read_one_anywhere(|conn| chat_files::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -164,7 +165,7 @@ impl<'k> ChatFiles<'k> {
     /// `NotFound` for the chat; `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, chat: ChatId, request: &PageRequest) -> Result<Page<ChatFile>> {
         let scope = self.actor.scope(READ)?;
-        self.installation.storage().read(|conn| {
+        self.installation.storage().read_anywhere(|conn| {
             if repo::chats::find(conn, scope, chat)?.is_none() {
                 return Err(chats::not_found(chat));
             }
@@ -209,7 +210,7 @@ impl ChatFiles<'_> {
     fn writable(&self, chat: ChatId) -> Result<Chat> {
         let scope = self.actor.scope(WRITE)?;
         let found =
-            self.installation.storage().read(|conn| repo::chats::find_for_writing(conn, scope, chat))?;
+            self.installation.storage().read_one(|conn| repo::chats::find_for_writing(conn, scope, chat))?;
         found.ok_or_else(|| chats::not_found(chat))
     }
 }

@@ -124,8 +124,8 @@ impl<'k> Chats<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: ChatId) -> Result<Chat> {
-        let found =
-            self.installation.storage().read(|conn| chats::find(conn, self.actor.scope(READ)?, id))?;
+        let scope = self.actor.scope(READ)?;
+        let found = self.installation.storage().read_one_anywhere(|conn| chats::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -152,7 +152,7 @@ impl<'k> Chats<'k> {
         let is_search = is_deep || filter.title_contains.is_some() || filter.archived == Some(true);
         let _search =
             is_search.then(|| self.installation.searches().begin(Whose::actor(&self.actor))).transpose()?;
-        self.installation.storage().read(|conn| {
+        listing::read(self.installation.storage(), request, |conn| {
             let rows = |slice: &Slice<'_>, room| chats::list(conn, scope, filter, slice, room);
             match request {
                 PageRequest::Numbered { page, page_size } => {

@@ -118,7 +118,7 @@ pub(super) fn prepare_chat(
     whose: Whose,
     cancel: &CancelToken,
 ) -> Result<()> {
-    let located = installation.storage().read(|conn| chat_files::located(conn, chat))?;
+    let located = installation.storage().read_one(|conn| chat_files::located(conn, chat))?;
     prepare(installation, &located, whose, cancel);
     Ok(())
 }

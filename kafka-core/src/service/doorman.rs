@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use super::upkeep::Upkeep;
+use super::{neighbours::Word, upkeep::Upkeep};
 use crate::{
     base::{
         actor::{Actor, Scope},
@@ -127,11 +127,15 @@ impl Doorman {
 
     /// Has everyone asked about again after the commit of this transaction, at once.
     pub(crate) fn announce(&self, tx: &Tx<'_>) {
+        Word::tell(tx, || Word::Access);
         let doorman = self.clone();
-        tx.after_commit(move || {
-            doorman.0.has_news.store(true, Ordering::Release);
-            doorman.0.upkeep.nudge();
-        });
+        tx.after_commit(move || doorman.ask_all());
+    }
+
+    /// Has everyone asked about again, at once.
+    pub(super) fn ask_all(&self) {
+        self.0.has_news.store(true, Ordering::Release);
+        self.0.upkeep.nudge();
     }
 
     fn look(&self, installation: &Installation, last_version: &mut Option<i64>) {

@@ -1,7 +1,8 @@
 //! The change feed: what was committed, to whom it concerns.
 //!
 //! A service announces a change inside the transaction that makes it ([`feed`](super::feed)); after the commit
-//! it goes to the queues of those who subscribed. Only what this process changes is announced.
+//! it goes to the queues of those who subscribed, and on PostgreSQL to those of other nodes, too
+//! ([`neighbours`](super::neighbours)).
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -42,7 +43,9 @@ impl<'k> Events<'k> {
     /// told after its commit. At most [`Limits::pending_changes`](crate::Limits) wait to be read; what
     /// comes on top of them is lost, and the loss told.
     ///
-    /// Only what this process changes is told; but that a chat is gone, whoever deleted it.
+    /// On PostgreSQL it does not matter which node makes a change; one whose connection to the database was lost
+    /// tells a loss, since nobody knows what it missed. On SQLite only what this process changes is told; but that
+    /// a chat is gone, whoever deleted it.
     ///
     /// # Errors
     /// `NotFound` for a chat that the actor may not see; `Unauthenticated` (`account_required`) for
@@ -129,8 +132,12 @@ impl Changes {
                 Some(Err(lost)) => Some(Change::Lost(lost)),
                 None => return Ok(None),
             };
-            if let Some(Change::ChatDeleted(_)) = found {
-                self.is_gone |= self.subscriber.chat.is_some();
+            // The feed and the doorman may both know.
+            if let Some(Change::ChatDeleted(_)) = found
+                && self.subscriber.chat.is_some()
+                && std::mem::replace(&mut self.is_gone, true)
+            {
+                continue;
             }
             if found.is_some() {
                 return Ok(found);
@@ -192,7 +199,7 @@ impl Changes {
                     sees_chat(conn, chat_id)?.then_some(Change::MessageDeleted { chat_id, id })
                 }
                 Notice::ChatDeleted(id, owner, readers) => {
-                    let could_see = |user: UserId| owner == Some(user) || readers.contains(&user);
+                    let could_see = |user: UserId| owner == Some(user) || readers.contains(user);
                     let saw =
                         is_of_chat || self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
                     saw.then_some(Change::ChatDeleted(id))
@@ -208,7 +215,7 @@ impl Changes {
                     repo::files::find(conn, scope, id)?.map(|file| Change::File(Box::new(file)))
                 }
                 Notice::FileDeleted(id, readers) => {
-                    let could_see = |user: UserId| readers.contains(&user);
+                    let could_see = |user: UserId| readers.contains(user);
                     let saw = self.actor.is_operator() || self.actor.user_id().is_some_and(could_see);
                     saw.then_some(Change::FileDeleted(id))
                 }
@@ -228,7 +235,7 @@ impl Changes {
                     let saw = match scope {
                         Scope::Operator => true,
                         Scope::Admin(_) if owner.is_none() => true,
-                        Scope::Admin(user) | Scope::User(user) => readers.contains(&user),
+                        Scope::Admin(user) | Scope::User(user) => readers.contains(user),
                         Scope::Anonymous => false,
                     };
                     saw.then_some(Change::WorkspaceDeleted(id))

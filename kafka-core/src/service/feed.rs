@@ -9,6 +9,9 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
 };
 
+use serde::{Deserialize, Serialize};
+
+use super::{completion::relay::Relays, neighbours::Word};
 use crate::{
     base::{
         error::Result,
@@ -20,27 +23,50 @@ use crate::{
 };
 
 /// What a queue holds of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Notice {
     Chat(ChatId),
     /// With its owner and the readers of its workspace, since the rows cannot be asked any more.
-    ChatDeleted(ChatId, Option<UserId>, Arc<[UserId]>),
+    ChatDeleted(ChatId, Option<UserId>, Readers),
     Message(ChatId, MessageId),
     MessageDeleted(ChatId, MessageId),
     ChatFile(ChatId, ChatFileId),
     ChatFileDeleted(ChatId, ChatFileId),
     File(FileId),
     /// With the readers of its workspace.
-    FileDeleted(FileId, Arc<[UserId]>),
+    FileDeleted(FileId, Readers),
     Response(ResponseId),
     Workspace(WorkspaceId),
     /// With its owner and readers.
-    WorkspaceDeleted(WorkspaceId, Option<UserId>, Arc<[UserId]>),
+    WorkspaceDeleted(WorkspaceId, Option<UserId>, Readers),
     Model(ModelId),
     /// With its owner; those of nobody are everybody's.
     ModelDeleted(ModelId, Option<UserId>),
     User(UserId),
     UserDeleted(UserId),
+}
+
+/// Who may read what lies in a workspace. Clones share the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<UserId>", into = "Vec<UserId>")]
+pub(super) struct Readers(Arc<[UserId]>);
+
+impl Readers {
+    pub(super) fn contains(&self, user: UserId) -> bool {
+        self.0.contains(&user)
+    }
+}
+
+impl From<Vec<UserId>> for Readers {
+    fn from(users: Vec<UserId>) -> Readers {
+        Readers(users.into())
+    }
+}
+
+impl From<Readers> for Vec<UserId> {
+    fn from(readers: Readers) -> Vec<UserId> {
+        readers.0.to_vec()
+    }
 }
 
 impl Notice {
@@ -73,7 +99,10 @@ impl Notice {
 
 /// Where changes are announced. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Feed(Arc<Mutex<Vec<Weak<Subscriber>>>>);
+pub(crate) struct Feed {
+    subscribers: Arc<Mutex<Vec<Weak<Subscriber>>>>,
+    relays: Relays,
+}
 
 impl Feed {
     /// Announces that a chat was made or changed.
@@ -83,16 +112,15 @@ impl Feed {
 
     /// Announces that chats are deleted. Whom that concerns is read here, so it comes before the deed.
     pub(crate) fn chats_deleted(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
-        let nobody: Arc<[UserId]> = Arc::default();
         let mut readers = HashMap::new();
         for id in chats.iter().filter_map(|chat| chat.workspace_id) {
             if let Entry::Vacant(unknown) = readers.entry(id) {
-                unknown.insert(Arc::from(repo::workspaces::readers(tx, id)?));
+                unknown.insert(Readers::from(repo::workspaces::readers(tx, id)?));
             }
         }
         let readers = |workspace| readers.get(&workspace).cloned();
         let notice = |chat: &Belonging| {
-            let readers = chat.workspace_id.and_then(readers).unwrap_or_else(|| Arc::clone(&nobody));
+            let readers = chat.workspace_id.and_then(readers).unwrap_or_default();
             Notice::ChatDeleted(chat.id, chat.user_id, readers)
         };
         self.announce(tx, chats.iter().map(notice).collect());
@@ -136,6 +164,13 @@ impl Feed {
         self.announce(tx, vec![Notice::Response(id)]);
     }
 
+    /// Announces that a running answer has said more.
+    pub(crate) fn grown(&self, tx: &Tx<'_>, id: ResponseId) {
+        Word::tell(tx, || Word::Grown(id));
+        let relays = self.relays.clone();
+        tx.after_commit(move || relays.wake(id));
+    }
+
     /// Announces that a workspace was made or changed.
     pub(crate) fn workspace(&self, tx: &Tx<'_>, id: WorkspaceId) {
         self.announce(tx, vec![Notice::Workspace(id)]);
@@ -148,7 +183,7 @@ impl Feed {
         id: WorkspaceId,
         owner: Option<UserId>,
     ) -> Result<()> {
-        let readers = Arc::from(repo::workspaces::readers(tx, id)?);
+        let readers = repo::workspaces::readers(tx, id)?.into();
         self.announce(tx, vec![Notice::WorkspaceDeleted(id, owner, readers)]);
         Ok(())
     }
@@ -174,13 +209,32 @@ impl Feed {
     }
 
     fn announce(&self, tx: &Tx<'_>, notices: Vec<Notice>) {
+        Word::tell(tx, || Word::Changed(notices.clone()));
         let feed = self.clone();
         // Who is to be told is asked after the commit: whoever subscribes later finds it stored.
-        tx.after_commit(move || {
-            for subscriber in feed.subscribers().iter().filter_map(Weak::upgrade) {
-                notices.iter().for_each(|notice| subscriber.tell(notice));
+        tx.after_commit(move || feed.tell(&notices));
+    }
+
+    /// Tells everyone who subscribed, and those who watch an answer that has ended.
+    pub(super) fn tell(&self, notices: &[Notice]) {
+        for notice in notices {
+            if let Notice::Response(id) = notice {
+                self.relays.wake(*id);
             }
-        });
+        }
+        for subscriber in self.subscribers().iter().filter_map(Weak::upgrade) {
+            notices.iter().for_each(|notice| subscriber.tell(notice));
+        }
+    }
+
+    /// Tells everyone who subscribed that they may have missed something.
+    #[cfg(feature = "postgres")]
+    pub(super) fn lose(&self) {
+        self.relays.wake_all();
+        for subscriber in self.subscribers().iter().filter_map(Weak::upgrade) {
+            subscriber.queue().lost += 1;
+            subscriber.wake();
+        }
     }
 
     /// Ends every subscription.
@@ -192,7 +246,12 @@ impl Feed {
     }
 
     pub(super) fn subscribers(&self) -> MutexGuard<'_, Vec<Weak<Subscriber>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answers that are watched here and run elsewhere.
+    pub(super) fn relays(&self) -> &Relays {
+        &self.relays
     }
 }
 

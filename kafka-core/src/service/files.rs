@@ -131,7 +131,7 @@ impl<'k> Files<'k> {
     /// `NotFound`.
     pub fn get(&self, id: FileId) -> Result<File> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| files::find(conn, scope, id))?;
+        let found = self.installation.storage().read_one_anywhere(|conn| files::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -141,7 +141,7 @@ impl<'k> Files<'k> {
     /// `NotFound` for the workspace; `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, workspace: WorkspaceId, request: &PageRequest) -> Result<Page<File>> {
         let scope = self.actor.scope(READ)?;
-        self.installation.storage().read(|conn| {
+        self.installation.storage().read_anywhere(|conn| {
             if repo::workspaces::find(conn, scope, workspace)?.is_none() {
                 return Err(workspaces::not_found(workspace));
             }

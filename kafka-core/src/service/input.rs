@@ -51,6 +51,17 @@ pub(crate) fn message(limits: &Limits, text: &str) -> Result<()> {
     bytes("content", text, limits.message_bytes)
 }
 
+/// What is searched for: whatever it is, but not without end.
+pub(crate) fn query(limits: &Limits, text: &str) -> Result<()> {
+    no_nul("query", text)?;
+    let (count, most) = (text.chars().count(), limits.search_query_chars);
+    if count <= most {
+        return Ok(());
+    }
+    let message = format!("it has {count} characters; search with at most {most}");
+    Err(Error::invalid("query_too_long", "query", message))
+}
+
 /// A text of at most `most` bytes.
 pub(crate) fn bytes(field: &str, text: &str, most: usize) -> Result<()> {
     no_nul(field, text)?;

@@ -2,14 +2,18 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
 use uuid::Uuid;
 
+#[cfg(feature = "postgres")]
+use super::neighbours::Neighbours;
 use super::{
+    belonging,
     blob_sweep::{self, BlobSweep},
+    catalogue::Catalogue,
     completion::{live::Live, log::EventLog, recover},
     composer::json_mode::JsonModes,
     doorman::Doorman,
@@ -19,6 +23,7 @@ use super::{
     passwords::Passwords,
     quotas::Quotas,
     registration::Registration,
+    search_index::Indexing,
     searches::Searches,
     throttle::Throttle,
     tickets::Tickets,
@@ -75,11 +80,15 @@ struct Inner {
     searches: Searches,
     doorman: Doorman,
     upkeep: Upkeep,
+    indexing: Indexing,
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
     extraction: Extraction,
     json_modes: JsonModes,
+    catalogue: Catalogue,
+    /// What does not fit this node and its database.
+    warnings: OnceLock<Vec<String>>,
     parts: Parts,
 }
 
@@ -138,21 +147,29 @@ impl Installation {
             blob_sweep: BlobSweep::default(),
             extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
             json_modes: JsonModes::default(),
+            catalogue: Catalogue::default(),
+            warnings: OnceLock::new(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
             searches: Searches::new(&parts.limits),
             doorman: Doorman::default(),
             upkeep: Upkeep::default(),
+            indexing: Indexing::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
             parts,
         }));
+        #[cfg(feature = "postgres")]
+        installation.listen();
         // A command ends soon: what is not about its own answers it leaves to those that stay.
         let stays = kind != NodeKind::Cli;
         if stays {
+            let warnings = belonging::check(&installation)?;
+            let _ = installation.0.warnings.set(warnings);
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
+            installation.indexing().start(&installation)?;
         }
         // Weak, so that the thread does not keep an installation open that nobody uses any more.
         let itself = installation.downgrade();
@@ -168,6 +185,14 @@ impl Installation {
         Ok(installation)
     }
 
+    /// Hears from now on what other nodes tell.
+    #[cfg(feature = "postgres")]
+    fn listen(&self) {
+        let (feed, live, doorman) = (self.feed().clone(), self.live().clone(), self.doorman().clone());
+        let neighbours = Neighbours { feed, live, doorman };
+        self.storage().listen(move |heard| neighbours.hear(heard));
+    }
+
     /// Stops the answers that another process has ended or deleted: their models may be silent for long,
     /// so that no write of theirs finds out. Asks the rows only when another process wrote, or for a check.
     fn let_go(&self, is_check: bool, last_version: &mut Option<i64>) {
@@ -181,7 +206,7 @@ impl Installation {
         if !is_check && !others_wrote {
             return;
         }
-        let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
+        let stored = self.storage().read_one(|conn| responses::running_of_node(conn, self.node_id()));
         let Ok(stored) = stored else { return };
         for running in here.iter().filter(|running| !stored.contains(&running.id)) {
             running.cancel.cancel();
@@ -210,7 +235,7 @@ impl Installation {
     /// could not be stored. Those that `before` names were seen like this in the round before; one that is
     /// new may have been accepted just now. Returns what this round saw.
     fn end_stranded(&self, before: &[ResponseId]) -> Vec<ResponseId> {
-        let stored = self.storage().read(|conn| responses::running_of_node(conn, self.node_id()));
+        let stored = self.storage().read_one(|conn| responses::running_of_node(conn, self.node_id()));
         // The last of a chat first: it must not count as one that was asked.
         let mut seen: Vec<_> = stored.unwrap_or_default().into_iter().rev().collect();
         seen.retain(|id| self.live().get(*id).is_none());
@@ -225,7 +250,7 @@ impl Installation {
     fn keep_up(&self) {
         let _ = recover::run(self);
         let now = self.now();
-        let expired = self.storage().read(|conn| idempotency_keys::any_expired(conn, now));
+        let expired = self.storage().read_one(|conn| idempotency_keys::any_expired(conn, now));
         if expired.unwrap_or(false) {
             let _ = self.storage().write(move |tx| idempotency_keys::purge(tx, now));
         }
@@ -255,7 +280,7 @@ impl Installation {
     pub(crate) fn check(&self) -> Result<()> {
         // One step of an index, however much is stored.
         let now = self.now();
-        self.storage().read(|conn| idempotency_keys::any_expired(conn, now).map(|_| ()))
+        self.storage().read_one(|conn| idempotency_keys::any_expired(conn, now).map(|_| ()))
     }
 
     pub(crate) fn close(&self) {
@@ -290,6 +315,14 @@ impl Installation {
         &self.0.json_modes
     }
 
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
+    }
+
+    pub(crate) fn warnings(&self) -> &[String] {
+        self.0.warnings.get().map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn tickets(&self) -> &Tickets {
         &self.0.tickets
     }
@@ -308,6 +341,10 @@ impl Installation {
 
     pub(crate) fn searches(&self) -> &Searches {
         &self.0.searches
+    }
+
+    pub(crate) fn indexing(&self) -> &Indexing {
+        &self.0.indexing
     }
 
     pub(crate) fn doorman(&self) -> &Doorman {
@@ -391,6 +428,7 @@ impl fmt::Debug for Installation {
 impl Inner {
     fn close(&self) {
         self.upkeep.stop();
+        self.indexing.stop();
         self.doorman.stop();
         self.uses.store(&self.storage);
         self.live.close(CLOSE_PATIENCE);

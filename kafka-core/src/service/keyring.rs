@@ -21,6 +21,7 @@ use crate::{
     },
     crypto::seal::Sealer,
     repo::models::{self, SealedKey},
+    storage::Storage,
 };
 
 /// Most rows that are sealed anew in one commit.
@@ -76,6 +77,17 @@ impl Keyring {
         }
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&sealers);
         Ok(sealers)
+    }
+
+    /// Names the secrets that are known without telling them, newest first.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.known().iter().map(Sealer::id).collect()
+    }
+
+    /// Whether one of the known secrets has sealed this.
+    pub(crate) fn has_sealed(&self, sealed: &str) -> bool {
+        self.known().iter().any(|sealer| sealer.has_sealed(sealed))
     }
 
     /// Seals with what is the newest secret now, also when another process has just replaced it.
@@ -188,18 +200,14 @@ impl<'k> Secrets<'k> {
                 resealed.iter().try_for_each(|(row, sealed)| models::reseal(tx, row, sealed))
             })
         })?;
-        self.report()
+        let report = self.report()?;
+        #[cfg(feature = "postgres")]
+        self.installation.storage().share_secret(report.secret_id.clone())?;
+        Ok(report)
     }
 
-    fn each_page(&self, mut visit: impl FnMut(Vec<SealedKey>) -> Result<()>) -> Result<()> {
-        let mut after = 0;
-        loop {
-            let page =
-                self.installation.storage().read(|conn| models::sealed(conn, after, ROWS_PER_COMMIT))?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.number;
-            visit(page)?;
-        }
+    fn each_page(&self, visit: impl FnMut(Vec<SealedKey>) -> Result<()>) -> Result<()> {
+        each_page(self.installation.storage(), visit)
     }
 
     fn keyring(&self, permission: Permission) -> Result<&'k Keyring> {
@@ -215,6 +223,20 @@ impl<'k> Secrets<'k> {
     }
 }
 
-fn open(keyring: &Keyring, row: &SealedKey) -> Result<Secret<String>> {
+/// Calls `visit` with all sealed keys, a page at a time.
+pub(super) fn each_page(
+    storage: &Storage,
+    mut visit: impl FnMut(Vec<SealedKey>) -> Result<()>,
+) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let page = storage.read_one(|conn| models::sealed(conn, after, ROWS_PER_COMMIT))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.number;
+        visit(page)?;
+    }
+}
+
+pub(super) fn open(keyring: &Keyring, row: &SealedKey) -> Result<Secret<String>> {
     keyring.open(&row.ak_sealed, &owner_text(row.user_id), &origin_of(&row.base_url)?)
 }

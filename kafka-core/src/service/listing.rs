@@ -4,15 +4,30 @@ use std::fmt::Display;
 
 use uuid::Uuid;
 
-use crate::base::{
-    error::{Error, Result},
-    limits::Limits,
-    page::{Cursor, Page, PageNumbers, PageRequest, Place, Room, Stretch},
-    time::Timestamp,
+use crate::{
+    base::{
+        error::{Error, Result},
+        limits::Limits,
+        page::{Cursor, Page, PageNumbers, PageRequest, Place, Room, Stretch},
+        time::Timestamp,
+    },
+    storage::{Conn, Storage},
 };
 
 /// Largest `page_size` of a numbered page.
 const PAGE_SIZE_MAX: u32 = 100;
+
+/// Reads a page of a list whose cursor pages are one statement each. A numbered page is counted, too.
+pub(crate) fn read<T>(
+    storage: &Storage,
+    request: &PageRequest,
+    work: impl Fn(&Conn<'_>) -> Result<Page<T>>,
+) -> Result<Page<T>> {
+    match request {
+        PageRequest::Numbered { .. } => storage.read_anywhere(work),
+        PageRequest::Cursor { .. } => storage.read_one_anywhere(work),
+    }
+}
 
 /// How much a cursor page holds.
 pub(crate) fn room(limits: &Limits, asked: Option<u32>) -> Result<Room> {

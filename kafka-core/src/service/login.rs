@@ -28,7 +28,7 @@ pub(crate) fn login(
     name: &str,
     password: &Secret<String>,
 ) -> Result<Login> {
-    let account = installation.storage().read(|conn| account_named(conn, name))?;
+    let account = installation.storage().read_one(|conn| account_named(conn, name))?;
     // Whether there is such an account or not, its name has a count, so that nobody learns which it is.
     let counted = digest::sha256_hex(input::folded(name).as_bytes());
     let id = account.as_ref().map(|found| found.user.id.to_string());
@@ -86,7 +86,7 @@ fn account_named(conn: &Conn<'_>, name: &str) -> Result<Option<users::Account>> 
 pub(crate) fn logout(installation: &Installation, token: &Secret<String>) -> Result<()> {
     let hash = digest::sha256_hex(token.expose().as_bytes());
     // Anyone may ask, so what is no token costs no commit.
-    if installation.storage().read(|conn| access_tokens::find(conn, &hash))?.is_none() {
+    if installation.storage().read_one(|conn| access_tokens::find(conn, &hash))?.is_none() {
         return Ok(());
     }
     let doorman = installation.doorman().clone();
@@ -106,7 +106,7 @@ pub(crate) fn change_password(
 ) -> Result<()> {
     let id = auth::account_of(actor)?;
     let scope = actor.scope(Permission::write(Area::Account))?;
-    let stored = installation.storage().read(|conn| users::password(conn, scope, id))?;
+    let stored = installation.storage().read_one(|conn| users::password(conn, scope, id))?;
     let attempt = installation.throttle().own_password(id.to_string(), installation.clock().instant())?;
     let correct = installation.passwords().verify(current, stored.as_ref(), None);
     match correct {

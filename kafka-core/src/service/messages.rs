@@ -103,8 +103,8 @@ impl<'k> Messages<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: MessageId) -> Result<Message> {
-        let found =
-            self.installation.storage().read(|conn| messages::find(conn, self.actor.scope(READ)?, id))?;
+        let scope = self.actor.scope(READ)?;
+        let found = self.installation.storage().read_one_anywhere(|conn| messages::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -121,7 +121,7 @@ impl<'k> Messages<'k> {
             cursor.key(seq)
         };
         let limits = self.installation.limits();
-        let page = self.installation.storage().read(|conn| match request {
+        let page = listing::read(self.installation.storage(), request, |conn| match request {
             PageRequest::Numbered { page, page_size } => {
                 let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
                 let stretch = messages::branch_numbered(conn, scope, chat, room, offset)?;
@@ -157,17 +157,24 @@ impl<'k> Messages<'k> {
     /// one's parent.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` while an answer is being written into it; `Invalid` or `TooLarge` for the
-    /// text.
+    /// `NotFound`; `Conflict` while an answer is being written into it, and (`role_fixed`) for another role of an
+    /// answer or a tool's result; `Invalid` or `TooLarge` for the text, `Invalid` for the role `tool`.
     pub fn update(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
         if let Some(content) = &patch.content {
             input::message(self.installation.limits(), content)?;
+        }
+        if patch.role == Some(Role::Tool) {
+            let message = "only the result of a call has the role tool; give system, user or assistant";
+            return Err(Error::invalid("role_refused", "role", message));
         }
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let feed = self.installation.feed().clone();
         self.installation.storage().write(move |tx| {
             let mut message = messages::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
-            let Some(content) = &patch.content else { return Ok(message) };
+            let role = patch.role.filter(|role| *role != message.role);
+            if patch.content.is_none() && role.is_none() {
+                return Ok(message);
+            }
             if message.status == MessageStatus::Streaming {
                 return Err(Error::new(
                     ErrorKind::Conflict,
@@ -177,11 +184,24 @@ impl<'k> Messages<'k> {
                     ),
                 ));
             }
-            messages::update_content(tx, id, content, now)?;
+            if let Some(role) = role {
+                // A model is sent calls and their results together, and usage was counted for answers.
+                if message.response.is_some() || message.role == Role::Tool {
+                    let sentence = format!(
+                        "The role of the message {id} is that of an answer or of a tool's result, and stays."
+                    );
+                    return Err(Error::new(ErrorKind::Conflict, "role_fixed", sentence));
+                }
+                messages::update_role(tx, id, role, now)?;
+                message.role = role;
+            }
+            if let Some(content) = &patch.content {
+                messages::update_content(tx, id, content, now)?;
+                message.content.clone_from(content);
+                (message.parts, message.token_count) = (None, None);
+            }
             repo::chats::touch(tx, message.chat_id, 0, now)?;
             feed.message(tx, message.chat_id, id);
-            message.content.clone_from(content);
-            (message.parts, message.token_count) = (None, None);
             message.updated_at = now;
             Ok(message)
         })

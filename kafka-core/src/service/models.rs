@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     input,
-    listing::{ByCreation, TimeKey},
+    listing::{self, ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
     users,
 };
@@ -51,8 +51,8 @@ const WRITE: Permission = Permission::write(Area::Models);
 /// Models, as one actor may use them. Made by [`Kafka::models`](crate::Kafka::models).
 #[derive(Debug)]
 pub struct Models<'k> {
-    installation: &'k Installation,
-    actor: Actor,
+    pub(super) installation: &'k Installation,
+    pub(super) actor: Actor,
     once: Option<Once>,
 }
 
@@ -148,7 +148,7 @@ impl<'k> Models<'k> {
 
     fn row(&self, id: ModelId) -> Result<ModelRow> {
         let found =
-            self.installation.storage().read(|conn| models::find(conn, self.actor.scope(READ)?, id))?;
+            self.installation.storage().read_one(|conn| models::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -158,7 +158,7 @@ impl<'k> Models<'k> {
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Model>> {
         let scope = self.actor.scope(READ)?;
-        let mut page = self.installation.storage().read(|conn| {
+        let mut page = listing::read(self.installation.storage(), request, |conn| {
             let list = ByCreation {
                 after: &|key, room| models::list(conn, scope, key, room),
                 before: &|key, room| models::list_back(conn, scope, key, room),
@@ -182,7 +182,7 @@ impl<'k> Models<'k> {
     pub fn names_of_owner(&self, chat: ChatId) -> Result<Vec<String>> {
         // Part of the chat, as it is shown when it is opened.
         let scope = self.actor.scope(Permission::read(Area::Chats))?;
-        self.installation.storage().read(|conn| models::names_of_owner(conn, scope, chat))
+        self.installation.storage().read_one_anywhere(|conn| models::names_of_owner(conn, scope, chat))
     }
 
     /// Changes a model. When `base_url` moves to another origin the key must be given again: a key is
@@ -198,7 +198,8 @@ impl<'k> Models<'k> {
         input::optional_name(limits, "upstream_model", upstream)?;
         patch.params.as_ref().map_or(Ok(()), check_params)?;
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
-        let before = self.installation.storage().read(|conn| models::find_for_writing(conn, scope, id))?;
+        let before =
+            self.installation.storage().read_one(|conn| models::find_for_writing(conn, scope, id))?;
         let before = before.ok_or_else(|| not_found(id))?;
         let ak_sealed = self.key_after(&before, &patch)?;
         let feed = self.installation.feed().clone();
@@ -273,7 +274,12 @@ impl<'k> Models<'k> {
     /// # Errors
     /// `NotFound`; `Busy` (`key_unreadable`) when the key cannot be opened.
     pub fn probe(&self, id: ModelId) -> Result<ModelHealth> {
-        let row = self.row(id)?;
+        let Callable { provider, options } = self.asking(self.row(id)?)?;
+        Ok(provider.probe(&options)?)
+    }
+
+    /// How the actor may ask an endpoint about itself.
+    pub(super) fn asking(&self, row: ModelRow) -> Result<Callable> {
         // What is shared was saved by those who run the installation; what is one's own may be saved and
         // asked by the same key.
         let network = match row.model.user_id {
@@ -283,9 +289,9 @@ impl<'k> Models<'k> {
             }
             None => None,
         };
-        let Callable { provider, mut options } = Callable::of_row(self.installation, row, None, None)?;
-        options.network = network.unwrap_or(options.network);
-        Ok(provider.probe(&options)?)
+        let mut callable = Callable::of_row(self.installation, row, None, None)?;
+        callable.options.network = network.unwrap_or(callable.options.network);
+        Ok(callable)
     }
 
     /// How the actor may reach a model of this owner: private addresses take a credential that may
@@ -319,7 +325,7 @@ impl<'k> Models<'k> {
 fn network(installation: &Installation, owner: Option<UserId>, endpoint: &Endpoint) -> Result<Network> {
     let is_trusted = match owner {
         Some(id) if !installation.is_open() => {
-            let found = installation.storage().read(|conn| accounts::find(conn, Scope::Operator, id))?;
+            let found = installation.storage().read_one(|conn| accounts::find(conn, Scope::Operator, id))?;
             found.is_some_and(|user| user.is_admin)
         }
         _ => true,

@@ -22,7 +22,7 @@ pub(crate) fn read(installation: &Installation, actor: &Actor, id: UserId) -> Re
         actor.require(Permission::read(area))?;
     }
     let scope = actor.scope(Permission::read(Area::Account))?;
-    installation.storage().read(|conn| {
+    installation.storage().read_anywhere(|conn| {
         let user = users::find(conn, scope, id)?.ok_or_else(|| service::users::not_found(id))?;
         let mut files = files::of_owner(conn, scope, id)?.into_iter().peekable();
         let mut chats = chats::of_owner(conn, scope, id)?.into_iter().peekable();

@@ -54,7 +54,7 @@ impl<'k> Plans<'k> {
     /// `Forbidden` for an API key without the scope.
     pub fn list(&self) -> Result<Vec<Plan>> {
         self.actor.require(READ)?;
-        self.installation.storage().read(plans::list)
+        self.installation.storage().read_one_anywhere(plans::list)
     }
 
     /// The plan of this name.
@@ -63,7 +63,7 @@ impl<'k> Plans<'k> {
     /// `NotFound`.
     pub fn get(&self, name: &str) -> Result<Plan> {
         self.actor.require(READ)?;
-        let found = self.installation.storage().read(|conn| plans::find(conn, name))?;
+        let found = self.installation.storage().read_one_anywhere(|conn| plans::find(conn, name))?;
         found.ok_or_else(|| not_found(name))
     }
 

@@ -7,8 +7,10 @@ use std::{
 
 use super::{
     completion::{
+        held::HeldBlocks,
         live::{Running, Seen},
         recover,
+        relay::Relay,
     },
     doorman::{Ending, Followed, Guest},
 };
@@ -30,8 +32,10 @@ use crate::{
     service::tickets,
 };
 
-/// How often an answer that another process runs is looked at.
+/// How often an answer that another process runs is looked at where processes do not tell each other.
 const POLL: Duration = Duration::from_millis(50);
+/// The same where they do: for what they do not tell, such as an answer that somebody deletes past this program.
+const RARE_POLL: Duration = Duration::from_secs(2);
 /// How long a cancelled answer may take to be stored before the call returns it as it is.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -62,7 +66,8 @@ impl<'k> Responses<'k> {
     /// `NotFound`.
     pub fn get(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| repo::responses::find(conn, scope, id))?;
+        let found =
+            self.installation.storage().read_one_anywhere(|conn| repo::responses::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -74,9 +79,11 @@ impl<'k> Responses<'k> {
     pub fn events(&self, id: ResponseId, after: u64) -> Result<EventStream> {
         let response = self.get(id)?;
         let stream = EventStream::new(self.installation, response, after).followed_by(&self.actor);
-        let last = match &stream.running {
-            Some(running) => running.last_seq(),
-            None => self.installation.storage().read(|conn| repo::response_events::last_seq(conn, id))?,
+        let last = match &stream.source {
+            Source::Here(running) => running.last_seq(),
+            Source::Stored(_) => {
+                self.installation.storage().read_one(|conn| repo::response_events::last_seq(conn, id))?
+            }
         };
         if after > last {
             let message = format!("the last event so far has the number {last}");
@@ -116,8 +123,10 @@ impl<'k> Responses<'k> {
     /// `NotFound`, also for those who may only read.
     pub fn cancel(&self, id: ResponseId) -> Result<Response> {
         let scope = self.actor.scope(WRITE)?;
-        let found =
-            self.installation.storage().read(|conn| repo::responses::find_for_writing(conn, scope, id))?;
+        let found = self
+            .installation
+            .storage()
+            .read_one(|conn| repo::responses::find_for_writing(conn, scope, id))?;
         let response = found.ok_or_else(|| not_found(id))?;
         let running = self.installation.live().get(id);
         // Before the status is asked: another process may have ended it while its model here is silent.
@@ -148,15 +157,31 @@ pub struct EventStream {
     installation: Installation,
     /// The answer as it was when the stream began, for the end of one that is deleted.
     response: Arc<Response>,
-    /// While this process runs the answer. Afterwards, for others, and for what is long gone by, storage
-    /// is read.
-    running: Option<Arc<Running>>,
+    source: Source,
     /// None for whoever needs no credential.
     guest: Option<Arc<Guest>>,
     after: u64,
     /// The last that was taken, which may hold more.
     block: Option<Block>,
     over: bool,
+}
+
+/// Where the events of an answer come from.
+#[derive(Debug)]
+enum Source {
+    /// While this process runs it: memory, and storage for what is long gone by.
+    Here(Arc<Running>),
+    /// Afterwards, and for others: storage.
+    Stored(Arc<Relay>),
+}
+
+impl Source {
+    fn held(&self) -> &HeldBlocks {
+        match self {
+            Source::Here(running) => &running.held,
+            Source::Stored(relay) => &relay.held,
+        }
+    }
 }
 
 /// What [`EventStream::next_within`] and [`EventStream::next_piece_within`] found.
@@ -174,36 +199,38 @@ impl EventStream {
     pub(crate) fn new(installation: &Installation, response: Response, after: u64) -> EventStream {
         match installation.live().get(response.id) {
             Some(running) => EventStream { after, ..EventStream::of_running(installation, running) },
-            None => EventStream::of(installation, Arc::new(response), None, after),
+            None => {
+                let source = Source::Stored(installation.feed().relays().of(response.id));
+                EventStream::of(installation, Arc::new(response), source, after)
+            }
         }
     }
 
     /// The events of an answer that was accepted just now: it need not be known to others yet.
     pub(crate) fn of_running(installation: &Installation, running: Arc<Running>) -> EventStream {
-        EventStream::of(installation, Arc::clone(&running.accepted), Some(running), 0)
+        EventStream::of(installation, Arc::clone(&running.accepted), Source::Here(running), 0)
     }
 
-    fn of(
-        installation: &Installation,
-        response: Arc<Response>,
-        running: Option<Arc<Running>>,
-        after: u64,
-    ) -> EventStream {
+    fn of(installation: &Installation, response: Arc<Response>, source: Source, after: u64) -> EventStream {
         let installation = installation.clone();
-        EventStream { installation, response, running, guest: None, after, block: None, over: false }
+        EventStream { installation, response, source, guest: None, after, block: None, over: false }
     }
 
     /// The same, for as long as this actor may follow it.
     pub(crate) fn followed_by(mut self, actor: &Actor) -> EventStream {
         if actor.credential().is_some() {
-            let running = self.running.as_ref().map(Arc::downgrade);
-            let wake = move || {
-                if let Some(running) = running.as_ref().and_then(Weak::upgrade) {
-                    running.nudge();
+            let followed = Followed::Response(self.response.id);
+            let doorman = self.installation.doorman();
+            self.guest = Some(match &self.source {
+                Source::Here(running) => {
+                    let running = Arc::downgrade(running);
+                    doorman.admit(actor, followed, move || wake(&running, Running::nudge))
                 }
-            };
-            self.guest =
-                Some(self.installation.doorman().admit(actor, Followed::Response(self.response.id), wake));
+                Source::Stored(relay) => {
+                    let relay = Arc::downgrade(relay);
+                    doorman.admit(actor, followed, move || wake(&relay, Relay::wake))
+                }
+            });
         }
         self
     }
@@ -263,21 +290,25 @@ impl EventStream {
                 return Ok(Next::Over);
             }
             let left = until.saturating_duration_since(Instant::now());
-            match &self.running {
-                Some(running) => match running.watch(self.after, left, || ending().is_some()) {
+            match &self.source {
+                Source::Here(running) => match running.watch(self.after, left, || ending().is_some()) {
                     Seen::Events(block) => self.block = Some(block),
                     Seen::Behind if self.read_stored()? => {}
                     Seen::Nothing if ending().is_some() => {}
                     Seen::Behind | Seen::Nothing => return Ok(Next::Nothing),
-                    Seen::Over => self.running = None,
+                    Seen::Over => {
+                        self.source = Source::Stored(self.installation.feed().relays().of(self.response.id));
+                    }
                 },
-                None => {
-                    let news = self.installation.live().news();
+                Source::Stored(relay) => {
+                    let (relay, news) = (Arc::clone(relay), relay.news());
                     if !self.read_stored()? {
                         if left.is_zero() {
                             return Ok(Next::Nothing);
                         }
-                        self.installation.live().wait_for_news(news, left.min(POLL));
+                        let is_told = self.installation.storage().is_postgres();
+                        let poll = if is_told { RARE_POLL } else { POLL };
+                        relay.wait(news, left.min(poll), || ending().is_some());
                     }
                 }
             }
@@ -286,21 +317,16 @@ impl EventStream {
 
     /// Reads some of what is new in storage. False when nothing is, but more may come.
     fn read_stored(&mut self) -> Result<bool> {
-        let (id, after, running) = (self.response.id, self.after, self.running.as_deref());
-        let held = || running.and_then(|running| running.held_after(after));
-        let (block, status) = match held() {
+        let (id, after, held) = (self.response.id, self.after, self.source.held());
+        let (block, status) = match held.following(after) {
             Some(block) => (Some(block), None),
             None => self.installation.storage().read(|conn| {
                 // Another may have read it while this one waited for its turn.
-                if let Some(block) = held() {
+                if let Some(block) = held.following(after) {
                     return Ok((Some(block), None));
                 }
                 if let Some(block) = repo::response_events::following(conn, id, after)? {
-                    let block = match running {
-                        Some(running) => running.hold(block),
-                        None => block,
-                    };
-                    return Ok((Some(block), None));
+                    return Ok((Some(held.hold(block)), None));
                 }
                 let stored = repo::responses::find(conn, Scope::Operator, id)?;
                 Ok((None, stored.map(|response| response.status)))
@@ -321,6 +347,12 @@ impl EventStream {
     fn parting(&self) -> Result<Block> {
         let response = Response { status: ResponseStatus::Cancelled, ..Response::clone(&self.response) };
         Event::with_response(self.after + 1, EventKind::Cancelled, &response).map(Event::into_block)
+    }
+}
+
+fn wake<T>(watched: &Weak<T>, wake: impl FnOnce(&T)) {
+    if let Some(watched) = watched.upgrade() {
+        wake(&watched);
     }
 }
 

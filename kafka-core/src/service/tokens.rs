@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     auth, input,
-    listing::{ByCreation, TimeKey},
+    listing::{self, ByCreation, TimeKey},
     users,
 };
 use crate::{
@@ -142,7 +142,7 @@ impl<'k> Tokens<'k> {
     /// `NotFound`.
     pub fn get(&self, id: TokenId) -> Result<Token> {
         let scope = self.scope(Permission::read(Area::Account))?;
-        let found = self.installation.storage().read(|conn| access_tokens::find_key(conn, scope, id))?;
+        let found = self.installation.storage().read_one(|conn| access_tokens::find_key(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -153,7 +153,7 @@ impl<'k> Tokens<'k> {
     /// cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Token>> {
         let scope = Scope::User(self.account(Permission::read(Area::Account))?);
-        self.installation.storage().read(|conn| {
+        listing::read(self.installation.storage(), request, |conn| {
             let list = ByCreation {
                 after: &|key, room| access_tokens::list(conn, scope, key, room),
                 before: &|key, room| access_tokens::list_back(conn, scope, key, room),

@@ -52,7 +52,7 @@ impl<'k> Usage<'k> {
         if !self.actor.is_operator() {
             return self.of_account(auth::account_of(&self.actor)?, range);
         }
-        self.installation.storage().read(|conn| {
+        self.installation.storage().read_anywhere(|conn| {
             Ok(UsageSummary {
                 session_count: repo::chats::count(conn, Scope::Operator, &ChatFilter::default())?,
                 total_tokens_used: usage_daily::tokens_of_all_time(conn)?,
@@ -71,7 +71,7 @@ impl<'k> Usage<'k> {
 
     fn of_account(&self, user: UserId, range: (Day, Day)) -> Result<UsageSummary> {
         let (scope, enforced) = (self.actor.scope(READ)?, self.installation.quotas().is_enforced());
-        self.installation.storage().read(|conn| {
+        self.installation.storage().read_anywhere(|conn| {
             let account = repo::users::find(conn, scope, user)?;
             let account = account.ok_or_else(|| users::not_found(user))?;
             let held = repo::plans::of_user(conn, user)?;

@@ -4,7 +4,7 @@ use super::{
     administration::Administration,
     chats::Parting,
     input,
-    listing::{ByCreation, TimeKey},
+    listing::{self, ByCreation, TimeKey},
 };
 use crate::{
     base::{
@@ -81,7 +81,7 @@ impl<'k> Users<'k> {
     /// `NotFound`.
     pub fn get(&self, id: UserId) -> Result<User> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| users::find(conn, scope, id))?;
+        let found = self.installation.storage().read_one_anywhere(|conn| users::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -91,7 +91,7 @@ impl<'k> Users<'k> {
     /// Those of reading.
     pub fn find_by_email(&self, email: &str) -> Result<Option<User>> {
         self.actor.require(READ)?;
-        let found = self.installation.storage().read(|conn| users::find_by_email(conn, email))?;
+        let found = self.installation.storage().read_one(|conn| users::find_by_email(conn, email))?;
         Ok(found.map(|account| account.user).filter(|user| self.may_see(user.id)))
     }
 
@@ -173,7 +173,7 @@ impl<'k> Users<'k> {
 
 /// A page of the accounts that a scope holds, oldest first.
 pub(crate) fn page(installation: &Installation, scope: Scope, request: &PageRequest) -> Result<Page<User>> {
-    installation.storage().read(|conn| {
+    listing::read(installation.storage(), request, |conn| {
         let list = ByCreation {
             after: &|key, room| users::list(conn, scope, key, room),
             before: &|key, room| users::list_back(conn, scope, key, room),

@@ -162,7 +162,7 @@ impl ChatFiles<'_> {
     /// `NotFound`.
     pub fn find_version(&self, id: VersionId) -> Result<(ChatFileId, u64)> {
         let unknown = || Error::not_found("version_not_found", "version", id);
-        let found = self.installation.storage().read(|conn| chat_file_versions::file_of(conn, id))?;
+        let found = self.installation.storage().read_one(|conn| chat_file_versions::file_of(conn, id))?;
         let (file, number) = found.ok_or_else(unknown)?;
         // What belongs to others is not told from what does not exist.
         self.get(file)
@@ -230,9 +230,9 @@ impl ChatFiles<'_> {
     }
 
     /// Reads about a file that the actor may see.
-    fn read<T>(&self, id: ChatFileId, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+    fn read<T>(&self, id: ChatFileId, work: impl Fn(&Conn<'_>) -> Result<T>) -> Result<T> {
         let scope = self.actor.scope(READ)?;
-        self.installation.storage().read(|conn| {
+        self.installation.storage().read_anywhere(|conn| {
             crate::repo::chat_files::find(conn, scope, id)?.ok_or_else(|| chat_files::not_found(id))?;
             work(conn)
         })

@@ -3,7 +3,7 @@
 use super::{
     chats::Parting,
     input,
-    listing::{ByCreation, TimeKey},
+    listing::{self, ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
 };
 use crate::{
@@ -114,8 +114,10 @@ impl<'k> Workspaces<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn get(&self, id: WorkspaceId) -> Result<Workspace> {
-        let found =
-            self.installation.storage().read(|conn| workspaces::find(conn, self.actor.scope(READ)?, id))?;
+        let found = self
+            .installation
+            .storage()
+            .read_one_anywhere(|conn| workspaces::find(conn, self.actor.scope(READ)?, id))?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -125,7 +127,7 @@ impl<'k> Workspaces<'k> {
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn list(&self, request: &PageRequest) -> Result<Page<Workspace>> {
         let scope = self.actor.scope(READ)?;
-        self.installation.storage().read(|conn| {
+        listing::read(self.installation.storage(), request, |conn| {
             let list = ByCreation {
                 after: &|key, room| workspaces::list(conn, scope, key, room),
                 before: &|key, room| workspaces::list_back(conn, scope, key, room),

@@ -142,6 +142,47 @@ impl Blobs {
         }
     }
 
+    /// Calls `visit` with the hash of all bytes that are kept, in the order of the hashes. Of a large store a
+    /// shelf is in memory at a time.
+    ///
+    /// # Errors
+    /// `Storage` when the directory cannot be read; those of `visit`.
+    pub(super) fn each(&self, mut visit: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        let directory = match &*self.0 {
+            Store::Memory { bytes, .. } => {
+                let mut hashes: Vec<String> = lock(bytes).keys().cloned().collect();
+                hashes.sort_unstable();
+                return hashes.iter().try_for_each(|sha256| visit(sha256));
+            }
+            Store::Directory(directory) => directory,
+        };
+        let mut shelves = entries(directory)?;
+        shelves.sort_unstable();
+        for shelf in shelves {
+            let mut paths = entries(&shelf)?;
+            paths.sort_unstable();
+            for path in paths {
+                match path.file_name().and_then(|name| name.to_str()) {
+                    Some(name) if place(directory, name) == path => visit(name)?,
+                    // Uploads, what was made of bytes, and what is not this product's.
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the bytes of both lie in one directory.
+    pub(super) fn is_same_place(&self, other: &Blobs) -> bool {
+        match (&*self.0, &*other.0) {
+            (Store::Directory(one), Store::Directory(other)) => {
+                let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+                real(one) == real(other)
+            }
+            _ => Arc::ptr_eq(&self.0, &other.0),
+        }
+    }
+
     /// The hashes of what may be removed if no row names it. What an upload left that a crash cut off is
     /// removed on the way.
     ///

@@ -1,12 +1,14 @@
 //! What a repository is given: a connection to read, a transaction to write.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ops::{ControlFlow, Deref},
 };
 
 use rusqlite::{params_from_iter, types::ValueRef};
 
+#[cfg(feature = "postgres")]
+use super::postgres::Session;
 use super::{
     fault,
     link::Link,
@@ -21,11 +23,44 @@ use crate::base::{
 /// Reads. Statements are prepared once a connection.
 pub(crate) struct Conn<'c> {
     link: &'c Link,
+    /// How many statements it may still run.
+    left: Cell<u32>,
+    /// Whether one of them may have left something behind.
+    wrote: Cell<bool>,
 }
 
 impl<'c> Conn<'c> {
+    /// For any number of statements.
     pub(super) fn new(link: &'c Link) -> Conn<'c> {
-        Conn { link }
+        Conn { link, left: Cell::new(u32::MAX), wrote: Cell::new(false) }
+    }
+
+    /// For one statement, outside a transaction.
+    pub(super) fn for_one(link: &'c Link) -> Conn<'c> {
+        Conn { left: Cell::new(1), ..Conn::new(link) }
+    }
+
+    fn note(&self, statement: &Statement) -> Result<()> {
+        statement.note_run();
+        let left = self.left.get().checked_sub(1).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "statements_apart",
+                format!(
+                    "{} ran where one statement had run already, which needs a transaction; this is a defect of \
+                     this program.",
+                    statement.name
+                ),
+            )
+        })?;
+        self.left.set(left);
+        self.wrote.set(self.wrote.get() || statement.writes);
+        Ok(())
+    }
+
+    /// Whether the engine is PostgreSQL, for what the two spell differently in values.
+    pub(crate) fn is_postgres(&self) -> bool {
+        !matches!(self.link, Link::Sqlite(_))
     }
 
     /// Every row that the statement gives.
@@ -51,7 +86,9 @@ impl<'c> Conn<'c> {
         room: Room,
         mut read: impl FnMut(&mut Row<'_>) -> Result<T>,
     ) -> Result<Stretch<T>> {
-        let mut stretch = Stretch { rows: Vec::new(), goes_on: false };
+        // Long rows are moved each time the list of them grows.
+        let rows = Vec::with_capacity(room.entries.min(64) as usize);
+        let mut stretch = Stretch { rows, goes_on: false };
         let mut bytes = 0;
         self.visit(statement, params, |row| {
             let item = read(row)?;
@@ -99,7 +136,7 @@ impl<'c> Conn<'c> {
         params: &[Value<'_>],
         mut visit: impl FnMut(&mut Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        statement.note_run();
+        self.note(statement)?;
         match self.link {
             Link::Sqlite(connection) => {
                 let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
@@ -126,16 +163,17 @@ pub(super) type AfterCommit = Box<dyn FnOnce() + Send>;
 pub(crate) struct Tx<'c> {
     conn: Conn<'c>,
     after_commit: RefCell<Vec<AfterCommit>>,
+    told: RefCell<Vec<String>>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(link: &'c Link) -> Tx<'c> {
-        Tx { conn: Conn::new(link), after_commit: RefCell::default() }
+        Tx { conn: Conn::new(link), after_commit: RefCell::default(), told: RefCell::default() }
     }
 
     /// Runs a statement that gives no rows and returns how many rows it touched.
     pub(crate) fn execute(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<usize> {
-        statement.note_run();
+        self.note(statement)?;
         match self.conn.link {
             Link::Sqlite(connection) => {
                 let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
@@ -146,13 +184,50 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// The connection, if it is to PostgreSQL, for what only that knows.
+    #[cfg(feature = "postgres")]
+    pub(super) fn session(&self) -> Option<&Session> {
+        match self.conn.link {
+            Link::Sqlite(_) => None,
+            Link::Postgres(session) => Some(session),
+        }
+    }
+
+    /// Runs an INSERT of one row and returns the row's number. Only for PostgreSQL it says `RETURNING number`:
+    /// SQLite knows the number anyway, and would make a table for the answer, which costs a tenth of the message.
+    pub(crate) fn insert(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<i64> {
+        match self.conn.link {
+            Link::Sqlite(connection) => {
+                self.execute(statement, params)?;
+                Ok(connection.last_insert_rowid())
+            }
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => Ok(self.first(statement, params, |row| row.next())?.unwrap_or_default()),
+        }
+    }
+
     /// Runs `then` after the commit, in the order of commits. It holds up the next one: it must be short
     /// and not call the storage. It does not run when the transaction fails.
     pub(crate) fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
         self.after_commit.borrow_mut().push(Box::new(then));
     }
 
-    pub(super) fn into_after_commit(self) -> Vec<AfterCommit> {
+    /// Tells a line to the other processes that [listen](super::Storage::listen), with the commit and in the order
+    /// of commits. It is not told when the transaction fails, and not made where nobody listens.
+    pub(crate) fn tell(&self, line: impl FnOnce() -> String) {
+        if self.conn.link.tells() {
+            self.told.borrow_mut().push(line());
+        }
+    }
+
+    /// Whether there is something to take back.
+    pub(super) fn has_written(&self) -> bool {
+        self.conn.wrote.get()
+    }
+
+    /// Leaves what it tells to the transaction, and returns what is to run after its commit.
+    pub(super) fn finish(self) -> Vec<AfterCommit> {
+        self.conn.link.tell(self.told.into_inner());
         self.after_commit.into_inner()
     }
 }

@@ -11,14 +11,14 @@ use std::{
 use rusqlite::Connection;
 
 #[cfg(feature = "postgres")]
-use super::postgres::{self, Beat, Connector, PostgresAddress};
+use super::postgres::{self, Beat, Connector, PostgresAddress, PostgresOptions, Replica};
 use super::{
     blob::Blobs,
     conn::{Conn, Tx},
     fault,
     link::Link,
     lock::Locks,
-    pool::Pool,
+    pool::{Pool, PoolBounds},
     sqlite,
     writer::{SharedConnection, Writer},
 };
@@ -44,7 +44,7 @@ pub(crate) enum Place {
     Server { address: PostgresAddress, blobs: PathBuf },
 }
 
-/// What a commit waits for.
+/// What a commit waits for. PostgreSQL always waits for its disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Synchronous {
     /// The disk has it: an acknowledged write survives a power failure.
@@ -70,6 +70,9 @@ pub(crate) struct StorageOptions {
     pub(crate) read_connections: usize,
     /// How long a call waits for a lock that another process holds. Default 5 s.
     pub(crate) busy_timeout: Duration,
+    /// What concerns a database on a server.
+    #[cfg(feature = "postgres")]
+    pub(crate) postgres: PostgresOptions,
 }
 
 impl Default for StorageOptions {
@@ -82,6 +85,8 @@ impl Default for StorageOptions {
             synchronous: Synchronous::Full,
             read_connections: (2 * cores).max(16),
             busy_timeout: Duration::from_secs(5),
+            #[cfg(feature = "postgres")]
+            postgres: PostgresOptions::default(),
         }
     }
 }
@@ -108,6 +113,7 @@ struct Inner {
 #[cfg(feature = "postgres")]
 struct Server {
     connector: Arc<Connector>,
+    replica: Option<Replica>,
     /// Since this process is a node.
     beat: Mutex<Option<Arc<Beat>>>,
 }
@@ -129,7 +135,12 @@ impl Storage {
     pub(crate) fn open(place: Place, options: StorageOptions) -> Result<Storage> {
         #[cfg(feature = "postgres")]
         if let Place::Server { address, .. } = &place {
-            let connector = Connector::new(address.clone(), options.busy_timeout)?;
+            let connector = Connector::new(
+                address.clone(),
+                options.postgres.clone(),
+                options.busy_timeout,
+                &*options.random,
+            )?;
             return Storage::open_server(place, options, connector);
         }
         let (connection, place) = match place {
@@ -143,10 +154,11 @@ impl Storage {
         let file = match &place {
             Place::File(path) => {
                 let (path, busy_timeout) = (path.clone(), options.busy_timeout);
-                let (kept, most) = (options.read_connections, options.read_connections);
+                let most = options.read_connections;
+                let bounds = PoolBounds { kept: most, most, wait: None };
                 Some(File {
                     writer: Writer::start(connection.clone(), &options.limits)?,
-                    readers: Pool::new(kept, most, move || {
+                    readers: Pool::new(bounds, move || {
                         sqlite::open_reader(&path, busy_timeout).map(Link::Sqlite)
                     }),
                 })
@@ -170,15 +182,17 @@ impl Storage {
     fn open_server(place: Place, options: StorageOptions, connector: Arc<Connector>) -> Result<Storage> {
         let link = |session| Link::Postgres(Box::new(session));
         let connection = SharedConnection::new(link(connector.first_writer()?));
+        let replica = Replica::open(&connector, options.busy_timeout, &*options.random)?;
         let readers = Arc::clone(&connector);
+        let PostgresOptions { pool_size, pool_wait, .. } = options.postgres;
+        let most = options.postgres.most_connections();
+        let bounds = PoolBounds { kept: pool_size, most, wait: Some(pool_wait) };
         let file = Some(File {
             writer: Writer::start(connection.clone(), &options.limits)?,
-            readers: Pool::new(postgres::KEPT_CONNECTIONS, postgres::MOST_CONNECTIONS, move || {
-                readers.reader().map(link).map_err(postgres::unavailable)
-            }),
+            readers: Pool::new(bounds, move || readers.reader().map(link).map_err(postgres::unavailable)),
         });
         let blobs = Blobs::of(&place);
-        let server = Some(Server { connector, beat: Mutex::default() });
+        let server = Some(Server { connector, replica, beat: Mutex::default() });
         let own_node = Mutex::default();
         Ok(Storage(Arc::new(Inner { place, options, blobs, connection, file, server, own_node })))
     }
@@ -189,6 +203,44 @@ impl Storage {
         let done = match &self.0.file {
             Some(file) => file.readers.read(work),
             None => self.0.connection.with(|connection| work(&Conn::new(connection))),
+        };
+        done.map_err(|error| fault::locate(error, self.path()))
+    }
+
+    /// The same on a replica, if there is one that has all that stood when this began; `work` may then run once more,
+    /// on the database itself. For what is shown; what decides who may do what is read by [`read`](Storage::read),
+    /// so that it hangs on one server.
+    pub(crate) fn read_anywhere<T>(&self, work: impl Fn(&Conn<'_>) -> Result<T>) -> Result<T> {
+        self.on_replica(&work).unwrap_or_else(|| self.read(work))
+    }
+
+    /// [`read_one`](Storage::read_one) on a replica, as [`read_anywhere`](Storage::read_anywhere).
+    pub(crate) fn read_one_anywhere<T>(&self, work: impl Fn(&Conn<'_>) -> Result<T>) -> Result<T> {
+        self.on_replica(&work).unwrap_or_else(|| self.read_one(work))
+    }
+
+    /// What `work` reads on the replica; none when the database itself is to be asked.
+    #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_self, reason = "SQLite has no replicas"))]
+    fn on_replica<T>(&self, work: &impl Fn(&Conn<'_>) -> Result<T>) -> Option<Result<T>> {
+        #[cfg(feature = "postgres")]
+        return self.0.server.as_ref()?.replica.as_ref()?.read(work);
+        #[cfg(not(feature = "postgres"))]
+        {
+            let _ = work;
+            None
+        }
+    }
+
+    /// Runs `work`, which is one statement, on a connection that cannot write. What one statement reads is of
+    /// one moment by itself, so there is no transaction around it, which on a server would be two more
+    /// journeys there and back. It must not call this storage again.
+    ///
+    /// # Errors
+    /// What `work` returns; `Internal` for a second statement.
+    pub(crate) fn read_one<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+        let done = match &self.0.file {
+            Some(file) => file.readers.read_one(work),
+            None => self.0.connection.with(|connection| work(&Conn::for_one(connection))),
         };
         done.map_err(|error| fault::locate(error, self.path()))
     }
@@ -216,12 +268,13 @@ impl Storage {
         &self.0.blobs
     }
 
-    /// A number that changes when another process has written. In memory there is none that could.
+    /// A number that changes when another process has written, unless that is [heard](Storage::listen). In memory
+    /// there is none that could.
     pub(crate) fn foreign_version(&self) -> Result<i64> {
         #[cfg(feature = "postgres")]
         if let Some(server) = &self.0.server {
             let beat = server.beat.lock().unwrap_or_else(PoisonError::into_inner);
-            return Ok(beat.as_ref().map_or(0, |beat| beat.foreign_version()));
+            return Ok(beat.as_ref().map_or(0, |beat| beat.unheard_version()));
         }
         match &self.0.file {
             // Asked of the connection that writes, because it does not count what it wrote itself.
@@ -319,6 +372,10 @@ impl Storage {
 
 impl Inner {
     fn close(&self) {
+        #[cfg(feature = "postgres")]
+        if let Some(replica) = self.server.as_ref().and_then(|server| server.replica.as_ref()) {
+            replica.close();
+        }
         match &self.file {
             Some(file) => {
                 file.readers.close();
@@ -338,6 +395,8 @@ impl Drop for Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(not(feature = "postgres"))]
+    use crate::base::error::ErrorKind;
     use crate::storage::{Migrator, sql::unlisted_statements};
 
     unlisted_statements! {
@@ -358,6 +417,20 @@ mod tests {
             storage.close();
             assert_eq!(storage.read(|_| Ok(())).unwrap_err().code(), "storage_closed");
             assert_eq!(storage.write(|_| Ok(())).unwrap_err().code(), "storage_closed");
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_be_one_statement_is_refused_a_second() {
+        let directory = tempfile::tempdir().unwrap();
+        for place in [Place::Memory, Place::File(directory.path().join("kafka.db"))] {
+            let storage = Storage::open(place, StorageOptions::default()).unwrap();
+            Migrator::new(&storage).unwrap().up(None).unwrap();
+            let names = |c: &Conn<'_>| c.all(&NAMES, &[], |row| row.next::<String>());
+            assert_eq!(storage.read_one(names).unwrap(), ["free"]);
+            let error = storage.read_one(|c| names(c).and_then(|_| names(c))).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "statements_apart"));
+            assert_eq!(storage.read(|c| names(c).and_then(|_| names(c))).unwrap(), ["free"]);
         }
     }
 

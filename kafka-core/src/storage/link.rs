@@ -15,6 +15,16 @@ pub(super) enum Link {
     Postgres(Box<Session>),
 }
 
+/// What has become of a transaction.
+pub(super) enum Standing {
+    Open,
+    /// It takes nothing any more and has to be undone, because a statement failed.
+    #[cfg(feature = "postgres")]
+    Failed,
+    /// A fault has undone it already, and what follows would stand alone.
+    Ended,
+}
+
 impl Link {
     /// Begins a transaction in which all that is read is of one moment.
     pub(super) fn begin_read(&self) -> Result<()> {
@@ -42,12 +52,42 @@ impl Link {
         }
     }
 
+    /// Whether other processes hear what a transaction tells. Those of SQLite look by themselves.
+    pub(super) fn tells(&self) -> bool {
+        match self {
+            Link::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => true,
+        }
+    }
+
+    /// Has other processes told by the commit.
+    pub(super) fn tell(&self, lines: Vec<String>) {
+        match self {
+            Link::Sqlite(_) => drop(lines),
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => session.tell(lines),
+        }
+    }
+
     /// Makes the transaction last.
     pub(super) fn commit(&self) -> Result<()> {
         match self {
             Link::Sqlite(connection) => execute(connection, "COMMIT"),
             #[cfg(feature = "postgres")]
             Link::Postgres(session) => session.commit(),
+        }
+    }
+
+    /// What has become of the transaction that was begun.
+    pub(super) fn standing(&self) -> Standing {
+        match self {
+            Link::Sqlite(connection) if connection.is_autocommit() => Standing::Ended,
+            Link::Sqlite(_) => Standing::Open,
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) if session.has_failed() => Standing::Failed,
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => Standing::Open,
         }
     }
 

@@ -53,7 +53,7 @@ impl Locks {
             Locks::Directory(directory) => directory,
             #[cfg(feature = "postgres")]
             Locks::Server(connector) => {
-                let session = connector.reader()?;
+                let session = connector.writer()?;
                 session.lock_migrations()?;
                 return Ok(MigrationLock { _file: None, _session: Some(session) });
             }

@@ -8,8 +8,6 @@ use std::{fmt, process, sync::Arc};
 
 use serde::Serialize;
 
-#[cfg(feature = "postgres")]
-use super::postgres;
 use super::{
     Row,
     engine::Storage,
@@ -18,6 +16,8 @@ use super::{
     sql::statements,
     value::Column,
 };
+#[cfg(feature = "postgres")]
+use super::{heard::Heard, postgres};
 use crate::base::{
     error::Result,
     id::{Ids, NodeId},
@@ -164,6 +164,15 @@ impl Storage {
         let beat = postgres::Beat::start(Arc::clone(connector), node, kind.as_str(), process::id())?;
         self.set_beat(Some(Arc::new(beat)));
         Ok(())
+    }
+
+    /// Has someone hear from now on what other nodes tell with their commits ([`Tx::tell`](super::Tx::tell)).
+    /// `ear` is called on the thread that keeps this process a node: it must be quick, and not call the storage.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn listen(&self, ear: impl Fn(Heard<'_>) + Send + Sync + 'static) {
+        if let Some(beat) = self.beat() {
+            beat.listen(Box::new(ear));
+        }
     }
 
     #[cfg(feature = "postgres")]

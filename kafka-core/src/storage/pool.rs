@@ -2,17 +2,30 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::Duration,
 };
 
 use super::{conn::Conn, link::Link};
-use crate::base::error::{ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 pub(super) struct Pool {
     open: Box<dyn Fn() -> Result<Link> + Send + Sync>,
     state: Mutex<State>,
-    /// How many are kept when nobody needs them.
-    kept: usize,
+    bounds: PoolBounds,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolBounds {
+    /// Connections that stay open when nobody needs them.
+    pub(super) kept: usize,
+    /// Connections that may be open.
+    pub(super) most: usize,
+    /// How long one waits for a connection while all are lent; as long as it takes when none.
+    pub(super) wait: Option<Duration>,
 }
 
 struct State {
@@ -25,32 +38,63 @@ struct State {
 }
 
 impl Pool {
-    /// At most `most` connections, of which `kept` stay open.
-    pub(super) fn new(
-        kept: usize,
-        most: usize,
-        open: impl Fn() -> Result<Link> + Send + Sync + 'static,
-    ) -> Pool {
-        let state =
-            State { idle: Vec::new(), unopened: most.max(1), waiting: VecDeque::new(), closed: false };
-        Pool { open: Box::new(open), state: Mutex::new(state), kept }
+    pub(super) fn new(bounds: PoolBounds, open: impl Fn() -> Result<Link> + Send + Sync + 'static) -> Pool {
+        let unopened = bounds.most.max(1);
+        let state = State { idle: Vec::new(), unopened, waiting: VecDeque::new(), closed: false };
+        Pool { open: Box::new(open), state: Mutex::new(state), bounds }
     }
 
     /// Runs `work` on a free connection, in a transaction so that all it reads is of one moment.
+    ///
+    /// # Errors
+    /// Those of `work` and of opening; `Busy` when all connections stay lent for too long, and after the close.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+        self.read_begun(Link::begin_read, work)
+    }
+
+    /// The same in a transaction that `begin` begins.
+    pub(super) fn read_begun<T>(
+        &self,
+        begin: impl FnOnce(&Link) -> Result<()>,
+        work: impl FnOnce(&Conn<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.lend(|connection| {
+            let result = begin(connection).and_then(|()| work(&Conn::new(connection)));
+            (result, connection.end_read().is_ok())
+        })
+    }
+
+    /// Runs `work`, which is one statement, on a free connection.
+    ///
+    /// # Errors
+    /// Those of [`read`](Pool::read).
+    pub(super) fn read_one<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
+        self.lend(|connection| (work(&Conn::for_one(connection)), true))
+    }
+
+    /// Lends a free connection to `work`, which also says whether it may be lent again.
+    fn lend<T>(&self, work: impl FnOnce(&Link) -> (Result<T>, bool)) -> Result<T> {
         let mut lent = Lent { pool: self, connection: self.take()? };
         let connection = match lent.connection.take() {
             Some(connection) => connection,
             None => (self.open)()?,
         };
-        let result = connection.begin_read().and_then(|()| work(&Conn::new(&connection)));
+        let (result, is_clean) = work(&connection);
         // A connection that failed, or that is left inside a transaction, is not lent again.
         let failed =
             matches!(&result, Err(error) if matches!(error.kind(), ErrorKind::Storage | ErrorKind::Corrupt));
-        if connection.end_read().is_ok() && !failed {
+        if is_clean && !failed {
             lent.connection = Some(connection);
         }
         result
+    }
+
+    /// Closes the idle connections, so that the next reads open new ones.
+    #[cfg(feature = "postgres")]
+    pub(super) fn renew(&self) {
+        let mut state = self.lock();
+        state.unopened += state.idle.len();
+        state.idle.clear();
     }
 
     /// Closes the idle connections; those that are lent are closed when they come back.
@@ -65,11 +109,10 @@ impl Pool {
         if state.closed {
             return Err(super::writer::closed());
         }
-        while let Some(connection) = state.idle.pop() {
-            if connection.is_fresh() {
-                return Ok(Some(connection));
-            }
-            state.unopened += 1;
+        let stale: Vec<Link> = state.idle.extract_if(.., |connection| !connection.is_fresh()).collect();
+        state.unopened += stale.len();
+        if let Some(connection) = state.idle.pop() {
+            return Ok(Some(connection));
         }
         if state.unopened > 0 {
             state.unopened -= 1;
@@ -78,7 +121,25 @@ impl Pool {
         let (turn, mine) = mpsc::sync_channel(1);
         state.waiting.push_back(turn);
         drop(state);
-        mine.recv().map_err(|_| super::writer::closed())
+        let Some(wait) = self.bounds.wait else { return mine.recv().map_err(|_| super::writer::closed()) };
+        match mine.recv_timeout(wait) {
+            Ok(given) => Ok(given),
+            Err(RecvTimeoutError::Disconnected) => Err(super::writer::closed()),
+            Err(RecvTimeoutError::Timeout) => {
+                // Connections are given under this lock, so after this look none can come any more unseen.
+                let _state = self.lock();
+                mine.try_recv().map_err(|_| self.exhausted())
+            }
+        }
+    }
+
+    fn exhausted(&self) -> Error {
+        let most = self.bounds.most;
+        let sentence = format!(
+            "All {most} connections to the database stay in use; nothing of this call was done. Try again."
+        );
+        Error::new(ErrorKind::Busy, "database_connections_busy", sentence)
+            .with_retry_after(Duration::from_secs(1))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -104,7 +165,7 @@ impl Drop for Lent<'_> {
             }
         }
         match given {
-            Some(connection) if !state.closed && state.idle.len() < self.pool.kept => {
+            Some(connection) if !state.closed && state.idle.len() < self.pool.bounds.kept => {
                 state.idle.push(connection);
             }
             Some(_) if state.closed => {}
@@ -138,10 +199,13 @@ mod tests {
         NONE = ["SELECT 1 FROM nothing"];
     }
 
+    const SINGLE: PoolBounds = PoolBounds { kept: 1, most: 1, wait: None };
+
     fn pool(connections: usize) -> (Arc<Pool>, Arc<AtomicUsize>) {
         let opened = Arc::new(AtomicUsize::new(0));
         let counted = opened.clone();
-        let pool = Pool::new(connections, connections, move || {
+        let bounds = PoolBounds { kept: connections, most: connections, wait: None };
+        let pool = Pool::new(bounds, move || {
             counted.fetch_add(1, Ordering::Relaxed);
             Connection::open_in_memory().map(Link::Sqlite).map_err(fault::classify)
         });
@@ -213,8 +277,22 @@ mod tests {
         panic::catch_unwind(AssertUnwindSafe(|| pool.read::<()>(|_| panic!("wanted")))).unwrap_err();
         one(&pool).unwrap();
 
-        let closed_file = Pool::new(1, 1, || Err(Error::new(ErrorKind::Storage, "wanted", "Wanted.")));
+        let closed_file = Pool::new(SINGLE, || Err(Error::new(ErrorKind::Storage, "wanted", "Wanted.")));
         assert_eq!(one(&closed_file).unwrap_err().code(), "wanted");
         assert_eq!(one(&closed_file).unwrap_err().code(), "wanted");
+    }
+    #[test]
+    fn who_waits_too_long_is_refused_and_takes_no_place_along() {
+        let bounds = PoolBounds { wait: Some(Duration::from_millis(20)), ..SINGLE };
+        let pool =
+            Pool::new(bounds, || Connection::open_in_memory().map(Link::Sqlite).map_err(fault::classify));
+        for _ in 0..3 {
+            let refused = pool.read(|_| Ok(one(&pool).unwrap_err())).unwrap();
+            assert_eq!((refused.kind(), refused.code()), (ErrorKind::Busy, "database_connections_busy"));
+            assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
+        }
+        one(&pool).unwrap();
+        let state = pool.lock();
+        assert_eq!((state.idle.len(), state.unopened), (1, 0));
     }
 }

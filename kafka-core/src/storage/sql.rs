@@ -17,6 +17,8 @@ pub(crate) struct Statement {
         expect(dead_code, reason = "prepared on PostgreSQL by a test")
     )]
     pub(crate) postgres: &'static str,
+    /// Whether it may leave something behind.
+    pub(crate) writes: bool,
     /// How often it ran in this process.
     #[cfg(feature = "testing")]
     pub(crate) runs: std::sync::atomic::AtomicU64,
@@ -57,6 +59,7 @@ macro_rules! unlisted_statements {
                 name: concat!(module_path!(), "::", stringify!($name)),
                 sqlite: $crate::storage::sql::text(&SQLITE),
                 postgres: $crate::storage::sql::text(&POSTGRES),
+                writes: $crate::storage::sql::writes(PARTS),
                 #[cfg(feature = "testing")]
                 runs: std::sync::atomic::AtomicU64::new(0),
             }
@@ -64,6 +67,11 @@ macro_rules! unlisted_statements {
     )+};
 }
 pub(crate) use unlisted_statements;
+
+/// Whether a statement may write: whatever does not say at once that it only selects.
+pub(crate) const fn writes(parts: &[&str]) -> bool {
+    !matches!(parts[0].as_bytes(), [b'S', b'E', b'L', b'E', b'C', b'T', ..])
+}
 
 /// What is given last.
 pub(crate) const fn last(lists: &[&'static [&'static str]]) -> &'static [&'static str] {
@@ -116,6 +124,7 @@ mod tests {
     statements! {
         JOINED = ["SELECT ", COLUMNS, " FROM t WHERE b = $2 AND a = $1 AND c = $10"];
         OTHERWISE = ["SELECT 1 FROM sqlite_schema"] or ["SELECT 1 FROM ", "pg_class"];
+        REMOVED = ["DELETE FROM t"];
     }
 
     #[test]
@@ -125,6 +134,7 @@ mod tests {
         assert!(JOINED.name.ends_with("::JOINED"));
         assert_eq!(OTHERWISE.sqlite, "SELECT 1 FROM sqlite_schema");
         assert_eq!(OTHERWISE.postgres, "SELECT 1 FROM pg_class");
-        assert_eq!(ALL.len(), 2);
+        assert_eq!(ALL.len(), 3);
+        assert_eq!([JOINED.writes, OTHERWISE.writes, REMOVED.writes], [false, false, true]);
     }
 }

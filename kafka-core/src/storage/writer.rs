@@ -1,9 +1,11 @@
 //! The one writer: a queue of jobs, a thread that commits them together, and the rule for failures.
 //!
-//! Jobs share a transaction, each in a savepoint of its own, and nobody is answered before the commit.
-//! Some faults (a full disk, a broken one, lack of memory) end the whole transaction and take the work
-//! of innocent jobs with them, and a commit can fail for the sake of one job. Then each job runs again
-//! alone, and only one that fails alone gets the error. That is why a job is `Fn`.
+//! Jobs share a transaction, and nobody is answered before the commit. A job that fails before it has
+//! written, as most that fail do, leaves the others alone. What it has written is taken back with all the
+//! rest, and the jobs run again, each in a savepoint of its own: those are not free on either engine, so
+//! they are made when there is need. Some faults (a full disk, a broken one, lack of memory) end the whole
+//! transaction and take the work of innocent jobs with them, and a commit can fail for the sake of one job.
+//! Then each job runs again alone, and only one that fails alone gets the error. That is why a job is `Fn`.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +20,7 @@ use std::{
 
 use super::{
     conn::{AfterCommit, Tx},
-    link::{Link, transaction},
+    link::{Link, Standing, transaction},
 };
 use crate::base::{
     error::{Error, ErrorKind, Result},
@@ -231,7 +233,7 @@ impl Shared {
 /// A queued call, without its types.
 trait Job: Send + Sync {
     /// Does the work on a connection that is inside a transaction. The answer is kept back.
-    fn run(&self, connection: &Link) -> Result<Vec<AfterCommit>>;
+    fn run(&self, connection: &Link) -> Result<Vec<AfterCommit>, Failed>;
     /// Replaces the answer by an error.
     fn refuse(&self, error: Error);
     /// Lets the caller have the answer.
@@ -254,7 +256,7 @@ where
     F: Fn(&Tx<'_>) -> Result<T> + Send,
     T: Send,
 {
-    fn run(&self, connection: &Link) -> Result<Vec<AfterCommit>> {
+    fn run(&self, connection: &Link) -> Result<Vec<AfterCommit>, Failed> {
         let mut slot = lock(&self.slot);
         let (value, after) = run(connection, &slot.work)?;
         slot.answer = Some(Ok(value));
@@ -276,68 +278,113 @@ where
 fn commit(connection: &Link, jobs: &[Arc<dyn Job>]) -> Vec<AfterCommit> {
     let each_alone = || {
         let alone = |job: &Arc<dyn Job>| {
-            transaction(connection, || job.run(connection)).unwrap_or_else(|error| {
-                job.refuse(error);
-                Vec::new()
-            })
+            transaction(connection, || job.run(connection).map_err(|failed| failed.error)).unwrap_or_else(
+                |error| {
+                    job.refuse(error);
+                    Vec::new()
+                },
+            )
         };
         jobs.iter().flat_map(alone).collect()
+    };
+    let refuse_all = |error: Error| {
+        jobs.iter().for_each(|job| job.refuse(error.clone()));
+        Vec::new()
     };
     if jobs.len() < 2 {
         return each_alone();
     }
-    if let Err(error) = connection.begin_write() {
-        jobs.iter().for_each(|job| job.refuse(error.clone()));
-        return Vec::new();
-    }
-    commit_together(connection, jobs).unwrap_or_else(|| {
-        connection.undo();
-        match connection.undecided() {
-            Some(error) => {
-                jobs.iter().for_each(|job| job.refuse(error.clone()));
-                Vec::new()
-            }
-            None => each_alone(),
+    for run_all in [run_plainly, run_in_savepoints] {
+        if let Err(error) = connection.begin_write() {
+            return refuse_all(error);
         }
-    })
+        let spoilt = match run_all(connection, jobs) {
+            Ok(after) if connection.commit().is_ok() => return after,
+            Ok(_) => Spoilt::ByFault,
+            Err(spoilt) => spoilt,
+        };
+        connection.undo();
+        if let Some(error) = connection.undecided() {
+            return refuse_all(error);
+        }
+        if spoilt == Spoilt::ByFault {
+            break;
+        }
+    }
+    each_alone()
 }
 
-/// Runs `jobs` in the transaction that was begun, and commits it. None when it does not stand any more.
-fn commit_together(connection: &Link, jobs: &[Arc<dyn Job>]) -> Option<Vec<AfterCommit>> {
+/// Why jobs did not come to their commit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoilt {
+    /// One failed and has written something, which savepoints can take back.
+    ByJob,
+    /// The transaction does not stand any more.
+    ByFault,
+}
+
+/// Runs `jobs` in the transaction that was begun.
+fn run_plainly(connection: &Link, jobs: &[Arc<dyn Job>]) -> Result<Vec<AfterCommit>, Spoilt> {
     let mut after = Vec::new();
     for job in jobs {
-        connection.run("SAVEPOINT job").ok()?;
+        let done = job.run(connection);
+        // A job may hide what ended the transaction, and the next one must not run outside: the link is asked.
+        match (connection.standing(), done) {
+            (Standing::Open, Ok(hooks)) => after.extend(hooks),
+            (Standing::Open, Err(failed)) if !failed.has_written => job.refuse(failed.error),
+            (Standing::Ended, _) => return Err(Spoilt::ByFault),
+            _ => return Err(Spoilt::ByJob),
+        }
+    }
+    Ok(after)
+}
+
+/// The same, so that one that fails takes back only what it did itself.
+fn run_in_savepoints(connection: &Link, jobs: &[Arc<dyn Job>]) -> Result<Vec<AfterCommit>, Spoilt> {
+    let mut after = Vec::new();
+    let run = |sql| connection.run(sql).map_err(|_| Spoilt::ByFault);
+    for job in jobs {
+        run("SAVEPOINT job")?;
         match job.run(connection) {
             Ok(hooks) => after.extend(hooks),
-            Err(error) => {
-                connection.run("ROLLBACK TO job").ok()?;
-                job.refuse(error);
+            Err(failed) => {
+                run("ROLLBACK TO job")?;
+                job.refuse(failed.error);
             }
         }
-        connection.run("RELEASE job").ok()?;
+        run("RELEASE job")?;
     }
-    connection.commit().ok()?;
-    Some(after)
+    Ok(after)
 }
 
 /// Runs `work` in a transaction of its own, and what it wants after the commit.
 fn write_alone<T>(connection: &Link, work: &dyn Fn(&Tx<'_>) -> Result<T>) -> Result<T> {
-    let (value, after) = transaction(connection, || run(connection, work))?;
+    let run = || run(connection, work).map_err(|failed| failed.error);
+    let (value, after) = transaction(connection, run)?;
     run_hooks(after);
     Ok(value)
 }
 
+/// The error of a job, and whether there is something to take back.
+struct Failed {
+    error: Error,
+    has_written: bool,
+}
+
 /// Calls `work`; its panic is its own error.
-fn run<T>(connection: &Link, work: &dyn Fn(&Tx<'_>) -> Result<T>) -> Result<(T, Vec<AfterCommit>)> {
+fn run<T>(connection: &Link, work: &dyn Fn(&Tx<'_>) -> Result<T>) -> Result<(T, Vec<AfterCommit>), Failed> {
     let tx = Tx::new(connection);
-    let value = panic::catch_unwind(AssertUnwindSafe(|| work(&tx))).unwrap_or_else(|_| {
+    let done = panic::catch_unwind(AssertUnwindSafe(|| work(&tx))).unwrap_or_else(|_| {
         Err(Error::new(
             ErrorKind::Internal,
             "write_panicked",
             "A write ended by a defect of this program; nothing of it was stored.",
         ))
-    })?;
-    Ok((value, tx.into_after_commit()))
+    });
+    match done {
+        Ok(value) => Ok((value, tx.finish())),
+        Err(error) => Err(Failed { error, has_written: tx.has_written() }),
+    }
 }
 
 fn run_hooks(after: Vec<AfterCommit>) {
@@ -494,9 +541,38 @@ mod tests {
         let answers = batch(&storage, vec![add("a"), failing("b"), add("c")]);
         assert_eq!(answers, [None, Some("wanted"), None]);
         assert_eq!(names(&storage), ["a", "c"]);
-        assert_eq!(commits(directory.path()), before + 1, "the others did not have to run again");
+        assert_eq!(commits(directory.path()), before + 1, "the others still share one");
         assert_eq!(storage.write(failing("d")).unwrap_err().code(), "wanted");
         assert_eq!(names(&storage), ["a", "c"]);
+    }
+
+    /// Savepoints cost each job of a group, so they wait for one that leaves something to take back.
+    #[test]
+    fn jobs_run_again_for_one_that_failed_after_it_had_written_and_for_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = storage(directory.path(), StorageOptions::default());
+        for (wrote, runs) in [(false, 2), (true, 3)] {
+            let ran = Arc::new(AtomicUsize::new(0));
+            let counted = || {
+                let ran = ran.clone();
+                work(move |tx| {
+                    ran.fetch_add(1, Ordering::Relaxed);
+                    tx.execute(&ADD, &["counted".into()]).map(drop)
+                })
+            };
+            let refused = work(move |tx| {
+                tx.all(&NAMES, &[], |row| row.next::<String>())?;
+                if wrote {
+                    tx.execute(&ADD, &["lost".into()])?;
+                }
+                Err(Error::new(ErrorKind::NotFound, "wanted", "Wanted."))
+            });
+            let before = commits(directory.path());
+            assert_eq!(batch(&storage, vec![counted(), refused, counted()]), [None, Some("wanted"), None]);
+            assert_eq!(commits(directory.path()), before + 1);
+            assert_eq!(ran.load(Ordering::Relaxed), runs);
+        }
+        assert_eq!(names(&storage), ["counted"; 4]);
     }
 
     /// Jobs around one that needs more pages than the database may have.

@@ -12,14 +12,17 @@ use serde_json::Value;
 use super::{ManualClock, SequentialRandom};
 use crate::{
     Actor, ChatFilter, ChatId, Config, Cursor, Kafka, ModelHost, NewChat, NewMessage, NewModel, NewWorkspace,
-    PageRequest, Place, Result, Role, apply_patch, based,
+    PageRequest, Place, Result, Role, SearchRequest, apply_patch, based,
     provider::{
         endpoint::Endpoint,
         openai::fuzz::deltas,
         sse::{SseEvent, SseParser},
     },
     readable_diff,
-    text::json_object::find_object,
+    text::{
+        json_object::find_object,
+        search::{matching::Match, query::Query, snippet::snippet},
+    },
     unified_diff,
 };
 
@@ -112,6 +115,27 @@ pub fn based(bytes: &[u8]) {
     }
 }
 
+/// A query and a text, apart by the first NUL. Every query is one for the engine, too; what is found of it in the text is
+/// marked in pairs, and nothing else of a snippet is a control character.
+pub fn searches(bytes: &[u8]) {
+    static LISTS: OnceLock<Lists> = OnceLock::new();
+    let text = String::from_utf8_lossy(bytes);
+    let (query, text) = text.split_once('\0').unwrap_or((&text, "hello"));
+    for query in [Query::plain(query), Query::with_operators(query)] {
+        let Some(found) = Match::of(&query, text) else { continue };
+        assert!(!found.places.is_empty(), "{query:?} in {text:?}");
+        let shown = snippet(text, &found.places);
+        let marks: String = shown.chars().filter(|sign| sign.is_control()).collect();
+        assert!(!marks.is_empty() && marks.replace("\u{2}\u{3}", "").is_empty(), "{shown:?}");
+    }
+    let lists = LISTS.get_or_init(|| Lists::new().expect("an installation in memory opens"));
+    for request in [SearchRequest::plain(query), SearchRequest::text(query)] {
+        if let Err(error) = lists.kafka.search(&lists.actor).find(&request) {
+            assert_eq!(error.code(), "query_too_long", "{query:?}: {error}");
+        }
+    }
+}
+
 /// Cursors that no page gave. Each list reads on from there, or says that it cannot.
 pub fn cursors(bytes: &[u8]) {
     static LISTS: OnceLock<Lists> = OnceLock::new();
@@ -159,6 +183,7 @@ impl Lists {
         for _ in 0..3 {
             kafka.messages(&actor).create(chat, NewMessage::text(Role::User, "hello"))?;
         }
+        kafka.search(&actor).refresh()?;
         Ok(Lists { kafka, actor, chat })
     }
 

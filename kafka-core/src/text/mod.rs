@@ -12,6 +12,7 @@ pub(crate) mod merge;
 pub(crate) mod patch;
 pub(crate) mod patch_error;
 mod place;
+pub(crate) mod search;
 
 #[cfg(test)]
 mod tests {

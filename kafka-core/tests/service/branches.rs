@@ -112,6 +112,10 @@ proptest! {
             for message in &listed {
                 prop_assert_eq!(message.parent_id, tree.parents[&message.id]);
             }
+            let linear = stage.kafka.linear(&stage.operator);
+            let walked = linear.messages(chat.id).unwrap().flat_map(Result::unwrap).collect::<Vec<_>>();
+            prop_assert_eq!(&walked, &listed);
+            prop_assert_eq!(linear.chat(chat.number).unwrap().message_count, listed.len() as u64);
             let now = chats.get(chat.id).unwrap();
             prop_assert_eq!((now.active_leaf_id, now.message_count), (tree.leaf, tree.parents.len() as u64));
         }

@@ -84,7 +84,10 @@ fn everyone_is_told_of_what_they_may_see_and_of_nothing_else() {
     let mut seen = vec![told(&mut all[0])];
     let message = kafka.messages(&owner).create(made.id, NewMessage::text(Role::User, "one")).unwrap();
     seen.push(told(&mut all[0]));
-    kafka.messages(&owner).update(message.id, MessagePatch { content: Some("two".into()) }).unwrap();
+    kafka
+        .messages(&owner)
+        .update(message.id, MessagePatch { content: Some("two".into()), ..MessagePatch::default() })
+        .unwrap();
     seen.push(told(&mut all[0]));
     kafka.messages(&owner).delete(message.id).unwrap();
     let patch = ChatPatch { title: Some(Some("renamed".into())), ..ChatPatch::default() };

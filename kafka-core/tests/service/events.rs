@@ -367,7 +367,7 @@ fn cancelling_stops_the_model_also_when_the_answer_has_ended_elsewhere() {
 fn a_message_that_is_being_written_cannot_be_edited() {
     let (stage, gate) = held(In::Memory);
     let turn = stage.kafka.completions(&stage.operator).start(stage.chat().id, text("Hi")).unwrap();
-    let edit = || MessagePatch { content: Some("Mine".into()) };
+    let edit = || MessagePatch { content: Some("Mine".into()), ..MessagePatch::default() };
     let messages = stage.kafka.messages(&stage.operator);
     let refused = messages.update(turn.message_id(), edit()).unwrap_err();
     assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, "message_streaming"));

@@ -31,7 +31,7 @@ fn upload(stage: &Stage, workspace: &Workspace, name: &str, bytes: &[u8]) -> Res
 /// Every file beside the database, without the directory they lie in.
 fn blobs(stage: &Stage) -> Vec<PathBuf> {
     let Ok(shelves) = fs::read_dir(stage.blobs()) else { return Vec::new() };
-    let shelves = shelves.map(|shelf| shelf.unwrap().path());
+    let shelves = shelves.map(|shelf| shelf.unwrap().path()).filter(|shelf| shelf.is_dir());
     shelves.flat_map(|shelf| fs::read_dir(shelf).unwrap()).map(|entry| entry.unwrap().path()).collect()
 }
 

@@ -93,7 +93,7 @@ fn empty_and_running_answers_are_not_sent_and_edits_are() {
     let chat = stage.chat();
     let first = stage.ask(&chat, AnswerRequest::text("One?"));
     stage.ask(&chat, AnswerRequest::text("Two?"));
-    let edit = MessagePatch { content: Some("Uno?".into()) };
+    let edit = MessagePatch { content: Some("Uno?".into()), ..MessagePatch::default() };
     stage.kafka.messages(&stage.operator).update(first.user_message.id, edit).unwrap();
     stage.ask(&chat, AnswerRequest::text("Three?"));
     let expected = [("user", "Uno?"), ("user", "Two?"), ("assistant", "Half an"), ("user", "Three?")];

@@ -5,6 +5,7 @@
 mod answers;
 mod bad_models;
 mod branches;
+mod catalogue;
 mod changes;
 mod composer;
 mod crash;
@@ -24,16 +25,26 @@ mod identity;
 mod keys;
 mod killed;
 mod limits;
+mod linear;
 mod lists;
+mod moving;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod nouns;
 mod once;
 mod order;
 #[cfg(feature = "postgres")]
+mod pool;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod quotas;
+mod reports;
 mod resolution;
 mod revocation;
+#[cfg(feature = "postgres")]
+mod schemas;
 mod scopes;
+mod search;
 mod stage;
 mod tickets;
 mod tokens;

@@ -91,7 +91,9 @@ fn a_message_is_made_read_changed_and_deleted() {
         stage.clock.advance(std::time::Duration::from_millis(5));
         let unchanged = messages.update(made.id, MessagePatch::default()).unwrap();
         assert_eq!(unchanged, made, "an empty patch changes nothing");
-        let changed = messages.update(made.id, MessagePatch { content: Some("Ho".into()) }).unwrap();
+        let changed = messages
+            .update(made.id, MessagePatch { content: Some("Ho".into()), ..MessagePatch::default() })
+            .unwrap();
         assert_eq!(messages.get(made.id).unwrap(), changed);
         assert_eq!((changed.content.as_str(), changed.updated_at), ("Ho", made.created_at.plus_ms(5)));
         let chat = stage.kafka.chats(&stage.operator).get(chat.id).unwrap();
@@ -100,7 +102,7 @@ fn a_message_is_made_read_changed_and_deleted() {
 
         messages.delete(made.id).unwrap();
         assert_eq!(messages.get(made.id).unwrap_err().code(), "message_not_found");
-        let patch = MessagePatch { content: Some("Hu".into()) };
+        let patch = MessagePatch { content: Some("Hu".into()), ..MessagePatch::default() };
         assert_eq!(messages.update(made.id, patch).unwrap_err().code(), "message_not_found");
         assert_eq!(messages.delete(made.id).unwrap_err().code(), "message_not_found");
     }
@@ -363,7 +365,9 @@ fn texts_that_cannot_be_stored_are_refused_before_anything_is() {
             messages.create(chat.id, NewMessage::text(Role::User, text.clone())).unwrap_err(),
             messages.create(chat.id, NewMessage { kind: some(), ..new_message() }).unwrap_err(),
             messages.create(chat.id, NewMessage { model: some(), ..new_message() }).unwrap_err(),
-            messages.update(message.id, MessagePatch { content: some() }).unwrap_err(),
+            messages
+                .update(message.id, MessagePatch { content: some(), ..MessagePatch::default() })
+                .unwrap_err(),
             kafka
                 .workspaces(operator)
                 .create(NewWorkspace { name: text.clone(), owner_id: None })
@@ -513,7 +517,7 @@ fn a_changed_text_takes_with_it_what_was_said_about_the_old_one() {
     let answer = stage.ask(&chat, kafka_core::AnswerRequest::text("And?")).message;
     assert!(answer.parts.is_some() && answer.token_count == Some(2));
     let messages = stage.kafka.messages(&stage.operator);
-    let patch = MessagePatch { content: Some("Better.".into()) };
+    let patch = MessagePatch { content: Some("Better.".into()), ..MessagePatch::default() };
     let changed = messages.update(answer.id, patch).unwrap();
     assert_eq!((changed.content.as_str(), &changed.parts, changed.token_count), ("Better.", &None, None));
     assert_eq!(messages.get(answer.id).unwrap(), changed);

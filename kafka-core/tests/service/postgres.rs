@@ -6,7 +6,7 @@ use std::{
     net::TcpListener,
     os::unix::net::UnixStream,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -22,19 +22,19 @@ use tempfile::TempDir;
 
 use crate::stage::{MODEL, PASSWORD, new_model, texts};
 
-struct Server {
-    database: FreshDatabase,
+pub(crate) struct Server {
+    pub(crate) database: FreshDatabase,
     blobs: TempDir,
 }
 
 impl Server {
-    fn new() -> Server {
+    pub(crate) fn new() -> Server {
         let place = |name: &str| std::env::var(name).expect("tests/postgres.py runs this program");
         let database = FreshDatabase::on(&place("PGHOST"), &place("PGUSER"));
         Server { database, blobs: TempDir::new().unwrap() }
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         self.config_of(&self.database.url())
     }
 
@@ -45,12 +45,18 @@ impl Server {
         config
     }
 
-    fn open(&self) -> Kafka {
+    pub(crate) fn open(&self) -> Kafka {
         Kafka::open(self.config()).unwrap()
     }
 
-    fn value(&self, sql: &str) -> String {
+    pub(crate) fn value(&self, sql: &str) -> String {
         self.database.run_inside(sql).remove(0).remove(0).unwrap()
+    }
+
+    /// The URL of the same database by way of a proxy on this port.
+    fn url_through(&self, port: u16) -> String {
+        let name = self.value("SELECT current_database()");
+        format!("postgresql://postgres@127.0.0.1:{port}/{name}?sslmode=disable")
     }
 
     /// Ends every connection to the database, as a restart of the server does.
@@ -251,9 +257,9 @@ fn a_cut_connection_costs_one_answer_at_most_and_nothing_that_was_acknowledged()
     assert_eq!(texts(&listed), acknowledged);
 }
 
-/// Passes on what a client and the server say, and once, when asked to, drops the answer to a commit together with
-/// the connection.
-fn lossy(armed: Arc<AtomicBool>) -> u16 {
+/// Passes on what a client and the server say, and shows `hear` what the client says. Where that says so, the
+/// server's answer is dropped together with the connection.
+fn proxy(hear: impl Fn(&[u8]) -> bool + Clone + Send + 'static) -> u16 {
     let socket = format!("{}/.s.PGSQL.5432", std::env::var("PGHOST").unwrap());
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -261,7 +267,7 @@ fn lossy(armed: Arc<AtomicBool>) -> u16 {
         for client in listener.incoming() {
             let (mut client, mut server) = (client.unwrap(), UnixStream::connect(&socket).unwrap());
             let (mut answers, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            let (armed, dropping) = (Arc::clone(&armed), Arc::new(AtomicBool::new(false)));
+            let (hear, dropping) = (hear.clone(), Arc::new(AtomicBool::new(false)));
             let drops = Arc::clone(&dropping);
             thread::spawn(move || {
                 let mut message = [0; 65_536];
@@ -277,11 +283,7 @@ fn lossy(armed: Arc<AtomicBool>) -> u16 {
             thread::spawn(move || {
                 let mut message = [0; 65_536];
                 while let Ok(length @ 1..) = client.read(&mut message) {
-                    let is_commit = message[..length].windows(6).any(|window| window == b"COMMIT");
-                    let is_write = message[..length].windows(9).any(|window| window == b"pg_notify");
-                    if is_commit && is_write && armed.swap(false, Ordering::SeqCst) {
-                        dropping.store(true, Ordering::SeqCst);
-                    }
+                    dropping.fetch_or(hear(&message[..length]), Ordering::SeqCst);
                     let _ = server.write_all(&message[..length]);
                 }
             });
@@ -294,9 +296,12 @@ fn lossy(armed: Arc<AtomicBool>) -> u16 {
 fn a_commit_whose_answer_is_lost_is_asked_for_and_neither_refused_nor_made_twice() {
     let server = Server::new();
     let armed = Arc::new(AtomicBool::new(false));
-    let name = server.value("SELECT current_database()");
-    let url = format!("postgresql://postgres@127.0.0.1:{}/{name}?sslmode=disable", lossy(Arc::clone(&armed)));
-    let kafka = Kafka::open(server.config_of(&url)).unwrap();
+    let hears = Arc::clone(&armed);
+    let port = proxy(move |said| {
+        let is_write = count(said, "COMMIT") > 0 && count(said, "NOTIFY") > 0;
+        is_write && hears.swap(false, Ordering::SeqCst)
+    });
+    let kafka = Kafka::open(server.config_of(&server.url_through(port))).unwrap();
     let operator = kafka.operator();
     let chat = kafka.chats(&operator).create(NewChat::default()).unwrap();
     let messages = kafka.messages(&operator);
@@ -308,6 +313,45 @@ fn a_commit_whose_answer_is_lost_is_asked_for_and_neither_refused_nor_made_twice
     let listed = messages.list(chat.id, &PageRequest::first(200)).unwrap().items;
     assert_eq!(texts(&listed), ["lost", "next"]);
     assert_eq!(kafka.chats(&operator).get(chat.id).unwrap().message_count, 2);
+}
+
+/// How often a word stands in what was said.
+fn count(said: &[u8], word: &str) -> usize {
+    said.windows(word.len()).filter(|window| *window == word.as_bytes()).count()
+}
+
+/// What one statement reads is of one moment by itself; each word around it would be a journey to the server.
+#[test]
+fn a_read_of_one_statement_has_no_transaction_and_a_message_one_without_savepoints() {
+    let server = Server::new();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    let port = proxy(move |said| {
+        // The heart beats at its own times.
+        if count(said, "heartbeat") == 0 {
+            hears.lock().unwrap().extend_from_slice(said);
+        }
+        false
+    });
+    let kafka = Kafka::open(server.config_of(&server.url_through(port))).unwrap();
+    let operator = kafka.operator();
+    let chat = kafka.chats(&operator).create(NewChat::default()).unwrap().id;
+    let words = |work: &dyn Fn()| {
+        // Connections are made, and statements prepared, the first time.
+        work();
+        heard.lock().unwrap().clear();
+        work();
+        let said = heard.lock().unwrap().clone();
+        ["BEGIN", "COMMIT\0", "SAVEPOINT"].map(|word| count(&said, word))
+    };
+    let page = PageRequest::first(50);
+    let numbered = PageRequest::Numbered { page: 1, page_size: 50 };
+    let say =
+        |text: &str| kafka.messages(&operator).create(chat, NewMessage::text(Role::User, text)).unwrap();
+    assert_eq!(words(&|| drop(kafka.chats(&operator).get(chat).unwrap())), [0, 0, 0]);
+    assert_eq!(words(&|| drop(say("x"))), [1, 1, 0]);
+    assert_eq!(words(&|| drop(kafka.messages(&operator).list(chat, &page).unwrap())), [0, 0, 0]);
+    assert_eq!(words(&|| drop(kafka.messages(&operator).list(chat, &numbered).unwrap())), [1, 1, 0]);
 }
 
 /// The same under load: what was acknowledged is there once, and what was refused was refused as busy.

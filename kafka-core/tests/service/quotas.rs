@@ -593,7 +593,7 @@ fn a_question_that_grows_while_it_waits_is_paid_or_not_asked() {
     office.stage.provider.wait_for_calls(1);
     let waiting: Vec<_> = (0..2).map(|_| completions.start(chat.id, at_most(10)).unwrap()).collect();
     let edit = |turn: &kafka_core::Turn, bytes: usize| {
-        let patch = kafka_core::MessagePatch { content: Some("x".repeat(bytes)) };
+        let patch = kafka_core::MessagePatch { content: Some("x".repeat(bytes)), role: None };
         messages.update(turn.user_message_id(), patch).unwrap();
     };
     // The second may then cost some 60 more than was kept free, and the third more than a day has.
@@ -628,7 +628,7 @@ fn what_a_question_has_grown_by_is_kept_free() {
     let first = completions.start(chat.id, at_most(10)).unwrap();
     office.stage.provider.wait_for_calls(1);
     let second = completions.start(chat.id, at_most(10)).unwrap();
-    let patch = kafka_core::MessagePatch { content: Some("x".repeat(400)) };
+    let patch = kafka_core::MessagePatch { content: Some("x".repeat(400)), role: None };
     office.stage.kafka.messages(&office.user).update(second.user_message_id(), patch).unwrap();
     first_gate.open();
     first.wait().unwrap();

@@ -102,6 +102,13 @@ const CALLS: &[(&str, Call, Do)] = &[
     ("number messages", Call::Read, |k, a, h| {
         k.messages(a).list(h.chat.id, &PageRequest::Numbered { page: 1, page_size: 5 }).map(drop)
     }),
+    ("get chat by number", Call::Read, |k, a, h| k.linear(a).chat(h.chat.number).map(drop)),
+    ("find chat by number", Call::Read, |k, a, h| k.linear(a).chat_id(h.chat.number).map(drop)),
+    ("walk messages", Call::Read, |k, a, h| k.linear(a).messages(h.chat.id).map(drop)),
+    ("walk messages by number", Call::Read, |k, a, h| k.linear(a).messages_of(h.chat.number).map(drop)),
+    ("page messages by number", Call::Read, |k, a, h| k.linear(a).page_of(h.chat.number, 1, 5).map(drop)),
+    ("get message by number", Call::Read, |k, a, h| k.linear(a).message(h.question.number).map(drop)),
+    ("find message by number", Call::Read, |k, a, h| k.linear(a).message_id(h.question.number).map(drop)),
     ("get message", Call::Read, |k, a, h| k.messages(a).get(h.question.id).map(drop)),
     ("get response", Call::Read, |k, a, h| k.responses(a).get(h.response.id).map(drop)),
     ("follow response", Call::Read, |k, a, h| k.responses(a).events(h.response.id, 0).map(drop)),
@@ -144,7 +151,12 @@ const CALLS: &[(&str, Call, Do)] = &[
         k.messages(a).create(h.chat.id, NewMessage::text(Role::User, "Hm")).map(drop)
     }),
     ("change message", Call::Write, |k, a, h| {
-        k.messages(a).update(h.question.id, MessagePatch { content: Some("Why not?".into()) }).map(drop)
+        k.messages(a)
+            .update(
+                h.question.id,
+                MessagePatch { content: Some("Why not?".into()), ..MessagePatch::default() },
+            )
+            .map(drop)
     }),
     ("ask", Call::Write, |k, a, h| {
         k.completions(a).start(h.chat.id, AnswerRequest::text("And?")).map(|turn| drop(turn.wait()))
@@ -276,6 +288,9 @@ fn lists_and_counts_show_each_actor_their_own() {
             found.sort();
             assert_eq!(found, chats, "{name}");
             assert_eq!(page.numbers.map_or(chats.len() as u64, |n| n.total), chats.len() as u64, "{name}");
+            let walk = kafka.linear(actor).chats().unwrap().flat_map(Result::unwrap);
+            let walked: Vec<_> = walk.map(|found| found.chat).collect();
+            assert_eq!(walked, page.items, "{name}");
             let page = kafka.chats(actor).list(&in_workspace, &request).unwrap();
             let seen = usize::from(!["stranger", "admin"].contains(name));
             assert_eq!(page.items.len(), seen, "{name}");

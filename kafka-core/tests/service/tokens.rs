@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use kafka_core::{
     Actor, AnswerRequest, Area, ErrorKind, Kafka, NewChat, NewMessage, NewModel, NewToken, NewWorkspace,
-    PageRequest, Permission, Permissions, Result, Role, UserPatch,
+    PageRequest, Permission, Permissions, Result, Role, SearchRequest, UserPatch,
 };
 
 use crate::stage::{In, Stage, new_model};
@@ -185,6 +185,8 @@ type Need = (&'static str, fn(&Kafka, &Actor) -> Result<()>);
 
 /// One call of each sort. What does not exist is not found, once it may be looked for.
 const NEEDS: &[Need] = &[
+    ("chats:read", |k, a| k.search(a).find(&SearchRequest::text("x")).map(drop)),
+    ("chats:read", |k, a| k.search(a).refresh()),
     ("chats:read", |k, a| k.chats(a).list(&Default::default(), &PageRequest::default()).map(drop)),
     ("chats:write", |k, a| k.chats(a).create(NewChat::default()).map(drop)),
     ("chats:read", |k, a| k.chats(a).get(crate::stage::unheard_of()).map(drop)),

@@ -189,7 +189,9 @@ fn only_pairs_of_call_and_result_are_sent() {
 
     // An edit replaces all that the message said, so its calls are gone with their results.
     let messages = stage.kafka.messages(&stage.operator);
-    messages.update(first.id, MessagePatch { content: Some("Never mind.".into()) }).unwrap();
+    messages
+        .update(first.id, MessagePatch { content: Some("Never mind.".into()), ..MessagePatch::default() })
+        .unwrap();
     stage.ask(&chat, AnswerRequest::text("Five?"));
     let asked = stage.provider.calls().pop().unwrap();
     assert_eq!(sent(&asked)[..3], [("user", "One?"), ("assistant", "Never mind."), ("user", "Two?")]);

@@ -9,6 +9,7 @@ function showMessage(message) {
   const isNote = message.type === "file" && !message.response;
   const shown = message.role === "assistant" && !isNote ? new Answer(message) : new Said(message.role, message.content, isNote);
   view.last = shown;
+  if (message.id) shown.node.id = message.id;
   if (message.status === "streaming" && message.response) follow(shown);
   return shown;
 }

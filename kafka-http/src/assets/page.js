@@ -35,7 +35,7 @@ function goTo(chat, file) {
 /** Opens what the address names. What is on the screen already stays. */
 function openFromAddress(isFresh) {
   const address = new URLSearchParams(location.hash.slice(1));
-  const [id, file] = [address.get("chat"), address.get("file")];
+  const [id, file, message] = ["chat", "file", "message"].map((name) => address.get(name));
   const isHere = id && !isFresh && id === (view.chat?.id ?? view.id);
   if (!isHere) {
     if (id) openChat(id);
@@ -45,6 +45,8 @@ function openFromAddress(isFresh) {
   if (file && file !== view.opened?.id) openFile(file);
   else if (!file && (view.opened || isHere)) closeOpened();
   setDrawer(false);
+  // What was said just now is on the screen without its id.
+  if (message) return bringIntoSight(isHere && !at(message) ? openChat(id) : view, message);
   if (isHere) return focusPanel(file);
   if (!isNarrow.matches && at("undo").hidden) prompt.focus();
 }
@@ -74,6 +76,8 @@ at("new").onclick = () => {
   setDrawer(false);
   prompt.focus();
 };
+at("query").oninput = search;
+at("search").onsubmit = (event) => { event.preventDefault(); search(); };
 at("older-chats").onclick = () => loadChats(nextChats).catch(complain);
 at("earlier").onclick = showEarlier;
 at("open-drawer").onclick = () => setDrawer(true);

@@ -41,6 +41,7 @@ function openChat(id) {
   const here = newView(id);
   show(here);
   here.ready = loadChat(here, id);
+  return here;
 }
 
 async function loadChat(here, id) {

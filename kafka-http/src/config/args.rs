@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{keys, sources::Flags};
+use super::{connections, keys, sources::Flags};
 
 /// The file of settings is no setting itself, so its help stands here.
 const CONFIG: &str = "File of settings; must exist when given [default: <data-dir>/kafka.toml, if it exists]";
@@ -61,6 +61,22 @@ pub struct ServeArgs {
     migrate: Option<String>,
     #[arg(long, value_name = "FORMAT[:LEVEL]", help = keys::LOG.help(), help_heading = "Server")]
     log: Option<String>,
+    #[arg(long, value_name = "COUNT", help = connections::POOL_SIZE.help(), help_heading = "PostgreSQL")]
+    database_pool_size: Option<String>,
+    #[arg(long, value_name = "COUNT", help = connections::POOL_OVERFLOW.help(), help_heading = "PostgreSQL")]
+    database_pool_overflow: Option<String>,
+    #[arg(long, value_name = "TIME", help = connections::POOL_WAIT.help(), help_heading = "PostgreSQL")]
+    database_pool_wait: Option<String>,
+    #[arg(long, value_name = "TIME", help = connections::POOL_IDLE.help(), help_heading = "PostgreSQL")]
+    database_pool_idle: Option<String>,
+    #[arg(long, value_name = "TIME", help = connections::POOL_LIFETIME.help(), help_heading = "PostgreSQL")]
+    database_pool_lifetime: Option<String>,
+    #[arg(long, value_name = "COUNT", help = connections::STATEMENT_CACHE.help(), help_heading = "PostgreSQL")]
+    database_statement_cache: Option<String>,
+    #[arg(long, value_name = "TIME", help = connections::STATEMENT_TIMEOUT.help(), help_heading = "PostgreSQL")]
+    database_statement_timeout: Option<String>,
+    #[arg(long, value_name = "URL", help = connections::REPLICA_URL.help(), help_heading = "PostgreSQL")]
+    replica_url: Option<String>,
 }
 
 impl ServeArgs {
@@ -80,5 +96,13 @@ impl ServeArgs {
         flags.set(&keys::DIALECT, self.dialect.clone());
         flags.set(&keys::MIGRATE, self.migrate.clone());
         flags.set(&keys::LOG, self.log.clone());
+        flags.set(&connections::POOL_SIZE, self.database_pool_size.clone());
+        flags.set(&connections::POOL_OVERFLOW, self.database_pool_overflow.clone());
+        flags.set(&connections::POOL_WAIT, self.database_pool_wait.clone());
+        flags.set(&connections::POOL_IDLE, self.database_pool_idle.clone());
+        flags.set(&connections::POOL_LIFETIME, self.database_pool_lifetime.clone());
+        flags.set(&connections::STATEMENT_CACHE, self.database_statement_cache.clone());
+        flags.set(&connections::STATEMENT_TIMEOUT, self.database_statement_timeout.clone());
+        flags.set(&connections::REPLICA_URL, self.replica_url.clone());
     }
 }

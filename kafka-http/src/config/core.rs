@@ -5,6 +5,8 @@ use std::path::Path;
 use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
 
 use crate::extraction;
+#[cfg(feature = "postgres")]
+use crate::log::Logger;
 
 use super::{Auth, Database, Migrate, Registration, Settings, create_directory, secret_source};
 
@@ -37,6 +39,16 @@ impl Settings {
                 Config::postgres(address.clone(), self.blob_directory())
             }
         };
+        #[cfg(feature = "postgres")]
+        {
+            let log = Logger(self.log);
+            let on_warning = kafka_core::OnWarning::new(move |sentence| log.warn(sentence));
+            config.postgres = self.connections.options(Some(on_warning));
+            if kind != NodeKind::Server {
+                // A command ends before a replica has spared the primary anything.
+                config.postgres.replica = None;
+            }
+        }
         config.kind = kind;
         config.open = self.auth == Auth::Open;
         config.anonymous = self.anonymous;

@@ -4,7 +4,7 @@
 use kafka_core::Secret;
 
 use super::{
-    Settings,
+    Settings, connections,
     database::{self, Database},
     secret,
     values::{
@@ -48,9 +48,17 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 17] = [
+pub static KEYS: [&Key; 25] = [
     &LISTEN,
     &DATABASE,
+    &connections::POOL_SIZE,
+    &connections::POOL_OVERFLOW,
+    &connections::POOL_WAIT,
+    &connections::POOL_IDLE,
+    &connections::POOL_LIFETIME,
+    &connections::STATEMENT_CACHE,
+    &connections::STATEMENT_TIMEOUT,
+    &connections::REPLICA_URL,
     &DATA_DIR,
     &AUTH,
     &OPEN_TO,
@@ -274,14 +282,14 @@ pub(super) static DIALECT: Key = Key {
     name: "dialect",
     variable: "KAFKA_DIALECT",
     flag: Some("dialect"),
-    default: "kafka",
+    default: "kafka,chat-history,open-chat",
     example: "none",
-    meaning: "Wire formats of replaced systems that are served beside the API: `kafka`, or `none`",
+    meaning: "Wire formats of replaced systems that are served beside the API: `kafka`, `chat-history` and `open-chat`, or `none`",
     set: |settings, text| {
         let dialect = |name: &str| Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name);
         settings.dialects = match text.trim() {
             "none" => Vec::new(),
-            text => list(text, dialect, "kafka, or none")?,
+            text => list(text, dialect, "kafka, chat-history and open-chat, or none")?,
         };
         Ok(())
     },
@@ -345,6 +353,6 @@ fn cidrs(text: &str) -> Result<Vec<Cidr>, String> {
     list(text, |part| part.parse().ok(), "addresses and CIDR blocks such as 10.0.0.0/8")
 }
 
-fn in_full(text: &str) -> Option<String> {
+pub(super) fn in_full(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

@@ -7,6 +7,7 @@
 //! error.
 
 mod args;
+mod connections;
 mod core;
 mod database;
 mod dotenv;
@@ -30,6 +31,7 @@ use kafka_core::{Error, ErrorKind, ModelHost, Result, Secret};
 
 pub use self::{
     args::{DatabaseArgs, ServeArgs},
+    connections::Connections,
     database::{Database, DatabaseUrlError},
     keys::{KEYS, Key},
     secret::{SecretRotation, secret_source},
@@ -51,6 +53,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where the data lives.
     pub database: Database,
+    /// The connections to a database on a server.
+    pub connections: Connections,
     /// The directory of the database, the stored files and the secret.
     pub data_dir: PathBuf,
     /// Who may call.
@@ -88,6 +92,7 @@ impl Settings {
         Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             database: Database::File(PathBuf::from("./kafka-data/kafka.db")),
+            connections: Connections::defaults(),
             data_dir: PathBuf::from(keys::DATA_DIR.default),
             auth: Auth::Open,
             open_to: Vec::new(),
@@ -117,7 +122,7 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::Invalid`] `open_mode_exposed`: open mode would listen beyond loopback, and nothing
     /// says for whom. `anonymous_without_quotas`: plans would be enforced, but not for those who leave out
-    /// their credential.
+    /// their credential. `replica_without_primary`: a replica is named, and the database lies on no server.
     pub fn check_server(&self) -> Result<()> {
         if self.auth == Auth::Open && self.is_exposed() && self.open_to.is_empty() {
             return Err(Error::new(
@@ -136,6 +141,18 @@ impl Settings {
                 "anonymous_without_quotas",
                 "With --anonymous on, chats belong to nobody and no plan bounds them, so --quotas on would hold \
                  nobody back; turn one of the two off.",
+            ));
+        }
+        #[cfg(feature = "postgres")]
+        if self.connections.replica.is_some() && !matches!(self.database, Database::Postgres(_)) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "replica_without_primary",
+                format!(
+                    "replica_url names a replica of PostgreSQL, and the database is {}; name its primary by \
+                     --database, or leave the replica out.",
+                    self.database
+                ),
             ));
         }
         Ok(())

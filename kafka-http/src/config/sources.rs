@@ -241,12 +241,13 @@ fn entries<'d>(prefix: &str, table: &'d DeTable<'_>) -> Vec<(String, usize, &'d 
 fn text_of(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),
+        DeValue::Integer(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(on) => Some(if *on { "on" } else { "off" }.to_owned()),
         DeValue::Array(parts) => {
             let parts: Option<Vec<&str>> = parts.iter().map(|part| part.get_ref().as_str()).collect();
             parts.map(|parts| parts.join(","))
         }
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
 }
 

@@ -7,9 +7,17 @@ use tempfile::TempDir;
 use super::{values::joined, *};
 
 /// The settings as the documentation lists them: key, flag, environment variable, default.
-const DOCUMENTED: [(&str, &str, &str, &str); 17] = [
+const DOCUMENTED: [(&str, &str, &str, &str); 25] = [
     ("listen", "--listen", "KAFKA_LISTEN", "127.0.0.1:8000"),
     ("database", "--database", "DATABASE_URL", "sqlite://<data-dir>/kafka.db"),
+    ("database_pool_size", "--database-pool-size", "KAFKA_DATABASE_POOL_SIZE", "5"),
+    ("database_pool_overflow", "--database-pool-overflow", "KAFKA_DATABASE_POOL_OVERFLOW", "10"),
+    ("database_pool_wait", "--database-pool-wait", "KAFKA_DATABASE_POOL_WAIT", "5s"),
+    ("database_pool_idle", "--database-pool-idle", "KAFKA_DATABASE_POOL_IDLE", "10m"),
+    ("database_pool_lifetime", "--database-pool-lifetime", "KAFKA_DATABASE_POOL_LIFETIME", "30m"),
+    ("database_statement_cache", "--database-statement-cache", "KAFKA_DATABASE_STATEMENT_CACHE", "256"),
+    ("database_statement_timeout", "--database-statement-timeout", "KAFKA_DATABASE_STATEMENT_TIMEOUT", "1m"),
+    ("replica_url", "--replica-url", "KAFKA_REPLICA_URL", ""),
     ("data_dir", "--data-dir", "KAFKA_DATA_DIR", "./kafka-data"),
     ("auth", "--auth", "KAFKA_AUTH", "open"),
     ("open_to", "--open-to", "KAFKA_OPEN_TO", ""),
@@ -21,7 +29,7 @@ const DOCUMENTED: [(&str, &str, &str, &str); 17] = [
     ("registration", "--registration", "KAFKA_REGISTRATION", "open in open mode, first in password mode"),
     ("anonymous", "--anonymous", "KAFKA_ANONYMOUS", "off"),
     ("quotas", "--quotas", "KAFKA_QUOTAS", "off"),
-    ("dialect", "--dialect", "KAFKA_DIALECT", "kafka"),
+    ("dialect", "--dialect", "KAFKA_DIALECT", "kafka,chat-history,open-chat"),
     ("migrate", "--migrate", "KAFKA_MIGRATE", "auto"),
     ("log", "--log", "KAFKA_LOG", "text"),
     ("secret_key", "", "KAFKA_SECRET_KEY", "the file <data-dir>/secret, made at the first start"),
@@ -104,11 +112,22 @@ fn toml_line(key: &Key, text: &str) -> String {
     format!("{} = \"{text}\"\n", key.name)
 }
 
+/// The keys that this build takes values for.
+fn usable_keys() -> impl Iterator<Item = &'static Key> {
+    KEYS.into_iter().filter(|key| cfg!(feature = "postgres") || key.name != "replica_url")
+}
+
 /// Two acceptable texts for each key, neither of them the default.
 fn two_values(key: &Key) -> [&'static str; 2] {
     match key.name {
         "listen" => ["127.0.0.2:1", "[::1]:2"],
         "database" => ["sqlite:///tmp/1.db", "sqlite::memory:"],
+        "database_pool_size" | "database_pool_overflow" | "database_statement_cache" => ["1", "1000"],
+        "database_pool_wait"
+        | "database_pool_idle"
+        | "database_pool_lifetime"
+        | "database_statement_timeout" => ["1500ms", "2h"],
+        "replica_url" => ["postgresql://one.example:1/d", "postgresql://two.example:2/d"],
         "data_dir" => ["/tmp/1", "/tmp/2"],
         "auth" => ["password", "open"],
         "open_to" | "trusted_proxy" => ["10.0.0.0/8", "192.168.0.0/16,fd00::/8"],
@@ -198,6 +217,9 @@ fn the_defaults_are_what_the_table_says() {
     let place = Place::new();
     let settings = place.settings();
     let mut expected = Settings::defaults();
+    for key in KEYS.iter().filter(|key| key.name.starts_with("database_")) {
+        (key.set)(&mut expected, key.default).unwrap();
+    }
     for key in [&keys::LISTEN, &keys::AUTH, &keys::QUOTAS, &keys::MIGRATE, &keys::LOG, &keys::DATA_DIR] {
         (key.set)(&mut expected, key.default).unwrap();
     }
@@ -209,7 +231,7 @@ fn the_defaults_are_what_the_table_says() {
 
 #[test]
 fn of_two_sources_the_stronger_one_wins_for_every_key() {
-    for key in KEYS {
+    for key in usable_keys() {
         let [weak, strong] = two_values(key);
         // From the weakest to the strongest, each with the way to put a text there.
         type Put = fn(Place, &Key, &str) -> Place;
@@ -244,7 +266,7 @@ fn of_two_sources_the_stronger_one_wins_for_every_key() {
 
 #[test]
 fn every_shown_value_is_read_back_as_the_same() {
-    for key in KEYS {
+    for key in usable_keys() {
         for text in two_values(key) {
             let mut settings = Settings::defaults();
             (key.set)(&mut settings, text).unwrap();
@@ -315,6 +337,27 @@ fn a_wrong_value_names_key_source_value_and_what_is_accepted() {
             "host names",
         ),
         (Place::new().flags(&["--data-dir", ""]), "data_dir", "--data-dir", "\"\"", "path of a directory"),
+        (
+            Place::new().file("kafka-data/kafka.toml", "database_statement_cache = 0"),
+            "database_statement_cache",
+            "kafka.toml:1)",
+            "\"0\"",
+            "from 1 to 10000",
+        ),
+        (
+            Place::new().variable("KAFKA_DATABASE_POOL_WAIT", "5"),
+            "database_pool_wait",
+            "KAFKA_DATABASE_POOL_WAIT",
+            "\"5\"",
+            "500ms, 30s",
+        ),
+        (
+            Place::new().variable("KAFKA_REPLICA_URL", "sqlite://x.db"),
+            "replica_url",
+            "KAFKA_REPLICA_URL",
+            "sqlite://x.db",
+            if cfg!(feature = "postgres") { "postgresql://" } else { "SQLite only" },
+        ),
     ];
     for (place, key, source, value, accepted) in table {
         let error = place.error();
@@ -336,6 +379,7 @@ fn neither_secrets_nor_passwords_are_repeated() {
         Place::new().file("kafka-data/kafka.toml", format!("secret_key = {short}")),
         Place::new().file("kafka-data/kafka.toml", format!("secret_key = ['{short}', 1]")),
         Place::new().variable("DATABASE_URL", &format!("postgresql://u:{short}@h:port/db")),
+        Place::new().variable("KAFKA_REPLICA_URL", &format!("postgresql://u:{short}@h:port/db")),
         Place::new().flags(&["--database", &format!("mysql+pymysql://u:{short}@h/db")]),
     ];
     for place in table {
@@ -375,22 +419,17 @@ fn unknown_variables_are_ignored_and_unknown_keys_named_with_the_nearest() {
 fn kafka_toml_speaks_toml() {
     let place = Place::new().file(
         "kafka-data/kafka.toml",
-        "quotas = true\nopen_to = ['10.0.0.0/8', 'fd00::/8']\nallow_host = []\nlisten = \"[::1]:9\" # why\n",
+        "quotas = true\nopen_to = ['10.0.0.0/8', 'fd00::/8']\nallow_host = []\nlisten = \"[::1]:9\" # why\n\
+         database_pool_size = 7\n",
     );
     let settings = place.settings();
+    assert_eq!(settings.connections.pool_size, 7);
     assert!(settings.quotas);
     assert_eq!(joined(&settings.open_to), "10.0.0.0/8,fd00::/8");
     assert_eq!(settings.allow_host, Vec::<String>::new());
     assert_eq!(settings.listen.to_string(), "[::1]:9");
 
-    for text in [
-        "listen = 8000",
-        "listen = 1.5",
-        "open_to = [1]",
-        "listen",
-        "listen = 'a'\nlisten = 'b'",
-        "listen = '",
-    ] {
+    for text in ["listen = 1.5", "open_to = [1]", "listen", "listen = 'a'\nlisten = 'b'", "listen = '"] {
         let error = Place::new().file("kafka-data/kafka.toml", text).error();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "config_file_invalid"), "{error}");
         assert!(error.message().contains("kafka.toml:"), "{error}");
@@ -564,6 +603,18 @@ fn plans_are_not_enforced_for_some_while_others_need_no_account() {
             );
         }
     }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_replica_has_a_primary_on_a_server() {
+    let replica = || Place::new().variable("KAFKA_REPLICA_URL", "postgresql://u:hush@h/d");
+    let error = replica().settings().check_server().unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "replica_without_primary"));
+    assert!(error.message().contains("replica_url"), "{error}");
+    let settings = replica().variable("DATABASE_URL", "postgresql://u:hush@g/d").settings();
+    settings.check_server().unwrap();
+    assert!(!format!("{settings:?}").contains("hush"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 
 /// Who may call.
@@ -189,6 +190,36 @@ pub(super) fn without_query(url: &str) -> &str {
     url.split('?').next().unwrap_or_default()
 }
 
+/// A whole number from `least` to `most`.
+pub(super) fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let found = text.trim().parse().ok().filter(|number| (least..=most).contains(number));
+    found.ok_or_else(|| format!("it takes a whole number from {least} to {most}"))
+}
+
+/// The units of times, the largest first, in milliseconds.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// A time: a whole number and a unit, a day at most.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at(digits);
+    let unit = UNITS.iter().find(|(name, _)| *name == unit.trim());
+    let ms = unit.and_then(|(_, ms)| count.parse::<u64>().ok()?.checked_mul(*ms));
+    let ms = ms.filter(|ms| *ms <= 86_400_000);
+    ms.map(Duration::from_millis)
+        .ok_or_else(|| "it takes a time such as 500ms, 30s, 10m or 2h, and 24h at most".to_owned())
+}
+
+/// What [`duration`] reads back, in the largest unit that has no fraction.
+pub(super) fn shown_duration(time: Duration) -> String {
+    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    match UNITS.iter().find(|(_, unit)| ms > 0 && ms % unit == 0) {
+        Some((name, unit)) => format!("{}{name}", ms / unit),
+        None => "0s".to_owned(),
+    }
+}
+
 /// Entries separated by commas; an empty text is an empty list.
 pub(super) fn list<T>(
     text: &str,
@@ -242,6 +273,28 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(address(text).ok().map(|at| at.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        for (text, shown) in [
+            ("500ms", Some("500ms")),
+            ("1500ms", Some("1500ms")),
+            ("2000ms", Some("2s")),
+            ("90 s", Some("90s")),
+            ("60s", Some("1m")),
+            ("24h", Some("24h")),
+            ("0s", Some("0s")),
+            ("25h", None),
+            ("5", None),
+            ("s", None),
+            ("-1s", None),
+            ("1.5s", None),
+            ("5 weeks", None),
+            ("99999999999999999999s", None),
+        ] {
+            assert_eq!(duration(text).ok().map(shown_duration).as_deref(), shown, "{text}");
         }
     }
 

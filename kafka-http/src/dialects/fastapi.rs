@@ -1,7 +1,7 @@
 //! Errors and forms as the replaced systems have them, which were written with FastAPI: `detail` is a sentence,
 //! or for 422 a list that says where each mistake is.
 
-use kafka_core::{Actor, NewFile, StagedFile};
+use kafka_core::{Actor, IdempotencyKey, NewFile, StagedFile};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -42,28 +42,39 @@ pub(super) struct Mistake {
     loc: Value,
     message: String,
     input: Value,
-    /// More about it, under the name that this sort of mistake has for it.
-    context: Option<&'static str>,
+    /// More about it, or null.
+    context: Value,
 }
 
 impl Mistake {
     pub(super) fn missing(loc: Value, input: Value) -> Mistake {
-        Mistake { kind: "missing", loc, message: "Field required".to_owned(), input, context: None }
+        Mistake::of_kind("missing", loc, "Field required", input)
     }
 
     pub(super) fn value(field: &str, message: impl Into<String>, input: Value) -> Mistake {
         let (loc, message) = (json!(["body", field]), message.into());
-        Mistake { kind: "value_error", loc, message, input, context: Some("reason") }
+        let context = json!({"reason": message});
+        Mistake { kind: "value_error", loc, message, input, context }
     }
 
-    fn of_kind(kind: &'static str, field: &str, message: &str, input: Value) -> Mistake {
-        Mistake { kind, loc: json!(["body", field]), message: message.to_owned(), input, context: None }
+    pub(super) fn of_kind(
+        kind: &'static str,
+        loc: Value,
+        message: impl Into<String>,
+        input: Value,
+    ) -> Mistake {
+        Mistake { kind, loc, message: message.into(), input, context: Value::Null }
+    }
+
+    /// The same with the bound that it is about.
+    pub(super) fn with_context(self, name: &str, value: impl Into<Value>) -> Mistake {
+        Mistake { context: json!({ name: value.into() }), ..self }
     }
 
     fn shown(self) -> Value {
         let mut shown = json!({"type": self.kind, "loc": self.loc, "msg": self.message, "input": self.input});
-        if let Some(name) = self.context {
-            shown["ctx"] = json!({ name: self.message });
+        if !self.context.is_null() {
+            shown["ctx"] = self.context;
         }
         shown
     }
@@ -95,22 +106,38 @@ pub(super) fn of_field<T>(
     })
 }
 
+/// What is not there, in the words that clients of the replaced systems show.
+pub(super) fn unknown<T>(
+    outcome: Result<T, impl Into<Failure>>,
+    code: &'static str,
+    sentence: impl FnOnce() -> String,
+) -> Result<T, Failure> {
+    outcome.map_err(|error| {
+        let failure = error.into();
+        match failure.cause().is_some_and(|error| error.code() == code) {
+            true => Problem::new(404, code, sentence()).into(),
+            false => failure,
+        }
+    })
+}
+
 /// The body as a JSON object.
 pub(super) fn object(call: &mut Call<'_, '_>) -> Result<Map<String, Value>, Failure> {
+    object_once(call).map(|(object, _)| object)
+}
+
+/// The same, and the key that lets the request take effect only once, if there is one.
+pub(super) fn object_once(
+    call: &mut Call<'_, '_>,
+) -> Result<(Map<String, Value>, Option<IdempotencyKey>), Failure> {
     let bytes = call.request.body().read_all().map_err(|error| Problem::from(&error))?;
     let body = json!(["body"]);
     if bytes.is_empty() {
         return Err(refused(vec![Mistake::missing(body, Value::Null)]));
     }
     let no_object = |input: Value| {
-        let message = "Input should be a valid dictionary or object to extract fields from".to_owned();
-        refused(vec![Mistake {
-            kind: "model_attributes_type",
-            loc: body.clone(),
-            message,
-            input,
-            context: None,
-        }])
+        let message = "Input should be a valid dictionary or object to extract fields from";
+        refused(vec![Mistake::of_kind("model_attributes_type", body.clone(), message, input)])
     };
     let sent = call.request.header("content-type").unwrap_or_default();
     if !sent.split(';').next().is_some_and(|essence| essence.trim().ends_with("json")) {
@@ -118,14 +145,13 @@ pub(super) fn object(call: &mut Call<'_, '_>) -> Result<Map<String, Value>, Fail
     }
     let _turn = call.request.body().turns().wait(bytes.len() as u64);
     match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(object)) => Ok(object),
+        Ok(Value::Object(object)) => Ok((object, call.idempotency_key_of(&bytes)?)),
         Ok(other) => Err(no_object(other)),
         Err(error) => {
             // Its lines are one, as clients write it, so the column is the place.
             let (loc, message) = (json!(["body", error.column()]), error.to_string());
-            let input = json!({});
-            let mistake = Mistake { kind: "json_invalid", loc, message, input, context: Some("error") };
-            Err(refused(vec![mistake]))
+            let mistake = Mistake::of_kind("json_invalid", loc, message.clone(), json!({}));
+            Err(refused(vec![mistake.with_context("error", message)]))
         }
     }
 }
@@ -136,7 +162,12 @@ pub(super) fn text(object: &Map<String, Value>, field: &str) -> Result<String, F
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => {
             let message = "Input should be a valid string";
-            Err(refused(vec![Mistake::of_kind("string_type", field, message, other.clone())]))
+            Err(refused(vec![Mistake::of_kind(
+                "string_type",
+                json!(["body", field]),
+                message,
+                other.clone(),
+            )]))
         }
         None => Err(refused(vec![Mistake::missing(json!(["body", field]), object.clone().into())])),
     }
@@ -205,7 +236,7 @@ pub(super) fn boolean(field: &str, text: &str) -> Result<bool, Failure> {
         "false" | "f" | "0" | "no" | "n" | "off" => Ok(false),
         _ => {
             let message = "Input should be a valid boolean, unable to interpret input";
-            Err(refused(vec![Mistake::of_kind("bool_parsing", field, message, text.into())]))
+            Err(refused(vec![Mistake::of_kind("bool_parsing", json!(["body", field]), message, text.into())]))
         }
     }
 }

@@ -75,6 +75,10 @@ fn overview(overview: Overview) -> Value {
     json!({
         "user_id": overview.user.id,
         "email": overview.user.email,
+        // What clients of Open Chat read of the same path.
+        "id": overview.user.id,
+        "name": overview.user.full_name.as_ref().or(overview.user.username.as_ref()),
+        "is_active": overview.user.is_active,
         "workspaces": workspaces,
         "models": models,
     })

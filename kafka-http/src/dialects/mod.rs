@@ -1,25 +1,35 @@
 //! The wire formats of the systems that this one replaces: each maps what its clients send to calls of the
 //! library, and holds no rules.
 
+pub(crate) mod chat_history;
 pub(crate) mod fastapi;
 pub(crate) mod kafka;
+pub(crate) mod open_chat;
+mod pydantic;
+mod whole;
 
 /// A wire format besides that of the API itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// That of the Kafka system and its front end, also over WebSocket.
     Kafka,
+    /// That of the Chat History Backend, with whole numbers for ids.
+    ChatHistory,
+    /// That of Open Chat, where a message is stored first and its answer streamed by a second request.
+    OpenChat,
 }
 
 impl Dialect {
     /// Every one there is.
-    pub const ALL: [Dialect; 1] = [Dialect::Kafka];
+    pub const ALL: [Dialect; 3] = [Dialect::Kafka, Dialect::ChatHistory, Dialect::OpenChat];
 
     /// What it is called in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Dialect::Kafka => "kafka",
+            Dialect::ChatHistory => "chat-history",
+            Dialect::OpenChat => "open-chat",
         }
     }
 }

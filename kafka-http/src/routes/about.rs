@@ -27,6 +27,9 @@ fn routes(call: &Call<'_, '_>) -> Result<Reply, Failure> {
         "description": "Chat backend. Not Apache Kafka.",
         // What clients of the Kafka system read here.
         "message": "Welcome to Kafka, a chat backend.",
+        // And those of Open Chat.
+        "status": "online",
+        "service": "kafka",
         "routes": routes,
     }))
 }

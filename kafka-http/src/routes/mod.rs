@@ -11,6 +11,7 @@ mod messages;
 mod models;
 mod plans;
 mod responses;
+mod search;
 mod tokens;
 mod usage;
 mod users;
@@ -22,7 +23,7 @@ use kafka_core::{
 };
 
 use crate::{
-    dialects::{Dialect, kafka},
+    dialects::{Dialect, chat_history, kafka, open_chat},
     router::{Access, Route},
 };
 
@@ -117,6 +118,8 @@ pub(crate) static ALL: &[Route] = routes! {
     POST "/api/v1/responses/{id}/cancel" responses::cancel, write(Chats), "Stop an answer and keep what came";
     POST "/api/v1/responses/{id}/ticket" responses::ticket, read(Chats), "A 60 s credential for the events of an answer";
 
+    POST "/api/v1/search" search::find, read(Chats), "Find messages and chats by what they say";
+
     GET "/ws/{chat_id}" crate::ws::open, write(Chats), "A chat over WebSocket";
 
     GET "/api/v1/models" models::list, read(Models), "Models, oldest first";
@@ -143,4 +146,25 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/uploads/files/{path}" kafka::uploaded, read(Files), "The bytes of a file by its path", Kafka;
     POST "/models/new" kafka::new_model, write(Models), "Add a model; the newest of a name counts", Kafka;
     DELETE "/models/delete/{id}" kafka::delete_model, write(Models), "Delete a model", Kafka;
+
+    GET "/api/chats" chat_history::chats, read(Chats), "Chats: all of them, or a numbered page", ChatHistory;
+    POST "/api/chats" chat_history::new_chat, write(Chats), "Make a chat", ChatHistory;
+    GET "/api/chats/{id}" chat_history::chat, read(Chats), "One chat by its number", ChatHistory;
+    PUT "/api/chats/{id}" chat_history::change_chat, write(Chats), "Rename a chat, or replace its notebooks", ChatHistory;
+    DELETE "/api/chats/{id}" chat_history::delete_chat, write(Chats), "Delete a chat with its messages", ChatHistory;
+    POST "/api/messages" chat_history::new_message, write(Chats), "Store a message without answering it", ChatHistory;
+    GET "/api/messages/chat/{id}" chat_history::messages, read(Chats), "Messages of a chat: all of them, or a numbered page", ChatHistory;
+    GET "/api/messages/{id}" chat_history::message, read(Chats), "One message by its number", ChatHistory;
+    PUT "/api/messages/{id}" chat_history::change_message, write(Chats), "Change a message's text or role in place", ChatHistory;
+    DELETE "/api/messages/{id}" chat_history::delete_message, write(Chats), "Delete a message", ChatHistory;
+
+    GET "/models" open_chat::models, read(Models), "What models can be named, those that a gateway lists among them", OpenChat;
+    GET "/conversations" open_chat::conversations, read(Chats), "All chats", OpenChat;
+    POST "/conversations" open_chat::new_conversation, write(Chats), "Make a chat", OpenChat;
+    GET "/conversations/{id}" open_chat::conversation, read(Chats), "One chat", OpenChat;
+    PATCH "/conversations/{id}" open_chat::change_conversation, write(Chats), "Choose the model that answers in a chat", OpenChat;
+    DELETE "/conversations/{id}" open_chat::delete_conversation, write(Chats), "Delete a chat with its messages", OpenChat;
+    GET "/conversations/{id}/messages" open_chat::messages, read(Chats), "All messages of a chat", OpenChat;
+    POST "/conversations/{id}/messages" open_chat::new_message, write(Chats), "Store a question, which `/stream` answers", OpenChat;
+    GET "/conversations/{id}/stream" open_chat::stream, write(Chats), "The answer to the last question, as it is written", OpenChat;
 };

@@ -225,7 +225,7 @@ impl Service {
             Ok(Then::Stream { write, is_chunked }) => {
                 let patience = Duration::from_millis(self.limits.write_timeout_ms);
                 request.body.rest();
-                let mut writer = BodyWriter::new(&stream, is_chunked, patience);
+                let mut writer = BodyWriter::new(&stream, door.outgoing, is_chunked, patience);
                 let end =
                     catch_unwind(AssertUnwindSafe(|| write(&mut writer).and_then(|()| writer.finish())));
                 let end = end.map_err(|panic| self.report_panic(&request.id, panic.as_ref()));

@@ -214,7 +214,7 @@ enum BodyEnd {
 #[derive(Debug)]
 pub(super) struct Door<'s> {
     pub(super) stream: Arc<TcpStream>,
-    outgoing: &'s Arc<Outgoing>,
+    pub(super) outgoing: &'s Arc<Outgoing>,
     buffer: Vec<u8>,
     date: DateLine,
 }

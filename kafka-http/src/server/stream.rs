@@ -21,7 +21,8 @@ const COPIED_BYTES: usize = 64 << 10;
 /// Writes the pieces of a streamed body. Each piece leaves at once, in one write.
 #[derive(Debug)]
 pub struct BodyWriter<'c> {
-    stream: &'c TcpStream,
+    stream: &'c Arc<TcpStream>,
+    outgoing: &'c Arc<Outgoing>,
     is_chunked: bool,
     /// How long the client may take nothing.
     patience: Duration,
@@ -29,8 +30,13 @@ pub struct BodyWriter<'c> {
 }
 
 impl<'c> BodyWriter<'c> {
-    pub(super) fn new(stream: &'c TcpStream, is_chunked: bool, patience: Duration) -> BodyWriter<'c> {
-        BodyWriter { stream, is_chunked, patience, sent: 0 }
+    pub(super) fn new(
+        stream: &'c Arc<TcpStream>,
+        outgoing: &'c Arc<Outgoing>,
+        is_chunked: bool,
+        patience: Duration,
+    ) -> BodyWriter<'c> {
+        BodyWriter { stream, outgoing, is_chunked, patience, sent: 0 }
     }
 
     /// Sends one piece, for example one event. An empty piece sends nothing.
@@ -42,6 +48,8 @@ impl<'c> BodyWriter<'c> {
         if piece.is_empty() {
             return Ok(());
         }
+        let is_long = piece.len() > COPIED_BYTES;
+        let _passage = is_long.then(|| self.outgoing.enter(self.stream, piece.len()));
         if self.is_chunked {
             let size = format!("{:x}\r\n", piece.len());
             self.write_all([size.as_bytes(), piece, b"\r\n"])?;
@@ -96,7 +104,7 @@ impl<'c> BodyWriter<'c> {
         let mut slices = parts.map(IoSlice::new);
         let mut left = &mut slices[..];
         while !left.is_empty() {
-            match self.stream.write_vectored(left) {
+            match (&**self.stream).write_vectored(left) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => IoSlice::advance_slices(&mut left, count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let object = json!({ "version": version, "name": name, "files": files });
     context.output.done(&object, &shown, &format!("Wrote {}.", files.join(" and ")))?;
     context.output.note(&format!(
-        "Fill in both, then list it in migrations/src/lib.rs: {version} \"{version:04}\" \"{name}\","
+        "Fill in both, then list it in migrations/src/lib.rs: migration!({version} \"{version:04}\" \"{name}\"),"
     ));
     Ok(())
 }

@@ -1,5 +1,10 @@
 //! What the matrix of routes does not vary: tickets, ids that stand in bodies, and sessions that have ended.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use kafka_core::Result;
 use serde_json::{Value, json};
 
@@ -10,6 +15,8 @@ use super::{
     matrix::NOTHING,
     stage::{MARK, Stage, Things},
 };
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What was tried, and a sentence for each call that ended otherwise than it must.
 pub(super) struct Found {
@@ -184,6 +191,34 @@ pub(super) fn references(server: &Server, stage: &mut Stage<'_>, has_dialect: bo
         let (path, body) = (path(&things.chat), body(&things));
         let answer = server.call(method, &path, owner.as_deref(), Some(&body))?;
         found.judge(&format!("{method} {path} {body} by {}", Caller::Owner), &answer, &[200, 201]);
+    }
+    Ok(found)
+}
+
+/// A search finds what the caller may read, and nothing else of the owner's.
+pub(super) fn searches(server: &Server, stage: &mut Stage<'_>) -> Result<Found> {
+    let mut found = Found::on("POST /api/v1/search, once everything is indexed");
+    stage.things()?;
+    let body = json!({"query": format!("\"{MARK}\""), "mode": "text"});
+    let find = |stage: &Stage<'_>, caller| {
+        let token = stage.token(caller, "chats").map(str::to_owned);
+        server.call("POST", "/api/v1/search", token.as_deref(), Some(&body))
+    };
+    // What was stored is found within a second; a busy machine may take longer.
+    let began = Instant::now();
+    while !find(stage, Caller::Owner)?.text.contains(MARK) && began.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(20));
+    }
+    for caller in
+        [Caller::Owner, Caller::ReadOnly, Caller::Editor, Caller::Viewer, Caller::Other, Caller::Admin]
+    {
+        let answer = find(stage, caller)?;
+        found.judge(&format!("{caller}"), &answer, &[200]);
+        let may_see = !matches!(caller, Caller::Other | Caller::Admin);
+        if answer.text.contains(MARK) != may_see {
+            let what = if may_see { "does not find what it may read" } else { "finds what is the owner's" };
+            found.hole(format!("{caller} {what}"));
+        }
     }
     Ok(found)
 }

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{caller::Caller, stage::Things};
+use super::{
+    caller::Caller,
+    matrix::NOTHING,
+    stage::{MARK, Things},
+};
 
 /// What a route is about, which says who may call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +148,8 @@ pub(super) static CASES: &[Case] = cases! {
     "POST /api/v1/responses/{id}/cancel" Write "chats" response NONE;
     "POST /api/v1/responses/{id}/ticket" Read "chats" response NONE;
 
+    "POST /api/v1/search" Collection "chats" chat |_| json!({"query": MARK});
+
     "GET /ws/{chat_id}" Read "chats" chat NONE;
 
     "GET /api/v1/models" Collection "models" model NONE;
@@ -179,6 +185,28 @@ pub(super) static CASES: &[Case] = cases! {
         ["base_url", "http://192.0.2.1/v1"]
     ]);
     "DELETE /models/delete/{id}" Own "models" model NONE;
+
+    "GET /api/chats" Collection "chats" chat NONE;
+    "POST /api/chats" Collection "chats" chat |context| json!({"name": context.name});
+    "GET /api/chats/{id}" Read "chats" chat_number NONE;
+    "PUT /api/chats/{id}" Write "chats" chat_number |_| json!({"name": "changed"});
+    "DELETE /api/chats/{id}" Write "chats" chat_number NONE;
+    "POST /api/messages" Write "chats" chat_number
+        |context| json!({"chat_id": context.id, "role": "user", "content": "added"});
+    "GET /api/messages/chat/{id}" Read "chats" chat_number NONE;
+    "GET /api/messages/{id}" Read "chats" message_number NONE;
+    "PUT /api/messages/{id}" Write "chats" message_number |_| json!({"content": "changed"});
+    "DELETE /api/messages/{id}" Write "chats" message_number NONE;
+
+    "GET /models" Collection "models" model NONE;
+    "GET /conversations" Collection "chats" chat NONE;
+    "POST /conversations" Collection "chats" chat |_| json!({"default_model": "echo"});
+    "GET /conversations/{id}" Read "chats" chat NONE;
+    "PATCH /conversations/{id}" Write "chats" chat |_| json!({"default_model": "changed"});
+    "DELETE /conversations/{id}" Write "chats" chat NONE;
+    "GET /conversations/{id}/messages" Read "chats" chat NONE;
+    "POST /conversations/{id}/messages" Write "chats" chat |_| json!({"message": "added"});
+    "GET /conversations/{id}/stream" Read "chats" chat NONE;
 };
 
 impl Case {
@@ -207,9 +235,20 @@ impl Case {
         matches!(self.class, Class::Read | Class::Write | Class::Own)
     }
 
-    /// Whether a key that may only read is not enough. Making a ticket for what one may read is reading;
-    /// over a WebSocket one writes.
+    /// Whether a key that may only read is not enough. Searching, and making a ticket for what one may read, is
+    /// reading; over a WebSocket, and by asking for a stream, one writes.
     pub(super) fn writes(&self) -> bool {
-        !self.route.ends_with("/ticket") && (self.method() != "GET" || self.path().starts_with("/ws/"))
+        let reads = self.route.ends_with("/ticket") || self.route.ends_with("/search");
+        let asks = self.path().starts_with("/ws/") || self.path().ends_with("/stream");
+        !reads && (self.method() != "GET" || asks)
+    }
+
+    /// An id of its sort that nothing has.
+    pub(super) fn nothing(&self) -> &'static str {
+        if self.path().starts_with("/api/chats") || self.path().starts_with("/api/messages") {
+            "9007199254740991"
+        } else {
+            NOTHING
+        }
     }
 }

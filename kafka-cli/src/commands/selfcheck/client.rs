@@ -76,9 +76,13 @@ impl Server {
     /// account that goes with the stage.
     pub(super) fn clear_away(&self, path: &str, answer: &Answer) -> Result<()> {
         let json = answer.json();
-        let Some(id) = json["id"].as_str() else { return Ok(()) };
+        let id = match &json["id"] {
+            Value::String(id) => id.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return Ok(()),
+        };
         match self.call("DELETE", &format!("{path}/{id}"), None, None)?.status {
-            204 => Ok(()),
+            200 | 204 => Ok(()),
             status => Err(Error::new(
                 ErrorKind::Conflict,
                 "not_cleared_away",

@@ -16,6 +16,10 @@ use super::{
 /// An id that nothing has.
 pub(super) const NOTHING: &str = "01890000-0000-7000-8000-000000000000";
 
+/// What callers without a credential may do where they may chat.
+const OF_ANYONE: [&str; 5] =
+    ["POST /api/v1/chats", "GET /api/v1/models", "POST /api/chats", "POST /conversations", "GET /models"];
+
 /// How the server treats callers without a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -62,8 +66,7 @@ impl Case {
                 // It names an account, which nobody without one is.
                 Mode::Anonymous if self.route == "POST /chat/new" => Refused(403),
                 Mode::Anonymous if self.area == "chats" && self.has_id() => Refused(404),
-                Mode::Anonymous if self.route == "POST /api/v1/chats" => Allowed,
-                Mode::Anonymous if self.route == "GET /api/v1/models" => Allowed,
+                Mode::Anonymous if OF_ANYONE.contains(&self.route) => Allowed,
                 Mode::Anonymous if self.route == "GET /api/v1/models/{id}" => Refused(404),
                 Mode::Anonymous | Mode::Password => Refused(401),
             };
@@ -126,6 +129,7 @@ fn walk_on(stage: &mut Stage<'_>, server: &Server, mode: Mode, offered: &[String
     for found in [
         beside::tickets(server, walk.stage)?,
         beside::references(server, walk.stage, has_dialect)?,
+        beside::searches(server, walk.stage)?,
         beside::sessions(server, walk.stage)?,
     ] {
         walk.calls += found.tried.calls;
@@ -252,7 +256,7 @@ impl Walk<'_, '_> {
             false => None,
         };
         let password = spare.as_ref().map_or("unknown-password", |(_, password)| password);
-        let id = if target == Target::Missing { NOTHING } else { (case.id)(things) };
+        let id = if target == Target::Missing { case.nothing() } else { (case.id)(things) };
         let account = self.stage.account_of(caller).unwrap_or_else(|| things.account.clone());
         let body = (case.body)(&Context { name: &name, password, id, account: &account });
         let body = (!body.is_null()).then_some(&body);
@@ -263,7 +267,8 @@ impl Walk<'_, '_> {
         };
         let answer = self.server.call(case.method(), &path, token.as_deref(), body)?;
         self.judge(case, caller, target, expected, &answer, tried, case.method());
-        if caller == Caller::Nobody && answer.status == 201 && case.class == Class::Collection {
+        let is_made = answer.status == 201 || case.route == "POST /conversations";
+        if caller == Caller::Nobody && is_made && case.class == Class::Collection {
             self.server.clear_away(&path, &answer)?;
         }
         // The same by the other doors to it.

@@ -1,7 +1,7 @@
 //! The answers that this process runs now.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use super::held::HeldBlocks;
 use crate::{
     base::{
         cancel::CancelToken,
@@ -18,7 +19,7 @@ use crate::{
         shares::{Full, Shares, Whose},
     },
     entity::{
-        block::{Block, HeldBlock},
+        block::Block,
         event::Event,
         message::Message,
         response::{Response, ResponseError},
@@ -43,9 +44,8 @@ pub(crate) struct Running {
     cut_off: OnceLock<Option<ResponseError>>,
     shown: Mutex<Shown>,
     grown: Condvar,
-    /// What those who are further behind hold now of what is stored, by the number of the last event: a
-    /// thousand of them hold what one does.
-    read: Mutex<BTreeMap<u64, HeldBlock>>,
+    /// What those who are further behind hold now of what is stored.
+    pub(crate) held: HeldBlocks,
 }
 
 /// What is on disk and may therefore be seen.
@@ -92,7 +92,7 @@ impl Running {
                 over: false,
             }),
             grown: Condvar::new(),
-            read: Mutex::default(),
+            held: HeldBlocks::default(),
         })
     }
 
@@ -148,25 +148,6 @@ impl Running {
             Some(block) if after >= first_kept => Seen::Events(block.clone()),
             _ => Seen::Behind,
         }
-    }
-
-    /// The block of the first event after number `after` that another watcher read and still holds.
-    pub(crate) fn held_after(&self, after: u64) -> Option<Block> {
-        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let block = read.range(after + 1..).next()?.1.get()?;
-        (block.first_seq() <= after + 1).then_some(block)
-    }
-
-    /// Lets others share a block that was read, which is given back, or theirs if they were faster.
-    pub(crate) fn hold(&self, block: Block) -> Block {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.retain(|_, block| block.is_held());
-        let same = read.get(&block.last_seq()).and_then(HeldBlock::get);
-        if let Some(theirs) = same.filter(|theirs| theirs.first_seq() <= block.first_seq()) {
-            return theirs;
-        }
-        read.insert(block.last_seq(), HeldBlock::of(&block));
-        block
     }
 
     /// Has every watcher look whether it has to leave.
@@ -312,6 +293,14 @@ impl Live {
     pub(super) fn remove(&self, id: ResponseId) {
         self.answers().running.remove(&id);
         self.nudge();
+    }
+
+    /// Stops an answer that another process has ended, if it runs here.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn let_go(&self, id: ResponseId) {
+        if let Some(running) = self.get(id) {
+            running.cancel.cancel();
+        }
     }
 
     /// What to give [`wait_for_news`](Live::wait_for_news), read before looking at the database.

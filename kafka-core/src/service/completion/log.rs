@@ -311,7 +311,11 @@ impl Entry {
                 node,
                 &self.events.events().collect::<Vec<_>>(),
             )?;
-            return Ok(if runs_here { Stored::News(self.events.clone()) } else { Stored::Gone });
+            if !runs_here {
+                return Ok(Stored::Gone);
+            }
+            feed.grown(tx, running.id);
+            return Ok(Stored::News(self.events.clone()));
         };
         if !repo::responses::is_running_on(tx, running.id, node)? {
             return Ok(Stored::Gone);

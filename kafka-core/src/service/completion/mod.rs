@@ -6,11 +6,13 @@
 //! Answers are owned by [`live`], not by who asked: a watcher that leaves ends nothing.
 
 pub(crate) mod finish;
+pub(crate) mod held;
 pub(crate) mod live;
 pub(crate) mod log;
 mod opaque;
 pub(crate) mod prompt;
 pub(crate) mod recover;
+pub(crate) mod relay;
 pub(crate) mod resolve;
 pub(super) mod run;
 pub(crate) mod start;

@@ -35,13 +35,13 @@ pub(crate) fn run(installation: &Installation) -> Result<usize> {
     for node in installation.storage().dead_nodes()? {
         ended += end_all_of(installation, node.id)?;
     }
-    ended += end_all(installation, &installation.storage().read(responses::running_of_nobody)?)?;
+    ended += end_all(installation, &installation.storage().read_one(responses::running_of_nobody)?)?;
     Ok(ended)
 }
 
 /// Ends what a dead node ran, and forgets the node, unless something of it is left.
 fn end_all_of(installation: &Installation, node: NodeId) -> Result<usize> {
-    let ids = installation.storage().read(|conn| responses::running_of_node(conn, node))?;
+    let ids = installation.storage().read_one(|conn| responses::running_of_node(conn, node))?;
     let ended = end_all(installation, &ids)?;
     if ended == ids.len() {
         installation.storage().remove_node(node)?;
@@ -68,7 +68,7 @@ fn end_all(installation: &Installation, ids: &[ResponseId]) -> Result<usize> {
 /// Ends an answer if the process that ran it is dead, and whatever else that process ran.
 pub(crate) fn end_if_abandoned(installation: &Installation, id: ResponseId) -> Result<()> {
     for node in installation.storage().dead_nodes()? {
-        if installation.storage().read(|conn| responses::running_of_node(conn, node.id))?.contains(&id) {
+        if installation.storage().read_one(|conn| responses::running_of_node(conn, node.id))?.contains(&id) {
             return end_all_of(installation, node.id).map(drop);
         }
     }

@@ -193,7 +193,7 @@ impl Answering {
             }
             let news = self.installation.live().news();
             let (id, chat) = (self.running.id, self.running.chat);
-            match self.installation.storage().read(|conn| repo::responses::running_in_chat(conn, chat)) {
+            match self.installation.storage().read_one(|conn| repo::responses::running_in_chat(conn, chat)) {
                 Ok(queue) => match queue.first() {
                     Some(first) if *first != id => {
                         vain_looks = 0;

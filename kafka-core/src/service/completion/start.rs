@@ -67,7 +67,7 @@ impl Completions<'_> {
         request.params.as_ref().map_or(Ok(()), check_params)?;
         // A twin follows the first one's answer, also when the model or the room for it is gone since.
         if let Some(once) = &self.once
-            && let Some(id) = installation.storage().read(|conn| once.find_response(conn))?
+            && let Some(id) = installation.storage().read_one(|conn| once.find_response(conn))?
         {
             return Turn::of_stored(installation, &self.actor, id);
         }

@@ -102,6 +102,13 @@ impl PostgresAddress {
         PostgresAddress { config: Box::new(config), trust }
     }
 
+    /// The same, for a server without which one can do: that it vanished is noticed in seconds.
+    pub(super) fn impatient(&self) -> PostgresAddress {
+        let mut address = self.clone();
+        address.config.connect_timeout(Duration::from_secs(2)).tcp_user_timeout(Duration::from_secs(5));
+        address
+    }
+
     /// `host:port`, or the directory of the socket.
     pub(super) fn server(&self) -> String {
         let port = self.config.get_ports().first().copied().unwrap_or(5432);

@@ -1,11 +1,11 @@
 //! How a node tells that it lives, and learns that others write: a thread with a connection of its own.
 //!
-//! It beats each second, by the server's clock. Who has not beaten for 5 seconds is dead. What every commit
-//! announces comes on the same connection.
+//! It beats each second, by the server's clock. Who has not beaten for 5 seconds is dead. What other nodes tell
+//! with their commits comes on the same connection.
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -17,14 +17,19 @@ use postgres::fallible_iterator::FallibleIterator;
 use super::{
     connect::Connector,
     fault,
-    session::{CHANNEL, Session},
+    notice::{CHANNEL, Hearing, Whole},
+    session::Session,
 };
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
         id::NodeId,
     },
-    storage::{Conn, Tx, sql::statements},
+    storage::{
+        Conn, Tx,
+        heard::{Ear, Heard},
+        sql::statements,
+    },
 };
 
 const BEAT: Duration = Duration::from_secs(1);
@@ -59,8 +64,9 @@ struct Shared {
     connector: Arc<Connector>,
     beat: String,
     stopped: AtomicBool,
-    /// Grows when another process has written, or may have.
-    foreign: AtomicI64,
+    /// Grows when another process may have written what was not heard.
+    unheard: AtomicI64,
+    ear: OnceLock<Ear>,
     /// Since when no beat was missed.
     unbroken: Mutex<Option<Instant>>,
 }
@@ -84,7 +90,8 @@ impl Beat {
                  WHERE NOT EXISTS (SELECT 1 FROM nodes WHERE id = '{node}')"
             ),
             stopped: AtomicBool::new(false),
-            foreign: AtomicI64::new(0),
+            unheard: AtomicI64::new(0),
+            ear: OnceLock::new(),
             unbroken: Mutex::default(),
         });
         let session = Some(shared.listen()?);
@@ -105,9 +112,14 @@ impl Beat {
         Ok(Beat { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    /// A number that changes when another process has written.
-    pub(in crate::storage) fn foreign_version(&self) -> i64 {
-        self.shared.foreign.load(Ordering::Acquire)
+    /// A number that changes when another process may have written and was not heard.
+    pub(in crate::storage) fn unheard_version(&self) -> i64 {
+        self.shared.unheard.load(Ordering::Acquire)
+    }
+
+    /// Has someone hear from now on what other nodes tell. There is one who does.
+    pub(in crate::storage) fn listen(&self, ear: Ear) {
+        let _ = self.shared.ear.set(ear);
     }
 
     /// Whether others may be judged: after a pause of the server all nodes look dead to the first that is
@@ -139,7 +151,7 @@ impl Drop for Beat {
 
 impl Shared {
     fn listen(self: &Arc<Shared>) -> Result<Session> {
-        let session = self.connector.reader()?;
+        let session = self.connector.writer()?;
         session.run(&format!("SET statement_timeout = '4s'; LISTEN {CHANNEL}; {}", self.beat))?;
         *self.unbroken.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(session)
@@ -147,9 +159,10 @@ impl Shared {
 
     fn run(self: &Arc<Shared>, mut session: Option<Session>) {
         let mut next = Instant::now() + BEAT;
+        let mut hearing = Hearing::default();
         while !self.stopped.load(Ordering::Acquire) {
             let told = match &session {
-                Some(session) => self.hear(session, next),
+                Some(session) => self.hear(session, &mut hearing, next),
                 None => {
                     thread::sleep(next.saturating_duration_since(Instant::now()).min(BEAT / 10));
                     Ok(())
@@ -168,23 +181,35 @@ impl Shared {
             }
             if session.is_none() {
                 *self.unbroken.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                // What others write meanwhile is not heard.
-                self.foreign.fetch_add(1, Ordering::AcqRel);
+                self.unheard.fetch_add(1, Ordering::AcqRel);
+                hearing = Hearing::default();
                 if is_due {
                     session = self.listen().ok();
+                }
+                if session.is_some() {
+                    // Not before: who reads anew now misses nothing that comes later.
+                    self.say(Heard::Gap);
                 }
             }
         }
     }
 
-    /// Counts what others announce, until a beat is due or it is time to end.
-    fn hear(&self, session: &Session, until: Instant) -> Result<()> {
+    fn say(&self, heard: Heard<'_>) {
+        if let Some(ear) = self.ear.get() {
+            ear(heard);
+        }
+    }
+
+    /// Passes on what others tell, until a beat is due or it is time to end.
+    fn hear(&self, session: &Session, hearing: &mut Hearing, until: Instant) -> Result<()> {
         let mut client = session.client()?;
         let mut notices = client.notifications();
         let mut heard = notices.timeout_iter(until.saturating_duration_since(Instant::now()));
         while let Some(notice) = heard.next().map_err(fault::classify)? {
-            if !self.connector.is_writer(notice.process_id()) {
-                self.foreign.fetch_add(1, Ordering::AcqRel);
+            match hearing.take(&self.connector.origin, notice.payload()) {
+                Whole::Nothing => {}
+                Whole::Text(lines) => self.say(Heard::Told(&lines)),
+                Whole::Unknown => self.say(Heard::Gap),
             }
             if self.stopped.load(Ordering::Acquire) || Instant::now() >= until {
                 return Ok(());

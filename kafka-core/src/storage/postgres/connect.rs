@@ -1,11 +1,7 @@
 //! Making connections: what is asked of a server before it is trusted with work.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI32, Ordering},
-        mpsc,
-    },
+    sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
@@ -16,9 +12,16 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     address::PostgresAddress,
     fault,
+    options::PostgresOptions,
     session::{Role, Session},
 };
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::{
+    base::{
+        error::{Error, ErrorKind, Result},
+        random::Random,
+    },
+    crypto::hex,
+};
 
 /// The oldest version whose statements are all used here.
 const OLDEST: u32 = 13;
@@ -28,20 +31,37 @@ pub(in crate::storage) struct Connector {
     pub(super) address: PostgresAddress,
     tls: MakeRustlsConnect,
     settings: String,
-    /// The server's number for the connection that writes, so that what it announces is known as ours.
-    writer: AtomicI32,
+    pub(super) options: PostgresOptions,
+    /// By this this process knows what it told itself.
+    pub(super) origin: String,
 }
 
 impl Connector {
     /// `patience` bounds the wait for a lock that another process holds.
-    pub(in crate::storage) fn new(address: PostgresAddress, patience: Duration) -> Result<Arc<Connector>> {
+    pub(in crate::storage) fn new(
+        address: PostgresAddress,
+        options: PostgresOptions,
+        patience: Duration,
+        random: &dyn Random,
+    ) -> Result<Arc<Connector>> {
         let tls = address.trust.connector()?;
+        // A server that answers before its disk has a commit is told to wait: what was acknowledged is kept.
         let settings = format!(
-            "SET statement_timeout = '60s'; SET lock_timeout = '{}ms'; \
-             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning",
-            patience.as_millis().max(1)
+            "SET statement_timeout = '{}ms'; SET lock_timeout = '{}ms'; \
+             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; \
+             SELECT set_config('synchronous_commit', 'on', false) \
+             WHERE current_setting('synchronous_commit') = 'off'",
+            milliseconds(options.statement_timeout),
+            milliseconds(patience).max(1)
         );
-        Ok(Arc::new(Connector { address, tls, settings, writer: AtomicI32::default() }))
+        let mut origin = [0; 16];
+        random.fill(&mut origin);
+        Ok(Arc::new(Connector { address, tls, settings, options, origin: hex::encode(&origin) }))
+    }
+
+    /// Which database it is, without account and password.
+    pub(in crate::storage) fn place(&self) -> String {
+        self.address.to_string()
     }
 
     pub(in crate::storage) fn reader(self: &Arc<Connector>) -> Result<Session> {
@@ -95,14 +115,9 @@ impl Connector {
     }
 }
 
-impl Connector {
-    pub(super) fn set_writer(&self, number: i32) {
-        self.writer.store(number, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_writer(&self, number: i32) -> bool {
-        self.writer.load(Ordering::Relaxed) == number
-    }
+/// As many as the server can count. A part of one is one, because none means no bound.
+fn milliseconds(time: Duration) -> u128 {
+    time.as_micros().div_ceil(1000).min(i32::MAX as u128)
 }
 
 /// The first column of the first row.

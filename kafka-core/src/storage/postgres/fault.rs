@@ -24,6 +24,7 @@ fn is_farewell(code: &SqlState) -> bool {
             | SqlState::CANNOT_CONNECT_NOW
             | SqlState::TOO_MANY_CONNECTIONS
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+            | SqlState::IDLE_SESSION_TIMEOUT
     ) || code.code().starts_with("08")
 }
 

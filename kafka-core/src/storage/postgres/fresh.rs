@@ -48,12 +48,39 @@ impl FreshDatabase {
 
     /// Runs SQL in it, past every rule.
     pub fn run_inside(&self, sql: &str) -> Vec<Vec<Option<String>>> {
-        let place = self.server.replace("dbname=postgres", &format!("dbname={}", self.name));
-        run(&place, sql)
+        run(&self.inside(), sql)
+    }
+
+    /// Runs SQL in a transaction that ends, undone, when what is returned is dropped.
+    #[must_use]
+    pub fn hold(&self, sql: &str) -> Held {
+        let mut client = Client::connect(&self.inside(), NoTls).expect("the test's server answers");
+        client.batch_execute(&format!("BEGIN; {sql}")).expect("the test's SQL runs");
+        Held(client)
+    }
+
+    fn inside(&self) -> String {
+        self.server.replace("dbname=postgres", &format!("dbname={}", self.name))
     }
 
     fn run(&self, sql: &str) {
         run(&self.server, sql);
+    }
+}
+
+/// A transaction of a test.
+pub struct Held(Client);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Where the server is gone, its locks are.
+        let _ = self.0.batch_execute("ROLLBACK");
     }
 }
 

@@ -7,6 +7,11 @@ mod address;
 mod beat;
 mod connect;
 mod fault;
+mod notice;
+mod options;
+mod position;
+mod prepared;
+mod replica;
 mod schema;
 mod session;
 mod tls;
@@ -21,11 +26,8 @@ pub(super) use beat::ALL;
 pub(super) use beat::{Beat, lives, remove};
 pub(super) use connect::Connector;
 pub(super) use fault::unavailable;
-pub(super) use schema::{COUNT_ON, UNHURRIED, read_shape, shape_after};
+pub use options::{OnWarning, PostgresOptions};
+pub(super) use replica::Replica;
+pub(super) use schema::{COUNT_ON, UNHURRIED, drop_references, identity, read_shape, shape_after};
 pub(super) use session::Session;
 pub(super) use value::cell;
-
-/// Connections that are kept open when nobody needs them.
-pub(super) const KEPT_CONNECTIONS: usize = 5;
-/// Connections that may read at the same time.
-pub(super) const MOST_CONNECTIONS: usize = 15;

@@ -6,7 +6,10 @@ use kafka_migrations::Migration;
 use postgres::SimpleQueryMessage;
 
 use super::session::Session;
-use crate::base::error::Result;
+use crate::{
+    base::error::Result,
+    storage::{Conn, sql::unlisted_statements},
+};
 
 /// Kind, name and definition of everything in the schema that is used first, but for the history of
 /// migrations. Names of schemas are left out.
@@ -27,6 +30,8 @@ UNION ALL
 SELECT 'constraint', conrelid::regclass::text || '.' || conname, pg_get_constraintdef(oid)
 FROM pg_constraint WHERE connamespace = current_schema()::regnamespace AND conrelid <> 0
     AND conrelid <> COALESCE(to_regclass('refinery_schema_history')::oid, 0)
+UNION ALL
+SELECT 'view', viewname, definition FROM pg_views WHERE schemaname = current_schema()
 UNION ALL
 SELECT 'trigger', tgname, pg_get_triggerdef(t.oid)
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
@@ -51,6 +56,34 @@ BEGIN
     END LOOP;
 END
 $do$";
+
+/// What brings back each reference of a table to another, and what takes it away.
+const REFERENCES: &str = "
+SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)),
+    format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
+FROM pg_constraint WHERE contype = 'f' AND connamespace = current_schema()::regnamespace ORDER BY 1";
+
+unlisted_statements! {
+    IDENTITY = ["SELECT 'sqlite'"] or ["SELECT current_database() || ' ' || current_schema() || ' ' || \
+        current_setting('port') || ' ' || pg_postmaster_start_time()::text"];
+}
+
+/// What tells this database from all others that are open now, by whatever address it was reached.
+pub(in crate::storage) fn identity(conn: &Conn<'_>) -> Result<String> {
+    Ok(conn.first(&IDENTITY, &[], |row| row.next())?.unwrap_or_default())
+}
+
+/// Takes away all references between tables, and returns the SQL that brings them back.
+pub(in crate::storage) fn drop_references(session: &Session) -> Result<Vec<String>> {
+    let answer = session.simple(REFERENCES)?;
+    let pairs = answer.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some((row.get(0)?.to_owned(), row.get(1)?.to_owned())),
+        _ => None,
+    });
+    let (back, away): (Vec<String>, Vec<String>) = pairs.unzip();
+    session.run(&away.join(";"))?;
+    Ok(back)
+}
 
 /// Kind, name and definition of everything in a schema.
 pub(in crate::storage) type Found = BTreeMap<(String, String), String>;

@@ -2,8 +2,8 @@
 
 use std::{
     cell::{Cell as Flag, RefCell},
-    collections::HashMap,
     fmt::Write as _,
+    io::Write as _,
     ops::ControlFlow,
     sync::Arc,
     thread,
@@ -14,7 +14,8 @@ use postgres::{Client, SimpleQueryMessage, fallible_iterator::FallibleIterator, 
 
 use super::{
     connect::{Connector, first_value},
-    fault,
+    fault, notice,
+    prepared::Prepared,
 };
 use crate::{
     base::error::{Error, ErrorKind, Result},
@@ -26,12 +27,6 @@ use crate::{
 const WRITE_LOCK: i64 = 0x6b61_666b_6100;
 /// Taken by who migrates or starts.
 const MIGRATION_LOCK: i64 = WRITE_LOCK + 1;
-/// Where each commit says that it was made.
-pub(super) const CHANNEL: &str = "kafka_writes";
-/// A connection that nobody used for so long is closed.
-const IDLE: Duration = Duration::from_secs(10 * 60);
-/// No connection is used for longer, so that what the server keeps for it cannot grow for ever.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How long it is asked whether a commit stands whose answer was lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -49,44 +44,48 @@ pub(in crate::storage) struct Session {
     connector: Arc<Connector>,
     role: Role,
     client: RefCell<Client>,
-    /// By the address of the statement, which is a constant.
-    prepared: RefCell<HashMap<usize, postgres::Statement>>,
+    prepared: RefCell<Prepared<postgres::Statement>>,
     opened: Instant,
     used: Flag<Instant>,
     in_transaction: Flag<bool>,
+    /// Whether a statement has failed since the transaction began, which then takes nothing more.
+    failed: Flag<bool>,
     /// Whether nobody knows if the last commit stands.
     undecided: Flag<bool>,
     /// The server's number of the transaction that writes.
     transaction: RefCell<String>,
     begin_write: String,
-    commit_write: String,
+    /// What the transaction tells other nodes.
+    told: RefCell<Vec<String>>,
 }
 
 impl Session {
     pub(super) fn open(connector: Arc<Connector>, role: Role) -> Result<Session> {
         let client = connect(&connector, role)?;
+        let prepared = RefCell::new(Prepared::new(connector.options.cached_statements));
         Ok(Session {
             connector,
             role,
             client: RefCell::new(client),
-            prepared: RefCell::default(),
+            prepared,
             opened: Instant::now(),
             used: Flag::new(Instant::now()),
             in_transaction: Flag::new(false),
+            failed: Flag::new(false),
             undecided: Flag::new(false),
             transaction: RefCell::default(),
             begin_write: format!(
-                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({WRITE_LOCK}); \
-                 SELECT 'transaction', pg_current_xact_id()::text"
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+                 SELECT pg_advisory_xact_lock({WRITE_LOCK}), pg_current_xact_id()"
             ),
-            // The notice refuses a transaction that has failed, whose COMMIT would undo it without a word.
-            commit_write: format!("SELECT pg_notify('{CHANNEL}', ''); COMMIT"),
+            told: RefCell::default(),
         })
     }
 
     /// Whether it may be used again.
     pub(in crate::storage) fn is_fresh(&self) -> bool {
-        self.used.get().elapsed() < IDLE && self.opened.elapsed() < LIFETIME
+        let options = &self.connector.options;
+        self.used.get().elapsed() < options.pool_idle && self.opened.elapsed() < options.pool_lifetime
     }
 
     /// Begins a transaction in which all that is read is of one moment. It also finds out whether the
@@ -104,19 +103,26 @@ impl Session {
     /// Begins a transaction while no other process is in one that writes.
     pub(in crate::storage) fn begin_write(&self) -> Result<()> {
         self.undecided.set(false);
+        self.told.borrow_mut().clear();
         let answer = self.begin(&self.begin_write)?;
         let number = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) if row.get(0) == Some("transaction") => row.get(1),
+            SimpleQueryMessage::Row(row) => row.get(1),
             _ => None,
         });
         number.unwrap_or_default().clone_into(&mut self.transaction.borrow_mut());
         Ok(())
     }
 
+    /// Has other nodes told by the commit.
+    pub(in crate::storage) fn tell(&self, lines: Vec<String>) {
+        self.told.borrow_mut().extend(lines);
+    }
+
     /// Makes the transaction last. When the connection is lost meanwhile, the server is asked whether it
     /// does.
     pub(in crate::storage) fn commit(&self) -> Result<()> {
-        match self.run(&self.commit_write) {
+        let telling = notice::telling(&self.connector.origin, &self.told.borrow());
+        match self.run(&format!("{telling}COMMIT")) {
             Ok(()) => {
                 self.in_transaction.set(false);
                 self.used.set(Instant::now());
@@ -165,6 +171,11 @@ impl Session {
         }
     }
 
+    /// Whether a statement of the transaction has failed.
+    pub(in crate::storage) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
     /// Whether running the same transaction again may go well.
     pub(in crate::storage) fn is_conflict(error: &Error) -> bool {
         error.code() == fault::CONFLICT
@@ -210,12 +221,41 @@ impl Session {
     ) -> Result<usize> {
         let prepared = self.prepared(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
-        let touched = self.client()?.execute(&prepared, &params).map_err(|fault| named(statement, fault))?;
+        let touched =
+            self.client()?.execute(&prepared, &params).map_err(|fault| self.failed(statement, fault))?;
         Ok(usize::try_from(touched).unwrap_or(usize::MAX))
     }
 
-    /// Calls `visit` for each row until it breaks off.
+    /// Calls `visit` for each row until it breaks off. What is read outside a transaction is read again on a new
+    /// connection when the old one turns out to be lost.
     pub(in crate::storage) fn visit(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        if self.in_transaction.get() || self.role != Role::Reader {
+            return self.rows(statement, params, visit);
+        }
+        self.used.set(Instant::now());
+        let mut is_seen = false;
+        let mut once = || {
+            self.rows(statement, params, |row| {
+                is_seen = true;
+                visit(row)
+            })
+        };
+        let done = if self.is_lost() { Err(fault::unavailable(Lost)) } else { once() };
+        match done {
+            Err(error) if self.is_lost_by(&error) && !is_seen => {
+                self.reconnect()?;
+                self.rows(statement, params, visit)
+            }
+            done => done,
+        }
+    }
+
+    fn rows(
         &self,
         statement: &'static Statement,
         params: &[Value<'_>],
@@ -224,8 +264,8 @@ impl Session {
         let prepared = self.prepared(statement)?;
         let mut client = self.client()?;
         let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
-        let mut rows = client.query_raw(&prepared, params).map_err(|fault| named(statement, fault))?;
-        while let Some(row) = rows.next().map_err(|fault| named(statement, fault))? {
+        let mut rows = client.query_raw(&prepared, params).map_err(|fault| self.failed(statement, fault))?;
+        while let Some(row) = rows.next().map_err(|fault| self.failed(statement, fault))? {
             if visit(&row)?.is_break() {
                 break;
             }
@@ -233,13 +273,41 @@ impl Session {
         Ok(())
     }
 
+    /// The same for SQL that is made for this once.
+    pub(in crate::storage) fn visit_once(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let mut client = self.client()?;
+        let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
+        let mut rows = client.query_raw(sql, params).map_err(fault::classify)?;
+        while let Some(row) = rows.next().map_err(fault::classify)? {
+            if visit(&row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a COPY that is fed with this text.
+    pub(in crate::storage) fn copy_in(&self, sql: &str, text: &[u8]) -> Result<()> {
+        let mut client = self.client()?;
+        let mut copy = client.copy_in(sql).map_err(fault::classify)?;
+        copy.write_all(text).map_err(fault::unavailable)?;
+        copy.finish().map(drop).map_err(fault::classify)
+    }
+
     fn prepared(&self, statement: &'static Statement) -> Result<postgres::Statement> {
         let address = std::ptr::from_ref(statement).addr();
-        if let Some(prepared) = self.prepared.borrow().get(&address) {
-            return Ok(prepared.clone());
+        if let Some(prepared) = self.prepared.borrow_mut().get(address) {
+            return Ok(prepared);
         }
-        let prepared =
-            self.client()?.prepare(&by_bytes(statement.postgres)).map_err(|fault| named(statement, fault))?;
+        let prepared = self
+            .client()?
+            .prepare(&by_bytes(statement.postgres))
+            .map_err(|fault| self.failed(statement, fault))?;
         self.prepared.borrow_mut().insert(address, prepared.clone());
         Ok(prepared)
     }
@@ -265,10 +333,17 @@ impl Session {
         }
         // What failed in its middle has to be ended, too.
         self.in_transaction.set(true);
+        self.failed.set(false);
         if answer.is_err() {
             self.rollback();
         }
         answer
+    }
+
+    /// The error of a statement, which spoils the transaction.
+    fn failed(&self, statement: &'static Statement, fault: postgres::Error) -> Error {
+        self.failed.set(true);
+        named(statement, fault)
     }
 
     fn is_lost(&self) -> bool {
@@ -291,10 +366,9 @@ impl Session {
 
 fn connect(connector: &Connector, role: Role) -> Result<Client> {
     let mut client = connector.connect()?;
-    if role == Role::Writer {
-        let answer = client.simple_query("SELECT pg_backend_pid()").map_err(fault::classify)?;
-        let number = first_value(&answer).and_then(|number| number.parse().ok());
-        connector.set_writer(number.unwrap_or_default());
+    if role == Role::Reader {
+        // Also what it reads outside a transaction.
+        client.batch_execute("SET default_transaction_read_only = on").map_err(fault::classify)?;
     }
     Ok(client)
 }

@@ -49,6 +49,8 @@ impl<'r> FromSql<'r> for Cell<'r> {
             Type::INT4 => ValueRef::Integer(i32::from_sql(found, raw)?.into()),
             Type::INT2 => ValueRef::Integer(i16::from_sql(found, raw)?.into()),
             Type::BOOL => ValueRef::Integer(bool::from_sql(found, raw)?.into()),
+            Type::FLOAT8 => ValueRef::Real(f64::from_sql(found, raw)?),
+            Type::FLOAT4 => ValueRef::Real(f32::from_sql(found, raw)?.into()),
             Type::TEXT | Type::VARCHAR | Type::NAME | Type::UNKNOWN => ValueRef::Text(raw),
             Type::BYTEA => ValueRef::Blob(raw),
             _ => return Err(format!("a column of the type {found} is not known here").into()),

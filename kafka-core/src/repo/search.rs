@@ -1,0 +1,144 @@
+//! What the index of words finds for a caller. The scope's predicate stands in the statement that asks the index.
+
+use super::{
+    params, scope,
+    search_index::{Table, text_of_chat},
+    search_terms::{
+        Wanted, expression, label_of_chat, label_of_model, label_of_role, label_of_user, label_of_workspace,
+        labels_of_period,
+    },
+};
+use crate::{
+    base::{
+        actor::Scope,
+        error::Result,
+        id::{ChatId, MessageId, WorkspaceId},
+        page::{Room, Stretch},
+        time::Timestamp,
+    },
+    entity::message::Role,
+    storage::{Conn, Row, Value, sql::statements},
+};
+
+/// What is found of a message and of a chat, in one form.
+const FOUND_MESSAGE: &str = "SELECT m.number, c.id, c.title, m.created_at, m.content, CAST(NULL AS TEXT), m.id, m.role FROM search_messages s ";
+const FOUND_CHAT: &str = "SELECT c.number, c.id, c.title, c.created_at, c.title, c.description, CAST(NULL AS TEXT), CAST(NULL AS TEXT) FROM search_chats s ";
+/// SQLite keeps the order of `CROSS JOIN`: the index comes first, whatever the other tables have to offer.
+const OF_MESSAGE: &str = "CROSS JOIN messages m ON m.number = s.rowid CROSS JOIN chats c ON c.number = m.chat_number \
+     WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
+const OF_MESSAGE_POSTGRES: &str = "JOIN messages m ON m.number = s.number JOIN chats c ON c.number = m.chat_number \
+     WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
+const OF_CHAT: &str = "CROSS JOIN chats c ON c.number = s.rowid WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
+const OF_CHAT_POSTGRES: &str = "JOIN chats c ON c.number = s.number \
+     WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
+const NARROWED_MESSAGE: &str = " AND m.created_at >= $6 AND m.created_at < $7 AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) \
+     AND (CAST($9 AS TEXT) IS NULL OR c.workspace_id = $9) AND (CAST($10 AS TEXT) IS NULL OR m.role = $10) \
+     AND (CAST($11 AS TEXT) IS NULL OR m.model = $11)";
+const NARROWED_CHAT: &str = " AND c.created_at >= $6 AND c.created_at < $7 AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) \
+     AND (CAST($9 AS TEXT) IS NULL OR c.workspace_id = $9) AND CAST($10 AS TEXT) IS NULL AND CAST($11 AS TEXT) IS NULL";
+const NEWEST_FIRST: &str = " ORDER BY s.rowid DESC LIMIT $5";
+const NEWEST_FIRST_POSTGRES: &str = " ORDER BY s.number DESC LIMIT $5";
+
+statements! {
+    WORKSPACES = ["SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
+        UNION SELECT wm.workspace_id FROM workspace_members wm WHERE wm.user_id = $1 LIMIT $2"];
+    FIND_MESSAGES = [FOUND_MESSAGE, OF_MESSAGE, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST]
+        or [FOUND_MESSAGE, OF_MESSAGE_POSTGRES, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST_POSTGRES];
+    FIND_CHATS = [FOUND_CHAT, OF_CHAT, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST]
+        or [FOUND_CHAT, OF_CHAT_POSTGRES, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST_POSTGRES];
+}
+
+/// What narrows a search.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
+    pub(crate) chat_id: Option<ChatId>,
+    pub(crate) chat_number: Option<i64>,
+    pub(crate) workspace_id: Option<WorkspaceId>,
+    pub(crate) role: Option<Role>,
+    pub(crate) model: Option<String>,
+}
+
+/// More workspaces than these narrow the index no more; the scope's predicate does.
+const MOST_WORKSPACES: u32 = 200;
+
+/// Which labels a row must have, one of each group.
+pub(crate) fn labels(conn: &Conn<'_>, scope: Scope, filter: &Filter) -> Result<Vec<Vec<String>>> {
+    let mut groups = Vec::new();
+    if let Scope::User(user) | Scope::Admin(user) = scope {
+        let workspaces =
+            conn.all(&WORKSPACES, params![user, MOST_WORKSPACES + 1], |row| row.next::<WorkspaceId>())?;
+        if workspaces.len() <= MOST_WORKSPACES as usize {
+            let mut own = vec![label_of_user(user)];
+            own.extend(workspaces.into_iter().map(label_of_workspace));
+            own.extend(matches!(scope, Scope::Admin(_)).then(|| "=n".to_owned()));
+            groups.push(own);
+        }
+    }
+    groups.extend(filter.chat_number.map(|number| vec![label_of_chat(number)]));
+    groups.extend(filter.workspace_id.map(|workspace| vec![label_of_workspace(workspace)]));
+    groups.extend(filter.role.map(|role| vec![label_of_role(role)]));
+    groups.extend(filter.model.as_deref().map(|model| vec![label_of_model(model)]));
+    groups.extend(labels_of_period(filter.from, filter.to));
+    Ok(groups)
+}
+
+/// Something that the index gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) number: i64,
+    pub(crate) chat_id: ChatId,
+    pub(crate) title: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) text: String,
+    /// None of a chat.
+    pub(crate) message: Option<(MessageId, Role)>,
+}
+
+/// What is searched for, and for whom.
+pub(crate) struct Lookup<'a> {
+    pub(crate) scope: Scope,
+    pub(crate) filter: &'a Filter,
+    pub(crate) labels: &'a [Vec<String>],
+}
+
+impl Lookup<'_> {
+    /// Rows with numbers below `before` that hold what is wanted and that the scope may see, newest first.
+    pub(crate) fn find(
+        &self,
+        conn: &Conn<'_>,
+        table: Table,
+        wanted: Wanted<'_>,
+        before: i64,
+        room: Room,
+    ) -> Result<Stretch<Found>> {
+        let expression = expression(wanted, self.labels, conn.is_postgres());
+        let filter = self.filter;
+        let params = [
+            self.scope.user(),
+            self.scope.reach(),
+            Value::from(&expression),
+            before.into(),
+            room.and_one().into(),
+            filter.from.map_or(i64::MIN, Timestamp::unix_ms).into(),
+            filter.to.map_or(i64::MAX, Timestamp::unix_ms).into(),
+            filter.chat_id.into(),
+            filter.workspace_id.into(),
+            filter.role.into(),
+            Value::from(&filter.model),
+        ];
+        let statement = match table {
+            Table::Messages => &FIND_MESSAGES,
+            Table::Chats => &FIND_CHATS,
+        };
+        conn.stretch(statement, &params, room, read_found)
+    }
+}
+
+fn read_found(row: &mut Row<'_>) -> Result<Found> {
+    let (number, chat_id, title, created_at) = (row.next()?, row.next()?, row.next()?, row.next()?);
+    let text = text_of_chat(row.next()?, row.next()?);
+    let message = row.next::<Option<MessageId>>()?.zip(row.next::<Option<Role>>()?);
+    Ok(Found { number, chat_id, title, created_at, text, message })
+}

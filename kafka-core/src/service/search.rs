@@ -1,0 +1,289 @@
+//! Searching over everything that someone may see.
+
+use std::cmp::Reverse;
+
+use super::{auth, input, installation::Installation, search_index};
+use crate::{
+    base::{
+        actor::Actor,
+        error::{Error, Result},
+        limits::Limits,
+        page::{Cursor, Room},
+        permission::{Area, Permission},
+        shares::Whose,
+    },
+    entity::search::{Hit, HitKind, Hits, SearchArea, SearchMode, SearchRequest, SearchSort},
+    repo::{
+        chats,
+        search::{self, Filter, Found, Lookup},
+        search_index::{self as index, Table},
+        search_terms::Wanted,
+    },
+    storage::{Conn, NodeKind},
+    text::search::{
+        matching::{Match, scores},
+        query::Query,
+        snippet::snippet,
+    },
+};
+
+/// What a credential needs: searching counts as reading chats.
+const READ: Permission = Permission::read(Area::Chats);
+/// The best are chosen among so many texts that hold everything, the newest ones …
+const CANDIDATES: Room = Room { entries: 500, bytes: 4 << 20 };
+/// … and, in plain language, so many that hold one of the words.
+const CANDIDATES_OF_WORD: Room = Room { entries: 100, bytes: 1 << 20 };
+
+/// Searches, as one actor may do them. Made by [`Kafka::search`](crate::Kafka::search).
+#[derive(Debug)]
+pub struct Search<'k> {
+    installation: &'k Installation,
+    actor: Actor,
+}
+
+impl<'k> Search<'k> {
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Search<'k> {
+        Search { installation, actor: *actor }
+    }
+
+    /// Finds messages and chats that the actor may see, whatever the query is: what is no word is passed over, and a
+    /// query without words finds nothing. Case and accents make no difference. Of a text the first 16,000 words are
+    /// searched, of a query the first 32 parts count. What was stored is found within a second, an answer when it has
+    /// ended.
+    ///
+    /// Words, `"phrases"`, `begin*` (two letters at least) and `-not` are understood in the mode `text`, where a text
+    /// has to hold all of it. In plain language one word will do, unless the newest are asked for.
+    ///
+    /// The newest are all there are. The best are chosen among the newest 500 texts that hold everything, and in plain
+    /// language also among the newest 100 for each word. Scores are made of these texts alone: nothing tells how
+    /// often a word stands in what others wrote. How long a search takes depends on all that is stored.
+    ///
+    /// # Errors
+    /// `Invalid` for a query over [`Limits::search_query_chars`](crate::Limits) or with U+0000, a limit out of range,
+    /// a cursor that no page gave, and the mode `vector` (`vectors_missing`); `Unauthenticated` (`account_required`)
+    /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
+    /// turn, as [`Chats::list`](crate::Chats::list) does by title.
+    pub fn find(&self, request: &SearchRequest) -> Result<Hits> {
+        let scope = self.actor.scope(READ)?;
+        if self.actor.is_anonymous() {
+            auth::account_of(&self.actor)?;
+        }
+        let limits = self.installation.limits();
+        input::query(limits, &request.query)?;
+        input::optional_name(limits, "model", request.model.as_ref())?;
+        let limit = limit(limits, request.limit)?;
+        let mut query = match request.mode.unwrap_or(SearchMode::Hybrid) {
+            SearchMode::Hybrid => Query::plain(&request.query),
+            SearchMode::Text => Query::with_operators(&request.query),
+            SearchMode::Vector => {
+                let message = "there are no vectors to search by; ask for hybrid or text";
+                return Err(Error::invalid("vectors_missing", "mode", message));
+            }
+        };
+        let after = request.after.clone().map(|after| Cursor::new(after).in_field("after"));
+        let sort = request.sort.unwrap_or(SearchSort::Best);
+        // Newest texts with any of the words would be any texts.
+        query.is_plain &= sort == SearchSort::Best;
+        let tables = tables(request);
+        let mut filter = Filter {
+            from: request.from,
+            to: request.to,
+            chat_id: request.chat_id,
+            chat_number: None,
+            workspace_id: request.workspace_id,
+            role: request.role,
+            model: request.model.clone(),
+        };
+        let _turn = query
+            .has_prefix()
+            .then(|| self.installation.searches().begin(Whose::actor(&self.actor)))
+            .transpose()?;
+        self.installation.storage().read(|conn| {
+            if let Some(id) = filter.chat_id {
+                match chats::find(conn, scope, id)? {
+                    Some(chat) => filter.chat_number = Some(chat.number),
+                    None => return Ok(nothing()),
+                }
+            }
+            let labels = search::labels(conn, scope, &filter)?;
+            let lookup = Lookup { scope, filter: &filter, labels: &labels };
+            let search = Running { conn, lookup, query: &query, tables: &tables, limit };
+            match sort {
+                _ if query.wanted.is_empty() => Ok(nothing()),
+                SearchSort::Best => search.best(after.as_ref()),
+                SearchSort::Newest => search.newest(after.as_ref(), limits.page_bytes),
+            }
+        })
+    }
+
+    /// Takes into the index what is not in it yet, instead of within a second. Where another process serves the same
+    /// database nothing is done: that one does it.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn refresh(&self) -> Result<()> {
+        self.actor.require(READ)?;
+        let storage = self.installation.storage();
+        let own = self.installation.node_id();
+        let nodes = storage.live_nodes()?;
+        match nodes.iter().any(|node| node.kind != NodeKind::Cli && node.id != own) {
+            true => Ok(()),
+            false => search_index::catch_up(storage),
+        }
+    }
+}
+
+fn nothing() -> Hits {
+    Hits { items: Vec::new(), next_cursor: None }
+}
+
+fn limit(limits: &Limits, asked: Option<u32>) -> Result<usize> {
+    let limit = asked.unwrap_or(limits.search_default);
+    if (1..=limits.search_max).contains(&limit) {
+        return Ok(limit as usize);
+    }
+    let message = format!("give a number from 1 to {}", limits.search_max);
+    Err(Error::invalid("limit_out_of_range", "limit", message))
+}
+
+/// Where to look: chats have neither role nor model.
+fn tables(request: &SearchRequest) -> Vec<Table> {
+    let is_asked = |area| request.areas.as_ref().is_none_or(|areas| areas.contains(&area));
+    let is_about_messages = request.role.is_some() || request.model.is_some();
+    let messages = is_asked(SearchArea::Messages).then_some(Table::Messages);
+    let chats = (is_asked(SearchArea::Chats) && !is_about_messages).then_some(Table::Chats);
+    messages.into_iter().chain(chats).collect()
+}
+
+/// A search at work.
+struct Running<'a> {
+    conn: &'a Conn<'a>,
+    lookup: Lookup<'a>,
+    query: &'a Query,
+    tables: &'a [Table],
+    limit: usize,
+}
+
+/// A hit, with what it holds of the query.
+type Matched = (Found, Match);
+
+impl Running<'_> {
+    fn find(&self, table: Table, wanted: Wanted<'_>, before: i64, room: Room) -> Result<(Vec<Found>, bool)> {
+        let found = self.lookup.find(self.conn, table, wanted, before, room)?;
+        Ok((found.rows, found.goes_on))
+    }
+
+    /// The best of the candidates. Further pages rank the same ones again: what was stored since is left out, and
+    /// what was changed or deleted meanwhile moves the others by a place, not by a score.
+    fn best(&self, after: Option<&Cursor>) -> Result<Hits> {
+        let (before, start) = match after {
+            None => {
+                let state = index::state(self.conn)?;
+                ([state.messages_upto, state.chats_upto].map(|upto| upto.saturating_add(1)), 0_usize)
+            }
+            Some(cursor) => {
+                let [messages, chats, start] = cursor.keys()?;
+                ([cursor.key(messages)?, cursor.key(chats)?], cursor.key(start)?)
+            }
+        };
+        let mut candidates = Vec::new();
+        for table in self.tables {
+            let before = before[usize::from(*table == Table::Chats)];
+            for found in self.candidates(*table, before)? {
+                // What was changed a moment ago may be found by what it held before.
+                if let Some(matched) = Match::of(self.query, &found.text) {
+                    candidates.push((found, matched));
+                }
+            }
+        }
+        let mut ranked = score(candidates);
+        ranked.sort_by_key(|(score, (found, _))| {
+            (Reverse(*score), found.message.is_none(), Reverse(found.number))
+        });
+        let end = start.saturating_add(self.limit);
+        let next_cursor = (ranked.len() > end).then(|| Cursor::of(&[&before[0], &before[1], &end]));
+        let items = ranked.into_iter().skip(start).take(self.limit).map(hit).collect();
+        Ok(Hits { items, next_cursor })
+    }
+
+    fn candidates(&self, table: Table, before: i64) -> Result<Vec<Found>> {
+        let (mut found, goes_on) = self.find(table, Wanted::All(self.query), before, CANDIDATES)?;
+        if self.query.is_plain && self.query.wanted.len() > 1 && !goes_on {
+            for clause in &self.query.wanted {
+                let wanted = Wanted::Part(self.query, clause);
+                let (more, _) = self.find(table, wanted, before, CANDIDATES_OF_WORD)?;
+                found.extend(more);
+            }
+            found.sort_by_key(|found| Reverse(found.number));
+            found.dedup_by_key(|found| found.number);
+        }
+        Ok(found)
+    }
+
+    /// What was stored last, of all tables together: each is read downwards from where the page before ended.
+    fn newest(&self, after: Option<&Cursor>, bytes: usize) -> Result<Hits> {
+        let mut before = match after {
+            None => [i64::MAX; 2],
+            Some(cursor) => {
+                let [messages, chats] = cursor.keys()?;
+                [cursor.key(messages)?, cursor.key(chats)?]
+            }
+        };
+        let room = Room { entries: u32::try_from(self.limit).unwrap_or(u32::MAX), bytes };
+        let mut streams = Vec::new();
+        for table in self.tables {
+            let place = usize::from(*table == Table::Chats);
+            let (rows, goes_on) = self.find(*table, Wanted::All(self.query), before[place], room)?;
+            streams.push((place, rows.into_iter().peekable(), goes_on));
+        }
+        let mut items = Vec::new();
+        let mut goes_on = false;
+        loop {
+            // Behind the rows of one that goes on, nobody knows which comes next.
+            goes_on |= streams.iter_mut().any(|(_, rows, goes_on)| *goes_on && rows.peek().is_none());
+            let heads = streams.iter_mut().enumerate();
+            let latest = heads
+                .filter_map(|(stream, (_, rows, _))| {
+                    rows.peek().map(|found| (found.created_at, Reverse(stream)))
+                })
+                .max();
+            let Some((_, Reverse(stream))) = latest else { break };
+            if goes_on || items.len() == self.limit {
+                goes_on = true;
+                break;
+            }
+            let Some((place, rows, _)) = streams.get_mut(stream) else { break };
+            let Some(found) = rows.next() else { break };
+            before[*place] = found.number;
+            if let Some(matched) = Match::of(self.query, &found.text) {
+                items.push((found, matched));
+            }
+        }
+        let next_cursor = goes_on.then(|| Cursor::of(&[&before[0], &before[1]]));
+        Ok(Hits { items: score(items).into_iter().map(hit).collect(), next_cursor })
+    }
+}
+
+fn score(found: Vec<Matched>) -> Vec<(u64, Matched)> {
+    let (found, matches): (Vec<Found>, Vec<Match>) = found.into_iter().unzip();
+    scores(&matches).into_iter().zip(found.into_iter().zip(matches)).collect()
+}
+
+fn hit((score, (found, matched)): (u64, Matched)) -> Hit {
+    let (message_id, role) = found.message.unzip();
+    Hit {
+        kind: if message_id.is_some() { HitKind::Message } else { HitKind::Chat },
+        score: score as f64 / 1000.0,
+        snippet: snippet(&found.text, &matched.places),
+        chat_id: Some(found.chat_id),
+        title: found.title,
+        message_id,
+        role,
+        document_id: None,
+        filename: None,
+        start: None,
+        end: None,
+        text: None,
+        created_at: found.created_at,
+    }
+}

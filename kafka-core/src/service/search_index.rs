@@ -1,0 +1,176 @@
+//! Keeps the index of words up with what is stored: in batches behind the writes, so that storing a message costs
+//! nothing for it.
+//!
+//! Rows above a mark are new; triggers note the others that change, go, or come below it. A batch is read and folded
+//! without holding up anyone, and taken into the index in one transaction with the mark and the notes: whatever dies in
+//! between, nothing is lost or comes in twice. Whoever finds that someone else's batch came first throws its own away.
+
+use std::{collections::HashSet, time::Duration};
+
+use super::{installation::Installation, upkeep::Upkeep};
+use crate::{
+    base::{error::Result, page::Room},
+    repo::search_index::{self, Entry, State, Table},
+    storage::Storage,
+};
+
+/// A look that is due.
+const LOOK: Duration = Duration::from_millis(50);
+/// Looks to leave out when nothing waits: then it is looked every 200 ms.
+const LOOKS_WHEN_DONE: u32 = 3;
+/// When another process works on the index, a second.
+const LOOKS_BEHIND_OTHERS: u32 = 20;
+/// When it fails.
+const LOOKS_AFTER_FAILURE: u32 = 100;
+/// How much longer it rests after a batch than that took, while more waits: whoever stores messages has four fifths of
+/// the time at least. In a flood of more than some thousands a second the index lags until it is over.
+const REST: u32 = 4;
+/// Rows of a batch, and about the bytes of their texts: it holds up other writes for some 20 ms.
+const BATCH: Room = Room { entries: 1000, bytes: 256 << 10 };
+
+/// The thread that keeps the index up.
+#[derive(Default)]
+pub(crate) struct Indexing(Upkeep);
+
+impl Indexing {
+    /// Starts it.
+    pub(crate) fn start(&self, installation: &Installation) -> Result<()> {
+        let itself = installation.downgrade();
+        let mut rests = 0_u32;
+        self.0.start("kafka-search", LOOK, move |_| {
+            let Some(installation) = itself.upgrade() else { return false };
+            if rests > 0 {
+                rests -= 1;
+                return true;
+            }
+            let began = installation.clock().instant();
+            rests = match step(installation.storage()) {
+                Ok(Step::Done) => LOOKS_WHEN_DONE,
+                Ok(Step::More) => looks(REST * began.elapsed()),
+                Ok(Step::Overtaken) => LOOKS_BEHIND_OTHERS,
+                Err(_) => LOOKS_AFTER_FAILURE,
+            };
+            true
+        })
+    }
+
+    /// Ends it after the batch it is at.
+    pub(crate) fn stop(&self) {
+        self.0.stop();
+    }
+}
+
+/// How many looks that is; at most a second's.
+fn looks(time: Duration) -> u32 {
+    let looks = u32::try_from(time.as_millis() / LOOK.as_millis()).unwrap_or(u32::MAX);
+    looks.min(LOOKS_BEHIND_OTHERS)
+}
+
+/// What one look came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing waits, but for what came meanwhile: it is taken together with what comes until the next look, since small
+    /// batches cost more.
+    Done,
+    /// A batch was taken in, and more waits.
+    More,
+    /// Another process was faster.
+    Overtaken,
+}
+
+/// What one transaction does to the index.
+struct Batch {
+    before: State,
+    messages_upto: i64,
+    chats_upto: i64,
+    notes_upto: i64,
+    changed: Vec<(Table, i64, Option<Entry>)>,
+    new: Vec<(Table, Entry)>,
+    is_last: bool,
+}
+
+/// Indexes everything that waits.
+pub(crate) fn catch_up(storage: &Storage) -> Result<()> {
+    while step(storage)? != Step::Done {}
+    Ok(())
+}
+
+/// Makes the index anew from what is stored.
+pub(crate) fn rebuild(storage: &Storage) -> Result<()> {
+    storage.write(search_index::begin_anew)?;
+    catch_up(storage)
+}
+
+/// How many changes wait to be indexed.
+pub(crate) fn waiting(storage: &Storage) -> Result<u64> {
+    storage.read(search_index::behind)
+}
+
+fn step(storage: &Storage) -> Result<Step> {
+    let Some(batch) = next_batch(storage)? else { return Ok(Step::Done) };
+    let is_last = batch.is_last;
+    let is_first = storage.write(move |tx| {
+        if !search_index::advance(tx, batch.before, batch.messages_upto, batch.chats_upto)? {
+            return Ok(false);
+        }
+        search_index::forget_changes(tx, batch.notes_upto)?;
+        for (table, number, entry) in &batch.changed {
+            search_index::remove(tx, *table, *number)?;
+            entry.as_ref().map_or(Ok(()), |entry| search_index::add(tx, *table, entry))?;
+        }
+        batch.new.iter().try_for_each(|(table, entry)| search_index::add(tx, *table, entry))?;
+        Ok(true)
+    })?;
+    Ok(match (is_first, is_last) {
+        (false, _) => Step::Overtaken,
+        (true, true) => Step::Done,
+        (true, false) => Step::More,
+    })
+}
+
+/// The next rows, with their words; none when nothing waits. All is read at one moment: what changes after it is noted.
+fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
+    storage.read(|conn| {
+        if !search_index::is_behind(conn)? {
+            return Ok(None);
+        }
+        let before = search_index::state(conn)?;
+        let State { mut messages_upto, mut chats_upto, .. } = before;
+        let (mut notes_upto, mut bytes) = (0, 0);
+        let (mut seen, mut changed) = (HashSet::new(), Vec::new());
+        let changes = search_index::changes(conn, BATCH.entries)?;
+        let mut are_all_noted = changes.len() < BATCH.entries as usize;
+        for change in changes {
+            if bytes > BATCH.bytes {
+                are_all_noted = false;
+                break;
+            }
+            notes_upto = change.number;
+            let (table, number, upto, find) = match (change.message, change.chat) {
+                (Some(number), _) => (Table::Messages, number, messages_upto, search_index::message as Find),
+                (None, Some(number)) => (Table::Chats, number, chats_upto, search_index::chat as Find),
+                (None, None) => continue,
+            };
+            // What lies above the mark is read as it is when the mark comes there.
+            if number <= upto && seen.insert((table, number)) {
+                let entry = find(conn, number)?;
+                bytes +=
+                    entry.iter().filter_map(|entry| entry.words.as_ref()).map(String::len).sum::<usize>();
+                changed.push((table, number, entry));
+            }
+        }
+        let (mut new, mut is_last) = (Vec::new(), are_all_noted);
+        if bytes <= BATCH.bytes {
+            let messages = search_index::new_messages(conn, messages_upto, BATCH)?;
+            let chats = search_index::new_chats(conn, chats_upto, BATCH)?;
+            is_last &= !messages.goes_on && !chats.goes_on;
+            messages_upto = messages.rows.last().map_or(messages_upto, |last| last.number);
+            chats_upto = chats.rows.last().map_or(chats_upto, |last| last.number);
+            new.extend(messages.rows.into_iter().map(|entry| (Table::Messages, entry)));
+            new.extend(chats.rows.into_iter().map(|entry| (Table::Chats, entry)));
+        }
+        Ok(Some(Batch { before, messages_upto, chats_upto, notes_upto, changed, new, is_last }))
+    })
+}
+
+type Find = fn(&crate::storage::Conn<'_>, i64) -> Result<Option<Entry>>;

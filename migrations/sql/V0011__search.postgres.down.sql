@@ -1,0 +1,14 @@
+DROP TRIGGER search_message_added ON messages;
+DROP TRIGGER search_chat_added ON chats;
+DROP TRIGGER search_message_changed ON messages;
+DROP TRIGGER search_message_deleted ON messages;
+DROP TRIGGER search_chat_changed ON chats;
+DROP TRIGGER search_chat_deleted ON chats;
+DROP FUNCTION search_note_added_message();
+DROP FUNCTION search_note_added_chat();
+DROP FUNCTION search_note_message();
+DROP FUNCTION search_note_chat();
+DROP TABLE search_changes;
+DROP TABLE search_state;
+DROP TABLE search_chats;
+DROP TABLE search_messages;
