@@ -1,6 +1,6 @@
 //! What strangers send: nothing of it costs more than an answer that says so.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -400,8 +400,11 @@ mod slow {
         }
 
         // The answers of a node that dies end as interrupted, which their readers learn from the other one.
-        let mut left = Api::of(&doomed).ask(&api.chat(), &json!({"content": "Forever?"}));
-        let left = id(&left.next().unwrap().json()["response"]);
+        let path = format!("/api/v1/chats/{}/responses", api.chat());
+        let asked = json!({"content": "Forever?", "stream": true}).to_string();
+        let through = [("X-Forwarded-For", "127.0.0.1")];
+        let (_, mut left) = Api::of(&doomed).open("POST", &path, &through, Some(&asked)).events();
+        let left = id(&left.next().unwrap().unwrap().json()["response"]);
         doomed.kill9();
         for _ in 0..8 {
             api.get("/api/v1/chats");
