@@ -83,7 +83,7 @@ impl Connector {
         let connector = Arc::clone(self);
         thread::Builder::new()
             .name("kafka-connect".to_owned())
-            .spawn(move || done.send(connector.writer()))
+            .spawn(move || drop(done.send(connector.writer())))
             .map_err(fault::unavailable)?;
         let patience = 2 * self.address.config.get_connect_timeout().copied().unwrap_or_default();
         connected.recv_timeout(patience).unwrap_or_else(|_| Err(fault::silent(&self.address)))
