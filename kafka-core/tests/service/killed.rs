@@ -61,7 +61,7 @@ mod slow {
         loop {
             let listed = kafka.chats(&kafka.operator()).list(&ChatFilter::default(), &page).unwrap();
             for chat in listed.items {
-                *stored.entry(chat.title).or_default() += 1;
+                *stored.entry(chat.title.unwrap()).or_default() += 1;
             }
             let Some(next) = listed.next_cursor else { break };
             page = PageRequest::Cursor { limit: Some(200), place: Place::After(next) };

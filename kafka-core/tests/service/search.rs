@@ -208,7 +208,7 @@ fn edits_and_deletions_are_followed() {
     let [kept, edited, deleted] =
         ["old kept", "old edited", "old deleted"].map(|text| stage.say(&chat, Role::User, text));
     assert_eq!(words(&stage, "old").len(), 4);
-    let patch = MessagePatch { content: Some("new edited".into()) };
+    let patch = MessagePatch { content: Some("new edited".into()), ..Default::default() };
     kafka.messages(&stage.operator).update(edited.id, patch).unwrap();
     kafka.messages(&stage.operator).delete(deleted.id).unwrap();
     let patch = ChatPatch { title: Some(Some("new title".into())), ..ChatPatch::default() };
@@ -254,7 +254,7 @@ fn no_snippet_shows_what_is_gone() {
     let chat = stage.chat();
     let message = stage.say(&chat, Role::User, "a secret slip");
     assert_eq!(words(&stage, "secret").len(), 1);
-    let patch = MessagePatch { content: Some("nothing".into()) };
+    let patch = MessagePatch { content: Some("nothing".into()), ..Default::default() };
     stage.kafka.messages(&stage.operator).update(message.id, patch).unwrap();
     for sort in [SearchSort::Newest, SearchSort::Best] {
         let request = SearchRequest { sort: Some(sort), ..SearchRequest::text("secret") };
