@@ -68,7 +68,7 @@ fn main() {
         &latencies(|n| search(SearchRequest::plain(format!("half w1 w50 w900 {}", rare(n))))),
         None,
     );
-    show("a phrase of common words", &latencies(|_| search(SearchRequest::text("\"half w1\""))), None);
+    show("a phrase of common words", &latencies(|_| search(SearchRequest::text("\"w1 half\""))), None);
     show("the beginning of many words", &latencies(|_| search(newest("w1*"))), None);
     let of_user = SearchRequest::text("half");
     let mine = as_user(&kafka, user);

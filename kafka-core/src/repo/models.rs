@@ -66,7 +66,7 @@ statements! {
     NAMES_OF_OWNER = ["SELECT m.name FROM chats c JOIN models m ON m.user_id = c.user_id \
         OR (m.user_id IS NULL AND c.user_id IS NULL) WHERE c.id = $3 AND ", scope::CHAT_READ,
         " ORDER BY m.created_at, m.id"];
-    NAMES_FOR = ["SELECT m.name FROM models m WHERE m.user_id = $1 OR m.user_id IS NULL ORDER BY m.created_at, m.id"];
+    NAMES_FOR = ["SELECT m.name, m.is_gateway FROM models m WHERE m.user_id = $1 OR m.user_id IS NULL ORDER BY m.created_at, m.id"];
     TAKEN = ["SELECT 1 FROM models m WHERE m.name = $1 AND m.id <> $2 AND (m.user_id = $3 \
         OR (m.user_id IS NULL AND CAST($3 AS TEXT) IS NULL))"];
     UPDATE = ["UPDATE models AS m SET name = $4, upstream_model = $5, base_url = $6, ak_sealed = $7, is_gateway = $8, \
@@ -169,9 +169,9 @@ pub(crate) fn gateway(conn: &Conn<'_>, owner: Option<UserId>) -> Result<Option<M
     conn.first(&GATEWAY, params![owner], read)
 }
 
-/// The names of an owner's models and of the shared ones, oldest first.
-pub(crate) fn names_for(conn: &Conn<'_>, owner: Option<UserId>) -> Result<Vec<String>> {
-    conn.all(&NAMES_FOR, params![owner], |row| row.next())
+/// The names of an owner's models and of the shared ones, oldest first, and whether each is a gateway.
+pub(crate) fn names_for(conn: &Conn<'_>, owner: Option<UserId>) -> Result<Vec<(String, bool)>> {
+    conn.all(&NAMES_FOR, params![owner], |row| Ok((row.next()?, row.next()?)))
 }
 
 /// Whether another model of the same owner has this name.

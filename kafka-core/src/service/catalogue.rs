@@ -135,10 +135,15 @@ impl Models<'_> {
     pub fn offered(&self) -> Result<OfferedModels> {
         self.actor.require(Permission::read(Area::Models))?;
         let owner = self.actor.user_id();
-        let (mut names, gateway) = self
-            .installation
-            .storage()
-            .read(|conn| Ok((models::names_for(conn, owner)?, models::gateway(conn, owner)?)))?;
+        let (rows, gateway) = self.installation.storage().read(|conn| {
+            let rows = models::names_for(conn, owner)?;
+            let gateway = match rows.iter().any(|(_, is_gateway)| *is_gateway) {
+                true => models::gateway(conn, owner)?,
+                false => None,
+            };
+            Ok((rows, gateway))
+        })?;
+        let mut names: Vec<String> = rows.into_iter().map(|(name, _)| name).collect();
         names.push(ECHO.to_owned());
         let mut is_cached = false;
         if let Some(row) = gateway {

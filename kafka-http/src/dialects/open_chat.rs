@@ -65,6 +65,18 @@ impl ShownMessage<'_> {
     }
 }
 
+#[derive(Serialize)]
+struct ShownModels<'a> {
+    models: Vec<ShownModel<'a>>,
+    cached: bool,
+}
+
+#[derive(Serialize)]
+struct ShownModel<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
 /// An outcome about one conversation.
 fn of_one<T>(outcome: Result<T, impl Into<Failure>>) -> Result<T, Failure> {
     fastapi::unknown(outcome, "chat_not_found", || "Conversation not found".to_owned())
@@ -79,8 +91,8 @@ fn id(call: &Call<'_, '_>) -> Result<ChatId, Failure> {
 pub(crate) fn models(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     let offered = call.kafka().models(&actor).offered()?;
-    let models: Vec<Value> = offered.names.iter().map(|name| json!({"id": name, "name": name})).collect();
-    reply::ok(&json!({"models": models, "cached": offered.is_cached}))
+    let models = offered.names.iter().map(|name| ShownModel { id: name, name }).collect();
+    reply::ok(&ShownModels { models, cached: offered.is_cached })
 }
 
 pub(crate) fn conversations(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
