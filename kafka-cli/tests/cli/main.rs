@@ -1,5 +1,6 @@
 //! The command as processes: what people type, what they see, how it ends.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and says why")]
+#![cfg_attr(feature = "postgres", expect(clippy::expect_used, reason = "the same"))]
 
 mod based;
 mod chat;

@@ -357,7 +357,9 @@ fn keys_and_bytes_that_are_not_what_they_were_are_told() {
         let blobs = from.directory.path().join("kafka.db.blobs");
         let damaged = fs::read_dir(&blobs)
             .unwrap()
-            .flat_map(|shelf| fs::read_dir(shelf.unwrap().path()).unwrap())
+            .map(|shelf| shelf.unwrap().path())
+            .filter(|shelf| shelf.is_dir())
+            .flat_map(|shelf| fs::read_dir(shelf).unwrap())
             .map(|bytes| bytes.unwrap().path())
             .find(|path| fs::metadata(path).unwrap().len() == 12)
             .unwrap();

@@ -33,7 +33,7 @@ FROM pg_constraint WHERE connamespace = current_schema()::regnamespace AND conre
 UNION ALL
 SELECT 'view', viewname, definition FROM pg_views WHERE schemaname = current_schema()
 UNION ALL
-SELECT 'trigger', tgname, pg_get_triggerdef(t.oid)
+SELECT 'trigger', tgname, replace(pg_get_triggerdef(t.oid), current_schema() || '.', '')
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE NOT tgisinternal AND c.relnamespace = current_schema()::regnamespace";
 
