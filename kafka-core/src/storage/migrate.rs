@@ -589,9 +589,9 @@ mod tests {
             9,
             "INSERT INTO chat_file_versions (id, chat_file_id, version, timestamp, content, content_sha256, message_id, created_at, updated_at) VALUES ('v', 'cf', 1, 1, 'x', 'h', 'm2', 1, 2)",
         ),
-        (10, "INSERT INTO search_messages (rowid, words) VALUES (1, 'x')"),
-        (10, "INSERT INTO search_chats (rowid, words) VALUES (1, 't')"),
-        (10, "INSERT INTO search_changes (message_number) VALUES (1)"),
+        (11, "INSERT INTO search_messages (rowid, words) VALUES (1, 'x')"),
+        (11, "INSERT INTO search_chats (rowid, words) VALUES (1, 't')"),
+        (11, "INSERT INTO search_changes (message_number) VALUES (1)"),
     ];
 
     fn fill(storage: &Storage, version: u32) {
