@@ -129,7 +129,7 @@ mod slow {
             let path = route.path.replace("{id}", id).replace("{n}", "1");
             let query = if path.ends_with("/diff") { "?from=1&to=1" } else { "" };
             let path = path + query;
-            let body = r#"{"role":"user","content":"x","number":1,"default_model":"echo"}"#;
+            let body = r#"{"role":"user","content":"x","number":1,"default_model":"echo","message":"x"}"#;
             let reply = match route.method {
                 "POST" if path.ends_with("/files") => other.upload(&path, &[], &[("x", b"x")]),
                 "GET" => other.send("GET", &path, &[], None),
