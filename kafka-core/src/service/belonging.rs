@@ -51,7 +51,7 @@ fn differences(installation: &Installation, keyring: Option<&Keyring>) -> Result
 }
 
 fn unreadable_keys(installation: &Installation, keyring: &Keyring) -> Result<Option<String>> {
-    let stored = installation.storage().read(|conn| models::sealed(conn, 0, KEYS))?;
+    let stored = installation.storage().read_one(|conn| models::sealed(conn, 0, KEYS))?;
     let unreadable = stored.iter().filter(|row| !keyring.has_sealed(&row.ak_sealed)).count();
     Ok((unreadable > 0).then(|| {
         format!(

@@ -179,7 +179,7 @@ impl Models<'_> {
         // Part of a chat, which is made without looking at models.
         self.actor.require(Permission::read(Area::Chats))?;
         let owner = self.actor.user_id();
-        let found = self.installation.storage().read(|conn| models::default(conn, owner))?;
+        let found = self.installation.storage().read_one(|conn| models::default(conn, owner))?;
         Ok(found.map_or_else(|| ECHO.to_owned(), |row| row.model.name))
     }
 }

@@ -58,7 +58,8 @@ impl<'k> Linear<'k> {
     /// `NotFound`.
     pub fn chat(&self, number: i64) -> Result<LinearChat> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| linear::chat(conn, scope, number))?;
+        let found =
+            self.installation.storage().read_one_anywhere(|conn| linear::chat(conn, scope, number))?;
         found.ok_or_else(|| no_chat(number))
     }
 
@@ -68,7 +69,7 @@ impl<'k> Linear<'k> {
     /// `NotFound`.
     pub fn chat_id(&self, number: i64) -> Result<ChatId> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| linear::chat_id(conn, scope, number))?;
+        let found = self.installation.storage().read_one(|conn| linear::chat_id(conn, scope, number))?;
         found.ok_or_else(|| no_chat(number))
     }
 
@@ -78,7 +79,8 @@ impl<'k> Linear<'k> {
     /// `NotFound`.
     pub fn message(&self, number: i64) -> Result<(i64, Message)> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| linear::message(conn, scope, number))?;
+        let found =
+            self.installation.storage().read_one_anywhere(|conn| linear::message(conn, scope, number))?;
         found.ok_or_else(|| no_message(number))
     }
 
@@ -88,7 +90,7 @@ impl<'k> Linear<'k> {
     /// `NotFound`.
     pub fn message_id(&self, number: i64) -> Result<MessageId> {
         let scope = self.actor.scope(READ)?;
-        let found = self.installation.storage().read(|conn| linear::message_id(conn, scope, number))?;
+        let found = self.installation.storage().read_one(|conn| linear::message_id(conn, scope, number))?;
         found.ok_or_else(|| no_message(number))
     }
 
@@ -104,7 +106,7 @@ impl<'k> Linear<'k> {
         if self.actor.is_anonymous() {
             auth::account_of(&self.actor)?;
         }
-        let (first, left) = self.installation.storage().read(|conn| {
+        let (first, left) = self.installation.storage().read_anywhere(|conn| {
             let stretch = linear::newest_chats(conn, scope, BATCH)?;
             let mut left = match stretch.goes_on {
                 true => linear::numbers_of_chats(conn, scope)?,
@@ -144,16 +146,10 @@ impl<'k> Linear<'k> {
         self.walk(Name::Number(number), offset, u64::from(page_size), || no_chat(number))
     }
 
-    fn walk(
-        &self,
-        name: Name,
-        offset: i64,
-        most: u64,
-        unknown: impl FnOnce() -> Error,
-    ) -> Result<MessageWalk> {
+    fn walk(&self, name: Name, offset: i64, most: u64, unknown: impl Fn() -> Error) -> Result<MessageWalk> {
         let scope = self.actor.scope(READ)?;
         let room = Room { entries: BATCH.entries.min(u32::try_from(most).unwrap_or(u32::MAX)), ..BATCH };
-        let (bounds, stretch) = self.installation.storage().read(|conn| {
+        let (bounds, stretch) = self.installation.storage().read_anywhere(|conn| {
             let Some(bounds) = linear::bounds(conn, scope, name)? else { return Err(unknown()) };
             let stretch = match offset {
                 0 => rows::branch_after(conn, scope, bounds.id, 0, room)?,
@@ -233,11 +229,10 @@ impl MessageWalk {
         self.walker.check()?;
         let scope = self.walker.actor.scope(READ)?;
         let room = Room { entries: BATCH.entries.min(u32::try_from(self.left).unwrap_or(u32::MAX)), ..BATCH };
-        let stretch = self
-            .walker
-            .installation
-            .storage()
-            .read(|conn| rows::branch_after(conn, scope, self.bounds.id, self.after, room))?;
+        let stretch =
+            self.walker.installation.storage().read_one_anywhere(|conn| {
+                rows::branch_after(conn, scope, self.bounds.id, self.after, room)
+            })?;
         let mut batch = stretch.rows;
         batch.retain(|message| message.seq <= self.bounds.last_seq);
         self.after = batch.last().map_or(self.bounds.last_seq, |message| message.seq);
@@ -287,7 +282,7 @@ impl ChatWalk {
         self.walker.check()?;
         let scope = self.walker.actor.scope(READ)?;
         let next = self.left.split_off(self.left.len().saturating_sub(BATCH.entries as usize));
-        self.walker.installation.storage().read(|conn| {
+        self.walker.installation.storage().read_anywhere(|conn| {
             next.iter().rev().filter_map(|number| linear::chat(conn, scope, *number).transpose()).collect()
         })
     }

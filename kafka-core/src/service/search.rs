@@ -85,7 +85,7 @@ impl<'k> Search<'k> {
         // Newest texts with any of the words would be any texts.
         query.is_plain &= sort == SearchSort::Best;
         let tables = tables(request);
-        let mut filter = Filter {
+        let asked = Filter {
             from: request.from,
             to: request.to,
             chat_id: request.chat_id,
@@ -98,7 +98,8 @@ impl<'k> Search<'k> {
             .has_prefix()
             .then(|| self.installation.searches().begin(Whose::actor(&self.actor)))
             .transpose()?;
-        self.installation.storage().read(|conn| {
+        self.installation.storage().read_anywhere(|conn| {
+            let mut filter = asked.clone();
             if let Some(id) = filter.chat_id {
                 match chats::find(conn, scope, id)? {
                     Some(chat) => filter.chat_number = Some(chat.number),

@@ -93,8 +93,11 @@ impl Pool {
     #[cfg(feature = "postgres")]
     pub(super) fn renew(&self) {
         let mut state = self.lock();
-        state.unopened += state.idle.len();
-        state.idle.clear();
+        let idle = std::mem::take(&mut state.idle);
+        state.unopened += idle.len();
+        // Saying farewell to a server takes time, in which others want connections.
+        drop(state);
+        drop(idle);
     }
 
     /// Closes the idle connections; those that are lent are closed when they come back.
@@ -111,16 +114,21 @@ impl Pool {
         }
         let stale: Vec<Link> = state.idle.extract_if(.., |connection| !connection.is_fresh()).collect();
         state.unopened += stale.len();
-        if let Some(connection) = state.idle.pop() {
-            return Ok(Some(connection));
-        }
-        if state.unopened > 0 {
+        let fresh = state.idle.pop();
+        let mine = if fresh.is_some() {
+            None
+        } else if state.unopened > 0 {
             state.unopened -= 1;
-            return Ok(None);
-        }
-        let (turn, mine) = mpsc::sync_channel(1);
-        state.waiting.push_back(turn);
+            None
+        } else {
+            let (turn, mine) = mpsc::sync_channel(1);
+            state.waiting.push_back(turn);
+            Some(mine)
+        };
         drop(state);
+        // Saying farewell to a server takes time, in which others want connections.
+        drop(stale);
+        let Some(mine) = mine else { return Ok(fresh) };
         let Some(wait) = self.bounds.wait else { return mine.recv().map_err(|_| super::writer::closed()) };
         match mine.recv_timeout(wait) {
             Ok(given) => Ok(given),
