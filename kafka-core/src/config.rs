@@ -9,6 +9,7 @@ use crate::{
         limits::Limits,
         random::{Random, SystemRandom},
         time::{Clock, SystemClock},
+        warning::OnWarning,
     },
     provider::{
         address::AddressPolicy,
@@ -54,6 +55,11 @@ pub struct Config {
     /// effect on SQLite.
     #[cfg(feature = "postgres")]
     pub postgres: PostgresOptions,
+    /// Who is told, a sentence each, of what those who run the installation should know while it serves all the same:
+    /// at the opening, of stored keys of models that the secret does not open, and on PostgreSQL of a secret, or a
+    /// directory for the bytes of files, that is not that of the other nodes; later, of a replica that is lost, and
+    /// asked again. Commands do not look. Default nobody.
+    pub on_warning: OnWarning,
     /// Open mode: [`Kafka::local_actor`](crate::Kafka::local_actor) works without a credential.
     /// Default false.
     pub open: bool,
@@ -122,6 +128,7 @@ impl Config {
             synchronous: Synchronous::Full,
             #[cfg(feature = "postgres")]
             postgres: PostgresOptions::default(),
+            on_warning: OnWarning::default(),
             open: false,
             anonymous: false,
             registration: Registration::Open,

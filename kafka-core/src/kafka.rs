@@ -74,6 +74,7 @@ impl Kafka {
             registration: config.registration,
             quotas: config.quotas,
             extractor: config.extractor,
+            on_warning: config.on_warning,
             limits: config.limits,
             clock: config.clock,
             random: config.random,
@@ -395,14 +396,6 @@ impl Kafka {
         self.0.check()
     }
 
-    /// What does not fit this process and its database, a sentence each, as it was found when it opened; it serves
-    /// all the same. Stored keys of models that its secret does not open; on PostgreSQL also that its secret, or
-    /// its directory for the bytes of files, is not that of the other nodes which live. Commands do not look.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        self.0.warnings()
-    }
-
     /// Waits at most `patience` until no answer runs. True when none does.
     #[must_use]
     pub fn wait_until_idle(&self, patience: Duration) -> bool {
@@ -447,6 +440,8 @@ pub(crate) fn open_storage(config: &Config) -> Result<Storage> {
         synchronous: config.synchronous,
         #[cfg(feature = "postgres")]
         postgres: config.postgres.clone(),
+        #[cfg(feature = "postgres")]
+        on_warning: config.on_warning.clone(),
         ..StorageOptions::default()
     };
     Storage::open(place, options)

@@ -28,6 +28,7 @@ pub use base::{
     random::{Random, SystemRandom},
     secret::Secret,
     time::{Clock, SystemClock, Timestamp},
+    warning::OnWarning,
 };
 pub use config::{Config, Database};
 pub use entity::{
@@ -96,7 +97,7 @@ pub use storage::{
     MigrationStatus, MoveProgress, MoveStep, Node, NodeKind, StoredContents, Synchronous,
 };
 #[cfg(feature = "postgres")]
-pub use storage::{OnWarning, PostgresAddress, PostgresOptions};
+pub use storage::{PostgresAddress, PostgresOptions};
 #[cfg(feature = "extraction")]
 pub use text::extract::extract_text;
 pub use text::{

@@ -160,6 +160,26 @@ fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced(
     }
 }
 
+/// A list as a whole is read in batches, each by one statement: on a server that is one journey.
+#[test]
+fn a_walk_of_chats_is_one_statement_a_batch() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut config = Config::memory();
+    config.kind = NodeKind::Cli;
+    let kafka = Kafka::open(config).unwrap();
+    let me = kafka.operator();
+    for _ in 0..250 {
+        kafka.chats(&me).create(NewChat::default()).unwrap();
+    }
+    let mut walked = 0;
+    let asked = runs(&kafka, || {
+        walked = kafka.linear(&me).chats().unwrap().map(|batch| batch.unwrap().len()).sum();
+    });
+    assert_eq!(walked, 250);
+    let expected = [("linear::CHATS", 2), ("linear::EVERYTHING", 1), ("linear::NUMBERS_OF_EVERYTHING", 1)];
+    assert_eq!(asked.into_iter().collect::<Vec<_>>(), expected);
+}
+
 /// Whoever comes is shown all that the account has, and that is asked for at once, not for each thing.
 #[test]
 fn an_overview_is_five_statements_however_much_there_is() {

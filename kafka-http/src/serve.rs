@@ -58,8 +58,8 @@ pub fn serve(settings: &Settings) -> Result<()> {
     let kafka = Kafka::open(settings.core_config(NodeKind::Server)?)?;
     let log = Logger(settings.log);
     greet(settings, address, log)?;
-    for warning in settings.warning().iter().chain(kafka.warnings()) {
-        log.warn(warning);
+    if let Some(warning) = settings.warning() {
+        log.warn(&warning);
     }
 
     let shutdown = server.shutdown();

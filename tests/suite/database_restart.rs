@@ -15,7 +15,7 @@ use crate::support::{
     api::{Api, id, text},
     database::{DatabaseServers, PRIMARY},
     http::Reply,
-    process::{Binary, RunningServer},
+    process::{Binary, Ended, RunningServer},
     sse::Event,
 };
 
@@ -175,13 +175,10 @@ mod slow {
         let mut servers = DatabaseServers::start(1);
         let data = TempDir::new().unwrap();
         servers.stop("fast", PRIMARY);
-        let refused = Binary::kafka()
-            .serve(data.path(), &["--listen", "127.0.0.1:0"])
-            .env("DATABASE_URL", servers.url(PRIMARY))
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(1), "{said}");
+        let mut early = Binary::kafka().serve(data.path(), &["--listen", "127.0.0.1:0"]);
+        early.env("DATABASE_URL", servers.url(PRIMARY));
+        let Ended { status, stderr: said } = RunningServer::refused(early);
+        assert_eq!(status.code(), Some(1), "{said}");
         assert!(said.contains("Error: PostgreSQL at") && said.contains("check host and port"), "{said}");
         servers.start_again(PRIMARY);
 
@@ -198,6 +195,8 @@ mod slow {
         api.message(&kept, "Kept.");
         let mut events = api.ask(&chat, &json!({"content": "Wait."}));
         let mut seen = vec![events.next().unwrap(), events.next().unwrap()];
+        // Its turn comes, and its prompt is read, when the one before it has ended.
+        let next = api.ask(&chat, &json!({"content": "And you?"}));
         assert_eq!(api.get("/ready")["status"], "ready");
 
         servers.stop("immediate", PRIMARY);
@@ -221,6 +220,7 @@ mod slow {
             (text(&seen).as_str(), &*seen.last().unwrap().name),
             ("Before and after", "response.completed")
         );
+        assert_eq!(next.last().unwrap().name, "response.completed", "what waited is answered");
         let stored: Value = api.get(&format!("/api/v1/chats/{chat}/messages"));
         assert_eq!(stored["items"][1]["content"], "Before and after", "{stored}");
         assert_eq!(server.terminate().status.code(), Some(0));

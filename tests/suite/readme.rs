@@ -54,11 +54,13 @@ fn shell(directory: &Path, script: &str) -> Command {
     command
 }
 
-/// The commands between backticks, in the order in which they stand there.
-fn commands_in_prose() -> Vec<String> {
+/// The commands of this program between backticks, in the order in which they stand there.
+fn commands_in_prose(program: &str) -> Vec<String> {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let code = readme.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
-    code.filter(|code| code.starts_with("kafka ")).map(str::to_owned).collect()
+    code.filter(|code| code.split_once(' ').is_some_and(|(first, _)| first == program))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn every_command_in_the_prose_works() {
         filled
     };
     std::os::unix::fs::symlink(binary.path(), directory.path().join("kafka")).unwrap();
-    let commands = commands_in_prose();
+    let commands = commands_in_prose("kafka");
     for wanted in
         ["kafka chat ", "kafka chats show", "kafka model add", "kafka migrate", "kafka serve --listen"]
     {
@@ -171,5 +173,13 @@ mod slow {
         }
         assert_eq!(server.terminate().status.code(), Some(0));
         assert!(copy.path().join("kafka-data/kafka.db").exists());
+
+        // Last, as they make another release in the same place.
+        let builds = commands_in_prose("cargo");
+        assert!(builds.iter().any(|command| command.ends_with("--features postgres")), "{builds:?}");
+        let script = format!("{}\ntarget/release/kafka --version", builds.join("\n"));
+        let run = shell(copy.path(), &script).output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success() && out.contains("PostgreSQL"), "{script}\n{out}\n{err}");
     }
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::{
     api::Api,
     database::{DatabaseServers, PRIMARY, REPLICA},
-    process::{Binary, RunningServer},
+    process::{Binary, Ended, RunningServer},
 };
 
 /// What does not come within this time has failed the test.
@@ -133,9 +133,8 @@ mod slow {
             (replica.replace("user=postgres", "user=nobody_here"), 1, "replica_url: PostgreSQL at"),
             ("postgresql://h:port/d".to_owned(), 2, "replica_url (flag --replica-url)"),
         ] {
-            let output = command(&url).output().unwrap();
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(code), "{url}: {said}");
+            let Ended { status, stderr: said } = RunningServer::refused(command(&url));
+            assert_eq!(status.code(), Some(code), "{url}: {said}");
             assert!(said.contains("replica_url") && said.contains(part), "{url}: {said}");
             assert_eq!(said.matches("Error: ").count(), 1, "{said}");
         }

@@ -170,16 +170,8 @@ impl RunningServer {
     }
 
     /// Starts any program whose first line on standard output is `listening on URL`.
-    pub(crate) fn spawn(mut command: Command) -> RunningServer {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-        let stdout = lines(child.stdout.take().unwrap());
-        let stderr = Arc::new(Mutex::new(String::new()));
-        let stderr_reader = Some(collect(child.stderr.take().unwrap(), Arc::clone(&stderr)));
-        let mut server = RunningServer { child, url: String::new(), stdout, stderr, stderr_reader };
+    pub(crate) fn spawn(command: Command) -> RunningServer {
+        let mut server = RunningServer::begin(command);
         match server.stdout.recv_timeout(PATIENCE) {
             Ok(line) => match line.strip_prefix("listening on ") {
                 Some(url) => url.clone_into(&mut server.url),
@@ -194,6 +186,27 @@ impl RunningServer {
             }
         }
         server
+    }
+
+    /// Starts one that shall end instead of serving, and waits until it has.
+    pub(crate) fn refused(command: Command) -> Ended {
+        let mut server = RunningServer::begin(command);
+        match server.stdout.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Disconnected) => server.wait(),
+            said => panic!("it does not refuse to serve ({said:?}); standard error: {}", server.stderr()),
+        }
+    }
+
+    fn begin(mut command: Command) -> RunningServer {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let stdout = lines(child.stdout.take().unwrap());
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let stderr_reader = Some(collect(child.stderr.take().unwrap(), Arc::clone(&stderr)));
+        RunningServer { child, url: String::new(), stdout, stderr, stderr_reader }
     }
 
     /// What stands in the ready line.
@@ -323,6 +336,12 @@ mod tests {
         let server =
             RunningServer::spawn(shell("echo 'listening on http://127.0.0.1:81/v1'; exec sleep 600"));
         assert_eq!(server.address(), "127.0.0.1:81".parse().unwrap());
+    }
+
+    #[test]
+    #[should_panic(expected = "it does not refuse to serve")]
+    fn a_server_that_serves_all_the_same_is_told_at_once() {
+        RunningServer::refused(shell("echo 'listening on http://127.0.0.1:81'; exec sleep 600"));
     }
 
     #[test]

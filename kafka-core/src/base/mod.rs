@@ -14,3 +14,4 @@ pub(crate) mod random;
 pub(crate) mod secret;
 pub(crate) mod shares;
 pub(crate) mod time;
+pub(crate) mod warning;

@@ -67,6 +67,7 @@ pub struct Response {
 /// What this system's own failures are called.
 const DISK_FULL: &str = "disk_full";
 const STORAGE_FAILED: &str = "storage_failed";
+const DATABASE_AWAY: &str = "database_unavailable";
 
 /// Why an answer failed, or was cut off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,10 @@ impl ResponseError {
     pub(crate) fn of_storage(error: &Error, happened: &str) -> ResponseError {
         let (code, detail) = match error.code() {
             DISK_FULL => (DISK_FULL, format!("{happened}: the disk that holds the database is full.")),
+            _ if error.kind() == ErrorKind::Busy => {
+                let reason = "the database could not be asked. Ask for the answer again.";
+                (DATABASE_AWAY, format!("{happened}: {reason}"))
+            }
             _ => (STORAGE_FAILED, format!("{happened}: the database failed.")),
         };
         ResponseError { code: code.to_owned(), detail }
@@ -93,7 +98,7 @@ impl ResponseError {
     pub fn kind(&self) -> ErrorKind {
         match &*self.code {
             "provider_timeout" => ErrorKind::Timeout,
-            DISK_FULL | STORAGE_FAILED => ErrorKind::Storage,
+            DISK_FULL | STORAGE_FAILED | DATABASE_AWAY => ErrorKind::Storage,
             _ => ErrorKind::Provider,
         }
     }

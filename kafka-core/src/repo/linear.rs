@@ -1,6 +1,8 @@
 //! The tables `chats` and `messages` for those who know rows by their numbers, see one branch of a chat, and read
 //! lists as a whole.
 
+use serde_json::Value as Json;
+
 use super::{chats, messages, responses, scope, scoped};
 use crate::{
     base::{
@@ -22,6 +24,12 @@ const KEYS: &str = "c.number, c.updated_at, c.id";
 
 statements! {
     CHAT = ["SELECT ", chats::COLUMNS, ", ", LENGTH, " FROM chats c WHERE c.number = $3 AND ", scope::CHAT_READ];
+    /// In the order of the numbers, a list in JSON.
+    CHATS = ["SELECT ", chats::COLUMNS, ", ", LENGTH, " FROM json_each($3) n JOIN chats c ON c.number = n.value WHERE ",
+        scope::CHAT_READ, " ORDER BY n.key"]
+        or ["SELECT ", chats::COLUMNS, ", ", LENGTH, " FROM json_array_elements_text(CAST(CAST($3 AS TEXT) AS JSON)) \
+        WITH ORDINALITY n(value, key) JOIN chats c ON c.number = CAST(n.value AS BIGINT) WHERE ", scope::CHAT_READ,
+        " ORDER BY n.key"];
     CHAT_ID = ["SELECT c.id FROM chats c WHERE c.number = $3 AND ", scope::CHAT_READ];
     /// Where the walk of a chat ends that begins now, and how long it is.
     BOUNDS_BY_NUMBER = ["SELECT c.id, c.last_seq, ", LENGTH, " FROM chats c WHERE c.number = $3 AND ", scope::CHAT_READ];
@@ -42,6 +50,12 @@ fn read_chat(row: &mut Row<'_>) -> Result<LinearChat> {
 
 pub(crate) fn chat(conn: &Conn<'_>, scope: Scope, number: i64) -> Result<Option<LinearChat>> {
     conn.first(&CHAT, scoped![scope, number], read_chat)
+}
+
+/// Those of the chats that can be seen, in this order.
+pub(crate) fn chats(conn: &Conn<'_>, scope: Scope, numbers: &[i64]) -> Result<Vec<LinearChat>> {
+    let numbers = Json::from(numbers).to_string();
+    conn.all(&CHATS, scoped![scope, &numbers], read_chat)
 }
 
 pub(crate) fn chat_id(conn: &Conn<'_>, scope: Scope, number: i64) -> Result<Option<ChatId>> {

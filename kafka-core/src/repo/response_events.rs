@@ -18,7 +18,7 @@ use crate::{
         block::{Block, Encoder},
         event::{Event, EventKind},
     },
-    storage::{Conn, Row, Tx, sql::statements},
+    storage::{Conn, Row, Tx, Value, sql::statements},
 };
 
 const PACKED: &str = "packed";
@@ -30,7 +30,11 @@ statements! {
     /// Touches nothing once the answer was deleted, ended or taken over by another node.
     APPEND = ["INSERT INTO response_events (response_id, seq, kind, data) \
         SELECT r.id, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT) FROM responses r \
-        WHERE r.id = $1 AND r.status = 'streaming' AND r.node_id = $5"];
+        WHERE r.id = $1 AND r.status = 'streaming' AND r.node_id = $5"]
+        or ["INSERT INTO response_events (response_id, seq, kind, data) SELECT r.id, n.seq, n.kind, n.data \
+        FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]), CAST($5 AS TEXT[])) \
+        AS n(response_id, seq, kind, data, node_id) \
+        JOIN responses r ON r.id = n.response_id AND r.status = 'streaming' AND r.node_id = n.node_id"];
     LIST = ["SELECT e.seq, e.kind, e.data FROM response_events e WHERE e.response_id = $1 ORDER BY e.seq"];
     /// The row that holds event `$2`, or the last one before it.
     HOLDING = ["SELECT e.seq, e.kind, e.data FROM response_events e WHERE e.response_id = $1 AND e.seq <= $2 \
@@ -43,14 +47,16 @@ pub(crate) fn begin(tx: &Tx<'_>, response: ResponseId, event: &Event) -> Result<
     insert(tx, response, slice::from_ref(event))
 }
 
-/// Stores events that follow those of an answer while it runs on this node. False when it does not: it
-/// was deleted, ended or taken over by another. There is at least one event.
-pub(crate) fn append(tx: &Tx<'_>, response: ResponseId, node: NodeId, events: &[Event]) -> Result<bool> {
-    let mut touched = 0;
-    for row in rows(events) {
-        touched += tx.execute(&APPEND, params![response, row.seq, row.kind, &*row.data, node])?;
-    }
-    Ok(touched > 0)
+/// Stores events that follow those of answers while these run on this node. False when one of them does not: it
+/// was deleted, ended or taken over by another node, and what it said is not stored.
+pub(crate) fn append(tx: &Tx<'_>, node: NodeId, said: &[(ResponseId, Vec<Event>)]) -> Result<bool> {
+    let packed: Vec<_> =
+        said.iter().flat_map(|(response, events)| rows(events).map(|row| (*response, row))).collect();
+    let new: Vec<[Value<'_>; 5]> = packed
+        .iter()
+        .map(|(response, row)| *params![*response, row.seq, row.kind, &*row.data, node])
+        .collect();
+    Ok(tx.execute_each(&APPEND, &new)? == new.len())
 }
 
 /// Replaces all rows of an answer that has ended by as few as there can be.

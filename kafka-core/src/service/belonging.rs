@@ -2,13 +2,16 @@
 //! same.
 
 use super::{installation::Installation, keyring::Keyring};
-use crate::{base::error::Result, repo::models};
+use crate::{
+    base::{error::Result, warning::OnWarning},
+    repo::models,
+};
 
 /// So many stored keys are looked at.
 const KEYS: u32 = 500;
 
-/// A sentence for each thing that does not fit.
-pub(super) fn check(installation: &Installation) -> Result<Vec<String>> {
+/// Tells a sentence for each thing that does not fit.
+pub(super) fn check(installation: &Installation, on_warning: &OnWarning) -> Result<()> {
     let keyring = installation.keyring().ok();
     let mut warnings = Vec::new();
     #[cfg(feature = "postgres")]
@@ -18,7 +21,8 @@ pub(super) fn check(installation: &Installation) -> Result<Vec<String>> {
     {
         warnings.extend(unreadable_keys(installation, keyring)?);
     }
-    Ok(warnings)
+    warnings.iter().for_each(|warning| on_warning.tell(warning));
+    Ok(())
 }
 
 /// In what this node differs from the others that live.

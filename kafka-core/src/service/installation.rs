@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -37,6 +37,7 @@ use crate::{
         limits::Limits,
         random::Random,
         time::{Clock, Timestamp},
+        warning::OnWarning,
     },
     entity::response::ResponseStatus,
     provider::{
@@ -87,8 +88,6 @@ struct Inner {
     extraction: Extraction,
     json_modes: JsonModes,
     catalogue: Catalogue,
-    /// What does not fit this node and its database.
-    warnings: OnceLock<Vec<String>>,
     parts: Parts,
 }
 
@@ -114,6 +113,7 @@ pub(crate) struct Parts {
     pub(crate) registration: Registration,
     pub(crate) quotas: bool,
     pub(crate) extractor: Option<Extractor>,
+    pub(crate) on_warning: OnWarning,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -148,7 +148,6 @@ impl Installation {
             extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
             json_modes: JsonModes::default(),
             catalogue: Catalogue::default(),
-            warnings: OnceLock::new(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
             passwords: Passwords::new(parts.password_cost, &parts.limits),
@@ -165,8 +164,7 @@ impl Installation {
         // A command ends soon: what is not about its own answers it leaves to those that stay.
         let stays = kind != NodeKind::Cli;
         if stays {
-            let warnings = belonging::check(&installation)?;
-            let _ = installation.0.warnings.set(warnings);
+            belonging::check(&installation, &installation.0.parts.on_warning)?;
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
             installation.indexing().start(&installation)?;
@@ -317,10 +315,6 @@ impl Installation {
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.0.catalogue
-    }
-
-    pub(crate) fn warnings(&self) -> &[String] {
-        self.0.warnings.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn tickets(&self) -> &Tickets {

@@ -281,10 +281,9 @@ impl ChatWalk {
     fn read_on(&mut self) -> Result<Vec<LinearChat>> {
         self.walker.check()?;
         let scope = self.walker.actor.scope(READ)?;
-        let next = self.left.split_off(self.left.len().saturating_sub(BATCH.entries as usize));
-        self.walker.installation.storage().read_anywhere(|conn| {
-            next.iter().rev().filter_map(|number| linear::chat(conn, scope, *number).transpose()).collect()
-        })
+        let mut next = self.left.split_off(self.left.len().saturating_sub(BATCH.entries as usize));
+        next.reverse();
+        self.walker.installation.storage().read_one_anywhere(|conn| linear::chats(conn, scope, &next))
     }
 }
 

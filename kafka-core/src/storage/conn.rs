@@ -184,6 +184,31 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Runs a statement that gives no rows for each of `rows`, its parameters, and returns how many rows it touched.
+    /// What stands behind `or` in it takes all of them at once, each parameter as the array of a column: on a server
+    /// that is one journey instead of many. SQLite is quicker row by row.
+    pub(crate) fn execute_each<const N: usize>(
+        &self,
+        statement: &'static Statement,
+        rows: &[[Value<'_>; N]],
+    ) -> Result<usize> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        self.note(statement)?;
+        match self.conn.link {
+            Link::Sqlite(connection) => {
+                let mut prepared = connection.prepare_cached(statement.sqlite).map_err(fault::classify)?;
+                rows.iter().try_fold(0, |touched, row| {
+                    let more = prepared.execute(params_from_iter(row)).map_err(fault::classify)?;
+                    Ok(touched + more)
+                })
+            }
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => session.execute_all(statement, rows),
+        }
+    }
+
     /// The connection, if it is to PostgreSQL, for what only that knows.
     #[cfg(feature = "postgres")]
     pub(super) fn session(&self) -> Option<&Session> {

@@ -22,14 +22,17 @@ use super::{
     sqlite,
     writer::{SharedConnection, Writer},
 };
-#[cfg(feature = "postgres")]
-use crate::base::error::{Error, ErrorKind};
 use crate::base::{
     error::Result,
     id::NodeId,
     limits::Limits,
     random::{Random, SystemRandom},
     time::{Clock, SystemClock},
+};
+#[cfg(feature = "postgres")]
+use crate::base::{
+    error::{Error, ErrorKind},
+    warning::OnWarning,
 };
 
 /// Where the database lies.
@@ -73,6 +76,9 @@ pub(crate) struct StorageOptions {
     /// What concerns a database on a server.
     #[cfg(feature = "postgres")]
     pub(crate) postgres: PostgresOptions,
+    /// Who is told of a replica that is lost, and asked again.
+    #[cfg(feature = "postgres")]
+    pub(crate) on_warning: OnWarning,
 }
 
 impl Default for StorageOptions {
@@ -87,6 +93,8 @@ impl Default for StorageOptions {
             busy_timeout: Duration::from_secs(5),
             #[cfg(feature = "postgres")]
             postgres: PostgresOptions::default(),
+            #[cfg(feature = "postgres")]
+            on_warning: OnWarning::default(),
         }
     }
 }
@@ -182,7 +190,7 @@ impl Storage {
     fn open_server(place: Place, options: StorageOptions, connector: Arc<Connector>) -> Result<Storage> {
         let link = |session| Link::Postgres(Box::new(session));
         let connection = SharedConnection::new(link(connector.first_writer()?));
-        let replica = Replica::open(&connector, options.busy_timeout, &*options.random)?;
+        let replica = Replica::open(&connector, &options)?;
         let readers = Arc::clone(&connector);
         let PostgresOptions { pool_size, pool_wait, .. } = options.postgres;
         let most = options.postgres.most_connections();

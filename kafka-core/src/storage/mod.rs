@@ -42,7 +42,7 @@ pub use node::{Node, NodeKind};
 #[cfg(all(feature = "postgres", feature = "testing"))]
 pub use postgres::fresh::FreshDatabase;
 #[cfg(feature = "postgres")]
-pub use postgres::{OnWarning, PostgresAddress, PostgresOptions};
+pub use postgres::{PostgresAddress, PostgresOptions};
 pub(crate) use value::Value;
 
 /// Every statement of this floor that runs on PostgreSQL.

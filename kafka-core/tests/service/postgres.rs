@@ -7,16 +7,16 @@ use std::{
     os::unix::net::UnixStream,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
 use kafka_core::{
-    AnswerRequest, Config, DownTarget, ErrorKind, Kafka, MigrateMode, NewChat, NewMessage, NewUser,
-    PageRequest, PostgresAddress, ResponseStatus, Role, Schema, Secret,
-    testing::{FreshDatabase, Gate, ScriptedAnswer, ScriptedPostgres, ScriptedProvider},
+    AnswerRequest, Config, DownTarget, ErrorKind, Kafka, MigrateMode, NewChat, NewMessage, NewModel, NewUser,
+    PageRequest, PostgresAddress, ResponseStatus, Role, Schema, Secret, TurnEvent,
+    testing::{FreshDatabase, Gate, ScriptedAnswer, ScriptedCall, ScriptedPostgres, ScriptedProvider},
 };
 use tempfile::TempDir;
 
@@ -352,6 +352,78 @@ fn a_read_of_one_statement_has_no_transaction_and_a_message_one_without_savepoin
     assert_eq!(words(&|| drop(say("x"))), [1, 1, 0]);
     assert_eq!(words(&|| drop(kafka.messages(&operator).list(chat, &page).unwrap())), [0, 0, 0]);
     assert_eq!(words(&|| drop(kafka.messages(&operator).list(chat, &numbered).unwrap())), [1, 1, 0]);
+}
+
+/// Answers that speak at the same time are one journey to the server, however many they are.
+#[test]
+fn what_many_answers_say_is_stored_by_one_statement() {
+    const ANSWERS: usize = 32;
+    let server = Server::new();
+    let journeys = Arc::new(AtomicUsize::new(0));
+    let hears = Arc::clone(&journeys);
+    let port = proxy(move |said| {
+        hears.fetch_add(usize::from(count(said, "message.delta") > 0), Ordering::SeqCst);
+        false
+    });
+    let (gate, end) = (Gate::new(), Gate::new());
+    let held = (gate.clone(), end.clone());
+    let script = move |_: &_| ScriptedAnswer::new().wait_for(&held.0).text("Yes").wait_for(&held.1).finish();
+    let mut config = server.config_of(&server.url_through(port));
+    let provider = Arc::new(ScriptedProvider::new(MODEL, script));
+    config.providers.push(provider.clone());
+    let kafka = Kafka::open(config).unwrap();
+    let operator = kafka.operator();
+    kafka.models(&operator).create(NewModel { is_default: true, ..new_model(MODEL) }).unwrap();
+    let ask = |_| {
+        let chat = kafka.chats(&operator).create(NewChat::default()).unwrap();
+        kafka.completions(&operator).start(chat.id, AnswerRequest::text("Hi")).unwrap()
+    };
+    let mut turns: Vec<_> = (0..ANSWERS).map(ask).collect();
+    provider.wait_for_calls(ANSWERS);
+    gate.open();
+    let is_text = |event: Result<TurnEvent, _>| matches!(event, Ok(TurnEvent::Delta(text)) if text == "Yes");
+    for turn in &mut turns {
+        assert!(turn.by_ref().any(is_text));
+    }
+    let journeys = journeys.load(Ordering::SeqCst);
+    assert!((1..=ANSWERS / 4).contains(&journeys), "{journeys}");
+    end.open();
+    for turn in turns {
+        assert_eq!(turn.wait().unwrap().message.content, "Yes");
+    }
+}
+
+/// The prompt of an answer is read while the server is away: the question was acknowledged, and is answered.
+#[test]
+fn an_answer_outlives_a_server_that_is_away_before_the_model_is_asked() {
+    let server = Server::new();
+    // Each try makes a new connection once, so so many are three tries in vain.
+    let drops = Arc::new(AtomicUsize::new(0));
+    let left = Arc::clone(&drops);
+    let port = proxy(move |said| {
+        let is_read = count(said, "REPEATABLE READ") > 0;
+        is_read && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    });
+    let gate = Gate::new();
+    let held = gate.clone();
+    let script = move |call: &ScriptedCall| match call.number {
+        0 => ScriptedAnswer::new().wait_for(&held).finish(),
+        _ => ScriptedAnswer::of(&["Yes."]),
+    };
+    let mut config = server.config_of(&server.url_through(port));
+    config.providers.push(Arc::new(ScriptedProvider::new(MODEL, script)));
+    let kafka = Kafka::open(config).unwrap();
+    let operator = kafka.operator();
+    kafka.models(&operator).create(NewModel { is_default: true, ..new_model(MODEL) }).unwrap();
+    let chat = kafka.chats(&operator).create(NewChat::default()).unwrap().id;
+    let ask = || kafka.completions(&operator).start(chat, AnswerRequest::text("Hi")).unwrap();
+    let (first, second) = (ask(), ask());
+    drops.store(6, Ordering::SeqCst);
+    gate.open();
+    first.wait().unwrap();
+    let answer = second.wait().unwrap();
+    assert_eq!((answer.response.status, &*answer.message.content), (ResponseStatus::Completed, "Yes."));
+    assert_eq!(drops.load(Ordering::SeqCst), 0, "nothing was read while the server was away");
 }
 
 /// The same under load: what was acknowledged is there once, and what was refused was refused as busy.

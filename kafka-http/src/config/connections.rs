@@ -46,7 +46,7 @@ impl Connections {
 
     /// The same for the library.
     #[cfg(feature = "postgres")]
-    pub(super) fn options(&self, on_warning: Option<kafka_core::OnWarning>) -> kafka_core::PostgresOptions {
+    pub(super) fn options(&self) -> kafka_core::PostgresOptions {
         kafka_core::PostgresOptions {
             pool_size: self.pool_size,
             pool_overflow: self.pool_overflow,
@@ -56,7 +56,6 @@ impl Connections {
             cached_statements: self.statement_cache,
             statement_timeout: self.statement_timeout,
             replica: self.replica.clone(),
-            on_warning,
         }
     }
 }

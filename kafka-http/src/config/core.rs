@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
+use kafka_core::{Config, MigrateMode, NodeKind, OnWarning, Result, SystemRandom};
 
-use crate::extraction;
-#[cfg(feature = "postgres")]
-use crate::log::Logger;
+use crate::{extraction, log::Logger};
 
 use super::{Auth, Database, Migrate, Registration, Settings, create_directory, secret_source};
 
@@ -41,14 +39,14 @@ impl Settings {
         };
         #[cfg(feature = "postgres")]
         {
-            let log = Logger(self.log);
-            let on_warning = kafka_core::OnWarning::new(move |sentence| log.warn(sentence));
-            config.postgres = self.connections.options(Some(on_warning));
+            config.postgres = self.connections.options();
             if kind != NodeKind::Server {
                 // A command ends before a replica has spared the primary anything.
                 config.postgres.replica = None;
             }
         }
+        let log = Logger(self.log);
+        config.on_warning = OnWarning::new(move |sentence| log.warn(sentence));
         config.kind = kind;
         config.open = self.auth == Auth::Open;
         config.anonymous = self.anonymous;

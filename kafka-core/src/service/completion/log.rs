@@ -24,7 +24,7 @@ use crate::{
     },
     entity::{
         block::{Block, Encoder},
-        event::{EventKind, NameData, TextData},
+        event::{Event, EventKind, NameData, TextData},
         response::ResponseError,
     },
     repo,
@@ -250,7 +250,11 @@ impl Recorder {
     fn store(&self, batch: &[Pending]) -> Result<Vec<Stored>> {
         let entries = batch.iter().map(Entry::of).collect::<Result<Vec<_>>>()?;
         let (feed, node, now) = (self.feed.clone(), self.node, self.clock.now());
-        self.storage.write(move |tx| entries.iter().map(|entry| entry.store(tx, &feed, node, now)).collect())
+        self.storage.write(move |tx| {
+            let said: Vec<_> = entries.iter().filter_map(Entry::said).collect();
+            let all_run = repo::response_events::append(tx, node, &said)?;
+            entries.iter().map(|entry| entry.store(tx, &feed, node, now, all_run)).collect()
+        })
     }
 
     fn show(&self, pending: Pending, stored: Stored) {
@@ -302,24 +306,23 @@ impl Entry {
         })
     }
 
-    fn store(&self, tx: &Tx<'_>, feed: &Feed, node: NodeId, now: Timestamp) -> Result<Stored> {
+    /// What is stored of an answer that goes on: with that of all others, which on a server is one journey.
+    fn said(&self) -> Option<(ResponseId, Vec<Event>)> {
+        self.ending.is_none().then(|| (self.running.id, self.events.events().collect()))
+    }
+
+    /// Stores the end of an answer, and makes known what was stored of one that goes on. `all_run` when all of those
+    /// are known to run here.
+    fn store(&self, tx: &Tx<'_>, feed: &Feed, node: NodeId, now: Timestamp, all_run: bool) -> Result<Stored> {
         let running = &self.running;
+        let is_known_to_run = self.ending.is_none() && all_run;
+        if !is_known_to_run && !repo::responses::is_running_on(tx, running.id, node)? {
+            return Ok(Stored::Gone);
+        }
         let Some(ending) = &self.ending else {
-            let runs_here = repo::response_events::append(
-                tx,
-                running.id,
-                node,
-                &self.events.events().collect::<Vec<_>>(),
-            )?;
-            if !runs_here {
-                return Ok(Stored::Gone);
-            }
             feed.grown(tx, running.id);
             return Ok(Stored::News(self.events.clone()));
         };
-        if !repo::responses::is_running_on(tx, running.id, node)? {
-            return Ok(Stored::Gone);
-        }
         let mut events = match running.all_shown() {
             Some(events) => events,
             None => repo::response_events::list(tx, running.id)?,

@@ -35,10 +35,14 @@ use crate::{
     },
 };
 
-/// How often a waiting answer looks whether another process has let it go first.
+/// How often a waiting answer looks whether another process has let it go first, or the database is back.
 const LOOK: Duration = Duration::from_millis(100);
-/// So many looks in a row may fail, 10 seconds of them, before a waiting answer does.
-const MOST_VAIN_LOOKS: u32 = 100;
+/// How long an answer waits for a database that is away or busy, which it mostly is not for long.
+const BUSY_PATIENCE: Duration = Duration::from_secs(60);
+/// How long for one that fails.
+const FAULT_PATIENCE: Duration = Duration::from_secs(10);
+/// What becomes of an answer that cannot be begun.
+const UNREAD: &str = "The chat could not be read to ask the model";
 /// What an event costs besides its text, so that tiny pieces cannot fill the memory.
 const EVENT_BYTES: usize = 64;
 /// The thread runs parsers and TLS, whose frames are small.
@@ -186,37 +190,63 @@ impl Answering {
     fn wait_for_turn(&self) -> Result<(), Error> {
         let live = self.installation.live().clone();
         let _wake = self.running.cancel.on_cancel(move || live.nudge());
-        let mut vain_looks = 0;
         loop {
-            if self.running.cancel.is_cancelled() {
-                return Err(ProviderError::cancelled().into());
-            }
+            self.check_wanted()?;
             let news = self.installation.live().news();
             let (id, chat) = (self.running.id, self.running.chat);
-            match self.installation.storage().read_one(|conn| repo::responses::running_in_chat(conn, chat)) {
-                Ok(queue) => match queue.first() {
-                    Some(first) if *first != id => {
-                        vain_looks = 0;
-                        // Nobody else may be there to end what a dead process left in front of us. Trouble
-                        // with that is no reason to give up a question: the next look tries again.
-                        let _ = recover::end_if_abandoned(&self.installation, *first);
-                    }
-                    _ => return Ok(()),
-                },
-                Err(error) if vain_looks == MOST_VAIN_LOOKS => return Err(error),
-                Err(_) => vain_looks += 1,
+            let storage = self.installation.storage();
+            let queue =
+                self.patiently(|| storage.read_one(|conn| repo::responses::running_in_chat(conn, chat)))?;
+            match queue.first() {
+                Some(first) if *first != id => {
+                    // Nobody else may be there to end what a dead process left in front of us. Trouble
+                    // with that is no reason to give up a question: the next look tries again.
+                    let _ = recover::end_if_abandoned(&self.installation, *first);
+                }
+                _ => return Ok(()),
             }
             self.installation.live().wait_for_news(news, LOOK);
         }
     }
 
-    /// Has the documents of the chat read, so that a prompt can tell what they say.
-    pub(in crate::service) fn read_documents(&self) -> Result<(), Error> {
-        contents::prepare_chat(&self.installation, self.running.chat, self.whose, &self.running.cancel)?;
+    /// Has `work` done with the database, tried again while that is away: the question is stored, and a server that
+    /// restarts is no reason to give it up. When it stays away, the answer is interrupted and not failed.
+    pub(in crate::service) fn patiently<T>(&self, work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        let began = Instant::now();
+        loop {
+            let news = self.installation.live().news();
+            let error = match work() {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let patience = match error.kind() {
+                ErrorKind::Busy => BUSY_PATIENCE,
+                ErrorKind::Storage => FAULT_PATIENCE,
+                _ => return Err(error),
+            };
+            if began.elapsed() >= patience {
+                if error.kind() == ErrorKind::Busy {
+                    self.running.cut_off(Some(ResponseError::of_storage(&error, UNREAD)));
+                }
+                return Err(error);
+            }
+            self.installation.live().wait_for_news(news, LOOK);
+            self.check_wanted()?;
+        }
+    }
+
+    fn check_wanted(&self) -> Result<(), Error> {
         match self.running.cancel.is_cancelled() {
             true => Err(ProviderError::cancelled().into()),
             false => Ok(()),
         }
+    }
+
+    /// Has the documents of the chat read, so that a prompt can tell what they say.
+    pub(in crate::service) fn read_documents(&self) -> Result<(), Error> {
+        let (chat, cancel) = (self.running.chat, &self.running.cancel);
+        self.patiently(|| contents::prepare_chat(&self.installation, chat, self.whose, cancel))?;
+        self.check_wanted()
     }
 
     fn prompt(&self) -> Result<Prompt, Error> {
@@ -228,7 +258,8 @@ impl Answering {
             source: &self.source,
             blobs: storage.blobs(),
         };
-        storage.read(|conn| builder.build(conn, self.running.chat, self.running.user_message.id))
+        let (chat, question) = (self.running.chat, self.running.user_message.id);
+        self.patiently(|| storage.read(|conn| builder.build(conn, chat, question)))
     }
 
     /// Keeps free what it costs to ask, if that has grown since it was accepted, or ends the answer. What was
@@ -240,9 +271,11 @@ impl Answering {
             return Ok(());
         }
         let (quotas, now) = (self.installation.quotas(), self.installation.now());
-        let accepted = Arc::clone(&self.running.accepted);
         let storage = self.installation.storage();
-        storage.write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))?;
+        self.patiently(|| {
+            let accepted = Arc::clone(&self.running.accepted);
+            storage.write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))
+        })?;
         self.reserved.tokens = prompt_tokens + answer;
         Ok(())
     }
@@ -349,7 +382,7 @@ fn storable(text: String) -> String {
 pub(in crate::service) fn reason(error: &Error) -> ResponseError {
     match error.kind() {
         ErrorKind::Storage | ErrorKind::Internal | ErrorKind::Corrupt => {
-            ResponseError::of_storage(error, "The chat could not be read to ask the model")
+            ResponseError::of_storage(error, UNREAD)
         }
         _ => ResponseError { code: error.code().to_owned(), detail: error.message().to_owned() },
     }

@@ -34,12 +34,13 @@ impl Material {
         let (installation, running) = (&answering.installation, &answering.running);
         let params = &answering.callable.options.params;
         let most = budget(params, installation.limits().context_tokens);
-        installation.storage().read(|conn| {
+        let read = |conn: &Conn<'_>| {
             let instructions = messages::system_lines(conn, running.chat, running.user_message.id)?;
             let (prompt, said) = branch(conn, running.user_message.id, most)?;
             let instructions = instructions.into_iter().map(|line| line.content).collect();
             Ok(Material { prompt, instructions, said })
-        })
+        };
+        answering.patiently(|| installation.storage().read(read))
     }
 }
 

@@ -136,8 +136,8 @@ impl Composing<'_> {
         self.answering.running.chat
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Conn<'_>) -> Result<T>) -> Result<T> {
-        self.installation().storage().read(work)
+    fn read<T>(&self, work: impl Fn(&Conn<'_>) -> Result<T>) -> Result<T> {
+        self.answering.patiently(|| self.installation().storage().read(&work))
     }
 
     /// What is stored with the end of the answer.

@@ -26,7 +26,7 @@ pub(super) use beat::ALL;
 pub(super) use beat::{Beat, lives, remove};
 pub(super) use connect::Connector;
 pub(super) use fault::unavailable;
-pub use options::{OnWarning, PostgresOptions};
+pub use options::PostgresOptions;
 pub(super) use replica::Replica;
 pub(super) use schema::{COUNT_ON, UNHURRIED, drop_references, identity, read_shape, shape_after};
 pub(super) use session::Session;

@@ -1,6 +1,6 @@
 //! What may be chosen about the connections to a server.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::address::PostgresAddress;
 
@@ -44,8 +44,6 @@ pub struct PostgresOptions {
     /// It is worth its machine when reads keep the primary's processors busy. It shortens no single read, makes no
     /// write cheaper, and where most calls write it is seldom asked. Default none.
     pub replica: Option<PostgresAddress>,
-    /// Who is told when the replica is lost and when it is asked again. Default nobody.
-    pub on_warning: Option<OnWarning>,
 }
 
 impl Default for PostgresOptions {
@@ -59,7 +57,6 @@ impl Default for PostgresOptions {
             cached_statements: 256,
             statement_timeout: Duration::from_secs(60),
             replica: None,
-            on_warning: None,
         }
     }
 }
@@ -68,27 +65,5 @@ impl PostgresOptions {
     /// Most connections for reading.
     pub(in crate::storage) fn most_connections(&self) -> usize {
         self.pool_size.saturating_add(self.pool_overflow).max(1)
-    }
-}
-
-/// Takes a sentence for whoever runs the installation. It is called from any thread, and must be quick.
-#[derive(Clone)]
-pub struct OnWarning(Arc<dyn Fn(&str) + Send + Sync>);
-
-impl OnWarning {
-    /// Calls this.
-    #[must_use]
-    pub fn new(call: impl Fn(&str) + Send + Sync + 'static) -> OnWarning {
-        OnWarning(Arc::new(call))
-    }
-
-    pub(super) fn tell(&self, sentence: &str) {
-        (self.0)(sentence);
-    }
-}
-
-impl fmt::Debug for OnWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnWarning")
     }
 }

@@ -24,10 +24,10 @@ use super::{
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
-        random::Random,
+        warning::OnWarning,
     },
     storage::{
-        Conn,
+        Conn, StorageOptions,
         link::Link,
         pool::{Pool, PoolBounds},
     },
@@ -69,6 +69,7 @@ struct Shared {
     pool: Pool,
     expected: Arc<OnceLock<Identity>>,
     standing: Mutex<Standing>,
+    on_warning: OnWarning,
     closed: AtomicBool,
 }
 
@@ -88,14 +89,14 @@ impl Replica {
     /// (`replica_of_another`); otherwise those of [`Connector::connect`], but for servers that cannot be reached.
     pub(in crate::storage) fn open(
         primary: &Arc<Connector>,
-        patience: Duration,
-        random: &dyn Random,
+        storage: &StorageOptions,
     ) -> Result<Option<Replica>> {
         let Some(address) = &primary.options.replica else { return Ok(None) };
-        let options = primary.options.clone();
+        let (options, patience) = (primary.options.clone(), storage.busy_timeout);
         let bounds =
             PoolBounds { kept: options.pool_size, most: options.most_connections(), wait: Some(POOL_WAIT) };
-        let connector = Connector::new(address.impatient(), options, patience, random).map_err(of_replica)?;
+        let connector = Connector::new(address.impatient(), options, patience, &*storage.random);
+        let connector = connector.map_err(of_replica)?;
         let expected = Arc::new(OnceLock::new());
         let (readers, known) = (Arc::clone(&connector), Arc::clone(&expected));
         let open = move || {
@@ -113,6 +114,7 @@ impl Replica {
             pool: Pool::new(bounds, open),
             expected,
             standing: Mutex::default(),
+            on_warning: storage.on_warning.clone(),
             closed: AtomicBool::new(false),
         }));
         match replica.0.check() {
@@ -193,7 +195,7 @@ impl Replica {
         }
         drop(standing);
         let reason = std::error::Error::source(error).map_or(error.to_string(), ToString::to_string);
-        self.0.tell(format!(
+        self.0.on_warning.tell(&format!(
             "The replica at {} cannot be asked ({}); the primary is, until it can.",
             self.0.connector.address.server(),
             reason.trim_end_matches('.')
@@ -227,14 +229,9 @@ impl Shared {
             return false;
         }
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing::default();
-        self.tell(format!("The replica at {} is asked again.", self.connector.address.server()));
+        let server = self.connector.address.server();
+        self.on_warning.tell(&format!("The replica at {server} is asked again."));
         true
-    }
-
-    fn tell(&self, sentence: String) {
-        if let Some(on_warning) = &self.connector.options.on_warning {
-            on_warning.tell(&sentence);
-        }
     }
 
     /// Makes sure that it is a replica of the primary.

@@ -1,6 +1,7 @@
 //! One connection: transactions, prepared statements, and being lost and made again.
 
 use std::{
+    array,
     cell::{Cell as Flag, RefCell},
     fmt::Write as _,
     io::Write as _,
@@ -219,10 +220,25 @@ impl Session {
         statement: &'static Statement,
         params: &[Value<'_>],
     ) -> Result<usize> {
-        let prepared = self.prepared(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
+        self.execute_bound(statement, &params)
+    }
+
+    /// The same for many rows at once: the statement gets each parameter of all of them as an array.
+    pub(in crate::storage) fn execute_all<const N: usize>(
+        &self,
+        statement: &'static Statement,
+        rows: &[[Value<'_>; N]],
+    ) -> Result<usize> {
+        let columns: [Vec<Value<'_>>; N] =
+            array::from_fn(|column| rows.iter().map(|row| row[column]).collect());
+        self.execute_bound(statement, &columns.each_ref().map(|column| column as _))
+    }
+
+    fn execute_bound(&self, statement: &'static Statement, params: &[&(dyn ToSql + Sync)]) -> Result<usize> {
+        let prepared = self.prepared(statement)?;
         let touched =
-            self.client()?.execute(&prepared, &params).map_err(|fault| self.failed(statement, fault))?;
+            self.client()?.execute(&prepared, params).map_err(|fault| self.failed(statement, fault))?;
         Ok(usize::try_from(touched).unwrap_or(usize::MAX))
     }
 
