@@ -488,6 +488,46 @@ fn writers_of_several_nodes_come_one_after_another() {
 mod slow {
     use super::*;
 
+    /// Its machine was cut off, or it stands still: nothing tells the server, which keeps its lock for it.
+    #[test]
+    fn a_node_that_falls_silent_in_a_write_holds_up_the_others_for_ten_seconds_at_most() {
+        let server = Server::new();
+        let silent = Arc::new(AtomicBool::new(false));
+        let hears = Arc::clone(&silent);
+        let port = proxy(move |said| {
+            // Of what follows the beginning of a write nothing comes through any more, nor is it cut off.
+            while hears.load(Ordering::SeqCst) && count(said, "INSERT INTO messages") > 0 {
+                thread::sleep(Duration::from_millis(100));
+            }
+            false
+        });
+        let lost = Kafka::open(server.config_of(&server.url_through(port))).unwrap();
+        let survivor = server.open();
+        let chat = survivor.chats(&survivor.operator()).create(NewChat::default()).unwrap().id;
+        let say = |node: &Kafka| {
+            node.messages(&node.operator()).create(chat, NewMessage::text(Role::User, "x")).map(drop)
+        };
+        silent.store(true, Ordering::SeqCst);
+        thread::scope(|scope| {
+            let held = scope.spawn(|| say(&lost));
+            let holds = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                AND state = 'idle in transaction'";
+            while server.value(holds) == "0" {
+                thread::sleep(Duration::from_millis(20));
+            }
+            let began = Instant::now();
+            while let Err(error) = say(&survivor) {
+                assert_eq!(error.code(), "database_locked");
+                assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+            }
+            assert!(began.elapsed() > Duration::from_secs(2), "it was held up by nobody");
+            silent.store(false, Ordering::SeqCst);
+            drop(held.join());
+        });
+        let found = survivor.chats(&survivor.operator()).get(chat).unwrap();
+        assert!(found.message_count <= 2, "{found:?}");
+    }
+
     /// A process that was killed leaves a row that beats no more, and answers that nobody runs.
     #[test]
     fn what_a_killed_node_left_is_interrupted_within_ten_seconds() {

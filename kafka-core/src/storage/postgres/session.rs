@@ -382,10 +382,14 @@ impl Session {
 
 fn connect(connector: &Connector, role: Role) -> Result<Client> {
     let mut client = connector.connect()?;
-    if role == Role::Reader {
+    let settings = match role {
         // Also what it reads outside a transaction.
-        client.batch_execute("SET default_transaction_read_only = on").map_err(fault::classify)?;
-    }
+        Role::Reader => "SET default_transaction_read_only = on",
+        // A process that stands still, or whose machine is gone, in the middle of a write has the lock that
+        // everyone else needs.
+        Role::Writer => "SET idle_in_transaction_session_timeout = '10s'",
+    };
+    client.batch_execute(settings).map_err(fault::classify)?;
     Ok(client)
 }
 
