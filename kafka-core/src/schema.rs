@@ -145,6 +145,14 @@ impl Schema {
         !self.storage.is_postgres()
     }
 
+    /// Whether the account may apply migrations: on PostgreSQL it has to be one that may make tables.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn may_change(&self) -> Result<bool> {
+        self.storage.may_create()
+    }
+
     /// Makes sure that this program can work on the database as it is.
     ///
     /// # Errors

@@ -235,6 +235,12 @@ fn version(schema: &Schema, findings: &mut Vec<Finding>) -> bool {
             true
         }
         Err(error) if error.code() == "migrations_pending" => {
+            if schema.may_change().is_ok_and(|may| !may) {
+                let message = "the account may not make tables there; make it the owner of the database";
+                let error = Error::new(ErrorKind::Storage, "database_rights_missing", message);
+                findings.push(Finding::error("schema", &error));
+                return false;
+            }
             if schema.status().is_ok_and(|status| status.current == 0) {
                 let detail = "the database is empty; the first command that needs it makes its tables";
                 findings.push(Finding::ok("schema", detail));

@@ -89,6 +89,8 @@ fn what_is_wrong_is_told_in_one_sentence_without_the_password() {
          GRANT USAGE ON SCHEMA public TO guest_{name};
          CREATE ROLE sealed_{name} LOGIN PASSWORD '{PASSWORD}' IN ROLE tls_only"
     ));
+    let latin = "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0";
+    office.run_inside(&format!("CREATE DATABASE latin_{name} OWNER clerk_{name} {latin}"));
     let (here, closed) = (address(), TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let clerk = format!("clerk_{name}:{PASSWORD}@");
     let to = |server: &ScriptedPostgres, mode: &str| {
@@ -133,6 +135,17 @@ fn what_is_wrong_is_told_in_one_sentence_without_the_password() {
             to(&ScriptedPostgres::of_version("120017"), "disable"),
             11,
             "has version 12, and this program needs 13",
+        ),
+        (
+            format!("postgresql://{clerk}{here}/latin_{name}"),
+            11,
+            "has the encoding LATIN1, which cannot hold every text",
+        ),
+        // A password as it is, which has signs that end it.
+        (
+            format!("postgresql://clerk_{name}:a@{PASSWORD}/b@{here}/{name}"),
+            2,
+            "signs with a meaning in URLs are written as %",
         ),
         (
             format!("postgresql://stranger_{name}:{PASSWORD}@{here}/{name}"),
@@ -190,6 +203,10 @@ fn what_is_wrong_is_told_in_one_sentence_without_the_password() {
     for (url, code, part) in table {
         let (exit, told) = refusal(|verb| with_url(&directory, &url, verb));
         assert_eq!((exit, told.contains(part)), (Some(code), true), "{part:?} of {told:?}");
+        // Who looks before the first start is told as well.
+        let looked = with_url(&directory, &url, &["doctor"]).output().unwrap();
+        let found = String::from_utf8(looked.stdout.clone()).unwrap() + &stderr(&looked);
+        assert!(!looked.status.success() && !found.contains(PASSWORD), "{url}: {found}");
     }
     // The old systems' variables lead to the same sentences.
     let variables = [

@@ -10,6 +10,7 @@ use crate::base::error::Result;
 #[cfg(feature = "postgres")]
 super::sql::unlisted_statements! {
     SIZE = ["SELECT pg_database_size(current_database())"];
+    MAY_CREATE = ["SELECT COALESCE(has_schema_privilege(current_schema(), 'CREATE'), FALSE)"];
 }
 
 statements! {
@@ -66,6 +67,16 @@ impl Storage {
             damage: damage.into_iter().filter(|line| line != "ok").collect(),
             dangling: dangling.into_iter().map(sentence).collect(),
         })
+    }
+
+    /// Whether whoever opened the database may make tables in it. Of a file whoever opened it may.
+    pub(crate) fn may_create(&self) -> Result<bool> {
+        #[cfg(feature = "postgres")]
+        if self.is_postgres() {
+            let may = self.read(|conn| conn.first(&MAY_CREATE, &[], |row| row.next::<bool>()))?;
+            return Ok(may.unwrap_or_default());
+        }
+        Ok(true)
     }
 }
 

@@ -237,7 +237,7 @@ impl<'s> Migrator<'s> {
             return Err(Error::new(
                 ErrorKind::Incompatible,
                 "schema_unknown",
-                "The database has tables, but no history of migrations; name another file, or, if this program's SQL made them, run `kafka migrate stamp VERSION`.",
+                "The database has tables, but no history of migrations; name another one, or, if this program's SQL made them, run `kafka migrate stamp VERSION`.",
             ));
         }
         Ok(catalog::current(&history))

@@ -420,8 +420,8 @@ fn an_answer_outlives_a_server_that_is_away_before_the_model_is_asked() {
     let (first, second) = (ask(), ask());
     drops.store(6, Ordering::SeqCst);
     gate.open();
-    first.wait().unwrap();
     let answer = second.wait().unwrap();
+    first.wait().unwrap();
     assert_eq!((answer.response.status, &*answer.message.content), (ResponseStatus::Completed, "Yes."));
     assert_eq!(drops.load(Ordering::SeqCst), 0, "nothing was read while the server was away");
 }
@@ -511,18 +511,26 @@ mod slow {
         thread::scope(|scope| {
             let held = scope.spawn(|| say(&lost));
             let holds = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                AND state = 'idle in transaction'";
-            while server.value(holds) == "0" {
+                AND state = 'idle in transaction' AND clock_timestamp() - state_change > interval '1 second'";
+            let began = Instant::now();
+            let patient = || began.elapsed() < Duration::from_secs(40);
+            while server.value(holds) == "0" && patient() {
                 thread::sleep(Duration::from_millis(20));
             }
-            let began = Instant::now();
-            while let Err(error) = say(&survivor) {
-                assert_eq!(error.code(), "database_locked");
-                assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+            let mut refused = Vec::new();
+            while let Err(error) = say(&survivor)
+                && patient()
+            {
+                refused.push(error.code());
             }
-            assert!(began.elapsed() > Duration::from_secs(2), "it was held up by nobody");
             silent.store(false, Ordering::SeqCst);
             drop(held.join());
+            assert!(
+                !refused.is_empty() && refused.iter().all(|code| *code == "database_locked"),
+                "{refused:?}"
+            );
+            let held_up = began.elapsed();
+            assert!(held_up < Duration::from_secs(30), "{held_up:?}");
         });
         let found = survivor.chats(&survivor.operator()).get(chat).unwrap();
         assert!(found.message_count <= 2, "{found:?}");

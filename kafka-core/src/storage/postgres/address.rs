@@ -44,6 +44,10 @@ impl PostgresAddress {
             return Err(invalid(ACCEPTED));
         }
         let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+        // A `/` of a password would end the account, and what follows be shown as the server's name.
+        if place.split_once('/').is_some_and(|(_, database)| database.contains('@')) {
+            return Err(invalid(ACCEPTED));
+        }
         let mut plain = format!("postgresql://{}", with_one_at(place));
         let (mut mode, mut roots, mut mark) = ("prefer", None, '?');
         for option in options.split('&').filter(|option| !option.is_empty()) {
@@ -248,6 +252,9 @@ mod tests {
             "postgresql://u:hush@h/d?sslmode=maybe",
             "postgresql://u:hush@h/d?colour=red",
             "u:hush@h",
+            "postgresql://u:a@hush/b@h/d",
+            "postgresql://u:1/hush@h/d",
+            "postgresql://u:1?hush@h/d",
         ] {
             let error = PostgresAddress::from_url(url).unwrap_err();
             assert_eq!((error.code(), error.kind()), ("database_url_invalid", ErrorKind::Invalid), "{url}");

@@ -89,16 +89,18 @@ impl Connector {
         connected.recv_timeout(patience).unwrap_or_else(|_| Err(fault::silent(&self.address)))
     }
 
-    /// A new connection, to a server that is new enough.
+    /// A new connection, to a server that is new enough and a database that holds every letter.
     ///
     /// # Errors
     /// `Storage` with what is wrong and where, never with the password; `Incompatible`
-    /// (`database_too_old`).
+    /// (`database_too_old`, `database_encoding_unfit`).
     pub(super) fn connect(&self) -> Result<Client> {
         let connecting = |fault| fault::connecting(fault, &self.address);
         let mut client = self.address.config.connect(self.tls.clone()).map_err(connecting)?;
-        let answer = client.simple_query("SHOW server_version_num").map_err(connecting)?;
-        let version = first_value(&answer).and_then(|text| text.parse::<u32>().ok()).unwrap_or_default();
+        let answer =
+            client.simple_query("SHOW server_version_num; SHOW server_encoding").map_err(connecting)?;
+        let mut values = first_values(&answer);
+        let version = values.next().and_then(|text| text.parse::<u32>().ok()).unwrap_or_default();
         if version / 10_000 < OLDEST {
             return Err(Error::new(
                 ErrorKind::Incompatible,
@@ -107,6 +109,19 @@ impl Connector {
                     "PostgreSQL at {} has version {}, and this program needs {OLDEST} or newer; upgrade it.",
                     self.address.server(),
                     version / 10_000,
+                ),
+            ));
+        }
+        let encoding = values.next().unwrap_or_default();
+        if encoding != "UTF8" {
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                "database_encoding_unfit",
+                format!(
+                    "The database {} at {} has the encoding {encoding}, which cannot hold every text; name one that was \
+                     made with ENCODING 'UTF8' TEMPLATE template0.",
+                    self.address.database(),
+                    self.address.server(),
                 ),
             ));
         }
@@ -122,7 +137,12 @@ fn milliseconds(time: Duration) -> u128 {
 
 /// The first column of the first row.
 pub(super) fn first_value(answer: &[SimpleQueryMessage]) -> Option<&str> {
-    answer.iter().find_map(|message| match message {
+    first_values(answer).next()
+}
+
+/// The first column of each row.
+fn first_values(answer: &[SimpleQueryMessage]) -> impl Iterator<Item = &str> {
+    answer.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,
     })
