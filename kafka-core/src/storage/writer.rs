@@ -138,7 +138,7 @@ impl Writer {
         lock(&self.shared.queue).closed = true;
         self.shared.arrived.notify_one();
         if let Some(thread) = lock(&self.thread).take()
-            // A hook may have dropped the last handle; the thread cannot wait for itself.
+            // A job may have held the last handle; the thread cannot wait for itself.
             && thread.thread().id() != thread::current().id()
         {
             // The thread catches the panics of jobs and has none of its own.
@@ -209,11 +209,12 @@ impl Shared {
                 }
             };
             self.calm.store(jobs.len() <= 1, Ordering::Relaxed);
+            // Still under the connection's lock: hooks run in the order of the commits. And before the answers: who
+            // has one may rely on it that everyone was told.
+            run_hooks(after);
             for job in jobs.drain(..) {
                 job.answer();
             }
-            // Still under the connection's lock: hooks run in the order of the commits.
-            run_hooks(after);
         }
         self.connection.close();
     }
