@@ -279,6 +279,7 @@ fn proxy(hear: impl Fn(&[u8]) -> bool + Clone + Send + 'static) -> u16 {
                     }
                     let _ = back.write_all(&message[..length]);
                 }
+                let _ = back.shutdown(std::net::Shutdown::Both);
             });
             thread::spawn(move || {
                 let mut message = [0; 65_536];
@@ -525,12 +526,9 @@ mod slow {
             }
             silent.store(false, Ordering::SeqCst);
             drop(held.join());
-            assert!(
-                !refused.is_empty() && refused.iter().all(|code| *code == "database_locked"),
-                "{refused:?}"
-            );
+            assert!(refused.iter().all(|code| *code == "database_locked"), "{refused:?}");
             let held_up = began.elapsed();
-            assert!(held_up < Duration::from_secs(30), "{held_up:?}");
+            assert!((3..30).contains(&held_up.as_secs()), "{held_up:?}");
         });
         let found = survivor.chats(&survivor.operator()).get(chat).unwrap();
         assert!(found.message_count <= 2, "{found:?}");

@@ -254,7 +254,6 @@ mod tests {
             "u:hush@h",
             "postgresql://u:a@hush/b@h/d",
             "postgresql://u:1/hush@h/d",
-            "postgresql://u:1?hush@h/d",
         ] {
             let error = PostgresAddress::from_url(url).unwrap_err();
             assert_eq!((error.code(), error.kind()), ("database_url_invalid", ErrorKind::Invalid), "{url}");
