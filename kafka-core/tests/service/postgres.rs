@@ -299,7 +299,7 @@ fn a_commit_whose_answer_is_lost_is_asked_for_and_neither_refused_nor_made_twice
     let armed = Arc::new(AtomicBool::new(false));
     let hears = Arc::clone(&armed);
     let port = proxy(move |said| {
-        let is_write = count(said, "COMMIT") > 0 && count(said, "pg_notify") > 0;
+        let is_write = count(said, "COMMIT") > 0 && count(said, "NOTIFY") > 0;
         is_write && hears.swap(false, Ordering::SeqCst)
     });
     let kafka = Kafka::open(server.config_of(&server.url_through(port))).unwrap();
