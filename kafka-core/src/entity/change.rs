@@ -14,7 +14,7 @@ pub enum Change {
     /// A chat was made, or its own fields were changed; new messages do not count as that.
     Chat(Box<Chat>),
     /// Another branch of a chat became the active one, by choice or because something was stored elsewhere than at
-    /// its end; what was stored is told after it. As it was then, whatever happened since.
+    /// its end; what was stored is told after it. A message that is deleted from the end is told as that alone.
     Branch {
         /// The chat.
         chat_id: ChatId,

@@ -229,9 +229,6 @@ impl<'k> Messages<'k> {
                 _ => None,
             };
             messages::delete(tx, id, message.parent_id)?;
-            if leaf != head.active_leaf_id {
-                feed.branch(tx, chat, leaf);
-            }
             repo::chats::shrink(tx, chat, leaf, now)?;
             feed.message_deleted(tx, chat, id);
             if let Some(response) = message.response {
