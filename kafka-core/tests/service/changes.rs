@@ -122,6 +122,8 @@ fn that_a_conversation_goes_on_elsewhere_is_told_before_what_is_said_there() {
     let (kafka, me) = (&stage.kafka, &stage.operator);
     let chat = chat(&stage, me, "chat");
     let old = stage.say(&chat, Role::User, "old");
+    // Whoever comes first administers, and looks after what is nobody's.
+    stage.user("admin");
     let stranger = stage.user("stranger");
     let [mut of_everything, mut of_stranger] =
         [me, &stranger].map(|actor| kafka.events(actor).subscribe(None).unwrap());
