@@ -297,7 +297,11 @@ impl Session {
     pub(super) fn store_own(self: &Arc<Session>, new: NewMessage) -> Result<Message> {
         let mut inbox = self.inbox();
         let stored = self.speaker.kafka.messages(&self.speaker.actor).create(self.chat, new);
-        inbox.own.extend(stored.iter().map(|message| (message.id, None)));
+        if let Ok(message) = &stored {
+            inbox.own.insert(message.id, None);
+            // What belongs to no answer is forgotten with the next look into the inbox.
+            self.tell_up_to(&mut inbox, message.id);
+        }
         drop(inbox);
         self.call_courier();
         stored

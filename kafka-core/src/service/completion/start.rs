@@ -109,7 +109,9 @@ impl Completions<'_> {
             let reserved = accepting.reserve(tx, user_message.id)?;
             let (response, event) =
                 accepting.store_response(tx, &message, node, reserved.tokens, once.as_ref())?;
-            feed.message(tx, chat, user_message.id);
+            if accepting.content.is_some() {
+                feed.message(tx, chat, user_message.id);
+            }
             feed.message(tx, chat, message.id);
             feed.response(tx, response.id);
             let running = Running::new(&response, user_message, event.into_block(), cancel.clone());
