@@ -6,8 +6,8 @@ use kafka_http::config::DatabaseArgs;
 
 use crate::{
     commands::{
-        based, chat, chat_file, chats, completions, compose, config, doctor, file, migrate, model, r#move,
-        plan, search, secret, selfcheck, serve, token, usage, user, workspace,
+        based, chat, chat_file, chats, completions, compose, config, doctor, file, message, migrate, model,
+        r#move, plan, search, secret, selfcheck, serve, token, usage, user, workspace,
     },
     context::Context,
     output::OutputArgs,
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Chat(chat::Args),
     Chats(chats::Args),
+    Message(message::Args),
     Search(search::Args),
     Workspace(workspace::Args),
     File(file::Args),
@@ -69,6 +70,7 @@ impl Command {
             Command::Serve(args) => serve::run(&args, context),
             Command::Chat(args) => chat::run(args, context),
             Command::Chats(args) => chats::run(args, context),
+            Command::Message(args) => message::run(args, context),
             Command::Search(args) => search::run(args, context),
             Command::Workspace(args) => workspace::run(args, context),
             Command::File(args) => file::run(args, context),

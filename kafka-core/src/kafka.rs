@@ -19,6 +19,7 @@ use crate::{
     service::{
         administration::Administration,
         auth,
+        branches::Branches,
         chat_files::ChatFiles,
         chats::Chats,
         completion::Completions,
@@ -296,6 +297,12 @@ impl Kafka {
     #[must_use]
     pub fn chats(&self, actor: &Actor) -> Chats<'_> {
         Chats::new(&self.0, actor)
+    }
+
+    /// The branches of conversations, and forks.
+    #[must_use]
+    pub fn branches(&self, actor: &Actor) -> Branches<'_> {
+        Branches::new(&self.0, actor)
     }
 
     /// Chats by their numbers, seen along their active branch, and lists as a whole.

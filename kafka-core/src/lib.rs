@@ -34,6 +34,7 @@ pub use config::{Config, Database};
 pub use entity::{
     attempt::{Attempt, Outcome, Step},
     block::Piece,
+    branch::{BranchPoint, NewFork},
     change::Change,
     chat::{Chat, ChatFilter, ChatPatch, LinearChat, NewChat},
     chat_file::{ChatFile, ChatFileContent, ChatFileKind, NewChatFile, NewVersion, Version},
@@ -69,6 +70,7 @@ pub use schema::{Diagnosis, Schema};
 pub use service::{
     administration::Administration,
     blob_sweep::FilesReport,
+    branches::Branches,
     catalogue::OfferedModels,
     chat_files::ChatFiles,
     chats::Chats,

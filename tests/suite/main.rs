@@ -14,6 +14,7 @@
 mod support;
 
 mod beside;
+mod branches;
 mod browser_clients;
 mod chat_files;
 mod chat_history;

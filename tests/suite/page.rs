@@ -36,7 +36,7 @@ fn browsers_get_the_page_and_everyone_else_json() {
             Scenario { contains: &["content-type: application/json"], ..Scenario::default() },
         ]);
         let got = api.send("GET", "/", &html, None);
-        assert!(got.body.len() < 110_000, "{} bytes", got.body.len());
+        assert!(got.body.len() < 120_000, "{} bytes", got.body.len());
         let head = api.send("HEAD", "/", &html, None);
         assert_eq!(head.header("content-length"), Some(got.body.len().to_string().as_str()));
     }
@@ -137,6 +137,14 @@ mod slow {
         let closed = closed(&data[1]);
         let journeys = browser::drive("page_files.mjs", &[server.url(), closed.url()], |_| false);
         assert_eq!(journeys, 9, "every journey was made");
+    }
+
+    #[test]
+    fn the_page_keeps_what_was_said_before_an_edit_and_goes_back_to_it() {
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&Binary::kafka(), data.path(), &[]);
+        let journeys = browser::drive("page_branches.mjs", &[server.url()], |_| false);
+        assert_eq!(journeys, 6, "every journey was made");
     }
 
     #[test]

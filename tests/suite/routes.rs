@@ -234,6 +234,9 @@ mod slow {
             let said = json!({"role": "user", "content": "Hello"});
             let message = id(&walk.call("POST", "/api/v1/chats/{id}/messages", &chat, Some(said), 201));
             walk.call("GET", "/api/v1/chats/{id}/messages", &chat, None, 200);
+            walk.call("GET", "/api/v1/chats/{id}/branches", &chat, None, 200);
+            walk.call("POST", "/api/v1/messages/{id}/activate", &message, None, 200);
+            walk.call("POST", "/api/v1/chats/{id}/fork", &chat, Some(json!({})), 201);
             walk.call("GET", "/api/v1/messages/{id}", &message, None, 200);
             walk.call("PATCH", "/api/v1/messages/{id}", &message, Some(json!({"content": "Hi"})), 200);
 

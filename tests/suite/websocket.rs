@@ -208,7 +208,7 @@ fn others_see_what_is_stored_and_deltas_when_they_follow() {
         assert_eq!(question["action"], "message");
         let shown = json!({
             "role": "user", "type": "text", "content": "Tell me.", "id": message["id"], "seq": 1,
-            "status": "complete",
+            "status": "complete", "parent_id": null,
         });
         assert_eq!(*message, shown);
         let begun = socket.json();

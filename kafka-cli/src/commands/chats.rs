@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     answer::{refusals, summary},
-    deletion,
+    branches, deletion,
     file_message::told,
     ids,
 };
@@ -18,7 +18,7 @@ use crate::{
     output::{Row, Style, printable, printable_lines},
 };
 
-/// List, show, make and delete chats
+/// List, show, make, fork and delete chats
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     kafka chats list\n  \
@@ -61,6 +61,16 @@ enum Verb {
         #[arg(long, value_name = "ID", value_parser = ids::parse::<WorkspaceId>)]
         workspace: Option<WorkspaceId>,
     },
+    /// List the places of a chat's active branch where it could go on otherwise
+    #[command(after_help = "Examples:\n  \
+        kafka chats branches ID\n  \
+        kafka message activate $(kafka chats branches ID -q | head -1)")]
+    Branches {
+        /// The chat
+        #[arg(value_parser = ids::parse::<ChatId>)]
+        id: ChatId,
+    },
+    Fork(branches::Fork),
     /// Delete chats with all that was said in them
     #[command(after_help = "Examples:\n  \
         kafka chats delete ID\n  \
@@ -94,6 +104,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
             let new = NewChat { title, default_model: model, workspace_id: workspace, ..NewChat::default() };
             add(&kafka, new, context)
         }
+        Verb::Branches { id } => branches::list(id, &kafka, context),
+        Verb::Fork(args) => branches::fork(args, &kafka, context),
         Verb::Delete { ids } => {
             let actor = kafka.operator();
             let chats = kafka.chats(&actor);

@@ -2,6 +2,7 @@
 
 mod answer;
 pub(crate) mod based;
+mod branches;
 pub(crate) mod chat;
 pub(crate) mod chat_file;
 pub(crate) mod chats;
@@ -14,6 +15,7 @@ pub(crate) mod doctor;
 pub(crate) mod file;
 mod file_message;
 mod ids;
+pub(crate) mod message;
 pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod r#move;

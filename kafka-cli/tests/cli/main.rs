@@ -12,6 +12,7 @@ mod doctor;
 mod file;
 mod files;
 mod home;
+mod message;
 mod migrate;
 mod model;
 mod moving;

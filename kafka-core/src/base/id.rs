@@ -103,6 +103,33 @@ impl Ids {
     }
 }
 
+/// Ids that ascend, from a random one on in random steps of 32 bits, for whatever is stored many at a time. A clone
+/// gives the same ids again, as a transaction needs that may run more than once.
+#[derive(Clone, Debug)]
+pub(crate) struct IdRun {
+    last: Uuid,
+    steps: u64,
+}
+
+impl IdRun {
+    pub(crate) fn new(random: &dyn Random, now: Timestamp) -> IdRun {
+        let (mut bits, mut steps) = ([0u8; 10], [0u8; 8]);
+        random.fill(&mut bits);
+        random.fill(&mut steps);
+        let first = uuid::Builder::from_unix_timestamp_millis(now.unix_ms().max(0) as u64, &bits).into_uuid();
+        IdRun { last: first, steps: u64::from_be_bytes(steps) }
+    }
+
+    pub(crate) fn next<T: From<Uuid>>(&mut self) -> T {
+        // SplitMix64 (Steele, Lea and Flood, 2014).
+        self.steps = self.steps.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.steps ^ self.steps >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        self.last = after(self.last, (mixed >> 32) as u32);
+        self.last.into()
+    }
+}
+
 /// The first bit of the time, and the lengths of the two random fields around the variant's two bits.
 const TIME_SHIFT: u32 = 80;
 const RAND_A_BITS: u32 = 12;
@@ -137,6 +164,24 @@ mod tests {
                 assert_eq!(id.as_u128() >> TIME_SHIFT, ms as u128);
             }
         }
+    }
+
+    #[test]
+    fn a_run_of_ids_ascends_and_its_clone_gives_the_same() {
+        let mut run = IdRun::new(&SystemRandom, Timestamp::from_unix_ms(7));
+        let again = run.clone();
+        let made: Vec<Uuid> = (0..10_000).map(|_| run.next()).collect();
+        assert!(made.is_sorted_by(|one, next| one < next));
+        assert!(made.iter().all(|id| (id.get_version_num(), id.as_u128() >> TIME_SHIFT) == (7, 7)));
+        let twice: Vec<Uuid> = std::iter::repeat_with({
+            let mut again = again;
+            move || again.next()
+        })
+        .take(made.len())
+        .collect();
+        assert_eq!(made, twice);
+        let other = IdRun::new(&SystemRandom, Timestamp::from_unix_ms(7)).next::<Uuid>();
+        assert!(!made.contains(&other));
     }
 
     #[test]

@@ -13,6 +13,14 @@ use crate::base::id::{ChatFileId, ChatId, FileId, MessageId, ModelId, UserId, Wo
 pub enum Change {
     /// A chat was made, or its own fields were changed; new messages do not count as that.
     Chat(Box<Chat>),
+    /// Another branch of a chat became the active one, by choice or because something was stored elsewhere than at
+    /// its end; what was stored is told after it. A message that is deleted from the end is told as that alone.
+    Branch {
+        /// The chat.
+        chat_id: ChatId,
+        /// The message that the conversation ended in; none where it was to begin anew.
+        active_leaf_id: Option<MessageId>,
+    },
     /// A chat was deleted with all that it held.
     ChatDeleted(ChatId),
     /// A message was stored or changed, or its answer ended.

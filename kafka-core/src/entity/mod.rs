@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod block;
+pub(crate) mod branch;
 pub(crate) mod change;
 pub(crate) mod chat;
 pub(crate) mod chat_file;

@@ -56,6 +56,11 @@ const NEW_ROW: &str = "INSERT INTO messages (id, chat_number, seq, parent_id, us
 const NEW_VALUES: &str = ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
 const LINE_COLUMNS: &str =
     "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type";
+/// A message and its ancestors, up to the first that stands on the active branch.
+const UP_TO_BRANCH: &str = "WITH RECURSIVE line (id, parent_id, seq, on_branch) AS ( \
+    SELECT m.id, m.parent_id, m.seq, m.on_branch FROM messages m WHERE m.id = $1 UNION ALL \
+    SELECT m.id, m.parent_id, m.seq, m.on_branch FROM line JOIN messages m ON m.id = line.parent_id \
+    WHERE line.on_branch = 0) ";
 const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
 
 // In three parts, because PostgreSQL has to be told that the first id is ordered as the others are.
@@ -78,21 +83,18 @@ statements! {
         " ORDER BY m.seq LIMIT $4 OFFSET $5"];
     LAST_OF_USER = ["SELECT m.id FROM chats c JOIN messages m ON m.chat_number = c.number", BRANCH, scope::CHAT_WRITE,
         " AND m.role = 'user' ORDER BY m.seq DESC LIMIT 1"];
-    PLACE = ["SELECT m.seq, m.parent_id, m.on_branch FROM messages m WHERE m.id = $1 \
-        AND m.chat_number = ", NUMBER_OF_CHAT];
+    IN_CHAT = ["SELECT 1 FROM messages m WHERE m.id = $1 AND m.chat_number = ", NUMBER_OF_CHAT];
+    /// Where the branch to a message leaves the active one; none for one that has nothing in common with it.
+    LEAVES_AT = [UP_TO_BRANCH, "SELECT line.seq FROM line WHERE line.on_branch = 1"];
     LEAVE_BRANCH = ["UPDATE messages SET on_branch = 0 WHERE chat_number = ", NUMBER_OF_CHAT, " AND on_branch = 1 AND seq > $1"];
-    JOIN_BRANCH = ["UPDATE messages SET on_branch = 1 WHERE id = $1"];
+    JOIN_BRANCH = ["UPDATE messages SET on_branch = 1 WHERE id IN (", UP_TO_BRANCH, "SELECT line.id FROM line WHERE line.on_branch = 0)"];
     /// The ancestors of a message, nearest first, itself included. It walks parents, not the active
     /// branch, because an answer may have waited while another branch became active.
     ANCESTORS = [FIRST_ANCESTOR, ") ", FURTHER_ANCESTORS, LINE_COLUMNS, OF_ANCESTORS]
         or [FIRST_ANCESTOR, " COLLATE \"C\") ", FURTHER_ANCESTORS, LINE_COLUMNS, OF_ANCESTORS];
     /// However far up they stand: instructions are never trimmed away. It walks parents only until it
     /// meets the active branch, which is none of the question's own path from there down.
-    SYSTEM_LINES = ["WITH RECURSIVE line (id, parent_id, seq, on_branch) AS ( \
-        SELECT m.id, m.parent_id, m.seq, m.on_branch FROM messages m WHERE m.id = $1 UNION ALL \
-        SELECT m.id, m.parent_id, m.seq, m.on_branch FROM line JOIN messages m ON m.id = line.parent_id \
-        WHERE line.on_branch = 0) \
-        SELECT ", LINE_COLUMNS, " FROM messages m \
+    SYSTEM_LINES = [UP_TO_BRANCH, "SELECT ", LINE_COLUMNS, " FROM messages m \
         WHERE m.chat_number = ", NUMBER_OF_CHAT, " AND m.role = 'system' AND m.type <> 'file' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
         AND m.seq < (SELECT line.seq FROM line WHERE line.on_branch = 1))) ORDER BY m.seq DESC LIMIT 100"];
     /// What told more about the old text goes with it.
@@ -196,43 +198,22 @@ pub(crate) fn last_of_user(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Resul
     conn.first(&LAST_OF_USER, scoped![scope, chat], |row| row.next())
 }
 
-/// Where a message stands in its chat's tree.
-struct Position {
-    seq: i64,
-    parent_id: Option<MessageId>,
-    on_branch: bool,
-}
-
-fn position(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Result<Option<Position>> {
-    conn.first(&PLACE, params![id, chat], |row| {
-        Ok(Position { seq: row.next()?, parent_id: row.next()?, on_branch: row.next()? })
-    })
-}
-
 /// Whether the message stands in the chat.
 pub(crate) fn is_in_chat(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Result<bool> {
-    Ok(position(conn, chat, id)?.is_some())
+    Ok(conn.first(&IN_CHAT, params![id, chat], |row| row.next::<i64>())?.is_some())
 }
 
-/// Makes the branch from a root to `leaf` the active one; none makes no message active.
+/// Makes the branch from a root to `leaf`, a message of the chat, the active one; none makes no message active.
 ///
-/// Costs one look-up for each message that joins and one update for each that joins or leaves.
+/// Three statements, which look up each message that joins and change each that joins or leaves.
 pub(crate) fn activate(tx: &Tx<'_>, chat: ChatId, leaf: Option<MessageId>) -> Result<()> {
-    let mut joining = Vec::new();
-    let mut fork_seq = 0;
-    let mut next = leaf;
-    while let Some(id) = next {
-        let Some(position) = position(tx, chat, id)? else { break };
-        if position.on_branch {
-            fork_seq = position.seq;
-            break;
-        }
-        joining.push(id);
-        next = position.parent_id;
-    }
-    tx.execute(&LEAVE_BRANCH, params![fork_seq, chat])?;
-    for id in joining {
-        tx.execute(&JOIN_BRANCH, params![id])?;
+    let leaves_at: Option<i64> = match leaf {
+        Some(leaf) => tx.first(&LEAVES_AT, params![leaf], |row| row.next())?,
+        None => None,
+    };
+    tx.execute(&LEAVE_BRANCH, params![leaves_at.unwrap_or(0), chat])?;
+    if let Some(leaf) = leaf {
+        tx.execute(&JOIN_BRANCH, params![leaf])?;
     }
     Ok(())
 }

@@ -2,10 +2,12 @@
 //! writes on a [`Tx`](crate::storage::Tx). No rules.
 
 pub(crate) mod access_tokens;
+pub(crate) mod branches;
 pub(crate) mod chat_file_versions;
 pub(crate) mod chat_files;
 pub(crate) mod chats;
 pub(crate) mod files;
+pub(crate) mod forks;
 pub(crate) mod idempotency_keys;
 pub(crate) mod invitations;
 pub(crate) mod linear;
@@ -38,10 +40,12 @@ use crate::{
 pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql::Statement> {
     [
         access_tokens::ALL,
+        branches::ALL,
         chat_file_versions::ALL,
         chat_files::ALL,
         chats::ALL,
         files::ALL,
+        forks::ALL,
         idempotency_keys::ALL,
         invitations::ALL,
         linear::ALL,

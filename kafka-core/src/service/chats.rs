@@ -1,7 +1,7 @@
 //! What can be done with chats.
 
 use super::{
-    auth,
+    auth, branches,
     completion::recover::Ender,
     input, listing,
     listing::TimeKey,
@@ -207,7 +207,7 @@ impl<'k> Chats<'k> {
                         "name a message of this chat",
                     ));
                 }
-                messages::activate(tx, id, Some(leaf))?;
+                branches::go_over(tx, &feed, id, chat.active_leaf_id, Some(leaf))?;
                 chat.active_leaf_id = Some(leaf);
             }
             apply(&mut chat, &patch, now);

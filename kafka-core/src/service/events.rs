@@ -187,6 +187,9 @@ impl Changes {
                 Notice::Chat(id) => {
                     repo::chats::find(conn, scope, id)?.map(|chat| Change::Chat(Box::new(chat)))
                 }
+                Notice::Branch(chat_id, active_leaf_id) => {
+                    sees_chat(conn, chat_id)?.then_some(Change::Branch { chat_id, active_leaf_id })
+                }
                 Notice::Message(_, id) => {
                     let message = repo::messages::find(conn, scope, id)?;
                     let message = message.filter(|message| {

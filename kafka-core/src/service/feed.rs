@@ -26,6 +26,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Notice {
     Chat(ChatId),
+    /// With the message that the active branch ends in from now on, which is not the one that was stored last.
+    Branch(ChatId, Option<MessageId>),
     /// With its owner and the readers of its workspace, since the rows cannot be asked any more.
     ChatDeleted(ChatId, Option<UserId>, Readers),
     Message(ChatId, MessageId),
@@ -74,6 +76,7 @@ impl Notice {
     fn chat(&self) -> Option<ChatId> {
         match self {
             Notice::Chat(chat)
+            | Notice::Branch(chat, _)
             | Notice::ChatDeleted(chat, ..)
             | Notice::Message(chat, _)
             | Notice::MessageDeleted(chat, _)
@@ -108,6 +111,11 @@ impl Feed {
     /// Announces that a chat was made or changed.
     pub(crate) fn chat(&self, tx: &Tx<'_>, id: ChatId) {
         self.announce(tx, vec![Notice::Chat(id)]);
+    }
+
+    /// Announces that another branch became the active one, and what that ends in before anything else is stored.
+    pub(crate) fn branch(&self, tx: &Tx<'_>, chat: ChatId, leaf: Option<MessageId>) {
+        self.announce(tx, vec![Notice::Branch(chat, leaf)]);
     }
 
     /// Announces that chats are deleted. Whom that concerns is read here, so it comes before the deed.

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{
-    chats,
+    branches, chats,
     completion::recover::Ender,
     input, listing,
     once::{IdempotencyKey, Once, once},
@@ -24,7 +24,7 @@ use crate::{
         response::ResponseStatus,
     },
     repo::{self, chats::Head, messages, usage_daily},
-    service::installation::Installation,
+    service::{feed::Feed, installation::Installation},
     storage::Tx,
 };
 
@@ -74,7 +74,7 @@ impl<'k> Messages<'k> {
             once(tx, key.as_ref(), || {
                 let head = repo::chats::head_for_writing(tx, actor.scope(WRITE)?, chat)?
                     .ok_or_else(|| chats::not_found(chat))?;
-                let parent_id = place_under(tx, chat, &head, new.parent_id)?;
+                let parent_id = place_under(tx, &feed, chat, &head, new.parent_id)?;
                 let row = messages::NewRow {
                     id,
                     chat_id: chat,
@@ -269,6 +269,7 @@ fn check_content(limits: &Limits, new: &NewMessage) -> Result<()> {
 /// end of the active branch.
 pub(crate) fn place_under(
     tx: &Tx<'_>,
+    feed: &Feed,
     chat: ChatId,
     head: &Head,
     asked: Option<Option<MessageId>>,
@@ -282,7 +283,7 @@ pub(crate) fn place_under(
     {
         return Err(Error::invalid("parent_unknown", "parent_id", "name a message of this chat"));
     }
-    messages::activate(tx, chat, parent)?;
+    branches::go_over(tx, feed, chat, head.active_leaf_id, parent)?;
     Ok(parent)
 }
 

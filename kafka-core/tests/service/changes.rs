@@ -48,6 +48,7 @@ fn told_so_far<const N: usize>(stage: &Stage, readers: [&mut Changes; N]) -> [Ve
 fn in_words(change: Change) -> String {
     match change {
         Change::Chat(chat) => format!("chat {}", chat.title.unwrap_or_default()),
+        Change::Branch { .. } => "another branch".to_owned(),
         Change::ChatDeleted(_) => "chat deleted".to_owned(),
         Change::Message(message) => format!("{} {}", message.role.as_str(), message.content),
         Change::MessageDeleted { .. } => "message deleted".to_owned(),
@@ -113,6 +114,46 @@ fn everyone_is_told_of_what_they_may_see_and_of_nothing_else() {
     assert_eq!(told(&mut of_one), ["user here"]);
     kafka.chats(&owner).delete(before.id).unwrap();
     assert_eq!(told(&mut of_one), ["chat deleted"]);
+}
+
+#[test]
+fn that_a_conversation_goes_on_elsewhere_is_told_before_what_is_said_there() {
+    let stage = Stage::new(In::Memory);
+    let (kafka, me) = (&stage.kafka, &stage.operator);
+    let chat = chat(&stage, me, "chat");
+    let old = stage.say(&chat, Role::User, "old");
+    // Whoever comes first administers, and looks after what is nobody's.
+    stage.user("admin");
+    let stranger = stage.user("stranger");
+    let [mut of_everything, mut of_stranger] =
+        [me, &stranger].map(|actor| kafka.events(actor).subscribe(None).unwrap());
+    let mut of_chat = kafka.events(me).subscribe(chat.id).unwrap();
+    let under = |parent| NewMessage { parent_id: Some(parent), ..NewMessage::text(Role::User, "new") };
+    kafka.messages(me).create(chat.id, under(Some(old.id))).unwrap();
+    assert_eq!(in_words(next(&mut of_chat)), "user new", "the end of the branch is no other branch");
+    kafka.messages(me).create(chat.id, under(None)).unwrap();
+    let Change::Branch { chat_id, active_leaf_id } = next(&mut of_chat) else { panic!("another branch") };
+    assert_eq!((chat_id, active_leaf_id), (chat.id, None));
+    assert_eq!(in_words(next(&mut of_chat)), "user new");
+    // Choosing what is chosen already tells nothing.
+    for chosen in [old.id, old.id] {
+        kafka.branches(me).activate(chosen).unwrap();
+    }
+    let end_in = ChatPatch { active_leaf_id: Some(old.id), ..ChatPatch::default() };
+    kafka.chats(me).update(chat.id, end_in).unwrap();
+    let question = stage.ask(&chat, AnswerRequest::default()).user_message;
+    stage.ask(&chat, AnswerRequest::default());
+    let leaves = std::iter::repeat_with(|| next(&mut of_chat)).filter_map(|change| match change {
+        Change::Branch { active_leaf_id, .. } => active_leaf_id,
+        _ => None,
+    });
+    assert_eq!(leaves.take(3).last(), Some(question.id), "a question is answered anew");
+    let [of_everything, of_stranger] = told_so_far(&stage, [&mut of_everything, &mut of_stranger]);
+    let expected =
+        ["user new", "another branch", "user new", "another branch", "chat chat", "another branch"];
+    assert_eq!(of_everything[..6], expected);
+    assert_eq!(of_everything.iter().filter(|words| *words == "another branch").count(), 4);
+    assert_eq!(of_stranger, [""; 0]);
 }
 
 /// What was done, and who is told it in which words.

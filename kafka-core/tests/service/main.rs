@@ -18,6 +18,7 @@ mod durable;
 mod endpoints;
 mod events;
 mod files;
+mod forks;
 mod handle;
 mod history;
 mod home;

@@ -3,8 +3,8 @@
 use kafka_core::{
     Actor, AnswerRequest, Chat, ChatFile, ChatFilter, ChatId, ChatPatch, ComposeRequest, ErrorKind, File,
     FilePatch, Kafka, Message, MessageId, MessagePatch, Model, ModelPatch, NewChat, NewChatFile, NewFile,
-    NewMessage, NewModel, NewUser, NewVersion, NewWorkspace, PageRequest, Registration, Response, Result,
-    Role, User, UserPatch, Workspace, WorkspacePatch, testing::ScriptedAnswer,
+    NewFork, NewMessage, NewModel, NewUser, NewVersion, NewWorkspace, PageRequest, Registration, Response,
+    Result, Role, User, UserPatch, Workspace, WorkspacePatch, testing::ScriptedAnswer,
 };
 
 use crate::stage::{In, Stage, new_model, unheard_of};
@@ -102,6 +102,12 @@ const CALLS: &[(&str, Call, Do)] = &[
     ("number messages", Call::Read, |k, a, h| {
         k.messages(a).list(h.chat.id, &PageRequest::Numbered { page: 1, page_size: 5 }).map(drop)
     }),
+    ("list branches", Call::Read, |k, a, h| k.branches(a).list(h.chat.id, &PageRequest::default()).map(drop)),
+    ("number branches", Call::Read, |k, a, h| {
+        k.branches(a).list(h.chat.id, &PageRequest::Numbered { page: 1, page_size: 5 }).map(drop)
+    }),
+    // Whoever reads a chat may begin one of their own with it.
+    ("fork chat", Call::Read, |k, a, h| k.branches(a).fork(h.chat.id, NewFork::default()).map(drop)),
     ("get chat by number", Call::Read, |k, a, h| k.linear(a).chat(h.chat.number).map(drop)),
     ("find chat by number", Call::Read, |k, a, h| k.linear(a).chat_id(h.chat.number).map(drop)),
     ("walk messages", Call::Read, |k, a, h| k.linear(a).messages(h.chat.id).map(drop)),
@@ -158,6 +164,7 @@ const CALLS: &[(&str, Call, Do)] = &[
             )
             .map(drop)
     }),
+    ("choose branch", Call::Write, |k, a, h| k.branches(a).activate(h.question.id).map(drop)),
     ("ask", Call::Write, |k, a, h| {
         k.completions(a).start(h.chat.id, AnswerRequest::text("And?")).map(|turn| drop(turn.wait()))
     }),

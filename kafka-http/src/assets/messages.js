@@ -10,6 +10,7 @@ function showMessage(message) {
   const shown = message.role === "assistant" && !isNote ? new Answer(message) : new Said(message.role, message.content, isNote);
   view.last = shown;
   if (message.id) shown.node.id = message.id;
+  shown.parent = message.parent_id;
   if (message.status === "streaming" && message.response) follow(shown);
   return shown;
 }
@@ -19,11 +20,13 @@ class Said {
   constructor(role, content, isNote = false) {
     this.role = role;
     this.isNote = isNote;
+    this.content = content;
     const note = isNote && readNote(content);
     this.facts = element("div", { className: "facts" });
     this.node = element("article", { className: role },
       element("h2", { className: isNote || role === "user" ? "unseen" : "" }, AUTHORS[role] ?? role),
-      element("div", { className: "text" }, ...note ? noteLine(note) : [content]), this.facts);
+      element("div", { className: "text" }, ...note ? noteLine(note) : [content]), footOf(this, this.facts));
+    this.node.shown = this;
     this.facts.hidden = true;
     this.node.classList.toggle("note", isNote);
   }
@@ -48,10 +51,11 @@ class Answer {
   /** Ends every request for this answer, and the waiting for the next. */
   withdrawn = new AbortController();
 
-  constructor({ content = "", response = null, parts = null, model = null, type = "text" }) {
+  constructor({ content = "", response = null, parts = null, model = null, type = "text", status }) {
     const note = type === "file" && readNote(content);
     this.content = note ? "" : content;
     this.response = response;
+    this.status = status;
     this.author = element("h2");
     this.text = element("div", { className: "text" });
     this.files = element("div", { className: "file-notes" }, ...note ? noteLine(note) : []);
@@ -59,7 +63,8 @@ class Answer {
     this.reasoning = element("details", { className: "reasoning", hidden: true }, element("summary", {}, "Reasoning"), this.thinking);
     this.state = element("p", { className: "state", hidden: true });
     this.facts = element("div", { className: "facts" });
-    this.node = element("article", { className: "assistant" }, this.author, this.reasoning, this.text, this.files, this.state, this.facts);
+    this.node = element("article", { className: "assistant" }, this.author, this.reasoning, this.text, this.files, this.state, footOf(this, this.facts));
+    this.node.shown = this;
     this.model = model;
     for (const part of Array.isArray(parts) ? parts : []) {
       if (part.type === "reasoning") this.thoughts += part.text;
@@ -90,7 +95,10 @@ class Answer {
     else if (kind === "stage") this.tell(data);
     else if (kind === "file.created") this.note(data, "created");
     else if (kind === "file.version") this.note(data, "changed");
-    if (data.response) this.response = data.response;
+    if (data.response) {
+      this.response = data.response;
+      this.node.id = data.response.message_id;
+    }
     this.drawSoon();
   }
 
@@ -148,7 +156,8 @@ class Answer {
     this.draw();
     this.node.classList.remove("running");
     this.node.removeAttribute("aria-busy");
-    const { status, error } = this.response ?? {};
+    // A copy in a fork has no record of its own.
+    const { status = this.status, error } = this.response ?? {};
     this.say(error?.detail ?? ENDS[status] ?? "", status === "failed" || status === "interrupted");
     this.facts.replaceChildren(...this.figures().map((figure) => element("span", {}, figure)));
   }
@@ -175,5 +184,5 @@ function offerRetry() {
   if (!last || last.isNote || running.size || !["user", "assistant"].includes(last.role)) return;
   const label = last.role === "user" ? "Answer this" : "Try again";
   last.facts.hidden = false;
-  last.facts.prepend(element("button", { type: "button", className: "quiet retry", onclick: retry }, label));
+  last.facts.prepend(element("button", { type: "button", className: "quiet retry", onclick: () => retry(last) }, label));
 }

@@ -80,6 +80,8 @@ at("query").oninput = search;
 at("search").onsubmit = (event) => { event.preventDefault(); search(); };
 at("older-chats").onclick = () => loadChats(nextChats).catch(complain);
 at("earlier").onclick = showEarlier;
+at("onward").onclick = goOnward;
+messages.onclick = doAct;
 at("open-drawer").onclick = () => setDrawer(true);
 at("shade").onclick = () => {
   if (document.body.classList.contains("drawer")) setDrawer(false);

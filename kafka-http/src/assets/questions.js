@@ -52,22 +52,22 @@ async function put(content) {
   fitPrompt();
 }
 
-async function retry() {
+/** Has a question answered, or an answer given anew. */
+async function retry(shown) {
   const here = view;
   await here.ready;
   if (view !== here || here.asking || here.running.size) return;
-  const old = here.last;
-  const hides = old.role === "assistant";
-  if (hides) old.node.hidden = true;
   prompt.focus();
-  const isTaken = await ask({}, []);
-  if (view !== here) return;
-  if (isTaken) {
-    if (hides) old.node.remove();
-  } else {
-    old.node.hidden = false;
-    here.last = old;
-    offerRetry();
+  if (shown.role === "user") {
+    if (await ask({}, []) || view !== here) return;
+    here.last = shown;
+    return offerRetry();
+  }
+  try {
+    const question = shown === here.last ? {} : { parent_id: await parentOf(shown) };
+    if (view === here) await inPlaceOf(shown.node, () => ask(question, []));
+  } catch (error) {
+    complain(error);
   }
 }
 
@@ -78,6 +78,9 @@ async function ask(question, said) {
   const body = { ...question, ...wishes(), stream: true };
   const key = freshKey();
   const answer = new Answer({ model: modelOf(chat) });
+  // What stands elsewhere than at the end makes the conversation branch.
+  answer.branches = !said.length || "parent_id" in question;
+  for (const question of said) question.answer = answer;
   calm();
   showCurl("POST", path, body);
   messages.append(...said.map(({ node }) => node), answer.node);
@@ -113,6 +116,7 @@ async function follow(answer, begin) {
       for await (const event of events(reply, signal)) {
         const isFirst = !answer.response;
         answer.take(event);
+        if (isFirst && answer.branches) learnBranches(here).then((show) => view === here && show()).catch(() => {});
         if (event.kind === "file.created") takeFile(here, event.data, "text");
         else if (event.kind === "file.version") takeFile(here, event.data, "changes");
         wait = FIRST_PAUSE_MS;
@@ -165,6 +169,7 @@ function showRunning() {
   const hadFocus = document.activeElement === at("stop");
   at("stop").hidden = !isRunning;
   at("send").hidden = isRunning;
+  messages.classList.toggle("busy", isRunning);
   allowSending();
   if (isRunning) {
     for (const button of messages.querySelectorAll(".retry")) button.remove();

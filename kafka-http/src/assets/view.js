@@ -7,6 +7,7 @@ function newView(id = null) {
   return {
     id, chat: chats.find((chat) => chat.id === id) ?? null, model: null, mode: modes.get(id) ?? "chat",
     ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null,
+    points: [], earlierPoints: null,
     files: [], coming: [], opened: null, writing: null,
   };
 }
@@ -18,6 +19,7 @@ function show(next) {
   if (!isRoomy.matches) wantsPanel = false;
   calm();
   messages.replaceChildren();
+  showBranches();
   showHead();
   showModels();
   showMode();
@@ -47,21 +49,30 @@ function openChat(id) {
 async function loadChat(here, id) {
   const { signal } = here.left;
   try {
-    const [chat, page, files] = await patiently(() => Promise.all([
-      call("GET", `chats/${id}`, { signal }), call("GET", `chats/${id}/messages?limit=50`, { signal }), readFiles(id, signal),
+    const [chat, page, files, showThem] = await patiently(() => Promise.all([
+      call("GET", `chats/${id}`, { signal }), readMessages(id, signal), readFiles(id, signal), learnBranches(here),
     ]), signal);
     here.chat = chat;
     here.files = files;
-    here.earlier = page.prev_cursor;
-    showHead();
+    showConversation(page);
+    showThem();
     showModels();
     showFiles();
-    messages.append(...page.items.map((message) => showMessage(message).node));
     showEnd();
-    offerRetry();
   } catch (error) {
     if (!signal.aborted) complain(error, "Try again", () => openChat(id));
   }
+}
+
+const readMessages = (id, signal) => call("GET", `chats/${id}/messages?limit=50`, { signal });
+
+/** Shows the end of the conversation. */
+function showConversation(page) {
+  view.earlier = page.prev_cursor;
+  view.last = null;
+  messages.replaceChildren(...page.items.map((message) => showMessage(message).node));
+  showHead();
+  offerRetry();
 }
 
 async function showEarlier() {
@@ -74,6 +85,8 @@ async function showEarlier() {
     view.last = last;
     view.earlier = page.prev_cursor;
     at("earlier").hidden = !view.earlier;
+    if (view.earlierPoints) (await learnBranches(view, view.earlierPoints))();
+    else showBranches();
     conversation.scrollTop = conversation.scrollHeight - fromEnd;
   } catch (error) {
     if (!signal.aborted) complain(error);

@@ -4,6 +4,7 @@
 mod about;
 mod admin;
 mod auth;
+mod branches;
 mod chat_files;
 mod chats;
 mod files;
@@ -98,6 +99,9 @@ pub(crate) static ALL: &[Route] = routes! {
 
     GET "/api/v1/chats/{id}/messages" messages::list, read(Chats), "Messages of the active branch, oldest first";
     POST "/api/v1/chats/{id}/messages" messages::create, write(Chats), "Store a message without answering it";
+    GET "/api/v1/chats/{id}/branches" branches::list, read(Chats), "Where the active branch could go on otherwise, oldest first";
+    POST "/api/v1/messages/{id}/activate" branches::activate, write(Chats), "Choose the branch that a message stands on";
+    POST "/api/v1/chats/{id}/fork" branches::fork, write(Chats), "Make a chat that begins as this one does";
     GET "/api/v1/messages/{id}" messages::get, read(Chats), "One message";
     PATCH "/api/v1/messages/{id}" messages::update, write(Chats), "Change a message's text in place";
     DELETE "/api/v1/messages/{id}" messages::delete, write(Chats), "Delete a message";

@@ -1,6 +1,6 @@
 //! What is said over a socket, in both directions.
 
-use kafka_core::{Message, ResponseId, ResponseStatus};
+use kafka_core::{Message, MessageId, ResponseId, ResponseStatus};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -16,6 +16,12 @@ pub(super) enum Said {
     Prompt(String),
     /// A prompt with wishes.
     NewMessage(NewMessage),
+    /// To say something else in place of a message, which stays on its own branch, and have that answered.
+    EditMessage(EditMessage),
+    /// To have a question answered once more.
+    Regenerate(Regenerate),
+    /// To go over to the branch that a message stands on.
+    ActivateBranch(MessageId),
     /// To stop one answer, or all that this connection asked for.
     Cancel(Option<ResponseId>),
     /// To put a file into the chat.
@@ -53,6 +59,40 @@ pub(super) struct NewMessage {
     pub(super) selected_filename: Option<String>,
 }
 
+/// The fields of the action `edit_message`.
+#[derive(Debug, Deserialize, PartialEq)]
+pub(super) struct EditMessage {
+    /// The message, a user's.
+    pub(super) message_id: MessageId,
+    /// The new text.
+    pub(super) prompt: String,
+    /// The name of a model; none is the chat's.
+    #[serde(default)]
+    pub(super) model: Option<String>,
+    /// Whether the answer is wanted as it comes.
+    #[serde(default)]
+    pub(super) stream: Option<bool>,
+}
+
+/// The fields of the action `regenerate`.
+#[derive(Debug, Deserialize, PartialEq)]
+pub(super) struct Regenerate {
+    /// An answer, or a question; none is the last question.
+    #[serde(default)]
+    pub(super) message_id: Option<MessageId>,
+    /// The name of a model; none is the chat's.
+    #[serde(default)]
+    pub(super) model: Option<String>,
+    /// Whether the answer is wanted as it comes.
+    #[serde(default)]
+    pub(super) stream: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct ActivateBranch {
+    message_id: MessageId,
+}
+
 #[derive(Deserialize)]
 struct Cancel {
     #[serde(default)]
@@ -71,6 +111,11 @@ pub(super) fn understand(text: &str) -> Said {
     };
     match action.as_str() {
         Some(name @ "new_message") => read(name, object, Said::NewMessage),
+        Some(name @ "edit_message") => read(name, object, Said::EditMessage),
+        Some(name @ "regenerate") => read(name, object, Said::Regenerate),
+        Some(name @ "activate_branch") => {
+            read(name, object, |ActivateBranch { message_id }| Said::ActivateBranch(message_id))
+        }
         Some(name @ "cancel") => read(name, object, |Cancel { response_id }| Said::Cancel(response_id)),
         Some(name @ "upload_file") => read(name, object, Said::UploadFile),
         Some(name @ "delete_file") => read(name, object, Said::DeleteFile),
@@ -121,10 +166,21 @@ pub(super) fn end(response: ResponseId, status: ResponseStatus) -> String {
 
 /// A message that someone else stored.
 pub(super) fn message(message: &Message) -> String {
-    let Message { role, kind, content, id, seq, status, .. } = message;
-    let shown =
-        json!({"role": role, "type": kind, "content": content, "id": id, "seq": seq, "status": status});
-    json!({"action": "message", "message": shown}).to_string()
+    json!({"action": "message", "message": shown(message)}).to_string()
+}
+
+/// Another branch is the active one: what stands on it now, as far as the newest of it fits, up to the message that
+/// it ends in. What is stored from then on is told as messages.
+pub(super) fn branch(active_leaf_id: Option<MessageId>, conversation: &[Message]) -> String {
+    let conversation: Vec<Value> = conversation.iter().map(shown).collect();
+    json!({"action": "branch", "active_leaf_id": active_leaf_id, "conversation": conversation}).to_string()
+}
+
+fn shown(message: &Message) -> Value {
+    let Message { role, kind, content, id, seq, status, parent_id, .. } = message;
+    json!({
+        "role": role, "type": kind, "content": content, "id": id, "seq": seq, "status": status, "parent_id": parent_id,
+    })
 }
 
 /// A stage of an answer that has begun.
@@ -179,6 +235,9 @@ mod tests {
             r#"{"action": "new_message", "prompt": 5}"#,
             r#"{"action": "new_message", "prompt": "a", "stream": "yes"}"#,
             r#"{"action": "cancel", "response_id": "7"}"#,
+            r#"{"action": "edit_message", "prompt": "which?"}"#,
+            r#"{"action": "regenerate", "message_id": 7}"#,
+            r#"{"action": "activate_branch"}"#,
         ] {
             assert!(refused(text).contains("not well formed"), "{text}");
         }

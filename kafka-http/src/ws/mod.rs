@@ -6,6 +6,7 @@
 //! thread that tells its [`audience`]; what others store in the chat is brought by one [`courier`] for all sockets.
 
 mod audience;
+mod branches;
 mod courier;
 mod file_lists;
 mod files;

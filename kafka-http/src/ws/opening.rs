@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use kafka_core::{
-    Actor, ChatId, Kafka, Message, MessageId, MessageStatus, PageRequest, Place, Result, Role, WorkspaceId,
+    Actor, ChatId, Kafka, Message, MessageId, MessageStatus, Page, PageRequest, Place, Result, Role,
+    WorkspaceId,
 };
 use serde::Serialize;
 
@@ -94,20 +95,48 @@ pub(super) fn conversation(
 /// The end of the active branch, oldest first, but for what a model is still writing, which is told when it is
 /// all there. A message that does not fit is left out with all before it, so that there are no gaps.
 fn messages(kafka: &Kafka, actor: &Actor, chat: ChatId, most_bytes: usize) -> Result<Vec<Message>> {
-    let mut newest_first = Vec::new();
-    let (mut left, mut place) = (most_bytes, Place::Start);
+    fitting(kafka, actor, chat, most_bytes, page(kafka, actor, chat, Place::Start)?)
+}
+
+/// The same of a branch as it was when it ended in a message. None when that is not on the active branch any more, or
+/// not among the newest messages of it.
+pub(super) fn branch(
+    kafka: &Kafka,
+    actor: &Actor,
+    chat: ChatId,
+    leaf: MessageId,
+    most_bytes: usize,
+) -> Result<Option<Vec<Message>>> {
+    let mut newest = page(kafka, actor, chat, Place::Start)?;
+    let Some(at) = newest.items.iter().position(|message| message.id == leaf) else { return Ok(None) };
+    newest.items.truncate(at + 1);
+    fitting(kafka, actor, chat, most_bytes, newest).map(Some)
+}
+
+fn page(kafka: &Kafka, actor: &Actor, chat: ChatId, place: Place) -> Result<Page<Message>> {
+    let request = PageRequest::Cursor { limit: Some(kafka.limits().page_max), place };
+    kafka.messages(actor).list(chat, &request)
+}
+
+/// What fits of a page and those before it.
+fn fitting(
+    kafka: &Kafka,
+    actor: &Actor,
+    chat: ChatId,
+    most_bytes: usize,
+    mut newest: Page<Message>,
+) -> Result<Vec<Message>> {
+    let (mut newest_first, mut left) = (Vec::new(), most_bytes);
     'branch: loop {
-        let request = PageRequest::Cursor { limit: Some(kafka.limits().page_max), place };
-        let page = kafka.messages(actor).list(chat, &request)?;
-        for message in page.items.into_iter().rev().filter(is_shown) {
+        for message in newest.items.into_iter().rev().filter(is_shown) {
             match left.checked_sub(message.content.len() + ENTRY_BYTES) {
                 Some(rest) => left = rest,
                 None => break 'branch,
             }
             newest_first.push(message);
         }
-        match page.prev_cursor {
-            Some(before) => place = Place::Before(before),
+        match newest.prev_cursor {
+            Some(before) => newest = page(kafka, actor, chat, Place::Before(before))?,
             None => break,
         }
     }

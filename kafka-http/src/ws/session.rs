@@ -21,6 +21,9 @@ use super::{
 };
 use crate::{error::Problem, log::Logger};
 
+/// How long what is stored may take until it is told.
+const FEED_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Who talks, and where.
 #[derive(Debug)]
 pub(super) struct Speaker {
@@ -117,6 +120,9 @@ impl Session {
                 let request = AnswerRequest { model: new.model, ..AnswerRequest::text(new.prompt) };
                 self.ask(request, composes.then_some(wishes), new.stream == Some(true));
             }
+            Said::EditMessage(edit) => self.edit(edit),
+            Said::Regenerate(regenerate) => self.regenerate(regenerate),
+            Said::ActivateBranch(message) => self.activate_branch(message),
             Said::Cancel(Some(id)) => self.cancel(id),
             Said::Cancel(None) => self.asked().into_iter().for_each(|id| self.cancel(id)),
             Said::UploadFile(upload) => self.answer(self.upload_file(&upload)),
@@ -195,6 +201,7 @@ impl Session {
                     self.outbox.text(shown);
                 }
             }
+            Change::Branch { active_leaf_id, .. } => self.show_branch(active_leaf_id),
             Change::ChatDeleted(_) => {
                 self.refuse(NO_CHAT);
                 self.outbox.close(CloseCode::Normal, "");
@@ -240,14 +247,69 @@ impl Session {
         }
     }
 
+    /// Has something answered that is told here as it is told to others, before the answer is.
+    pub(super) fn ask_aside(self: &Arc<Session>, request: AnswerRequest, with_deltas: bool) {
+        let Speaker { kafka, actor, .. } = &self.speaker;
+        let (prompt, parent_id) = (request.content.clone(), request.parent_id);
+        let watch = Watch::Asked { with_deltas };
+        let mut inbox = self.inbox();
+        let asked = kafka.completions(actor).start(self.chat, request);
+        match &asked {
+            Ok(turn) => {
+                self.answers().watched.insert(turn.id(), watch);
+                inbox.own.insert(turn.message_id(), Some(turn.id()));
+                self.tell_up_to(&mut inbox, turn.message_id());
+            }
+            Err(error) => {
+                if let Some(prompt) = prompt.filter(|_| keeps_prompt(error)) {
+                    let new = NewMessage { parent_id, ..NewMessage::text(Role::User, prompt) };
+                    // Why it is not answered is told in any case.
+                    drop(kafka.messages(actor).create(self.chat, new));
+                }
+            }
+        }
+        drop(inbox);
+        self.call_courier();
+        match asked {
+            Ok(turn) => self.attend(turn.id(), watch),
+            Err(error) => self.explain(&error),
+        }
+    }
+
+    /// Tells what has changed until a message was stored that is stored already.
+    fn tell_up_to(self: &Arc<Session>, inbox: &mut Inbox, last: MessageId) {
+        loop {
+            match inbox.changes.next_within(FEED_PATIENCE) {
+                Ok(Some(change)) => {
+                    let is_last = matches!(&change, Change::Message(message) if message.id == last);
+                    self.tell(&inbox.own, change);
+                    if is_last {
+                        return;
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => return self.explain(&error),
+            }
+        }
+    }
+
     /// Stores a message that this connection is not told of as others' doing.
     pub(super) fn store_own(self: &Arc<Session>, new: NewMessage) -> Result<Message> {
         let mut inbox = self.inbox();
         let stored = self.speaker.kafka.messages(&self.speaker.actor).create(self.chat, new);
-        inbox.own.extend(stored.iter().map(|message| (message.id, None)));
+        if let Ok(message) = &stored {
+            inbox.own.insert(message.id, None);
+            // What belongs to no answer is forgotten with the next look into the inbox.
+            self.tell_up_to(&mut inbox, message.id);
+        }
         drop(inbox);
         self.call_courier();
         stored
+    }
+
+    /// How much of the conversation a frame may tell, in bytes.
+    pub(super) fn opening_bytes(&self) -> usize {
+        self.speaker.opening_bytes
     }
 
     pub(super) fn kafka(&self) -> &Kafka {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_core::{
     Actor, Answer, AnswerRequest, ChatFile, ChatId, ComposeRequest, Error, ErrorKind, Event, EventKind,
-    Kafka, NewChat, NewMessage, Next, Result, Role, Turn, TurnEvent,
+    Kafka, MessageId, NewChat, NewMessage, Next, Result, Role, Turn, TurnEvent,
 };
 
 use super::Interrupts;
@@ -70,6 +70,17 @@ impl<'a> Conversation<'a> {
         let request = self.request(question);
         let start = |this: &Self, chat| this.kafka.completions(&this.actor).start(chat, request);
         self.say(question, start).map(|said| said.answer)
+    }
+
+    /// Has a stored question of the chat answered, for the first time or once more.
+    pub(in crate::commands) fn answer(&mut self, question: MessageId) -> Result<Answer> {
+        let request = AnswerRequest {
+            model: self.model.clone(),
+            parent_id: Some(Some(question)),
+            ..AnswerRequest::default()
+        };
+        let start = |this: &Self, chat| this.kafka.completions(&this.actor).start(chat, request);
+        self.say("", start).map(|said| said.answer)
     }
 
     /// Has a file made of the question, or changed: this one, or the one that was changed last.

@@ -128,6 +128,9 @@ pub(super) static CASES: &[Case] = cases! {
 
     "GET /api/v1/chats/{id}/messages" Read "chats" chat NONE;
     "POST /api/v1/chats/{id}/messages" Write "chats" chat |_| json!({"role": "user", "content": "added"});
+    "GET /api/v1/chats/{id}/branches" Read "chats" chat NONE;
+    "POST /api/v1/messages/{id}/activate" Write "chats" message NONE;
+    "POST /api/v1/chats/{id}/fork" Read "chats" chat |_| json!({});
     "GET /api/v1/messages/{id}" Read "chats" message NONE;
     "PATCH /api/v1/messages/{id}" Write "chats" message |_| json!({"content": "changed"});
     "DELETE /api/v1/messages/{id}" Write "chats" message NONE;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A model as it was found, before its key is opened.
-pub(super) enum Found {
+pub(in crate::service) enum Found {
     Echo,
     Row(ModelRow),
     /// A gateway, and the name that it shall answer under.
@@ -22,7 +22,7 @@ pub(super) enum Found {
 
 /// What a chat's owner means by the name: their own model, a shared one, `echo`, or what a gateway
 /// knows. Without a name the owner's default, the shared default, `echo`.
-pub(super) fn find(conn: &Conn<'_>, owner: Option<UserId>, name: Option<&str>) -> Result<Found> {
+pub(in crate::service) fn find(conn: &Conn<'_>, owner: Option<UserId>, name: Option<&str>) -> Result<Found> {
     let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Ok(models::default(conn, owner)?.map_or(Found::Echo, Found::Row));
     };

@@ -26,7 +26,9 @@ use crate::{
     },
     repo::{self, messages::NewRow},
     service::{
-        chats, input, messages,
+        branches, chats,
+        feed::Feed,
+        input, messages,
         models::{Callable, check_params},
         once::Once,
         quotas::{self, Cost, Quotas, Reservation},
@@ -103,11 +105,13 @@ impl Completions<'_> {
             }
             let head =
                 repo::chats::head_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
-            let (user_message, message) = accepting.store_messages(tx, scope, &head)?;
+            let (user_message, message) = accepting.store_messages(tx, scope, &feed, &head)?;
             let reserved = accepting.reserve(tx, user_message.id)?;
             let (response, event) =
                 accepting.store_response(tx, &message, node, reserved.tokens, once.as_ref())?;
-            feed.message(tx, chat, user_message.id);
+            if accepting.content.is_some() {
+                feed.message(tx, chat, user_message.id);
+            }
             feed.message(tx, chat, message.id);
             feed.response(tx, response.id);
             let running = Running::new(&response, user_message, event.into_block(), cancel.clone());
@@ -182,6 +186,7 @@ impl Accepting {
         &self,
         tx: &Tx<'_>,
         scope: crate::base::actor::Scope,
+        feed: &Feed,
         head: &repo::chats::Head,
     ) -> Result<(Message, Message)> {
         let waiting = repo::responses::running_in_chat(tx, self.chat)?.len();
@@ -196,7 +201,7 @@ impl Accepting {
         let mut seq = head.last_seq;
         let user_message = match &self.content {
             Some(content) => {
-                let parent_id = messages::place_under(tx, self.chat, head, self.parent_id)?;
+                let parent_id = messages::place_under(tx, feed, self.chat, head, self.parent_id)?;
                 seq += 1;
                 let row = NewRow {
                     id: self.user_message_id,
@@ -214,7 +219,7 @@ impl Accepting {
             }
             None => {
                 let found = self.message_to_answer(tx, scope)?;
-                repo::messages::activate(tx, self.chat, Some(found.id))?;
+                branches::go_over(tx, feed, self.chat, head.active_leaf_id, Some(found.id))?;
                 found
             }
         };
