@@ -1,7 +1,7 @@
 //! `kafka chats`: what was said, and where.
 
 use kafka_core::{
-    Actor, Chat, ChatFilter, ChatId, Clock as _, Cursor, Kafka, Message, MessageStatus, NewChat, PageRequest,
+    Actor, Chat, ChatFilter, ChatId, Clock as _, Cursor, FileNote, Kafka, Message, MessageStatus, NewChat, PageRequest,
     Place, Result, Role, SystemClock, Timestamp, WorkspaceId,
 };
 use serde::Serialize;
@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::{
     answer::{refusals, summary},
     deletion,
-    file_message::told,
     ids,
 };
 use crate::{
@@ -208,11 +207,11 @@ fn spoken(message: &Message, context: &Context) -> String {
         None => minute(message.created_at),
     };
     let mut text = format!("\n{who}  {}\n", output.styled(Style::Dim, &about));
-    let told = if message.kind == "file" { told(&message.content) } else { None };
-    if let Some((words, _)) = &told {
-        text += &format!("{}\n", output.styled(Style::Bold, &format!("[{}]", printable(words))));
+    let told = if message.kind == "file" { FileNote::of(&message.content) } else { None };
+    if let Some(FileNote { sentence, .. }) = &told {
+        text += &format!("{}\n", output.styled(Style::Bold, &format!("[{}]", printable(sentence))));
     }
-    let content = told.as_ref().map_or(&message.content, |(_, content)| content);
+    let content = told.as_ref().map_or(&message.content, |told| &told.text);
     let content = printable_lines(content.trim_end_matches('\n'));
     if !content.is_empty() {
         text += &format!("{content}\n");

@@ -12,7 +12,6 @@ mod confirm;
 mod deletion;
 pub(crate) mod doctor;
 pub(crate) mod file;
-mod file_message;
 mod ids;
 pub(crate) mod migrate;
 pub(crate) mod model;
