@@ -76,6 +76,7 @@ pub use service::{
     completion::{Completions, titles::Titles, turn::Turn},
     composer::Composer,
     events::{Changes, Events},
+    export::{Export, ExportFormat},
     extraction::Extractor,
     files::{FileContent, Files, StagedFile},
     keyring::{KeyringReport, SecretSource, Secrets},

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use kafka_core::{
     Actor, ChatFileId, ChatId, Cursor, Error, ErrorKind, FileId, IdempotencyKey, Kafka, MessageId, ModelId,
-    PageRequest, Place, ResponseId, Secret, TokenId, UserId, WorkspaceId,
+    PageRequest, Place, ResponseId, Secret, ShareLinkId, TokenId, UserId, WorkspaceId,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -52,6 +52,7 @@ path_ids! {
     MessageId = "message", "message_not_found";
     ModelId = "model", "model_not_found";
     ResponseId = "response", "response_not_found";
+    ShareLinkId = "link", "share_link_not_found";
     TokenId = "API key", "token_not_found";
     UserId = "user", "user_not_found";
     WorkspaceId = "workspace", "workspace_not_found";
@@ -100,8 +101,12 @@ impl<'r, 'c> Call<'r, 'c> {
 
     /// The id in the path. What is no id names nothing.
     pub(crate) fn id<I: PathId>(&self) -> Result<I, Failure> {
-        let segment = self.segments.first().map(String::as_str).unwrap_or_default();
-        segment.parse().map_err(|_| Error::not_found(I::NOT_FOUND, I::NOUN, segment).into())
+        id_of(self.segments.first())
+    }
+
+    /// The id at the end of a path with several.
+    pub(crate) fn last_id<I: PathId>(&self) -> Result<I, Failure> {
+        id_of(self.segments.last())
     }
 
     /// The number of a version at the end of the path. What is no number names nothing.
@@ -276,6 +281,11 @@ impl JsonBody<'_> {
         json.end().map_err(|error| undecodable("", &error))?;
         Ok(value)
     }
+}
+
+fn id_of<I: PathId>(segment: Option<&String>) -> Result<I, Failure> {
+    let segment = segment.map(String::as_str).unwrap_or_default();
+    segment.parse().map_err(|_| Error::not_found(I::NOT_FOUND, I::NOUN, segment).into())
 }
 
 fn is_json(content_type: &str) -> bool {

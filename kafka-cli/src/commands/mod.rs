@@ -16,6 +16,7 @@ mod ids;
 pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod r#move;
+mod new_file;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod search;

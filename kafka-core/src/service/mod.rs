@@ -13,6 +13,7 @@ pub(crate) mod composer;
 mod contents;
 mod doorman;
 pub(crate) mod events;
+pub(crate) mod export;
 pub(crate) mod extraction;
 pub(crate) mod feed;
 pub(crate) mod files;

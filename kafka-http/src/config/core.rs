@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom};
+use kafka_core::{Config, MigrateMode, NodeKind, Result, SystemRandom, Titles};
 
-use crate::extraction;
-#[cfg(feature = "postgres")]
-use crate::log::Logger;
+use crate::{extraction, log::Logger};
 
 use super::{Auth, Database, Migrate, Registration, Settings, create_directory, secret_source};
 
@@ -61,6 +59,12 @@ impl Settings {
         config.model_hosts.clone_from(&self.allow_model_host);
         config.based_validator.clone_from(&self.based_validator);
         config.quotas = self.quotas;
+        if self.titles {
+            let log = Logger(self.log);
+            config.titles = Some(Titles::telling(move |error| {
+                log.warn(format!("A chat got no title from its model: {}", error.message()));
+            }));
+        }
         config.migrate = match self.migrate {
             Migrate::Auto => MigrateMode::Auto,
             Migrate::Require => MigrateMode::Require,
