@@ -16,6 +16,7 @@ use std::{
 use super::{live::Running, prompt};
 use crate::{
     base::{
+        cancel::CancelToken,
         day::Day,
         error::{Error, Result},
         id::ChatId,
@@ -36,6 +37,8 @@ const MOST: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the model may take to begin, and between two tokens.
 const SILENCE: Duration = Duration::from_secs(20);
+/// And in all.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Reasoning is counted by endpoints as a part of an answer.
 const MOST_TOKENS: u32 = 512;
 /// What a model says beyond so many bytes is not waited for.
@@ -114,6 +117,9 @@ fn give(installation: &Installation, running: &Running, callable: &Callable) -> 
     let prompt = asked(&untitled);
     let mut options = callable.options.clone();
     options.params = bounded(&options.params);
+    // The answer's own is raised when another thread finds that the answer has ended.
+    options.cancel = CancelToken::new();
+    options.timeouts.total = options.timeouts.total.min(LONGEST);
     options.timeouts.first_token = options.timeouts.first_token.min(SILENCE);
     options.timeouts.between_tokens = options.timeouts.between_tokens.min(SILENCE);
     let prompt_tokens = prompt::cost(&prompt);
