@@ -101,12 +101,8 @@ impl<'r, 'c> Call<'r, 'c> {
 
     /// The id in the path. What is no id names nothing.
     pub(crate) fn id<I: PathId>(&self) -> Result<I, Failure> {
-        id_of(self.segments.first())
-    }
-
-    /// The id at the end of a path with several.
-    pub(crate) fn last_id<I: PathId>(&self) -> Result<I, Failure> {
-        id_of(self.segments.last())
+        let segment = self.segments.first().map(String::as_str).unwrap_or_default();
+        segment.parse().map_err(|_| Error::not_found(I::NOT_FOUND, I::NOUN, segment).into())
     }
 
     /// The number of a version at the end of the path. What is no number names nothing.
@@ -281,11 +277,6 @@ impl JsonBody<'_> {
         json.end().map_err(|error| undecodable("", &error))?;
         Ok(value)
     }
-}
-
-fn id_of<I: PathId>(segment: Option<&String>) -> Result<I, Failure> {
-    let segment = segment.map(String::as_str).unwrap_or_default();
-    segment.parse().map_err(|_| Error::not_found(I::NOT_FOUND, I::NOUN, segment).into())
 }
 
 fn is_json(content_type: &str) -> bool {

@@ -21,8 +21,8 @@ statements! {
         AND (c.user_id IS NULL OR EXISTS (SELECT 1 FROM users u WHERE u.id = c.user_id AND u.is_active = 1))"];
     LIST = ["SELECT s.id, s.chat_id, s.expires_at, s.created_at FROM share_links s JOIN chats c ON c.id = s.chat_id \
         WHERE s.chat_id = $3 AND ", LIVE, "$4) AND ", scope::CHAT_WRITE, " ORDER BY s.created_at, s.id"];
-    REVOKE = ["UPDATE share_links SET revoked_at = $3 WHERE chat_id = $1 AND id = $2 AND revoked_at IS NULL \
-        AND (expires_at IS NULL OR expires_at > $3)"];
+    REVOKE = ["UPDATE share_links AS s SET revoked_at = $4 WHERE s.id = $3 AND ", LIVE, "$4) \
+        AND EXISTS (SELECT 1 FROM chats c WHERE c.id = s.chat_id AND ", scope::CHAT_WRITE, ")"];
     REVOKE_ALL = ["UPDATE share_links SET revoked_at = $2 WHERE chat_id = $1 AND revoked_at IS NULL"];
     FORGET_DEAD = ["DELETE FROM share_links WHERE chat_id = $1 AND (revoked_at IS NOT NULL OR expires_at <= $2)"];
 }
@@ -46,9 +46,9 @@ pub(crate) fn list(conn: &Conn<'_>, scope: Scope, chat: ChatId, now: Timestamp) 
     conn.all(&LIST, scoped![scope, chat, now], read)
 }
 
-/// Ends a link to this chat; whether there was one in force.
-pub(crate) fn revoke(tx: &Tx<'_>, chat: ChatId, id: ShareLinkId, now: Timestamp) -> Result<bool> {
-    Ok(tx.execute(&REVOKE, params![chat, id, now])? > 0)
+/// Ends a link to a chat that the scope may change; whether there was one in force.
+pub(crate) fn revoke(tx: &Tx<'_>, scope: Scope, id: ShareLinkId, now: Timestamp) -> Result<bool> {
+    Ok(tx.execute(&REVOKE, scoped![scope, id, now])? > 0)
 }
 
 /// Ends all links to a chat.

@@ -78,7 +78,6 @@ impl<'k> ShareLinks<'k> {
     /// # Errors
     /// `NotFound` for a chat that may not be changed.
     pub fn list(&self, chat: ChatId) -> Result<Vec<ShareLink>> {
-        self.actor.require(READ)?;
         let (scope, now) = (self.actor.scope(READ)?, self.installation.now());
         self.installation.storage().read(|conn| {
             repo::chats::find_for_writing(conn, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
@@ -89,16 +88,12 @@ impl<'k> ShareLinks<'k> {
     /// Ends a link at once.
     ///
     /// # Errors
-    /// `NotFound` for a chat that may not be changed, and for a link that leads to another or does not work any more.
-    pub fn revoke(&self, chat: ChatId, id: ShareLinkId) -> Result<()> {
+    /// `NotFound` for a link that does not work any more, or leads to a chat that may not be changed.
+    pub fn revoke(&self, id: ShareLinkId) -> Result<()> {
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
-        self.installation.storage().write(move |tx| {
-            repo::chats::find_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))?;
-            match repo::share_links::revoke(tx, chat, id, now)? {
-                true => Ok(()),
-                false => Err(not_found(id)),
-            }
-        })
+        let revoked =
+            self.installation.storage().write(move |tx| repo::share_links::revoke(tx, scope, id, now))?;
+        if revoked { Ok(()) } else { Err(not_found(id)) }
     }
 
     /// Ends all links to a chat at once; there may be none.

@@ -27,7 +27,7 @@ async function showLinks() {
     const text = `Made ${instant(made)}, ${end ? `works until ${instant(end)}` : "works until it is revoked"}`;
     const revoke = element("button", { type: "button", ariaLabel: `Revoke the link made ${instant(made)}` }, "Revoke");
     revoke.onclick = () => trySharing(async () => {
-      await act("DELETE", `chats/${chat.id}/share/${id}`);
+      await act("DELETE", `share-links/${id}`);
       if (at("new-link").dataset.id === id) at("new-link").hidden = true;
       await showLinks();
       at("close-sharing").focus();

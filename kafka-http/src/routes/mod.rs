@@ -104,7 +104,7 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/api/v1/chats/{id}/share" share::list, read(Chats), "Links by which a chat can be read, oldest first";
     POST "/api/v1/chats/{id}/share" share::create, write(Chats), "Make a link by which a chat can be read; its token is in this answer only";
     DELETE "/api/v1/chats/{id}/share" share::revoke_all, write(Chats), "Revoke all links to a chat";
-    DELETE "/api/v1/chats/{id}/share/{link}" share::revoke, write(Chats), "Revoke a link to a chat";
+    DELETE "/api/v1/share-links/{id}" share::revoke, write(Chats), "Revoke a link to a chat";
     GET "/share" shared::page, PUBLIC, "The page that shows the chat of a link";
     GET "/api/v1/shared" shared::chat, PUBLIC, "The chat that the token of a link leads to";
     GET "/api/v1/shared/messages" shared::messages, PUBLIC, "What was said in it, oldest first";

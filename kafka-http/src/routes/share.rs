@@ -1,6 +1,6 @@
 //! Links by which a chat can be read.
 
-use kafka_core::{NewShareLink, ShareLinkId};
+use kafka_core::NewShareLink;
 use serde_json::json;
 
 use crate::{error::Failure, reply, request::Call, server::Reply};
@@ -25,7 +25,6 @@ pub(super) fn revoke_all(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 
 pub(super) fn revoke(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
-    let link: ShareLinkId = call.last_id()?;
-    call.kafka().share_links(&actor).revoke(call.id()?, link)?;
+    call.kafka().share_links(&actor).revoke(call.id()?)?;
     Ok(reply::no_content())
 }

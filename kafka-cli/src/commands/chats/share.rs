@@ -32,18 +32,18 @@ pub(super) struct Of {
     id: ChatId,
 }
 
-/// Revoke links to a chat; all of them if none is named
+/// Revoke all links to a chat, or single ones
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     kafka chats unshare ID\n  \
-    kafka chats unshare ID LINK")]
+    kafka chats unshare --link LINK")]
 pub(super) struct Which {
     /// The chat
-    #[arg(value_parser = ids::parse::<ChatId>)]
-    id: ChatId,
-    /// Ids of links, as `kafka chats shares` lists them
-    #[arg(value_name = "LINK", value_parser = ids::parse::<ShareLinkId>)]
-    links: Vec<ShareLinkId>,
+    #[arg(value_parser = ids::parse::<ChatId>, required_unless_present = "link")]
+    id: Option<ChatId>,
+    /// The id of a link, as `kafka chats shares` lists it, in place of a chat; can be repeated
+    #[arg(long, value_name = "LINK", value_parser = ids::parse::<ShareLinkId>, conflicts_with = "id")]
+    link: Vec<ShareLinkId>,
 }
 
 fn seconds(text: &str) -> std::result::Result<u64, String> {
@@ -110,17 +110,15 @@ pub(super) fn list(kafka: &Kafka, args: &Of, context: &Context) -> Result<()> {
 pub(super) fn unshare(kafka: &Kafka, args: &Which, context: &Context) -> Result<()> {
     let actor = kafka.operator();
     let links = kafka.share_links(&actor);
-    if args.links.is_empty() {
-        links.revoke_all(args.id)?;
+    if let Some(id) = args.id {
+        links.revoke_all(id)?;
+        let sentence = format!("Revoked all links to the chat {id}.");
+        return context.output.done(&json!({"chat_id": id}), &[&id.to_string()], &sentence);
     }
-    args.links.iter().try_for_each(|link| links.revoke(args.id, *link))?;
-    let id = args.id.to_string();
-    let sentence = match args.links.len() {
-        0 => format!("Revoked all links to the chat {id}."),
-        1 => "Revoked the link.".to_owned(),
-        count => format!("Revoked {count} links."),
-    };
-    context.output.done(&json!({"chat_id": args.id, "revoked": args.links}), &[&id], &sentence)
+    args.link.iter().try_for_each(|link| links.revoke(*link))?;
+    let ids: Vec<String> = args.link.iter().map(ToString::to_string).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    context.output.done(&json!({"revoked": ids}), &ids, &format!("Revoked {}.", ids.join(", ")))
 }
 
 #[cfg(test)]
