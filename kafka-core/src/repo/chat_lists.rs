@@ -50,13 +50,24 @@ const EVERYTHING_TAGGED: &str = " FROM chat_tags t JOIN chats c ON c.id = t.chat
      WHERE t.folded = $6 AND $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
 const OWN_TAGGED: &str = " FROM chat_tags t JOIN chats c ON c.id = t.chat_id \
      WHERE t.folded = $6 AND t.user_id = $1 AND ";
-const OTHERS_TAGGED: &str = " FROM chat_tags t JOIN chats c ON c.id = t.chat_id WHERE t.folded = $6 \
-     AND (t.user_id IS NULL OR t.user_id <> $1) AND ";
+/// From the workspaces to their chats to the tags of those, however many others have the same tag.
+const SHARED_TAGGED: &str = " FROM chats c CROSS JOIN chat_tags t WHERE t.chat_id = c.id \
+     AND c.workspace_id IN (SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
+     UNION SELECT wm.workspace_id FROM workspace_members wm WHERE wm.user_id = $1) \
+     AND (c.user_id IS NULL OR c.user_id <> $1) AND ";
+const NOBODYS_TAGGED: &str = " FROM chat_tags t JOIN chats c ON c.id = t.chat_id \
+     WHERE t.user_id IS NULL AND $2 = 2 AND (c.workspace_id IS NULL \
+     OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL)) \
+     AND NOT EXISTS (SELECT 1 FROM workspace_members wm WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id) AND ";
+const TAGGED: &str = "t.folded = $6 AND ";
 const OLDER_TAGGED: &str = " AND (t.updated_at, t.chat_id) < ($7, $8)";
 const NEWER_TAGGED: &str = " AND (t.updated_at, t.chat_id) > ($7, $8)";
 
 const NEWEST_FIRST: &str = " ORDER BY updated_at DESC, id DESC LIMIT $9 OFFSET $10";
 const OLDEST_FIRST: &str = " ORDER BY updated_at, id LIMIT $9 OFFSET $10";
+
+const COUNTED: &str = "SELECT MIN(t.tag), COUNT(*) FROM ";
+const BY_TAG: &str = " GROUP BY t.folded ORDER BY t.folded LIMIT $3";
 
 statements! {
     EVERYTHING_OLDER = [SELECT, COLUMNS, EVERYTHING, FILTER, OLDER, NEWEST_FIRST];
@@ -82,13 +93,17 @@ statements! {
     VISIBLE_ARCHIVED_NEWER = [SELECT, COLUMNS, OWN, ARCHIVED, FILTER, NEWER, AND_OF, COLUMNS, SHARED, ARCHIVED, FILTER,
         NEWER, AND_OF, COLUMNS, NOBODYS, ARCHIVED, FILTER, NEWER, OLDEST_FIRST];
     VISIBLE_TAGGED_OLDER = [SELECT, TAGGED_COLUMNS, OWN_TAGGED, FILTER, OLDER_TAGGED, AND_OF, TAGGED_COLUMNS,
-        OTHERS_TAGGED, scope::CHAT_READ, " AND ", FILTER, OLDER_TAGGED, NEWEST_FIRST];
+        SHARED_TAGGED, TAGGED, FILTER, OLDER_TAGGED, AND_OF, TAGGED_COLUMNS, NOBODYS_TAGGED, TAGGED, FILTER,
+        OLDER_TAGGED, NEWEST_FIRST];
     VISIBLE_TAGGED_NEWER = [SELECT, TAGGED_COLUMNS, OWN_TAGGED, FILTER, NEWER_TAGGED, AND_OF, TAGGED_COLUMNS,
-        OTHERS_TAGGED, scope::CHAT_READ, " AND ", FILTER, NEWER_TAGGED, OLDEST_FIRST];
+        SHARED_TAGGED, TAGGED, FILTER, NEWER_TAGGED, AND_OF, TAGGED_COLUMNS, NOBODYS_TAGGED, TAGGED, FILTER,
+        NEWER_TAGGED, OLDEST_FIRST];
     COUNT = ["SELECT COUNT(*) FROM chats c WHERE ", scope::CHAT_READ, " AND ", FILTER,
         " AND (CAST($7 AS TEXT) IS NULL OR c.workspace_id = $7)"];
-    TAGS = ["SELECT MIN(t.tag), COUNT(*) FROM chat_tags t JOIN chats c ON c.id = t.chat_id WHERE ", scope::CHAT_READ,
-        " GROUP BY t.folded ORDER BY t.folded LIMIT $3"];
+    TAGS_OF_EVERYTHING = [COUNTED, "chat_tags t WHERE $2 = 1 AND CAST($1 AS TEXT) IS NULL", BY_TAG];
+    TAGS_VISIBLE = [COUNTED, "(SELECT t.tag, t.folded FROM chat_tags t WHERE t.user_id = $1 \
+        UNION ALL SELECT t.tag, t.folded", SHARED_TAGGED, "1 = 1 UNION ALL SELECT t.tag, t.folded", NOBODYS_TAGGED,
+        "1 = 1) t", BY_TAG];
 }
 
 /// Which part of a list is read.
@@ -164,7 +179,8 @@ pub(crate) fn count(conn: &Conn<'_>, scope: Scope, filter: &ChatFilter) -> Resul
 
 /// The tags of chats that the scope may read, by their letters.
 pub(crate) fn tags(conn: &Conn<'_>, scope: Scope, most: u32) -> Result<Vec<TagCount>> {
-    conn.all(&TAGS, scoped![scope, most], |row| Ok(TagCount { tag: row.next()?, chats: row.next()? }))
+    let statement = if scope == Scope::Operator { &TAGS_OF_EVERYTHING } else { &TAGS_VISIBLE };
+    conn.all(statement, scoped![scope, most], |row| Ok(TagCount { tag: row.next()?, chats: row.next()? }))
 }
 
 /// A LIKE pattern that finds the text itself, whatever signs it holds.

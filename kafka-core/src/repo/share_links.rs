@@ -20,7 +20,7 @@ statements! {
     FIND = ["SELECT s.chat_id FROM share_links s JOIN chats c ON c.id = s.chat_id WHERE s.token_hash = $1 AND ", LIVE, "$2) \
         AND (c.user_id IS NULL OR EXISTS (SELECT 1 FROM users u WHERE u.id = c.user_id AND u.is_active = 1))"];
     LIST = ["SELECT s.id, s.chat_id, s.expires_at, s.created_at FROM share_links s JOIN chats c ON c.id = s.chat_id \
-        WHERE s.chat_id = $3 AND ", LIVE, "$4) AND ", scope::CHAT_WRITE, " ORDER BY s.created_at, s.id"];
+        WHERE s.chat_id = $3 AND ", LIVE, "$4) AND ", scope::CHAT_READ, " ORDER BY s.created_at, s.id"];
     REVOKE = ["UPDATE share_links AS s SET revoked_at = $4 WHERE s.id = $3 AND ", LIVE, "$4) \
         AND EXISTS (SELECT 1 FROM chats c WHERE c.id = s.chat_id AND ", scope::CHAT_WRITE, ")"];
     REVOKE_ALL = ["UPDATE share_links SET revoked_at = $2 WHERE chat_id = $1 AND revoked_at IS NULL"];
@@ -41,7 +41,7 @@ pub(crate) fn find(conn: &Conn<'_>, hash: &str, now: Timestamp) -> Result<Option
     conn.first(&FIND, params![hash, now], |row| row.next())
 }
 
-/// The links to a chat that are in force, oldest first, if the scope may change the chat.
+/// The links to a chat that are in force, oldest first, if the scope may read the chat.
 pub(crate) fn list(conn: &Conn<'_>, scope: Scope, chat: ChatId, now: Timestamp) -> Result<Vec<ShareLink>> {
     conn.all(&LIST, scoped![scope, chat, now], read)
 }

@@ -86,14 +86,14 @@ async function loadTags() {
   const option = (value, text) => element("option", { value }, text);
   const known = items.map(({ tag: name, chats: count }) => option(`tag:${name}`, `${name} (${count})`));
   const group = known.length ? [element("optgroup", { label: "Tags" }, ...known)] : [];
-  at("shelf").replaceChildren(option("", "All chats"), option("archived", "Archive"), ...group);
+  at("listing").replaceChildren(option("", "All chats"), option("archived", "Archive"), ...group);
   // The last chat with a tag may have lost it.
   if (known.every(({ value }) => value !== shelf) && tagOfShelf() !== null) return chooseShelf("");
-  at("shelf").value = shelf;
+  at("listing").value = shelf;
 }
 
 function chooseShelf(value) {
-  shelf = at("shelf").value = value;
+  shelf = at("listing").value = value;
   chats = [];
   nextChats = null;
   showChats();

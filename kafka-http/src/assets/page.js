@@ -90,7 +90,7 @@ at("rename").onclick = askTitle;
 at("renaming").querySelector("form").onsubmit = rename;
 at("keep-title").onclick = () => at("renaming").close();
 at("delete").onclick = () => deleteChat(view.chat);
-at("shelf").onchange = () => chooseShelf(at("shelf").value).catch(complain);
+at("listing").onchange = () => chooseShelf(at("listing").value).catch(complain);
 at("menu").onbeforetoggle = placeMenu;
 at("menu").onclick = (event) => { if (event.target.closest("button")) at("menu").hidePopover(); };
 at("pin").onclick = pin;

@@ -128,7 +128,7 @@ pub(super) static CASES: &[Case] = cases! {
 
     "GET /api/v1/chats/{id}/export" Read "chats" chat NONE;
     "GET /api/v1/tags" Collection "chats" chat NONE;
-    "GET /api/v1/chats/{id}/share" Write "chats" chat NONE;
+    "GET /api/v1/chats/{id}/share" Read "chats" chat NONE;
     "POST /api/v1/chats/{id}/share" Write "chats" chat |_| json!({"expires_in": 60});
     "DELETE /api/v1/chats/{id}/share" Write "chats" chat NONE;
     "DELETE /api/v1/share-links/{id}" Write "chats" share_link NONE;
