@@ -57,8 +57,10 @@ const TASK: &str = "You name conversations. Below is the beginning of one. Answe
 /// Has the model that answers in a chat give it a title, as [`Config::titles`](crate::Config::titles).
 #[derive(Clone, Default)]
 pub struct Titles {
-    on_failure: Option<Arc<dyn Fn(&Error) + Send + Sync>>,
+    on_failure: Option<OnFailure>,
 }
+
+type OnFailure = Arc<dyn Fn(&Error) + Send + Sync>;
 
 impl Titles {
     /// Tells `call` why a chat got none. It is called from any thread, and must be quick.
