@@ -46,7 +46,7 @@ impl Row for Line<'_> {
             text(&self.chat.title),
             self.chat.message_count.to_string(),
             text(&self.chat.default_model),
-            self.chat.tags.join(", "),
+            text(&Some(self.chat.tags.join(", ")).filter(|tags| !tags.is_empty())),
             age(self.chat.updated_at, self.now),
         ]
     }
