@@ -17,7 +17,9 @@ use crate::{
         endpoint::ModelHost,
         network::{Resolver, SystemResolver},
     },
-    service::{extraction::Extractor, keyring::SecretSource, registration::Registration},
+    service::{
+        completion::titles::Titles, extraction::Extractor, keyring::SecretSource, registration::Registration,
+    },
     storage::{MigrateMode, NodeKind, Synchronous},
 };
 
@@ -92,6 +94,9 @@ pub struct Config {
     pub providers: Vec<Arc<dyn Provider>>,
     /// The program that makes text of PDFs, which models are then sent. Default none: PDFs are kept, without text.
     pub extractor: Option<Extractor>,
+    /// Has models give chats that nobody has named a title after the first answer, for which they are called once more.
+    /// Not for chats that `echo` answers in, nor in commands, which end before. Default none: models only answer.
+    pub titles: Option<Titles>,
     /// Sizes, counts and times.
     pub limits: Limits,
     /// Where the time comes from.
@@ -141,6 +146,7 @@ impl Config {
             resolver: Arc::new(SystemResolver),
             providers: Vec::new(),
             extractor: None,
+            titles: None,
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),

@@ -38,6 +38,8 @@ use crate::{
         registration,
         responses::{EventStream, Responses},
         search::Search,
+        share_links::ShareLinks,
+        shared::Shared,
         tickets,
         tokens::Tokens,
         usage::Usage,
@@ -76,6 +78,7 @@ impl Kafka {
             quotas: config.quotas,
             extractor: config.extractor,
             on_warning: config.on_warning,
+            titles: config.titles,
             limits: config.limits,
             clock: config.clock,
             random: config.random,
@@ -151,6 +154,24 @@ impl Kafka {
     /// account is disabled.
     pub fn authenticate(&self, token: &Secret<String>) -> Result<Actor> {
         auth::authenticate(&self.0, token)
+    }
+
+    /// Whoever has the token of a link to a chat. They may read that chat with [`shared`](Kafka::shared); every other
+    /// call refuses them.
+    ///
+    /// # Errors
+    /// `NotFound` (`share_link_not_found`) when the token is unknown, expired or revoked, and when the account that the
+    /// chat belongs to is disabled.
+    pub fn open_share_link(&self, token: &Secret<String>) -> Result<Actor> {
+        auth::open_share_link(&self.0, token)
+    }
+
+    /// The chat that a link leads to.
+    ///
+    /// # Errors
+    /// `Forbidden` (`share_link_required`) for an actor whom [`open_share_link`](Kafka::open_share_link) did not make.
+    pub fn shared(&self, actor: &Actor) -> Result<Shared<'_>> {
+        Shared::new(&self.0, actor)
     }
 
     /// The events of a response for the bearer of its [ticket](Responses::ticket), from the one after
@@ -303,6 +324,12 @@ impl Kafka {
     #[must_use]
     pub fn branches(&self, actor: &Actor) -> Branches<'_> {
         Branches::new(&self.0, actor)
+    }
+
+    /// Links by which one chat can be read without an account.
+    #[must_use]
+    pub fn share_links(&self, actor: &Actor) -> ShareLinks<'_> {
+        ShareLinks::new(&self.0, actor)
     }
 
     /// Chats by their numbers, seen along their active branch, and lists as a whole.

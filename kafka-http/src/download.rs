@@ -108,7 +108,7 @@ pub(crate) fn address(path: &str) -> String {
 }
 
 /// The name for the client, as RFC 6266 writes it: plain for old clients, and whole for all others.
-fn disposition(filename: &str) -> String {
+pub(crate) fn disposition(filename: &str) -> String {
     let is_plain = |sign: char| (sign.is_ascii_graphic() || sign == ' ') && !"\"\\%".contains(sign);
     let plain: String = filename.chars().map(|sign| if is_plain(sign) { sign } else { '_' }).collect();
     let mut whole = String::new();

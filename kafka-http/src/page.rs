@@ -1,4 +1,5 @@
-//! The chat page: one document that asks nothing of anyone but the API beside it.
+//! The chat page, and the page that shows the chat of a link: documents that ask nothing of anyone but the API beside
+//! them.
 
 use std::sync::LazyLock;
 
@@ -16,6 +17,8 @@ const SCRIPT: &str = concat!(
     include_str!("assets/trouble.js"),
     include_str!("assets/leaving.js"),
     include_str!("assets/chats.js"),
+    include_str!("assets/chat_menu.js"),
+    include_str!("assets/sharing.js"),
     include_str!("assets/models.js"),
     include_str!("assets/composer.js"),
     include_str!("assets/view.js"),
@@ -41,24 +44,41 @@ struct Page {
     policy: String,
 }
 
-static PAGE: LazyLock<Page> = LazyLock::new(|| Page {
-    html: FRAME.replacen("<style></style>", &format!("<style>{STYLE}</style>"), 1).replacen(
-        "<script type=\"module\"></script>",
-        &format!("<script type=\"module\">{SCRIPT}</script>"),
-        1,
-    ),
-    policy: policy(),
-});
+/// The page of whoever has a link to a chat.
+const SHARED_FRAME: &str = include_str!("assets/shared.html");
+const SHARED_SCRIPT: &str = concat!(include_str!("assets/markdown.js"), include_str!("assets/shared.js"));
+
+static PAGE: LazyLock<Page> = LazyLock::new(|| Page::of(FRAME, SCRIPT));
+static SHARED: LazyLock<Page> = LazyLock::new(|| Page::of(SHARED_FRAME, SHARED_SCRIPT));
+
+impl Page {
+    fn of(frame: &str, script: &str) -> Page {
+        let html = frame.replacen("<style></style>", &format!("<style>{STYLE}</style>"), 1);
+        let scripted = format!("<script type=\"module\">{script}</script>");
+        Page {
+            html: html.replacen("<script type=\"module\"></script>", &scripted, 1),
+            policy: policy(script),
+        }
+    }
+
+    fn reply(&'static self) -> Reply {
+        Reply::bytes(200, "text/html; charset=utf-8", self.html.as_bytes())
+            .with_header("Content-Security-Policy", self.policy.as_str())
+            .with_header("Cache-Control", "no-cache")
+            .with_header("Cross-Origin-Opener-Policy", "same-origin")
+            .with_header("Referrer-Policy", "no-referrer")
+    }
+}
 
 /// Exactly this style and this script run, whatever a chat may hold; the script makes no HTML, and
 /// talks to nobody but this server.
-fn policy() -> String {
+fn policy(script: &str) -> String {
     format!(
         "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'",
         hash_source(STYLE),
-        hash_source(SCRIPT)
+        hash_source(script)
     )
 }
 
@@ -83,11 +103,12 @@ pub(crate) fn is_wanted(accept: Option<&str>) -> bool {
 
 /// The page.
 pub(crate) fn reply() -> Reply {
-    Reply::bytes(200, "text/html; charset=utf-8", PAGE.html.as_bytes())
-        .with_header("Content-Security-Policy", PAGE.policy.as_str())
-        .with_header("Cache-Control", "no-cache")
-        .with_header("Cross-Origin-Opener-Policy", "same-origin")
-        .with_header("Referrer-Policy", "no-referrer")
+    PAGE.reply()
+}
+
+/// The page of whoever has a link to a chat, which search engines shall not list.
+pub(crate) fn shared() -> Reply {
+    SHARED.reply().with_header("X-Robots-Tag", "noindex")
 }
 
 #[cfg(test)]
@@ -96,24 +117,28 @@ mod tests {
 
     #[test]
     fn the_page_is_small() {
-        let bytes = PAGE.html.len();
-        assert!(bytes < 120_000, "{bytes} bytes");
+        let [page, shared] = [&PAGE, &SHARED].map(|page| page.html.len());
+        assert!(page < 135_000, "{page} bytes");
+        assert!(shared < 40_000, "{shared} bytes");
     }
 
     #[test]
     fn the_parts_stand_in_the_page_once_and_whole() {
         // A closing tag inside a part would end it early, and leave the rest to be shown as text.
-        for (part, tag) in [(STYLE, "style"), (SCRIPT, "script")] {
-            assert!(!part.to_ascii_lowercase().contains(&format!("</{tag}")), "{tag}");
-            assert!(!part.contains('\r'), "{tag}: browsers hash line feeds, whatever stands in the file");
-            assert_eq!(PAGE.html.matches(&format!("<{tag}")).count(), 1, "{tag}");
-            assert!(PAGE.html.contains(&format!(">{part}</{tag}>")), "{tag}");
+        for (page, script) in [(&PAGE, SCRIPT), (&SHARED, SHARED_SCRIPT)] {
+            for (part, tag) in [(STYLE, "style"), (script, "script")] {
+                assert!(!part.to_ascii_lowercase().contains(&format!("</{tag}")), "{tag}");
+                assert!(!part.contains('\r'), "{tag}: browsers hash line feeds, whatever stands in the file");
+                assert_eq!(page.html.matches(&format!("<{tag}")).count(), 1, "{tag}");
+                assert!(page.html.contains(&format!(">{part}</{tag}>")), "{tag}");
+            }
         }
         for inline in [" style=", " onclick=", " onload=", "javascript:"] {
-            assert!(!FRAME.contains(inline), "{inline} would be refused");
+            assert!(!FRAME.contains(inline) && !SHARED_FRAME.contains(inline), "{inline} would be refused");
         }
         for maker in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
-            assert!(!SCRIPT.contains(maker), "{maker} makes more than text");
+            let is_used = SCRIPT.contains(maker) || SHARED_SCRIPT.contains(maker);
+            assert!(!is_used, "{maker} makes more than text");
         }
     }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use kafka_core::{
     Actor, ChatFileId, ChatId, Cursor, Error, ErrorKind, FileId, IdempotencyKey, Kafka, MessageId, ModelId,
-    PageRequest, Place, ResponseId, Secret, TokenId, UserId, WorkspaceId,
+    PageRequest, Place, ResponseId, Secret, ShareLinkId, TokenId, UserId, WorkspaceId,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -52,6 +52,7 @@ path_ids! {
     MessageId = "message", "message_not_found";
     ModelId = "model", "model_not_found";
     ResponseId = "response", "response_not_found";
+    ShareLinkId = "link", "share_link_not_found";
     TokenId = "API key", "token_not_found";
     UserId = "user", "user_not_found";
     WorkspaceId = "workspace", "workspace_not_found";

@@ -89,6 +89,7 @@ mod slow {
             ("users", id(&made["user"])),
             ("chats", chat.clone()),
             ("conversations", chat.clone()),
+            ("share-links", id(&api.post(&format!("/api/v1/chats/{chat}/share"), &json!({})))),
             ("ws", chat.clone()),
             ("chat", chat),
         ];

@@ -36,7 +36,7 @@ fn browsers_get_the_page_and_everyone_else_json() {
             Scenario { contains: &["content-type: application/json"], ..Scenario::default() },
         ]);
         let got = api.send("GET", "/", &html, None);
-        assert!(got.body.len() < 120_000, "{} bytes", got.body.len());
+        assert!(got.body.len() < 135_000, "{} bytes", got.body.len());
         let head = api.send("HEAD", "/", &html, None);
         assert_eq!(head.header("content-length"), Some(got.body.len().to_string().as_str()));
     }
@@ -144,6 +144,15 @@ mod slow {
         let data = TempDir::new().unwrap();
         let server = RunningServer::start(&Binary::kafka(), data.path(), &[]);
         let journeys = browser::drive("page_branches.mjs", &[server.url()], |_| false);
+        assert_eq!(journeys, 6, "every journey was made");
+    }
+
+    #[test]
+    fn the_page_pins_tags_exports_and_shares_chats() {
+        let data = [(); 2].map(|()| TempDir::new().unwrap());
+        let server = RunningServer::start(&Binary::kafka(), data[0].path(), &[]);
+        let closed = closed(&data[1]);
+        let journeys = browser::drive("page_around.mjs", &[server.url(), closed.url()], |_| false);
         assert_eq!(journeys, 6, "every journey was made");
     }
 

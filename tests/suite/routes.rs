@@ -177,6 +177,8 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
         let query = if path.ends_with("/diff") { "?from=1&to=1" } else { "" };
         let expected = match route.path {
             "/api/v1/users/me" | "/api/v1/tokens" => 401,
+            // Only the token of a link opens them.
+            path if path.starts_with("/api/v1/shared") => 401,
             // Only a WebSocket client opens it.
             "/ws/{chat_id}" => 400,
             // Ids there are whole numbers.
@@ -272,6 +274,23 @@ mod slow {
 
             walk.call("GET", "/api/v1/usage", "", None, 200);
             walk.call("GET", "/api/v1/plans", "", None, 200);
+
+            walk.call("PATCH", "/api/v1/chats/{id}", &chat, Some(json!({"tags": ["a"]})), 200);
+            walk.call("GET", "/api/v1/tags", "", None, 200);
+            walk.call("GET", "/api/v1/chats/{id}/export", &chat, None, 200);
+            let new = Some(json!({"expires_in": 60}));
+            let shared = walk.call("POST", "/api/v1/chats/{id}/share", &chat, new, 201);
+            walk.call("GET", "/api/v1/chats/{id}/share", &chat, None, 200);
+            walk.call("GET", "/share", "", None, 200);
+            let own = std::mem::replace(
+                &mut walk.api,
+                Api::of(&server).with_token(shared["token"].as_str().unwrap()),
+            );
+            walk.call("GET", "/api/v1/shared", "", None, 200);
+            walk.call("GET", "/api/v1/shared/messages", "", None, 200);
+            walk.api = own;
+            walk.call("DELETE", "/api/v1/share-links/{id}", &id(&shared), None, 204);
+            walk.call("DELETE", "/api/v1/chats/{id}/share", &chat, None, 204);
 
             walk.call("DELETE", "/api/v1/messages/{id}", &message, None, 204);
             walk.call("DELETE", "/api/v1/chats/{id}", &chat, None, 204);

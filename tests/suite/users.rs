@@ -111,11 +111,13 @@ mod slow {
         let file = id(&files.json()["items"][0]);
         let text = json!({"filename": "private", "content": "private"});
         let text = id(&k.post(&format!("/api/v1/chats/{chat}/files"), &text));
+        let link = id(&k.post(&format!("/api/v1/chats/{chat}/share"), &json!({})));
         let mut tried = 0;
         for route in kafka_http::router::ROUTES.iter().filter(|route| route.path.contains("{id}")) {
             let id = match route.path.trim_start_matches("/api/v1").split('/').nth(1) {
                 Some("chats" | "chat" | "conversations") => &chat,
                 Some("chat-files") => &text,
+                Some("share-links") => &link,
                 Some("messages") => &message,
                 Some("responses") => &response,
                 Some("workspaces" | "workspace") => &workspace,

@@ -21,9 +21,9 @@ fn chats_are_made_listed_shown_and_deleted() {
 
     let table = printed(&directory, &["chats", "list"]);
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["ID", "TITLE", "MESSAGES", "MODEL", "UPDATED"]);
-    assert_eq!(lines[2], [&second, "-", "0", "-", "now"]);
-    assert_eq!(lines[3], [&first, "First", "0", "echo", "now"]);
+    assert_eq!(lines[0], ["ID", "TITLE", "MESSAGES", "MODEL", "TAGS", "UPDATED"]);
+    assert_eq!(lines[2], [&second, "-", "0", "-", "-", "now"]);
+    assert_eq!(lines[3], [&first, "First", "0", "echo", "-", "now"]);
 
     let shown = printed(&directory, &["chats", "show", &first]);
     assert!(shown.starts_with(&format!("First\nchat {first}, begun ")), "{shown}");
@@ -33,6 +33,68 @@ fn chats_are_made_listed_shown_and_deleted() {
     assert_eq!(ids(&directory, &["chats", "list"]), listed[..1]);
     let last = json(&directory, &["chats", "delete", &listed[0]]);
     assert_eq!(last["deleted"][0], listed[0].as_str());
+}
+
+#[test]
+fn chats_are_pinned_archived_and_tagged() {
+    let directory = TempDir::new().unwrap();
+    let [first, second] = ["First", "Second"].map(|title| ids(&directory, &["chats", "add", title]).remove(0));
+    assert_eq!(printed(&directory, &["chats", "pin", &first, &second]), "Pinned 2 chats.\n");
+    assert_eq!(printed(&directory, &["chats", "unpin", &second]), format!("Unpinned the chat {second}.\n"));
+    assert_eq!(ids(&directory, &["chats", "list", "--pinned"]), [first.as_str()]);
+    fails(&run(&directory, &["chats", "archive", &second, UNKNOWN]), 4, &[UNKNOWN]);
+    assert_eq!(ids(&directory, &["chats", "list", "--archived"]).len(), 0, "none is changed");
+    let archived = json(&directory, &["chats", "archive", &second]);
+    assert!(archived["items"][0]["archived_at"].is_string());
+    assert_eq!(ids(&directory, &["chats", "list", "--archived"]), [second.as_str()]);
+    ids(&directory, &["chats", "unarchive", &second]);
+    let tagged = printed(&directory, &["chats", "tag", &first, "Work", "next week", "work"]);
+    assert_eq!(tagged, format!("The chat {first} has the tags Work, next week.\n"));
+    assert_eq!(json(&directory, &["chats", "tag", &first, "x"])["tags"].as_array().unwrap().len(), 3);
+    assert_eq!(ids(&directory, &["chats", "list", "--tag", "WORK"]), [first.as_str()]);
+    let table = printed(&directory, &["chats", "tags"]);
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert_eq!(json(&directory, &["chats", "untag", &first, "WORK", "x"])["tags"][0], "next week");
+    let none = printed(&directory, &["chats", "untag", &first]);
+    assert_eq!(none, format!("The chat {first} has no tags.\n"));
+}
+
+#[test]
+fn a_chat_is_exported_to_standard_output_or_into_a_new_file() {
+    let directory = TempDir::new().unwrap();
+    let chat = ids(&directory, &["chat", "Hello <b>"]).remove(0);
+    let markdown = printed(&directory, &["chats", "export", &chat]);
+    assert!(markdown.starts_with("# Hello \\<b\\>\n") && markdown.contains("\n> Echo: Hello <b>\n"), "{markdown}");
+    let path = directory.path().join("chat.html");
+    let file = path.to_str().unwrap();
+    let export = ["chats", "export", &*chat, "--format", "html", "-o", file];
+    assert_eq!(json(&directory, &export)["chat_id"], chat.as_str());
+    assert!(std::fs::read_to_string(&path).unwrap().ends_with("</html>\n"));
+    fails(&run(&directory, &export), 5, &["--force"]);
+    let whole = printed(&directory, &["chats", "export", &chat, "--format", "json"]);
+    let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    assert_eq!(whole["messages"].as_array().unwrap().len(), 2);
+    fails(&run(&directory, &["chats", "export", &chat, "--format", "pdf"]), 2, &["md, json or html"]);
+}
+
+#[test]
+fn links_to_a_chat_are_made_listed_and_revoked() {
+    let directory = TempDir::new().unwrap();
+    let chat = ids(&directory, &["chats", "add"]).remove(0);
+    let path = printed(&directory, &["chats", "share", &chat]);
+    assert!(path.starts_with("/share#share_") && path.lines().count() == 1, "{path}");
+    let made = json(&directory, &["chats", "share", &chat, "--expires", "7d"]);
+    assert!(made["token"].is_string() && made["expires_at"].is_string(), "{made}");
+    let listed = json(&directory, &["chats", "shares", &chat]);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert!(!listed.to_string().contains("share_"), "{listed}");
+    let link = made["id"].as_str().unwrap();
+    assert_eq!(ids(&directory, &["chats", "unshare", "--link", link]), [link]);
+    assert_eq!(ids(&directory, &["chats", "shares", &chat]).len(), 1);
+    let all = printed(&directory, &["chats", "unshare", &chat]);
+    assert_eq!(all, format!("Revoked all links to the chat {chat}.\n"));
+    assert_eq!(ids(&directory, &["chats", "shares", &chat]).len(), 0);
+    fails(&run(&directory, &["chats", "share", &chat, "--expires", "soon"]), 2, &["such as 7d"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     error::{Error, ErrorKind, Result},
-    id::{TokenId, UserId},
+    id::{ChatId, TokenId, UserId},
     permission::{Area, Permission, Permissions},
     time::Timestamp,
 };
@@ -38,6 +38,8 @@ pub(crate) enum Scope {
     /// What callers without a credential made. They reach it by its id alone, which only whoever was told
     /// it knows.
     Anonymous,
+    /// One chat, to be read: whoever has a link to it.
+    Share(ChatId),
 }
 
 impl Actor {
@@ -51,6 +53,17 @@ impl Actor {
             scope: Scope::Anonymous,
             is_admin: false,
             permissions: permissions.into_iter().collect(),
+            credential: None,
+        }
+    }
+
+    /// Whoever has a link to this chat. It has no permission at all, so that every call refuses it but those made
+    /// for links.
+    pub(crate) fn share(chat: ChatId) -> Actor {
+        Actor {
+            scope: Scope::Share(chat),
+            is_admin: false,
+            permissions: Permissions::from_iter([]),
             credential: None,
         }
     }
@@ -70,7 +83,7 @@ impl Actor {
     pub fn user_id(&self) -> Option<UserId> {
         match self.scope {
             Scope::User(id) | Scope::Admin(id) => Some(id),
-            Scope::Operator | Scope::Anonymous => None,
+            Scope::Operator | Scope::Anonymous | Scope::Share(_) => None,
         }
     }
 
@@ -110,6 +123,13 @@ impl Actor {
         if self.is_anonymous() {
             return Err(credential_missing());
         }
+        if let Scope::Share(_) = self.scope {
+            return Err(Error::new(
+                ErrorKind::Forbidden,
+                "scope_missing",
+                "A link to a chat lets its bearer read that chat, and nothing else.",
+            ));
+        }
         Err(Error::new(
             ErrorKind::Forbidden,
             "scope_missing",
@@ -134,6 +154,21 @@ impl Actor {
     pub(crate) fn scope(&self, permission: Permission) -> Result<Scope> {
         self.require(permission)?;
         Ok(self.scope)
+    }
+
+    /// The scope of whoever has a link to a chat, and the chat.
+    ///
+    /// # Errors
+    /// `Forbidden` (`share_link_required`) for everyone else: what they may read they read by other calls.
+    pub(crate) fn shared(&self) -> Result<(Scope, ChatId)> {
+        match self.scope {
+            Scope::Share(chat) => Ok((self.scope, chat)),
+            _ => Err(Error::new(
+                ErrorKind::Forbidden,
+                "share_link_required",
+                "This takes the token of a link to a chat; with another credential read the chat itself.",
+            )),
+        }
     }
 
     pub(crate) fn credential(&self) -> Option<Credential> {

@@ -65,6 +65,8 @@ ids! {
     VersionId;
     /// Identifies a chat.
     ChatId;
+    /// Identifies a link by which a chat is read; it is not the secret.
+    ShareLinkId;
     /// Identifies a message.
     MessageId;
     /// Identifies a response.

@@ -13,6 +13,12 @@ pub struct Limits {
     pub description_bytes: usize,
     /// Most notebooks of a chat. Default 100.
     pub notebooks: usize,
+    /// Most tags of a chat. Default 32.
+    pub tags: usize,
+    /// Longest tag, in characters. Default 64.
+    pub tag_chars: usize,
+    /// Links by which one chat can be read at the same time. Default 20.
+    pub share_links: usize,
     /// Longest text of one message, in bytes. Default 1 MiB.
     pub message_bytes: usize,
     /// Longest file, in bytes. Default 20 MiB.
@@ -97,6 +103,9 @@ impl Default for Limits {
             email_chars: 254,
             description_bytes: 64 << 10,
             notebooks: 100,
+            tags: 32,
+            tag_chars: 64,
+            share_links: 20,
             message_bytes: 1 << 20,
             file_bytes: 20 << 20,
             extraction_ms: 20_000,

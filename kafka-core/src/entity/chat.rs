@@ -38,6 +38,9 @@ pub struct Chat {
     pub archived_at: Option<Timestamp>,
     /// Since when it is pinned.
     pub pinned_at: Option<Timestamp>,
+    /// What it is found by, in the order in which it was given.
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last renamed, configured or written to.
@@ -65,6 +68,9 @@ pub struct NewChat {
     /// At most 100 names of at most 255 characters.
     #[serde(default)]
     pub notebooks: Vec<String>,
+    /// As in [`ChatPatch::tags`].
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// Stored unchecked and resolved when an answer is asked for.
     #[serde(default)]
     pub default_model: Option<String>,
@@ -105,6 +111,10 @@ pub struct ChatPatch {
     /// Pins or unpins.
     #[serde(default)]
     pub pinned: Option<bool>,
+    /// New tags in place of the old: at most 32 of at most 64 characters. Blanks around them are taken away, and of those
+    /// that differ in upper and lower case only the first is kept.
+    #[serde(default)]
+    pub tags: Option<Vec<String>>,
     /// Makes the branch that ends in this message the active one.
     #[serde(default)]
     pub active_leaf_id: Option<MessageId>,
@@ -117,6 +127,24 @@ pub struct ChatFilter {
     pub workspace_id: Option<WorkspaceId>,
     /// Archived ones only, or others only.
     pub archived: Option<bool>,
+    /// Pinned ones only, or others only.
+    pub pinned: Option<bool>,
+    /// Those with this tag, whatever the case of its letters.
+    pub tag: Option<String>,
     /// Those whose title contains this text, without regard to the case of ASCII letters.
     pub title_contains: Option<String>,
+}
+
+/// A tag as it is compared.
+pub(crate) fn folded_tag(tag: &str) -> String {
+    tag.to_lowercase()
+}
+
+/// A tag, and how many chats have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TagCount {
+    /// The tag; where chats spell it differently, one of the spellings.
+    pub tag: String,
+    /// Chats that have it, archived ones among them.
+    pub chats: u64,
 }

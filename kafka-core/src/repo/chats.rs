@@ -1,21 +1,28 @@
 //! The tables `chats` and `anonymous_chats`.
 
-use super::{params, scope, scoped};
+use super::{chat_tags, params, scope, scoped};
 use crate::{
     base::{
         actor::Scope,
         error::Result,
         id::{ChatId, MessageId, UserId, WorkspaceId},
-        page::{Room, Stretch},
         time::Timestamp,
     },
-    entity::chat::{Chat, ChatFilter},
-    storage::{Conn, Row, Tx, Value, sql::statements},
+    entity::chat::Chat,
+    storage::{Conn, Row, Tx, sql::statements},
 };
 
-pub(super) const COLUMNS: &str = "c.number, c.id, c.title, c.description, c.notebooks, c.default_model, c.user_id, \
-     c.workspace_id, c.active_leaf_id, c.message_count, c.total_tokens, c.archived_at, c.pinned_at, \
-     c.created_at, c.updated_at";
+/// What stands between a chat's id and its last change.
+macro_rules! fields {
+    () => {
+        "c.title, c.description, c.notebooks, c.default_model, c.user_id, c.workspace_id, c.active_leaf_id, \
+         c.message_count, c.total_tokens, c.archived_at, c.pinned_at, c.tags, c.created_at"
+    };
+}
+pub(super) const COLUMNS: &str = concat!("c.number, c.id, ", fields!(), ", c.updated_at");
+/// The same where a list walks the index of tags: its order is that of the row of the tag.
+pub(super) const TAGGED_COLUMNS: &str =
+    concat!("c.number, t.chat_id AS id, ", fields!(), ", t.updated_at AS updated_at");
 
 pub(super) fn read(row: &mut Row<'_>) -> Result<Chat> {
     Ok(Chat {
@@ -32,33 +39,14 @@ pub(super) fn read(row: &mut Row<'_>) -> Result<Chat> {
         total_tokens: row.next()?,
         archived_at: row.next()?,
         pinned_at: row.next()?,
+        tags: row.next_json()?.unwrap_or_default(),
         created_at: row.next()?,
         updated_at: row.next()?,
     })
 }
 
-/// What a list is narrowed by besides its scope: `$3` archived (1), not (0) or both (null), `$4` a
-/// pattern for the title or null.
-const FILTER: &str = "(CAST($3 AS BIGINT) IS NULL OR (c.archived_at IS NOT NULL) = ($3 = 1)) \
-     AND (CAST($4 AS TEXT) IS NULL OR lower(c.title) LIKE lower($4) ESCAPE '\\')";
-
-/// Each list walks one index in its order: everything, one workspace, or what a user sees.
-pub(super) const EVERYTHING: &str = " FROM chats c WHERE $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
-const IN_WORKSPACE: &str = " FROM chats c WHERE c.workspace_id = $9 AND ";
-pub(super) const OWN: &str = " FROM chats c WHERE c.user_id = $1 AND ";
-pub(super) const SHARED: &str = " FROM chats c WHERE c.workspace_id IN (SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
-     UNION SELECT wm.workspace_id FROM workspace_members wm WHERE wm.user_id = $1) \
-     AND (c.user_id IS NULL OR c.user_id <> $1) AND ";
-pub(super) const NOBODYS: &str = " FROM chats c WHERE c.user_id IS NULL AND $2 = 2 AND (c.workspace_id IS NULL \
-     OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL)) \
-     AND NOT EXISTS (SELECT 1 FROM workspace_members wm WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id) AND ";
-const OLDER: &str = " AND (c.updated_at, c.id) < ($5, $6)";
-const NEWER: &str = " AND (c.updated_at, c.id) > ($5, $6)";
-const NEWEST_FIRST: &str = " ORDER BY updated_at DESC, id DESC LIMIT $7 OFFSET $8";
-const OLDEST_FIRST: &str = " ORDER BY updated_at, id LIMIT $7 OFFSET $8";
-
 const NEW_ROW: &str = "INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
-     created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+     created_at, updated_at, tags) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)";
 
 const BELONGING: &str = "SELECT c.id, c.user_id, c.workspace_id FROM chats c ";
 
@@ -68,24 +56,17 @@ statements! {
     GET = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
     HEAD = ["SELECT c.last_seq, c.active_leaf_id FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
-    LIST_EVERYTHING = ["SELECT ", COLUMNS, EVERYTHING, FILTER, OLDER, NEWEST_FIRST];
-    LIST_EVERYTHING_BACK = ["SELECT ", COLUMNS, EVERYTHING, FILTER, NEWER, OLDEST_FIRST];
-    LIST_IN_WORKSPACE = ["SELECT ", COLUMNS, IN_WORKSPACE, scope::CHAT_READ, " AND ", FILTER, OLDER, NEWEST_FIRST];
-    LIST_IN_WORKSPACE_BACK = ["SELECT ", COLUMNS, IN_WORKSPACE, scope::CHAT_READ, " AND ", FILTER, NEWER, OLDEST_FIRST];
-    LIST_VISIBLE = ["SELECT ", COLUMNS, OWN, FILTER, OLDER, " UNION ALL SELECT ", COLUMNS, SHARED, FILTER, OLDER,
-        " UNION ALL SELECT ", COLUMNS, NOBODYS, FILTER, OLDER, NEWEST_FIRST];
-    LIST_VISIBLE_BACK = ["SELECT ", COLUMNS, OWN, FILTER, NEWER, " UNION ALL SELECT ", COLUMNS, SHARED, FILTER, NEWER,
-        " UNION ALL SELECT ", COLUMNS, NOBODYS, FILTER, NEWER, OLDEST_FIRST];
-    COUNT = ["SELECT COUNT(*) FROM chats c WHERE ", scope::CHAT_READ, " AND ", FILTER,
-        " AND (CAST($5 AS TEXT) IS NULL OR c.workspace_id = $5)"];
     COUNT_OF_OWNER = ["SELECT COUNT(*) FROM (SELECT 1 FROM chats c WHERE c.user_id = $1 LIMIT $2) owned"];
     UPDATE = ["UPDATE chats AS c SET title = $4, description = $5, notebooks = $6, default_model = $7, \
-        archived_at = $8, pinned_at = $9, active_leaf_id = $10, updated_at = $11 WHERE c.id = $3 AND ",
+        archived_at = $8, pinned_at = $9, active_leaf_id = $10, updated_at = $11, tags = $12 WHERE c.id = $3 AND ",
         scope::CHAT_WRITE];
     ADVANCE = ["UPDATE chats SET last_seq = $2, active_leaf_id = $3, message_count = message_count + 1, \
         updated_at = $4 WHERE id = $1"];
     SHRINK = ["UPDATE chats SET active_leaf_id = $2, message_count = message_count - 1, updated_at = $3 WHERE id = $1"];
     TOUCH = ["UPDATE chats SET total_tokens = total_tokens + $2, updated_at = $3 WHERE id = $1"];
+    TITLE = ["SELECT c.title FROM chats c WHERE c.id = $1"];
+    RETITLE = ["UPDATE chats SET title = $3, updated_at = $4 WHERE id = $1 \
+        AND (title = $2 OR (title IS NULL AND CAST($2 AS TEXT) IS NULL))"];
     DELETE = ["DELETE FROM chats AS c WHERE c.id = $3 AND ", scope::CHAT_WRITE];
     OF_OWNER = ["SELECT ", COLUMNS, ", (SELECT COUNT(*) FROM chat_files cf JOIN chat_file_versions v \
         ON v.chat_file_id = cf.id WHERE cf.chat_id = c.id AND cf.kind = 'based') \
@@ -100,7 +81,7 @@ statements! {
 
 /// Stores a chat that someone of this scope makes, and returns its number.
 pub(crate) fn insert(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<i64> {
-    let notebooks = to_json(&chat.notebooks);
+    let (notebooks, tags) = (to_json(&chat.notebooks), to_json(&chat.tags));
     let number = tx.insert(
         &INSERT,
         params![
@@ -111,9 +92,11 @@ pub(crate) fn insert(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<i64> {
             &chat.default_model,
             chat.user_id,
             chat.workspace_id,
-            chat.created_at
+            chat.created_at,
+            &tags
         ],
     )?;
+    chat_tags::put(tx, chat)?;
     if scope == Scope::Anonymous {
         tx.execute(&INSERT_ANONYMOUS, params![chat.id])?;
     }
@@ -170,56 +153,6 @@ pub(crate) fn of_account(conn: &Conn<'_>, scope: Scope, id: UserId) -> Result<Ve
     conn.all(&OF_ACCOUNT, scoped![scope, id], read_belonging)
 }
 
-/// Which part of a list is read.
-pub(crate) enum Slice<'a> {
-    /// Older than the key, newest first.
-    Older(Timestamp, &'a str),
-    /// Newer than the key, oldest first.
-    Newer(Timestamp, &'a str),
-    /// Newest first from an offset.
-    Offset(i64),
-}
-
-pub(crate) fn list(
-    conn: &Conn<'_>,
-    scope: Scope,
-    filter: &ChatFilter,
-    slice: &Slice<'_>,
-    room: Room,
-) -> Result<Stretch<Chat>> {
-    let (back, at, id, offset) = match *slice {
-        Slice::Older(at, id) => (false, at, id, 0),
-        Slice::Newer(at, id) => (true, at, id, 0),
-        Slice::Offset(offset) => (false, Timestamp::from_unix_ms(i64::MAX), "", offset),
-    };
-    let pattern = title_pattern(filter);
-    let [user, reach] = [scope.user(), scope.reach()];
-    let (archived, pattern) = (Value::from(filter.archived), Value::from(&pattern));
-    let narrowed =
-        [user, reach, archived, pattern, at.into(), id.into(), room.and_one().into(), offset.into()];
-    match (filter.workspace_id, scope, back) {
-        (Some(workspace), _, back) => {
-            let [a, b, c, d, e, f, g, h] = narrowed;
-            let statement = if back { &LIST_IN_WORKSPACE_BACK } else { &LIST_IN_WORKSPACE };
-            conn.stretch(statement, &[a, b, c, d, e, f, g, h, workspace.into()], room, read)
-        }
-        (None, Scope::Operator, false) => conn.stretch(&LIST_EVERYTHING, &narrowed, room, read),
-        (None, Scope::Operator, true) => conn.stretch(&LIST_EVERYTHING_BACK, &narrowed, room, read),
-        (None, Scope::User(_) | Scope::Admin(_) | Scope::Anonymous, false) => {
-            conn.stretch(&LIST_VISIBLE, &narrowed, room, read)
-        }
-        (None, Scope::User(_) | Scope::Admin(_) | Scope::Anonymous, true) => {
-            conn.stretch(&LIST_VISIBLE_BACK, &narrowed, room, read)
-        }
-    }
-}
-
-pub(crate) fn count(conn: &Conn<'_>, scope: Scope, filter: &ChatFilter) -> Result<u64> {
-    let pattern = title_pattern(filter);
-    let values = scoped![scope, filter.archived, &pattern, filter.workspace_id];
-    Ok(conn.first(&COUNT, values, |row| row.next())?.unwrap_or(0))
-}
-
 /// How many chats an account owns, counted up to `most`.
 pub(crate) fn count_of_owner(conn: &Conn<'_>, user: UserId, most: i64) -> Result<u64> {
     Ok(conn.first(&COUNT_OF_OWNER, params![user, most], |row| row.next())?.unwrap_or(0))
@@ -227,7 +160,7 @@ pub(crate) fn count_of_owner(conn: &Conn<'_>, user: UserId, most: i64) -> Result
 
 /// Stores what a patch may change.
 pub(crate) fn update(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<()> {
-    let notebooks = to_json(&chat.notebooks);
+    let (notebooks, tags) = (to_json(&chat.notebooks), to_json(&chat.tags));
     tx.execute(
         &UPDATE,
         scoped![
@@ -240,7 +173,8 @@ pub(crate) fn update(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<()> {
             chat.archived_at,
             chat.pinned_at,
             chat.active_leaf_id,
-            chat.updated_at
+            chat.updated_at,
+            &tags
         ],
     )?;
     Ok(())
@@ -264,17 +198,26 @@ pub(crate) fn touch(tx: &Tx<'_>, id: ChatId, tokens: i64, now: Timestamp) -> Res
     Ok(())
 }
 
+/// What a chat is called; none where there is no such chat.
+pub(crate) fn title(conn: &Conn<'_>, id: ChatId) -> Result<Option<Option<String>>> {
+    conn.first(&TITLE, params![id], |row| row.next())
+}
+
+/// Renames a chat if it is called as it was before; whether it was.
+pub(crate) fn retitle(
+    tx: &Tx<'_>,
+    id: ChatId,
+    before: Option<&str>,
+    title: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    Ok(tx.execute(&RETITLE, params![id, before, title, now])? > 0)
+}
+
 pub(crate) fn delete(tx: &Tx<'_>, scope: Scope, id: ChatId) -> Result<bool> {
     Ok(tx.execute(&DELETE, scoped![scope, id])? > 0)
 }
 
-/// A LIKE pattern that finds the text itself, whatever signs it holds.
-fn title_pattern(filter: &ChatFilter) -> Option<String> {
-    let text = filter.title_contains.as_ref()?;
-    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    Some(format!("%{literal}%"))
-}
-
-fn to_json(notebooks: &[String]) -> String {
-    serde_json::Value::from(notebooks).to_string()
+fn to_json(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
 }

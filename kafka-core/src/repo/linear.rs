@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::{chats, messages, responses, scope, scoped};
+use super::{chat_lists, chats, messages, responses, scope, scoped};
 use crate::{
     base::{
         actor::Scope,
@@ -36,12 +36,12 @@ statements! {
     BOUNDS_BY_ID = ["SELECT c.id, c.last_seq, ", LENGTH, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
     MESSAGE = ["SELECT c.number, ", messages::COLUMNS, responses::COLUMNS, messages::FROM, "WHERE m.number = $3 AND ", scope::CHAT_READ];
     MESSAGE_ID = ["SELECT m.id FROM chats c JOIN messages m ON m.chat_number = c.number WHERE m.number = $3 AND ", scope::CHAT_READ];
-    EVERYTHING = ["SELECT ", chats::COLUMNS, ", ", LENGTH, chats::EVERYTHING, NEWEST_FIRST, FIRST];
-    VISIBLE = ["SELECT ", chats::COLUMNS, ", ", LENGTH, chats::OWN, "1 = 1 UNION ALL SELECT ", chats::COLUMNS, ", ", LENGTH,
-        chats::SHARED, "1 = 1 UNION ALL SELECT ", chats::COLUMNS, ", ", LENGTH, chats::NOBODYS, NEWEST_FIRST, FIRST];
-    NUMBERS_OF_EVERYTHING = ["SELECT ", KEYS, chats::EVERYTHING, NEWEST_FIRST];
-    NUMBERS_OF_VISIBLE = ["SELECT ", KEYS, chats::OWN, "1 = 1 UNION ALL SELECT ", KEYS, chats::SHARED,
-        "1 = 1 UNION ALL SELECT ", KEYS, chats::NOBODYS, NEWEST_FIRST];
+    EVERYTHING = ["SELECT ", chats::COLUMNS, ", ", LENGTH, chat_lists::EVERYTHING, NEWEST_FIRST, FIRST];
+    VISIBLE = ["SELECT ", chats::COLUMNS, ", ", LENGTH, chat_lists::OWN, "1 = 1 UNION ALL SELECT ", chats::COLUMNS, ", ", LENGTH,
+        chat_lists::SHARED, "1 = 1 UNION ALL SELECT ", chats::COLUMNS, ", ", LENGTH, chat_lists::NOBODYS, NEWEST_FIRST, FIRST];
+    NUMBERS_OF_EVERYTHING = ["SELECT ", KEYS, chat_lists::EVERYTHING, NEWEST_FIRST];
+    NUMBERS_OF_VISIBLE = ["SELECT ", KEYS, chat_lists::OWN, "1 = 1 UNION ALL SELECT ", KEYS, chat_lists::SHARED,
+        "1 = 1 UNION ALL SELECT ", KEYS, chat_lists::NOBODYS, NEWEST_FIRST];
 }
 
 fn read_chat(row: &mut Row<'_>) -> Result<LinearChat> {

@@ -62,6 +62,7 @@ const UP_TO_BRANCH: &str = "WITH RECURSIVE line (id, parent_id, seq, on_branch) 
     SELECT m.id, m.parent_id, m.seq, m.on_branch FROM line JOIN messages m ON m.id = line.parent_id \
     WHERE line.on_branch = 0) ";
 const BRANCH: &str = " WHERE c.id = $3 AND m.on_branch = 1 AND ";
+const BESIDE: &str = " WHERE c.id = $3 AND m.on_branch = 0 AND ";
 
 // In three parts, because PostgreSQL has to be told that the first id is ordered as the others are.
 const FIRST_ANCESTOR: &str = "WITH RECURSIVE line (id, depth) AS (SELECT (CAST($1 AS TEXT)";
@@ -77,6 +78,8 @@ statements! {
     BRANCH_BEFORE = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
         " AND m.seq < $4 ORDER BY m.seq DESC LIMIT $5"];
     BRANCH_AFTER = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
+        " AND m.seq > $4 ORDER BY m.seq LIMIT $5"];
+    BESIDE_AFTER = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BESIDE, scope::CHAT_READ,
         " AND m.seq > $4 ORDER BY m.seq LIMIT $5"];
     BRANCH_COUNT = ["SELECT COUNT(*) FROM chats c JOIN messages m ON m.chat_number = c.number", BRANCH, scope::CHAT_READ];
     BRANCH_NUMBERED = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
@@ -176,6 +179,28 @@ pub(crate) fn branch_after(
     room: Room,
 ) -> Result<Stretch<Message>> {
     conn.stretch(&BRANCH_AFTER, scoped![scope, chat, seq, room.and_one()], room, read)
+}
+
+/// The messages of all branches after `seq`, oldest first. Each kind is one walk of the index, and here they meet.
+pub(crate) fn all_after(
+    conn: &Conn<'_>,
+    scope: Scope,
+    chat: ChatId,
+    seq: i64,
+    room: Room,
+) -> Result<Stretch<Message>> {
+    let values = scoped![scope, chat, seq, room.and_one()];
+    let on = conn.stretch(&BRANCH_AFTER, values, room, read)?;
+    let beside = conn.stretch(&BESIDE_AFTER, values, room, read)?;
+    let both = [on, beside];
+    // Behind the end of one that goes on, messages of the other would come too early.
+    let ends = both.iter().filter(|part| part.goes_on).filter_map(|part| part.rows.last());
+    let until = ends.map(|last| last.seq).min();
+    let goes_on = until.is_some();
+    let mut rows: Vec<Message> = both.into_iter().flat_map(|part| part.rows).collect();
+    rows.retain(|message| until.is_none_or(|until| message.seq <= until));
+    rows.sort_unstable_by_key(|message| message.seq);
+    Ok(Stretch { rows, goes_on })
 }
 
 pub(crate) fn branch_count(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Result<u64> {

@@ -5,6 +5,8 @@ pub(crate) mod access_tokens;
 pub(crate) mod branches;
 pub(crate) mod chat_file_versions;
 pub(crate) mod chat_files;
+pub(crate) mod chat_lists;
+pub(crate) mod chat_tags;
 pub(crate) mod chats;
 pub(crate) mod files;
 pub(crate) mod forks;
@@ -20,6 +22,7 @@ pub(crate) mod scope;
 pub(crate) mod search;
 pub(crate) mod search_index;
 pub(crate) mod search_terms;
+pub(crate) mod share_links;
 pub(crate) mod stats;
 pub(crate) mod usage_daily;
 pub(crate) mod users;
@@ -43,6 +46,8 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         branches::ALL,
         chat_file_versions::ALL,
         chat_files::ALL,
+        chat_lists::ALL,
+        chat_tags::ALL,
         chats::ALL,
         files::ALL,
         forks::ALL,
@@ -56,6 +61,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         responses::ALL,
         search::ALL,
         search_index::ALL,
+        share_links::ALL,
         stats::ALL,
         usage_daily::ALL,
         users::ALL,

@@ -1,6 +1,6 @@
 //! Who may see and change which rows: one constant predicate a table. It stands in every statement on
 //! user data, with `$1` the acting user (null for the operator and for callers without a
-//! credential) and `$2` the reach.
+//! credential; the one chat of whoever has a link to it) and `$2` the reach.
 
 use crate::{base::actor::Scope, storage::Value};
 
@@ -9,18 +9,20 @@ impl Scope {
     pub(crate) fn user(self) -> Value<'static> {
         match self {
             Scope::User(id) | Scope::Admin(id) => id.into(),
+            Scope::Share(id) => id.into(),
             Scope::Operator | Scope::Anonymous => Value::Null,
         }
     }
 
     /// `$2`: 0 for the user's own, 1 for everything, 2 for the user's own and nobody's, 3 for what callers
-    /// without a credential made.
+    /// without a credential made, 4 for the one chat that a link leads to.
     pub(crate) fn reach(self) -> Value<'static> {
         Value::Int(match self {
             Scope::User(_) => 0,
             Scope::Operator => 1,
             Scope::Admin(_) => 2,
             Scope::Anonymous => 3,
+            Scope::Share(_) => 4,
         })
     }
 }
@@ -42,9 +44,9 @@ pub(crate) const WORKSPACE_WRITE: &str = "($2 = 1 OR w.owner_id = $1 OR ($2 = 2 
 pub(crate) const WORKSPACE_FILL: &str = "($2 = 1 OR w.owner_id = $1 OR ($2 = 2 AND w.owner_id IS NULL) OR EXISTS (SELECT 1 FROM workspace_members wm \
      WHERE wm.user_id = $1 AND wm.workspace_id = w.id AND wm.role = 'editor'))";
 
-/// On `chats c`: the owner's, and those in workspaces of the owner or a member. Nobody's are those without an
-/// owner that lie in no one's workspace.
-pub(crate) const CHAT_READ: &str = "($2 = 1 OR c.user_id = $1 \
+/// On `chats c`: the owner's, those in workspaces of the owner or a member, and the one that a link leads to.
+/// Nobody's are those without an owner that lie in no one's workspace.
+pub(crate) const CHAT_READ: &str = "($2 = 1 OR c.user_id = $1 OR ($2 = 4 AND c.id = $1) \
      OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
      OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \
          OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL))) \

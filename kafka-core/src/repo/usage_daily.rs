@@ -43,6 +43,11 @@ statements! {
         "responses = usage_daily.responses + 1, tokens_prompt = usage_daily.tokens_prompt + excluded.tokens_prompt, \
         tokens_completion = usage_daily.tokens_completion + excluded.tokens_completion, \
         tokens_total = usage_daily.tokens_total + excluded.tokens_total"];
+    COUNT_TITLE = ["INSERT INTO usage_daily (user_id, day, model, tokens_prompt, tokens_completion, tokens_total) \
+        SELECT c.user_id, $2, $3, $4, $5, $6", FOR_OWNER,
+        "tokens_prompt = usage_daily.tokens_prompt + excluded.tokens_prompt, \
+        tokens_completion = usage_daily.tokens_completion + excluded.tokens_completion, \
+        tokens_total = usage_daily.tokens_total + excluded.tokens_total"];
     TOKENS_OF_DAY = ["SELECT CAST(COALESCE(SUM(u.tokens_total), 0) AS BIGINT) FROM usage_daily u WHERE u.day = $2 AND ", OF_OWNER];
     DAYS_OF_OWNER = [DAYS, OF_OWNER, " GROUP BY u.day ORDER BY u.day"];
     DAYS_OF_EVERYONE = [DAYS, OF_EVERYONE, " GROUP BY u.day ORDER BY u.day"];
@@ -78,6 +83,22 @@ pub(crate) fn count_answer(tx: &Tx<'_>, response: &Response, day: Day) -> Result
             tokens(response.tokens_completion),
             tokens(response.tokens_total)
         ],
+    )?;
+    Ok(())
+}
+
+/// Counts what the title of a chat cost, for its owner.
+pub(crate) fn count_title(
+    tx: &Tx<'_>,
+    chat: ChatId,
+    model: &str,
+    [prompt, completion, total]: [u64; 3],
+    day: Day,
+) -> Result<()> {
+    let tokens = |count: u64| i64::try_from(count).unwrap_or(0);
+    tx.execute(
+        &COUNT_TITLE,
+        params![chat, day.number(), model, tokens(prompt), tokens(completion), tokens(total)],
     )?;
     Ok(())
 }

@@ -10,8 +10,11 @@ use crate::{
         time::Timestamp,
     },
     crypto::digest,
-    repo::access_tokens::{self, Presented},
-    service::installation::Installation,
+    repo::{
+        access_tokens::{self, Presented},
+        share_links,
+    },
+    service::{installation::Installation, shared},
     storage::Conn,
 };
 
@@ -32,6 +35,13 @@ pub(crate) fn authenticate(installation: &Installation, token: &Secret<String>) 
         installation.uses().note(presented.id, presented.last_used_at, now);
     }
     Ok(actor)
+}
+
+/// See [`Kafka::open_share_link`](crate::Kafka::open_share_link).
+pub(crate) fn open_share_link(installation: &Installation, token: &Secret<String>) -> Result<Actor> {
+    let (hash, now) = (digest::sha256_hex(token.expose().as_bytes()), installation.now());
+    let chat = installation.storage().read_one(|conn| share_links::find(conn, &hash, now))?;
+    chat.map(Actor::share).ok_or_else(shared::not_found)
 }
 
 /// In whose name the bearer of a token acts, if it is in force.

@@ -6,7 +6,7 @@ use super::{
     input, listing,
     listing::TimeKey,
     once::{IdempotencyKey, Once, once},
-    users, workspaces,
+    tags, users, workspaces,
 };
 use crate::{
     base::{
@@ -26,7 +26,9 @@ use crate::{
     },
     repo::{
         chat_files,
-        chats::{self, Belonging, Slice},
+        chat_lists::{self, Slice},
+        chat_tags,
+        chats::{self, Belonging},
         files, messages, responses, usage_daily,
     },
     service::{
@@ -37,17 +39,17 @@ use crate::{
 };
 
 /// What a credential needs for reading here.
-const READ: Permission = Permission::read(Area::Chats);
+pub(super) const READ: Permission = Permission::read(Area::Chats);
 /// What it needs for changing something.
-const WRITE: Permission = Permission::write(Area::Chats);
+pub(super) const WRITE: Permission = Permission::write(Area::Chats);
 /// A numbered page behind so many chats is as dear as a search.
 const DEEP_ROWS: u64 = 10_000;
 
 /// Chats, as one actor may use them. Made by [`Kafka::chats`](crate::Kafka::chats).
 #[derive(Debug)]
 pub struct Chats<'k> {
-    installation: &'k Installation,
-    actor: Actor,
+    pub(super) installation: &'k Installation,
+    pub(super) actor: Actor,
     once: Option<Once>,
 }
 
@@ -82,6 +84,7 @@ impl<'k> Chats<'k> {
             Some(&new.notebooks),
             new.default_model.as_ref(),
         )?;
+        let tags = tags::tidied(limits, new.tags)?;
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let chat = Chat {
             number: 0,
@@ -97,6 +100,7 @@ impl<'k> Chats<'k> {
             total_tokens: 0,
             archived_at: None,
             pinned_at: None,
+            tags,
             created_at: now,
             updated_at: now,
         };
@@ -135,7 +139,7 @@ impl<'k> Chats<'k> {
     /// `Unauthenticated` (`account_required`) for callers without a credential: what they made is reached by
     /// its id alone. `Invalid` for a page out of range, a numbered one whose texts go beyond
     /// [`Limits::page_bytes`](crate::Limits), a cursor that no page gave, or a text to find that no title can
-    /// hold. What no index narrows, and a numbered page behind 10,000 chats, waits for its turn: `Busy`
+    /// hold. What no index narrows, titles and, inside one workspace, pinned, archived and tagged chats, and a numbered page behind 10,000 chats, waits for its turn: `Busy`
     /// (`searches_at_capacity`) when [`Limits::searches`](crate::Limits) others search;
     /// `RateLimited` (`search_waits`) when another search of the actor's waits already.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
@@ -146,19 +150,20 @@ impl<'k> Chats<'k> {
         let limits = self.installation.limits();
         input::optional_name(limits, "q", filter.title_contains.as_ref())?;
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);
-        // No index knows titles, archived chats are rare, and what stands before a numbered page is read for it.
+        let filter = &tags::folded(limits, filter)?;
+        // What stands before a numbered page is read for it.
         let is_deep = matches!(request, PageRequest::Numbered { page, page_size }
             if u64::from(*page) * u64::from(*page_size) > DEEP_ROWS);
-        let is_search = is_deep || filter.title_contains.is_some() || filter.archived == Some(true);
+        let is_search = is_deep || chat_lists::is_search(filter);
         let _search =
             is_search.then(|| self.installation.searches().begin(Whose::actor(&self.actor))).transpose()?;
         listing::read(self.installation.storage(), request, |conn| {
-            let rows = |slice: &Slice<'_>, room| chats::list(conn, scope, filter, slice, room);
+            let rows = |slice: &Slice<'_>, room| chat_lists::list(conn, scope, filter, slice, room);
             match request {
                 PageRequest::Numbered { page, page_size } => {
                     let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
                     let stretch = rows(&Slice::Offset(offset), room)?;
-                    let total = chats::count(conn, scope, filter)?;
+                    let total = chat_lists::count(conn, scope, filter)?;
                     listing::numbered(stretch, room, total, *page)
                 }
                 PageRequest::Cursor { limit, place } => {
@@ -184,12 +189,13 @@ impl<'k> Chats<'k> {
         })
     }
 
-    /// Renames, describes, configures, archives or pins a chat, or chooses its active branch.
+    /// Renames, describes, configures, archives, pins or tags a chat, or chooses its active branch.
     ///
     /// # Errors
-    /// `NotFound` for the chat; `Invalid` for a text that is too long, and for an `active_leaf_id` that
+    /// `NotFound` for the chat; `Invalid` for a text that is too long, for too many or empty tags, and for an `active_leaf_id` that
     /// is no message of the chat.
-    pub fn update(&self, id: ChatId, patch: ChatPatch) -> Result<Chat> {
+    pub fn update(&self, id: ChatId, mut patch: ChatPatch) -> Result<Chat> {
+        patch.tags = patch.tags.map(|given| tags::tidied(self.installation.limits(), given)).transpose()?;
         let title = patch.title.as_ref().and_then(Option::as_ref);
         let description = patch.description.as_ref().and_then(Option::as_ref);
         let default_model = patch.default_model.as_ref().and_then(Option::as_ref);
@@ -216,6 +222,9 @@ impl<'k> Chats<'k> {
                 return Ok(chat);
             }
             chat.updated_at = now;
+            if chat.tags != stored.tags {
+                chat_tags::replace(tx, &chat)?;
+            }
             chats::update(tx, scope, &chat)?;
             feed.chat(tx, id);
             Ok(chat)
@@ -322,6 +331,9 @@ fn apply(chat: &mut Chat, patch: &ChatPatch, now: Timestamp) {
     }
     if let Some(archived) = patch.archived {
         chat.archived_at = archived.then(|| chat.archived_at.unwrap_or(now));
+    }
+    if let Some(tags) = &patch.tags {
+        chat.tags.clone_from(tags);
     }
     if let Some(pinned) = patch.pinned {
         chat.pinned_at = pinned.then(|| chat.pinned_at.unwrap_or(now));

@@ -239,7 +239,7 @@ impl Changes {
                         Scope::Operator => true,
                         Scope::Admin(_) if owner.is_none() => true,
                         Scope::Admin(user) | Scope::User(user) => readers.contains(user),
-                        Scope::Anonymous => false,
+                        Scope::Anonymous | Scope::Share(_) => false,
                     };
                     saw.then_some(Change::WorkspaceDeleted(id))
                 }

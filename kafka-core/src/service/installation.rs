@@ -14,7 +14,12 @@ use super::{
     belonging,
     blob_sweep::{self, BlobSweep},
     catalogue::Catalogue,
-    completion::{live::Live, log::EventLog, recover},
+    completion::{
+        live::Live,
+        log::EventLog,
+        recover,
+        titles::{Titles, Titling},
+    },
     composer::json_mode::JsonModes,
     doorman::Doorman,
     extraction::{Extraction, Extractor},
@@ -87,6 +92,7 @@ struct Inner {
     blob_sweep: BlobSweep,
     extraction: Extraction,
     json_modes: JsonModes,
+    titling: Titling,
     catalogue: Catalogue,
     parts: Parts,
 }
@@ -114,6 +120,7 @@ pub(crate) struct Parts {
     pub(crate) quotas: bool,
     pub(crate) extractor: Option<Extractor>,
     pub(crate) on_warning: OnWarning,
+    pub(crate) titles: Option<Titles>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -147,6 +154,8 @@ impl Installation {
             blob_sweep: BlobSweep::default(),
             extraction: Extraction::new(parts.extractor.clone(), &parts.limits),
             json_modes: JsonModes::default(),
+            // A command ends before a title has come.
+            titling: Titling::new(parts.titles.clone().filter(|_| kind != NodeKind::Cli)),
             catalogue: Catalogue::default(),
             uses: Uses::default(),
             throttle: Throttle::new(&parts.limits),
@@ -307,6 +316,11 @@ impl Installation {
 
     pub(crate) fn extraction(&self) -> &Extraction {
         &self.0.extraction
+    }
+
+    /// How titles are made.
+    pub(crate) fn titling(&self) -> &Titling {
+        &self.0.titling
     }
 
     pub(crate) fn json_modes(&self) -> &JsonModes {

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     base::{
-        actor::Actor,
+        actor::{Actor, Scope},
         error::{Error, Result},
         id::{ChatId, MessageId},
-        page::Room,
+        page::{Room, Stretch},
         permission::{Area, Permission},
     },
     entity::{chat::LinearChat, message::Message},
@@ -24,6 +24,7 @@ use crate::{
         messages as rows,
     },
     service::installation::Installation,
+    storage::Conn,
 };
 
 /// What a credential needs here.
@@ -126,7 +127,15 @@ impl<'k> Linear<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn messages(&self, chat: ChatId) -> Result<MessageWalk> {
-        self.walk(Name::Id(chat), 0, u64::MAX, || chats::not_found(chat))
+        self.walk(Name::Id(chat), Branches::Active, 0, u64::MAX, || chats::not_found(chat))
+    }
+
+    /// The same for the messages of all branches, in the order in which they were stored.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn tree(&self, chat: ChatId) -> Result<MessageWalk> {
+        self.walk(Name::Id(chat), Branches::All, 0, u64::MAX, || chats::not_found(chat))
     }
 
     /// The same for a chat with this number.
@@ -134,7 +143,7 @@ impl<'k> Linear<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn messages_of(&self, number: i64) -> Result<MessageWalk> {
-        self.walk(Name::Number(number), 0, u64::MAX, || no_chat(number))
+        self.walk(Name::Number(number), Branches::Active, 0, u64::MAX, || no_chat(number))
     }
 
     /// One numbered page of those, however long its texts are. The page counts from 1; its size is 1 to 100.
@@ -143,16 +152,23 @@ impl<'k> Linear<'k> {
     /// `NotFound`; `Invalid` for a page out of range.
     pub fn page_of(&self, number: i64, page: u32, page_size: u32) -> Result<MessageWalk> {
         let (_, offset) = listing::numbered_room(self.installation.limits(), page, page_size)?;
-        self.walk(Name::Number(number), offset, u64::from(page_size), || no_chat(number))
+        self.walk(Name::Number(number), Branches::Active, offset, u64::from(page_size), || no_chat(number))
     }
 
-    fn walk(&self, name: Name, offset: i64, most: u64, unknown: impl Fn() -> Error) -> Result<MessageWalk> {
+    fn walk(
+        &self,
+        name: Name,
+        branches: Branches,
+        offset: i64,
+        most: u64,
+        unknown: impl Fn() -> Error,
+    ) -> Result<MessageWalk> {
         let scope = self.actor.scope(READ)?;
         let room = Room { entries: BATCH.entries.min(u32::try_from(most).unwrap_or(u32::MAX)), ..BATCH };
         let (bounds, stretch) = self.installation.storage().read_anywhere(|conn| {
             let Some(bounds) = linear::bounds(conn, scope, name)? else { return Err(unknown()) };
             let stretch = match offset {
-                0 => rows::branch_after(conn, scope, bounds.id, 0, room)?,
+                0 => branches.after(conn, scope, bounds.id, 0, room)?,
                 _ => rows::branch_numbered(conn, scope, bounds.id, room, offset)?,
             };
             Ok((bounds, stretch))
@@ -163,6 +179,7 @@ impl<'k> Linear<'k> {
         Ok(MessageWalk {
             walker: Walker::new(self, Followed::Chat(bounds.id), goes_on),
             bounds,
+            branches,
             first: stretch.rows,
             after,
             left: if goes_on { left } else { 0 },
@@ -202,11 +219,35 @@ impl Walker {
     }
 }
 
-/// The batches of [`Linear::messages`]. None is empty.
+/// Which messages of a chat are walked.
+#[derive(Clone, Copy, Debug)]
+enum Branches {
+    Active,
+    All,
+}
+
+impl Branches {
+    fn after(
+        self,
+        conn: &Conn<'_>,
+        scope: Scope,
+        chat: ChatId,
+        seq: i64,
+        room: Room,
+    ) -> Result<Stretch<Message>> {
+        match self {
+            Branches::Active => rows::branch_after(conn, scope, chat, seq, room),
+            Branches::All => rows::all_after(conn, scope, chat, seq, room),
+        }
+    }
+}
+
+/// The batches of [`Linear::messages`] and [`Linear::tree`]. None is empty.
 #[derive(Debug)]
 pub struct MessageWalk {
     walker: Walker,
     bounds: linear::Bounds,
+    branches: Branches,
     first: Vec<Message>,
     after: i64,
     left: u64,
@@ -219,7 +260,7 @@ impl MessageWalk {
         self.bounds.id
     }
 
-    /// Messages of the whole branch when the walk began.
+    /// Messages of the active branch when the walk began.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.bounds.length
@@ -229,10 +270,11 @@ impl MessageWalk {
         self.walker.check()?;
         let scope = self.walker.actor.scope(READ)?;
         let room = Room { entries: BATCH.entries.min(u32::try_from(self.left).unwrap_or(u32::MAX)), ..BATCH };
-        let stretch =
-            self.walker.installation.storage().read_one_anywhere(|conn| {
-                rows::branch_after(conn, scope, self.bounds.id, self.after, room)
-            })?;
+        let stretch = self
+            .walker
+            .installation
+            .storage()
+            .read_anywhere(|conn| self.branches.after(conn, scope, self.bounds.id, self.after, room))?;
         let mut batch = stretch.rows;
         batch.retain(|message| message.seq <= self.bounds.last_seq);
         self.after = batch.last().map_or(self.bounds.last_seq, |message| message.seq);

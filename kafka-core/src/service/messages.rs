@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{
-        actor::Actor,
+        actor::{Actor, Scope},
         day::Day,
         error::{Error, ErrorKind, Result},
         id::{ChatId, MessageId},
@@ -114,38 +114,7 @@ impl<'k> Messages<'k> {
     /// `NotFound` for the chat; `Invalid` for a page out of range, a cursor that no page gave, or a numbered
     /// page whose texts go beyond [`Limits::page_bytes`](crate::Limits); pages by cursor end there.
     pub fn list(&self, chat: ChatId, request: &PageRequest) -> Result<Page<Message>> {
-        let scope = self.actor.scope(READ)?;
-        let cursor = |message: &Message| Cursor::of(&[&message.seq]);
-        let seq_of = |cursor: &Cursor| -> Result<i64> {
-            let [seq] = cursor.keys()?;
-            cursor.key(seq)
-        };
-        let limits = self.installation.limits();
-        let page = listing::read(self.installation.storage(), request, |conn| match request {
-            PageRequest::Numbered { page, page_size } => {
-                let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
-                let stretch = messages::branch_numbered(conn, scope, chat, room, offset)?;
-                let total = messages::branch_count(conn, scope, chat)?;
-                listing::numbered(stretch, room, total, *page)
-            }
-            PageRequest::Cursor { limit, place } => {
-                let room = listing::room(limits, *limit)?;
-                match place {
-                    Place::Start => {
-                        let rows = messages::branch_before(conn, scope, chat, i64::MAX, room)?;
-                        Ok(listing::backward(rows, true, cursor))
-                    }
-                    Place::Before(before) => {
-                        let rows = messages::branch_before(conn, scope, chat, seq_of(before)?, room)?;
-                        Ok(listing::backward(rows, false, cursor))
-                    }
-                    Place::After(after) => {
-                        let rows = messages::branch_after(conn, scope, chat, seq_of(after)?, room)?;
-                        Ok(listing::forward(rows, false, cursor))
-                    }
-                }
-            }
-        })?;
+        let page = page_of_branch(self.installation, self.actor.scope(READ)?, chat, request)?;
         if page.items.is_empty() {
             // An empty page says nothing about the chat, so only then is it worth a query.
             chats::Chats::new(self.installation, &self.actor).get(chat)?;
@@ -238,6 +207,46 @@ impl<'k> Messages<'k> {
             Ok(())
         })
     }
+}
+
+/// A page of a chat's active branch; empty where the scope sees no such chat.
+pub(super) fn page_of_branch(
+    installation: &Installation,
+    scope: Scope,
+    chat: ChatId,
+    request: &PageRequest,
+) -> Result<Page<Message>> {
+    let cursor = |message: &Message| Cursor::of(&[&message.seq]);
+    let seq_of = |cursor: &Cursor| -> Result<i64> {
+        let [seq] = cursor.keys()?;
+        cursor.key(seq)
+    };
+    let limits = installation.limits();
+    listing::read(installation.storage(), request, |conn| match request {
+        PageRequest::Numbered { page, page_size } => {
+            let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
+            let stretch = messages::branch_numbered(conn, scope, chat, room, offset)?;
+            let total = messages::branch_count(conn, scope, chat)?;
+            listing::numbered(stretch, room, total, *page)
+        }
+        PageRequest::Cursor { limit, place } => {
+            let room = listing::room(limits, *limit)?;
+            match place {
+                Place::Start => {
+                    let rows = messages::branch_before(conn, scope, chat, i64::MAX, room)?;
+                    Ok(listing::backward(rows, true, cursor))
+                }
+                Place::Before(before) => {
+                    let rows = messages::branch_before(conn, scope, chat, seq_of(before)?, room)?;
+                    Ok(listing::backward(rows, false, cursor))
+                }
+                Place::After(after) => {
+                    let rows = messages::branch_after(conn, scope, chat, seq_of(after)?, room)?;
+                    Ok(listing::forward(rows, false, cursor))
+                }
+            }
+        }
+    })
 }
 
 /// A message says something: in its text, or in its parts, or as the result of a tool that says nothing.

@@ -54,7 +54,7 @@ impl<'k> Usage<'k> {
         }
         self.installation.storage().read_anywhere(|conn| {
             Ok(UsageSummary {
-                session_count: repo::chats::count(conn, Scope::Operator, &ChatFilter::default())?,
+                session_count: repo::chat_lists::count(conn, Scope::Operator, &ChatFilter::default())?,
                 total_tokens_used: usage_daily::tokens_of_all_time(conn)?,
                 ..self.counted(conn, None, range)?
             })

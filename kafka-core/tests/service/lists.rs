@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::stage::{In, Stage, new_model, new_user, unheard_of};
 
 /// Walks a list from its start by `next`, from a page by `prev`, and compares both with the whole.
-fn walk<T: Clone + PartialEq + std::fmt::Debug>(
+pub(crate) fn walk<T: Clone + PartialEq + std::fmt::Debug>(
     whole: &[T],
     limit: u32,
     starts_at_the_end: bool,
@@ -55,7 +55,7 @@ fn walk<T: Clone + PartialEq + std::fmt::Debug>(
     }
 }
 
-fn number<T: Clone + PartialEq + std::fmt::Debug>(
+pub(crate) fn number<T: Clone + PartialEq + std::fmt::Debug>(
     whole: &[T],
     page_size: u32,
     list: impl Fn(&PageRequest) -> Result<Page<T>>,

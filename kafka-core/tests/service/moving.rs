@@ -10,8 +10,8 @@ use std::{
 
 use kafka_core::{
     AnswerRequest, ChatFilter, Config, DownTarget, ErrorKind, IdempotencyKey, Kafka, MoveProgress,
-    MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewToken, NewVersion,
-    NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
+    MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewShareLink, NewToken,
+    NewVersion, NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
 };
 #[cfg(feature = "postgres")]
 use kafka_core::{PostgresAddress, testing::FreshDatabase};
@@ -136,8 +136,14 @@ impl Side {
 
         let once = IdempotencyKey::new("POST", "/chats", "k", b"b").unwrap();
         let chats = kafka.chats(&ada).idempotent(once);
-        let chat =
-            chats.create(NewChat { workspace_id: Some(workspace.id), ..NewChat::titled(AWKWARD) }).unwrap();
+        let chat = chats
+            .create(NewChat {
+                workspace_id: Some(workspace.id),
+                tags: vec![AWKWARD.into()],
+                ..NewChat::titled(AWKWARD)
+            })
+            .unwrap();
+        kafka.share_links(&ada).create(chat.id, NewShareLink::default()).unwrap();
         // An answer that was regenerated: branches, and an event row for each.
         for text in ["Is it open?", AWKWARD, "\\."] {
             kafka.messages(&ada).create(chat.id, NewMessage::text(Role::User, text)).unwrap();

@@ -63,7 +63,7 @@ async function start() {
   // First, so that nothing that someone does while the lists are on their way is undone.
   openFromAddress(true);
   try {
-    await Promise.all([loadModels(), loadChats()]);
+    await Promise.all([loadModels(), loadChats(), loadTags()]);
   } catch (error) {
     complain(error, "Try again", start);
   }
@@ -92,6 +92,19 @@ at("rename").onclick = askTitle;
 at("renaming").querySelector("form").onsubmit = rename;
 at("keep-title").onclick = () => at("renaming").close();
 at("delete").onclick = () => deleteChat(view.chat);
+at("listing").onchange = () => chooseShelf(at("listing").value).catch(complain);
+at("menu").onbeforetoggle = placeMenu;
+at("menu").onclick = (event) => { if (event.target.closest("button")) at("menu").hidePopover(); };
+at("pin").onclick = pin;
+at("archive").onclick = archive;
+at("tag").onclick = askTags;
+at("share").onclick = openSharing;
+for (const format of ["md", "html", "json"]) at(`copy-${format}`).onclick = () => takeCopy(format);
+at("tagging").querySelector("form").onsubmit = tag;
+at("keep-tags").onclick = () => at("tagging").close();
+at("sharing").querySelector("form").onsubmit = makeLink;
+at("close-sharing").onclick = () => at("sharing").close();
+at("copy-link").onclick = () => copyText(at("link").textContent, at("copy-link"));
 at("undo").onclick = undoLeaving;
 at("model").onchange = () => chooseModel(at("model").value);
 at("composer").onsubmit = (event) => { event.preventDefault(); send(); };
@@ -157,7 +170,7 @@ prompt.onkeydown = (event) => {
   send();
 };
 onkeydown = (event) => {
-  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  if (event.key !== "Escape" || document.querySelector("dialog[open], :popover-open")) return;
   if (document.body.classList.contains("drawer")) setDrawer(false);
   else if (!isRoomy.matches && isPanelOpen()) setPanel(false);
   else if (view.running.size) stop();

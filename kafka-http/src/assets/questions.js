@@ -150,7 +150,7 @@ async function follow(answer, begin) {
   if (!answer.response) return false;
   if (answer.response.status === "cancelled") tellIfDeleted(answer, left);
   speak(answer.response.status === "completed" ? "The answer is complete." : answer.state.textContent);
-  call("GET", `chats/${here.chat.id}`, { signal: left }).then(putFirst).catch(() => {});
+  readAgain(here, left).catch(() => {});
   loadFiles(here).catch(() => {});
   return true;
 }

@@ -34,6 +34,7 @@ function showHead() {
   at("title").textContent = title;
   document.title = chat ? `${title} · Kafka` : "Kafka";
   at("rename").hidden = at("delete").hidden = !chat;
+  showMenu();
   at("welcome").hidden = Boolean(chat) || messages.hasChildNodes();
   at("earlier").hidden = !view.earlier;
   showChats();

@@ -55,6 +55,8 @@ pub struct ServeArgs {
     anonymous: Option<String>,
     #[arg(long, value_name = "on|off", help = keys::QUOTAS.help(), help_heading = "Server")]
     quotas: Option<String>,
+    #[arg(long, value_name = "on|off", help = keys::TITLES.help(), help_heading = "Server")]
+    titles: Option<String>,
     #[arg(long, value_name = "NAME|none", help = keys::DIALECT.help(), help_heading = "Server")]
     dialect: Option<String>,
     #[arg(long, value_name = "auto|require", help = keys::MIGRATE.help(), help_heading = "Server")]
@@ -93,6 +95,7 @@ impl ServeArgs {
         flags.set(&keys::REGISTRATION, self.registration.clone());
         flags.set(&keys::ANONYMOUS, self.anonymous.clone());
         flags.set(&keys::QUOTAS, self.quotas.clone());
+        flags.set(&keys::TITLES, self.titles.clone());
         flags.set(&keys::DIALECT, self.dialect.clone());
         flags.set(&keys::MIGRATE, self.migrate.clone());
         flags.set(&keys::LOG, self.log.clone());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kafka_core::{Config, MigrateMode, NodeKind, OnWarning, Result, SystemRandom};
+use kafka_core::{Config, MigrateMode, NodeKind, OnWarning, Result, SystemRandom, Titles};
 
 use crate::{extraction, log::Logger};
 
@@ -59,6 +59,12 @@ impl Settings {
         config.model_hosts.clone_from(&self.allow_model_host);
         config.based_validator.clone_from(&self.based_validator);
         config.quotas = self.quotas;
+        if self.titles {
+            let log = Logger(self.log);
+            config.titles = Some(Titles::telling(move |error| {
+                log.warn(format!("A chat got no title from its model: {}", error.message()));
+            }));
+        }
         config.migrate = match self.migrate {
             Migrate::Auto => MigrateMode::Auto,
             Migrate::Require => MigrateMode::Require,

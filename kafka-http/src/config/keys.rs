@@ -48,7 +48,7 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 25] = [
+pub static KEYS: [&Key; 26] = [
     &LISTEN,
     &DATABASE,
     &connections::POOL_SIZE,
@@ -70,6 +70,7 @@ pub static KEYS: [&Key; 25] = [
     &REGISTRATION,
     &ANONYMOUS,
     &QUOTAS,
+    &TITLES,
     &DIALECT,
     &MIGRATE,
     &LOG,
@@ -275,6 +276,21 @@ pub(super) static QUOTAS: Key = Key {
         Ok(())
     },
     show: |settings| settings.quotas.word().to_owned(),
+    redact: in_full,
+};
+
+pub(super) static TITLES: Key = Key {
+    name: "titles",
+    variable: "KAFKA_TITLES",
+    flag: Some("titles"),
+    default: "off",
+    example: "on",
+    meaning: "Whether the model that answers in a chat names it after the first answer, `on` or `off`; a call more, counted for the chat's owner",
+    set: |settings, text| {
+        settings.titles = bool::from_word(text)?;
+        Ok(())
+    },
+    show: |settings| settings.titles.word().to_owned(),
     redact: in_full,
 };
 

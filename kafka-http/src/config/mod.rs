@@ -73,6 +73,8 @@ pub struct Settings {
     pub anonymous: bool,
     /// Whether plans are enforced.
     pub quotas: bool,
+    /// Whether models name chats.
+    pub titles: bool,
     /// Wire formats of replaced systems that are served, too.
     pub dialects: Vec<Dialect>,
     /// What happens at start to a database of an older schema.
@@ -102,6 +104,7 @@ impl Settings {
             registration: Registration::Open,
             anonymous: false,
             quotas: false,
+            titles: false,
             dialects: Dialect::ALL.to_vec(),
             migrate: Migrate::Auto,
             log: Log { format: LogFormat::Text, level: LogLevel::Info },

@@ -7,12 +7,15 @@ mod auth;
 mod branches;
 mod chat_files;
 mod chats;
+mod export;
 mod files;
 mod messages;
 mod models;
 mod plans;
 mod responses;
 mod search;
+mod share;
+mod shared;
 mod tokens;
 mod usage;
 mod users;
@@ -94,8 +97,18 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/api/v1/chats" chats::list, read(Chats), "Chats, the one changed last first";
     POST "/api/v1/chats" chats::create, write(Chats), "Make a chat";
     GET "/api/v1/chats/{id}" chats::get, read(Chats), "One chat";
-    PATCH "/api/v1/chats/{id}" chats::update, write(Chats), "Rename, configure, archive or pin a chat";
+    PATCH "/api/v1/chats/{id}" chats::update, write(Chats), "Rename, configure, archive, pin or tag a chat";
     DELETE "/api/v1/chats/{id}" chats::delete, write(Chats), "Delete a chat with its messages";
+
+    GET "/api/v1/chats/{id}/export" export::get, read(Chats), "A chat as one document: Markdown, JSON or HTML";
+    GET "/api/v1/tags" chats::tags, read(Chats), "Tags of chats, by their letters, with how many have each";
+    GET "/api/v1/chats/{id}/share" share::list, read(Chats), "Links by which a chat can be read, oldest first";
+    POST "/api/v1/chats/{id}/share" share::create, write(Chats), "Make a link by which a chat can be read; its token is in this answer only";
+    DELETE "/api/v1/chats/{id}/share" share::revoke_all, write(Chats), "Revoke all links to a chat";
+    DELETE "/api/v1/share-links/{id}" share::revoke, write(Chats), "Revoke a link to a chat";
+    GET "/share" shared::page, PUBLIC, "The page that shows the chat of a link";
+    GET "/api/v1/shared" shared::chat, PUBLIC, "The chat that the token of a link leads to";
+    GET "/api/v1/shared/messages" shared::messages, PUBLIC, "What was said in it, oldest first";
 
     GET "/api/v1/chats/{id}/messages" messages::list, read(Chats), "Messages of the active branch, oldest first";
     POST "/api/v1/chats/{id}/messages" messages::create, write(Chats), "Store a message without answering it";

@@ -126,6 +126,16 @@ pub(super) static CASES: &[Case] = cases! {
     "PATCH /api/v1/chats/{id}" Write "chats" chat |_| json!({"title": "changed"});
     "DELETE /api/v1/chats/{id}" Write "chats" chat NONE;
 
+    "GET /api/v1/chats/{id}/export" Read "chats" chat NONE;
+    "GET /api/v1/tags" Collection "chats" chat NONE;
+    "GET /api/v1/chats/{id}/share" Read "chats" chat NONE;
+    "POST /api/v1/chats/{id}/share" Write "chats" chat |_| json!({"expires_in": 60});
+    "DELETE /api/v1/chats/{id}/share" Write "chats" chat NONE;
+    "DELETE /api/v1/share-links/{id}" Write "chats" share_link NONE;
+    "GET /share" Public "" chat NONE;
+    "GET /api/v1/shared" Door "" chat NONE;
+    "GET /api/v1/shared/messages" Door "" chat NONE;
+
     "GET /api/v1/chats/{id}/messages" Read "chats" chat NONE;
     "POST /api/v1/chats/{id}/messages" Write "chats" chat |_| json!({"role": "user", "content": "added"});
     "GET /api/v1/chats/{id}/branches" Read "chats" chat NONE;

@@ -8,8 +8,8 @@ use std::{
 
 use kafka_core::{
     Actor, AnswerRequest, Clock as _, Error, ErrorKind, Kafka, MemberRole, NewChat, NewChatFile, NewFile,
-    NewModel, NewToken, NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions, Random as _,
-    Result, Secret, StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
+    NewModel, NewShareLink, NewToken, NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions,
+    Random as _, Result, Secret, StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
 };
 use serde_json::{Value, json};
 
@@ -50,6 +50,7 @@ pub(super) struct Things {
     pub(super) chat: String,
     pub(super) chat_number: String,
     pub(super) chat_file: String,
+    pub(super) share_link: String,
     pub(super) message: String,
     pub(super) message_number: String,
     pub(super) response: String,
@@ -221,6 +222,7 @@ impl<'k> Stage<'k> {
         let chat = kafka.chats(&actor).create(chat)?;
         let text = NewChatFile { filename: MARK.to_owned(), content: MARK.to_owned() };
         let chat_file = kafka.chat_files(&actor).create(chat.id, text)?;
+        let share_link = kafka.share_links(&actor).create(chat.id, NewShareLink::default())?;
         let request = AnswerRequest { model: Some("echo".to_owned()), ..AnswerRequest::text(MARK) };
         let answer = kafka.completions(&actor).start(chat.id, request)?.wait()?;
         let seconds = TimeoutSeconds { connect: Some(0.1), ..TimeoutSeconds::default() };
@@ -235,6 +237,7 @@ impl<'k> Stage<'k> {
             chat: chat.id.to_string(),
             chat_number: chat.number.to_string(),
             chat_file: chat_file.id.to_string(),
+            share_link: share_link.link.id.to_string(),
             message: answer.user_message.id.to_string(),
             message_number: answer.user_message.number.to_string(),
             response: answer.response.id.to_string(),

@@ -150,6 +150,12 @@ impl Running {
         }
     }
 
+    /// Waits at most `patience` until its end is shown. True when it is.
+    pub(super) fn wait_until_over(&self, patience: Duration) -> bool {
+        let waited = self.grown.wait_timeout_while(self.shown(), patience, |shown| !shown.over);
+        waited.unwrap_or_else(PoisonError::into_inner).0.over
+    }
+
     /// Has every watcher look whether it has to leave.
     pub(crate) fn nudge(&self) {
         // Who looks and need not leave waits before the lock is given back.

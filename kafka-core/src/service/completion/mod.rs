@@ -16,6 +16,7 @@ pub(crate) mod relay;
 pub(crate) mod resolve;
 pub(super) mod run;
 pub(crate) mod start;
+pub(crate) mod titles;
 pub(crate) mod turn;
 
 use super::{

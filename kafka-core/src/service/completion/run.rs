@@ -12,7 +12,7 @@ use super::{
     live::{Running, Slot},
     opaque::Source,
     prompt::{self, PromptBuilder},
-    recover,
+    recover, titles,
 };
 use crate::{
     base::{
@@ -142,7 +142,12 @@ impl Answering {
             self.ending.error = self.running.cut_off_for();
         }
         self.ending.completion_time_ms = Some(self.elapsed_ms());
+        let is_answered =
+            self.ending.status == ResponseStatus::Completed && self.ending.composition.is_none();
         self.installation.log().end(&self.running, self.ending, slot);
+        if is_answered {
+            titles::after(&self.installation, &self.running, &self.callable);
+        }
     }
 
     fn work(&mut self, work: Work) -> Result<ResponseStatus, Error> {

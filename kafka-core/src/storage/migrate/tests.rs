@@ -144,6 +144,11 @@ const ROWS: &[(u32, &str)] = &[
     (11, "INSERT INTO search_messages (rowid, words) VALUES (1, 'x')"),
     (11, "INSERT INTO search_chats (rowid, words) VALUES (1, 't')"),
     (11, "INSERT INTO search_changes (message_number) VALUES (1)"),
+    (13, "INSERT INTO chat_tags (chat_id, user_id, tag, folded, updated_at) VALUES ('c', 'u', 'T', 't', 2)"),
+    (
+        13,
+        "INSERT INTO share_links (id, chat_id, token_hash, expires_at, created_at) VALUES ('s', 'c', 'h', 9, 1)",
+    ),
 ];
 
 fn fill(storage: &Storage, version: u32) {
@@ -489,6 +494,8 @@ const ON_DELETE: &[(&str, &str, &str, &str)] = &[
     ("chat_file_versions", "message_id", "messages", "SET NULL"),
     ("chat_files", "chat_id", "chats", "CASCADE"),
     ("chat_files", "file_id", "files", "CASCADE"),
+    ("chat_tags", "chat_id", "chats", "CASCADE"),
+    ("chat_tags", "user_id", "users", "CASCADE"),
     ("chats", "user_id", "users", "CASCADE"),
     ("chats", "workspace_id", "workspaces", "CASCADE"),
     ("files", "uploaded_by", "users", "SET NULL"),
@@ -503,6 +510,7 @@ const ON_DELETE: &[(&str, &str, &str, &str)] = &[
     ("responses", "chat_id", "chats", "CASCADE"),
     ("responses", "message_id", "messages", "CASCADE"),
     ("responses", "node_id", "nodes", "SET NULL"),
+    ("share_links", "chat_id", "chats", "CASCADE"),
     ("usage_daily", "user_id", "users", "CASCADE"),
     ("users", "plan_id", "plans", "RESTRICT"),
     ("workspace_members", "user_id", "users", "CASCADE"),
