@@ -104,15 +104,22 @@ LEFT_OUT = {"parent_id", "active_leaf_id", "after", "parts", "tool_call_id", "pl
 
 def made(kind):
     """A thing that nobody else has."""
-    return MAKERS[kind]()
+    try:
+        return MAKERS[kind]()
+    except requests.HTTPError:
+        # What it was to be made in was deleted meanwhile.
+        THINGS.clear()
+        return MAKERS[kind]()
 
 
 def thing(kind):
-    """A thing that all have."""
+    """A thing that several have, one after the other: none lasts long."""
     with LOCK:
-        if kind not in THINGS:
-            THINGS[kind] = made(kind)
-        return THINGS[kind]
+        uses, value = THINGS.get(kind, (0, None))
+        if uses % 8 == 0:
+            value = made(kind)
+        THINGS[kind] = (uses + 1, value)
+        return value
 
 
 def furnish_path(case):
@@ -181,7 +188,7 @@ def furnish_body(case):
         body.update({"email": f"r{next(COUNT)}@made.example.org", "username": None, "password": PASSWORD})
 
 
-def furnish_account(case):
+def furnish_account(case, kwargs):
     """Requests that end a session, or an account, have one of their own."""
     ends_account = case.path == "/api/v1/users/me" and case.method == "DELETE"
     if not TOKEN or not (ends_account or case.path in ("/api/v1/auth/logout", "/api/v1/users/me/password")):
@@ -190,11 +197,14 @@ def furnish_account(case):
         token = new_account()["token"]
     else:
         with LOCK:
-            account = THINGS.setdefault("leaving", new_account()["user"] if "leaving" not in THINGS else None)
+            if "leaving" not in THINGS:
+                THINGS["leaving"] = new_account()["user"]
+            account = THINGS["leaving"]
         token = call("POST", "/api/v1/auth/login", token=None, json={"email": account["email"], "password": PASSWORD})["token"]
         if case.path.endswith("/password") and isinstance(case.body, dict) and is_good(case):
             case.body.update({"current_password": PASSWORD, "new_password": PASSWORD})
     case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
+    kwargs.setdefault("headers", {})["Authorization"] = f"Bearer {token}"
 
 
 def is_good(case):
@@ -207,7 +217,7 @@ def before_call(context, case, kwargs):
         case.body.pop("is_default", None)
         if case.path.endswith("/responses"):
             case.body["model"] = "echo"
-    furnish_account(case)
+    furnish_account(case, kwargs)
     if not is_good(case) or case.meta.phase.name.value == "stateful":
         return
     furnish_path(case)

@@ -2,7 +2,7 @@
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",
-  docExpansion: "none",
+  docExpansion: "list",
   defaultModelsExpandDepth: 0,
   deepLinking: true,
   validatorUrl: null,

@@ -132,9 +132,9 @@ const CODES: &[(u16, &str, &str)] = &[
     (504, "provider_timeout", "The endpoint took too long."),
 ];
 
-/// The status of an error with this code; of one that has several, the last.
-pub(super) fn status_of(code: &str) -> Option<u16> {
-    CODES.iter().rev().find(|(_, known, _)| *known == code).map(|(status, ..)| *status)
+/// The statuses that an error with this code may have.
+pub(super) fn statuses_of(code: &str) -> impl Iterator<Item = u16> {
+    CODES.iter().filter(move |(_, known, _)| *known == code).map(|(status, ..)| *status)
 }
 
 /// What the code means.

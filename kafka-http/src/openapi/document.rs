@@ -199,9 +199,15 @@ mod tests {
         for dialects in tables {
             let served = ROUTES.iter().filter(|route| route.dialect.is_none_or(|own| dialects.contains(&own)));
             let served: Vec<&Route> = served.collect();
-            let document = crate::openapi::of(served.iter().copied()).unwrap();
-            let document: Value = serde_json::from_slice(&document).unwrap();
-            assert_eq!(routes_of(&document), names(&served), "{dialects:?}");
+            for needs_credential in [true, false] {
+                let document = crate::openapi::of(served.iter().copied(), needs_credential).unwrap();
+                let document: Value = serde_json::from_slice(&document).unwrap();
+                assert_eq!(routes_of(&document), names(&served), "{dialects:?}");
+                let needs = &document["paths"]["/api/v1/chats"]["get"]["security"];
+                let bearer = json!({"bearer": ["chats:read"]});
+                assert_eq!(*needs, if needs_credential { json!([bearer]) } else { json!([{}, bearer]) });
+                assert_eq!(document["paths"]["/health"]["get"]["security"], json!([]));
+            }
         }
     }
 

@@ -16,7 +16,7 @@ mod refusals;
 #[cfg(feature = "openapi")]
 mod samples;
 
-use std::io::{self, Read as _};
+use std::io::BufReader;
 
 use flate2::read::GzDecoder;
 use serde_json::{Map, Value};
@@ -24,28 +24,32 @@ use serde_json::{Map, Value};
 #[cfg(feature = "openapi")]
 pub use document::document;
 
-use crate::router::{ROUTES, Route};
+use crate::router::Route;
 
 /// `openapi.json`, packed by `build.rs`.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
 
-/// The document of these routes.
-pub(crate) fn of<'r>(served: impl Iterator<Item = &'r Route>) -> io::Result<Vec<u8>> {
+/// The document of these routes, where `needs_credential` or not.
+pub(crate) fn of<'r>(
+    served: impl Iterator<Item = &'r Route>,
+    needs_credential: bool,
+) -> serde_json::Result<Vec<u8>> {
     let served: Vec<&Route> = served.collect();
-    let mut whole = Vec::new();
-    GzDecoder::new(PACKED).read_to_end(&mut whole)?;
-    if served.len() == ROUTES.len() {
-        return Ok(whole);
-    }
-    let mut document: Value = serde_json::from_slice(&whole)?;
+    let mut document: Value = serde_json::from_reader(BufReader::new(GzDecoder::new(PACKED)))?;
     if let Some(Value::Object(paths)) = document.get_mut("paths") {
         for (path, methods) in paths.iter_mut() {
             let is_served = |method: &str| {
                 served.iter().any(|route| route.path == path && route.method.eq_ignore_ascii_case(method))
             };
-            methods.as_object_mut().into_iter().for_each(|methods| methods.retain(|method, _| is_served(method)));
+            let Some(methods) = methods.as_object_mut() else { continue };
+            methods.retain(|method, _| is_served(method));
+            for operation in methods.values_mut().filter(|_| !needs_credential) {
+                // An empty requirement: none will do, too.
+                let security = operation["security"].as_array_mut().filter(|needs| !needs.is_empty());
+                security.into_iter().for_each(|needs| needs.insert(0, Map::new().into()));
+            }
         }
         paths.retain(|_, methods| methods.as_object().is_some_and(|methods| !Map::is_empty(methods)));
     }
-    Ok(serde_json::to_vec(&document)?)
+    serde_json::to_vec(&document)
 }

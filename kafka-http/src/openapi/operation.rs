@@ -70,8 +70,9 @@ impl Operation {
         self
     }
 
-    /// A parameter of the query that may be left out.
+    /// A parameter of the query that may be left out. An empty one is as good as none.
     pub(super) fn query(&mut self, name: &str, schema: Value, about: &str) -> &mut Operation {
+        let schema = if schema["format"].is_null() { schema } else { or_empty(schema) };
         self.parameters.push(json!({"name": name, "in": "query", "description": about, "schema": schema}));
         self
     }
@@ -168,9 +169,15 @@ impl Operation {
         self
     }
 
-    /// Server-sent events.
+    /// Server-sent events. The schema is that of one.
     pub(super) fn gives_events(&mut self, about: &str, example: &str) -> &mut Operation {
-        let content = json!({"schema": {"type": "string"}, "example": example});
+        let text = || json!({"type": "string"});
+        let event = json!({
+            "type": "object",
+            "required": ["data"],
+            "properties": {"id": text(), "event": text(), "data": text()},
+        });
+        let content = json!({"schema": event, "example": example});
         self.gives_as(200, about, "text/event-stream", content)
     }
 
@@ -178,7 +185,7 @@ impl Operation {
     pub(super) fn pages<T: ToSchema>(&mut self, example: Value) -> &mut Operation {
         let items = json!({"type": "array", "items": self.schema::<T>()});
         let number = |minimum: u32, maximum: u32| json!({"type": "integer", "minimum": minimum, "maximum": maximum});
-        let cursor = json!({"type": "string", "minLength": 1});
+        let cursor = json!({"type": "string"});
         self.query("limit", number(1, 200), "Most entries wanted; 50 by default. There are fewer where their texts exceed 1 MiB.")
             .query("after", cursor.clone(), "A `next_cursor`: what comes behind it. Not together with `before`.")
             .query("before", cursor, "A `prev_cursor`: what comes before it.")
@@ -211,9 +218,9 @@ impl Operation {
     /// Errors beyond those that any route may have, by their codes.
     pub(super) fn refuses(&mut self, codes: &[&'static str]) -> &mut Operation {
         for code in codes {
-            match super::codes::status_of(code) {
-                Some(status) => drop(self.codes.insert((status, code))),
-                None => self.complaints.push(format!("codes.rs does not know {code}")),
+            self.codes.extend(super::codes::statuses_of(code).map(|status| (status, *code)));
+            if super::codes::statuses_of(code).next().is_none() {
+                self.complaints.push(format!("codes.rs does not know {code}"));
             }
         }
         self
@@ -284,6 +291,11 @@ pub(super) fn reference(name: &str) -> Value {
 /// An id.
 pub(super) fn uuid() -> Value {
     json!({"type": "string", "format": "uuid"})
+}
+
+/// The same, or an empty text.
+pub(super) fn or_empty(schema: Value) -> Value {
+    json!({"anyOf": [schema, {"type": "string", "maxLength": 0}]})
 }
 
 /// What a client's method is called, for example `get_chats_id_messages`.

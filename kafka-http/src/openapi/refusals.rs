@@ -8,6 +8,11 @@ use sha2::{Digest as _, Sha256};
 use super::{codes, operation::reference};
 use crate::router::Access;
 
+/// Codes that come as problems in dialects, too: of a head that cannot be read nobody knows whose path it has, and ranges
+/// of files are the server's own.
+const ALWAYS_PROBLEMS: [&str; 5] =
+    ["bad_request_head", "head_timeout", "head_too_large", "range_not_satisfiable", "too_many_header_fields"];
+
 /// What a route may refuse whatever it does.
 pub(super) fn of_all(access: Access, has_body: bool) -> Vec<(u16, &'static str)> {
     let mut found = vec![
@@ -36,7 +41,8 @@ pub(super) fn of_all(access: Access, has_body: bool) -> Vec<(u16, &'static str)>
             "unsupported_media_type",
         ]);
     }
-    let statuses = found.into_iter().filter_map(|code| Some((codes::status_of(code)?, code)));
+    let statuses =
+        found.into_iter().flat_map(|code| codes::statuses_of(code).map(move |status| (status, code)));
     // What the server itself may fail at has no list.
     statuses.chain([(500, ""), (503, "")]).collect()
 }
@@ -56,24 +62,31 @@ fn reply(status: u16, codes: &[&'static str], is_dialect: bool) -> Value {
         [] => sentence_of_status(status).to_owned(),
         _ => lines.collect::<Vec<_>>().join("\n"),
     };
-    let (media_type, form) = match is_dialect {
-        true => ("application/json", "Detail"),
-        false => ("application/problem+json", "Problem"),
-    };
-    let schema = match codes {
-        [] => reference(form),
-        _ => json!({"allOf": [reference(form), {"properties": {"code": {"enum": codes}}}]}),
-    };
-    let code = codes.first().copied().unwrap_or("internal");
-    let mut reply = json!({
-        "description": said,
-        "content": {media_type: {"schema": schema, "example": example(status, code, is_dialect)}},
-    });
+    let (problems, own): (Vec<&str>, Vec<&str>) =
+        codes.iter().partition(|code| !is_dialect || ALWAYS_PROBLEMS.contains(*code));
+    let mut content = Map::new();
+    if is_dialect && (!own.is_empty() || codes.is_empty()) {
+        content.insert("application/json".to_owned(), shown("Detail", status, &own, true));
+    }
+    if !is_dialect || !problems.is_empty() {
+        content.insert("application/problem+json".to_owned(), shown("Problem", status, &problems, false));
+    }
+    let mut reply = json!({"description": said, "content": content});
     let headers = headers(status);
     if !headers.is_empty() {
         reply["headers"] = headers.into();
     }
     reply
+}
+
+/// What a body looks like, and an example.
+fn shown(form: &str, status: u16, codes: &[&str], is_dialect: bool) -> Value {
+    let schema = match codes {
+        [] => reference(form),
+        _ => json!({"allOf": [reference(form), {"properties": {"code": {"enum": codes}}}]}),
+    };
+    let code = codes.first().copied().unwrap_or("internal");
+    json!({"schema": schema, "example": example(status, code, is_dialect)})
 }
 
 fn headers(status: u16) -> Map<String, Value> {

@@ -50,7 +50,8 @@ pub(super) fn ready(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 }
 
 pub(super) fn openapi(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
-    let document = openapi::of(call.router.routes()).map_err(|error| {
+    let needs_credential = call.kafka().local_actor().is_err();
+    let document = openapi::of(call.router.routes(), needs_credential).map_err(|error| {
         Error::new(ErrorKind::Internal, "document_unreadable", "The document of the API cannot be read.").with_source(error)
     })?;
     Ok(Reply::bytes(200, "application/json", document).with_header("Cache-Control", "no-cache"))

@@ -30,9 +30,8 @@ pub(super) fn items(schema: &str) -> Value {
 /// The bytes of a file.
 pub(super) fn gives_content(operation: &mut Operation) {
     let bytes = || json!({"schema": {"contentMediaType": "application/octet-stream"}});
-    let range = json!({"type": "string", "pattern": "^bytes=[0-9]+-[0-9]*$"});
     operation
-        .header("Range", range, "One range of bytes, for example `bytes=0-99`; what is not understood means all.")
+        .header("Range", json!({"type": "string"}), "One range of bytes, for example `bytes=0-99`; what is not understood means all.")
         .gives_as(200, "The bytes, as an attachment; `ETag` is their SHA-256.", "*/*", bytes())
         .gives_as(206, "The part of them that was asked for.", "*/*", bytes())
         .gives_nothing(304, "`If-None-Match` names them: nothing to send.")

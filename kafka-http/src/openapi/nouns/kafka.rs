@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::files;
-use crate::openapi::{document::Operations, operation::uuid, samples};
+use crate::openapi::{document::Operations, operation::{or_empty, uuid}, samples};
 
 fn text() -> Value {
     json!({"type": "string"})
@@ -132,7 +132,7 @@ pub(super) fn describe(on: &mut Operations) {
         .refuses(&["request_invalid", "workspace_not_found", "text_too_long", "nul_in_text"]);
     deletes(on, "/workspace/delete/{id}", "Its chats and files go with it.", "workspace_not_found");
     let mut new_chat = form(json!({"user_id": uuid(), "workspace_id": uuid(), "chat_name": text()}));
-    new_chat["properties"]["selected_file_ids"] = list(uuid());
+    new_chat["properties"]["selected_file_ids"] = list(or_empty(uuid()));
     on.on("POST", "/chat/new")
         .about("`selected_file_ids` may be repeated: files of the workspace that the chat shall have.")
         .takes_form(new_chat)
@@ -184,7 +184,7 @@ pub(super) fn describe(on: &mut Operations) {
     files::gives_content(
         on.on("GET", "/uploads/files/{path}")
             .about("`path` is `<id>_<filename>`, of which the id counts.")
-            .path("path", text(), json!(format!("{}_a.txt", samples::ID))),
+            .path("path", json!({"type": "string", "pattern": "^[0-9a-f-]{36}_[A-Za-z0-9._-]{1,99}$"}), json!(format!("{}_a.txt", samples::ID))),
     );
     on.on("POST", "/models/new")
         .about("`ak` is the endpoint's key, which never comes out.")

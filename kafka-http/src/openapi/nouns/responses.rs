@@ -113,7 +113,7 @@ pub(super) fn describe(on: &mut Operations) {
              `AnswerEvent`. The body ends with the answer. Any number may follow. A `ticket` stands in for the credential.",
         )
         .query("after", json!({"type": "integer", "minimum": 0}), "The number of the last event that is known; 0 for all.")
-        .query("ticket", json!({"type": "string", "minLength": 1}), "What `POST …/ticket` gave, for clients that cannot send a header.")
+        .query("ticket", json!({"type": "string"}), "What `POST …/ticket` gave, for clients that cannot send a header.")
         .header("Last-Event-ID", json!({"type": "string", "pattern": "^[0-9]{1,15}$"}), "The same as `after`, and newer.")
         .gives_events("The events, to the end of the answer; a comment each 15 s.", EVENTS)
         .refuses(&["response_not_found", "after_out_of_range", "last_event_id_invalid", "query_invalid", "ticket_invalid"]);
@@ -136,7 +136,7 @@ pub(super) fn describe(on: &mut Operations) {
              `bearer.<token>`. The first frame is the chat as it stands; `docs` of the frames are in the README. Frames of over \
              16 MiB, and clients that read too slowly, end the connection.",
         )
-        .query("token", json!({"type": "string", "minLength": 1}), "A bearer token, for clients that cannot send a header.")
+        .query("token", json!({"type": "string"}), "A bearer token, for clients that cannot send a header.")
         .gives_nothing(101, "The connection is a WebSocket.")
         .refuses(&["bad_handshake", "bad_upgrade", "chat_not_found"]);
 }
