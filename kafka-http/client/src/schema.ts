@@ -3475,47 +3475,6 @@ export interface components {
                 };
             };
         };
-        /**
-         * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
-         *     * `form_too_large`: The form is too large.
-         */
-        E413_08fc9f: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "body_too_large",
-                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
-                 *       "request_id": "0197d1a0c0de7000"
-                 *     }
-                 */
-                "application/json": components["schemas"]["Detail"] & {
-                    /** @enum {unknown} */
-                    code?: "body_too_large" | "form_too_large";
-                };
-            };
-        };
-        /** @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most. */
-        E413_9dda5c: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "body_too_large",
-                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
-                 *       "request_id": "0197d1a0c0de7000"
-                 *     }
-                 */
-                "application/json": components["schemas"]["Detail"] & {
-                    /** @enum {unknown} */
-                    code?: "body_too_large";
-                };
-            };
-        };
         /** @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most. */
         E413_436e65: {
             headers: {
@@ -3535,6 +3494,76 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     code?: "body_too_large";
+                };
+            };
+        };
+        /**
+         * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+         *     * `form_too_large`: The form is too large.
+         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         */
+        E413_9685aa: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "body_too_large",
+                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                 *       "request_id": "0197d1a0c0de7000"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Detail"] & {
+                    /** @enum {unknown} */
+                    code?: "body_too_large" | "form_too_large" | "text_too_long";
+                };
+            };
+        };
+        /**
+         * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         */
+        E413_319158: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "body_too_large",
+                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                 *       "request_id": "0197d1a0c0de7000"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Detail"] & {
+                    /** @enum {unknown} */
+                    code?: "body_too_large" | "text_too_long";
+                };
+            };
+        };
+        /**
+         * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         */
+        E413_bd22a8: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "body_too_large",
+                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 413,
+                 *       "title": "Payload Too Large",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "body_too_large" | "text_too_long";
                 };
             };
         };
@@ -3576,6 +3605,28 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     code?: "unsupported_media_type";
+                };
+            };
+        };
+        /** @description * `range_not_satisfiable`: None of the file is in the range that was asked for. */
+        E416_790c57: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "range_not_satisfiable",
+                 *       "detail": "None of the file is in the range that was asked for.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 416,
+                 *       "title": "Range Not Satisfiable",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "range_not_satisfiable";
                 };
             };
         };
@@ -4159,7 +4210,7 @@ export interface operations {
             401: components["responses"]["E401_c602ec"];
             403: components["responses"]["E403_58f8fc"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             /**
              * @description * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
@@ -4294,7 +4345,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             /**
              * @description * `nul_in_text`: A text holds the character U+0000.
@@ -4416,7 +4467,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_5f8a9d"];
             431: components["responses"]["E431_bf0a7d"];
@@ -4537,7 +4588,7 @@ export interface operations {
                     };
                 };
             };
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             /**
              * @description * `nul_in_text`: A text holds the character U+0000.
@@ -5068,7 +5119,7 @@ export interface operations {
             };
             408: components["responses"]["E408_075c59"];
             409: components["responses"]["E409_bc29bf"];
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `email_invalid`: The address is none.
@@ -5500,7 +5551,7 @@ export interface operations {
                     };
                 };
             };
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `diff_refused`: The diff does not fit the text of its base.
@@ -5655,6 +5706,28 @@ export interface operations {
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_4cf26c"];
             408: components["responses"]["E408_c15164"];
+            /** @description * `text_too_long`: The text is too long: 1 MiB is the most. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "text_too_long",
+                     *       "detail": "The text is too long: 1 MiB is the most.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 413,
+                     *       "title": "Payload Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "text_too_long";
+                    };
+                };
+            };
             /**
              * @description * `cursor_invalid`: The cursor is not one that a page gave.
              *     * `limit_out_of_range`: The limit is none that is allowed.
@@ -5770,7 +5843,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["E408_075c59"];
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `field_invalid`: A field has the wrong type.
@@ -5963,7 +6036,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_0a38d2"];
             408: components["responses"]["E408_075c59"];
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `active_leaf_unknown`: The chat has no such message.
@@ -6205,6 +6278,7 @@ export interface operations {
              * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
              *     * `file_too_large`: The file is too large: 20 MiB are the most.
              *     * `form_too_large`: The form is too large.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_files`: The chat has as many files as it may have, 1000.
              */
             413: {
@@ -6224,7 +6298,7 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "too_many_files";
+                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "text_too_long" | "too_many_files";
                     };
                 };
             };
@@ -6401,7 +6475,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_0a38d2"];
             408: components["responses"]["E408_075c59"];
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `content_empty`: A message needs a text.
@@ -6640,6 +6714,7 @@ export interface operations {
             /**
              * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
              *     * `context_too_small`: The files and the prompt do not fit the model's context.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             413: {
                 headers: {
@@ -6658,7 +6733,7 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "body_too_large" | "context_too_small";
+                        code?: "body_too_large" | "context_too_small" | "text_too_long";
                     };
                 };
             };
@@ -6954,28 +7029,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_267f22"];
             408: components["responses"]["E408_c15164"];
-            /** @description * `range_not_satisfiable`: None of the file is in the range that was asked for. */
-            416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "range_not_satisfiable",
-                     *       "detail": "None of the file is in the range that was asked for.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 416,
-                     *       "title": "Range Not Satisfiable",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "range_not_satisfiable";
-                    };
-                };
-            };
+            416: components["responses"]["E416_790c57"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -7198,7 +7252,7 @@ export interface operations {
                     };
                 };
             };
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `content_empty`: A message needs a text.
@@ -7384,7 +7438,7 @@ export interface operations {
                     };
                 };
             };
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `base_url_refused`: The address of the endpoint is none, or one that may not be called.
@@ -7577,7 +7631,7 @@ export interface operations {
                     };
                 };
             };
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `api_key_required`: A model that moves to another origin needs its key again.
@@ -8041,7 +8095,7 @@ export interface operations {
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_4cf26c"];
             408: components["responses"]["E408_075c59"];
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `cursor_invalid`: The cursor is not one that a page gave.
@@ -8246,7 +8300,7 @@ export interface operations {
                     };
                 };
             };
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `expiry_past`: The instant lies in the past.
@@ -8533,7 +8587,7 @@ export interface operations {
             403: components["responses"]["E403_5f3eb7"];
             408: components["responses"]["E408_075c59"];
             409: components["responses"]["E409_bc29bf"];
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `email_invalid`: The address is none.
@@ -8797,7 +8851,7 @@ export interface operations {
             403: components["responses"]["E403_6946b4"];
             404: components["responses"]["E404_1410af"];
             408: components["responses"]["E408_075c59"];
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `field_invalid`: A field has the wrong type.
@@ -8946,7 +9000,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_cceaf0"];
             408: components["responses"]["E408_075c59"];
-            413: components["responses"]["E413_436e65"];
+            413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `field_invalid`: A field has the wrong type.
@@ -9253,7 +9307,7 @@ export interface operations {
             401: components["responses"]["E401_499615"];
             403: components["responses"]["E403_58f8fc"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_9f3707"];
             429: components["responses"]["E429_47c9d7"];
@@ -9351,7 +9405,7 @@ export interface operations {
             401: components["responses"]["E401_499615"];
             403: components["responses"]["E403_58f8fc"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_9f3707"];
             429: components["responses"]["E429_47c9d7"];
@@ -9409,7 +9463,7 @@ export interface operations {
             content: {
                 "multipart/form-data": {
                     chat_name: string;
-                    selected_file_ids?: string[];
+                    selected_file_ids?: (string)[];
                     /** Format: uuid */
                     user_id: string;
                     /** Format: uuid */
@@ -9470,6 +9524,7 @@ export interface operations {
             /**
              * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
              *     * `form_too_large`: The form is too large.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_files`: The chat has as many files as it may have, 1000.
              */
             413: {
@@ -9486,7 +9541,7 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "body_too_large" | "form_too_large" | "too_many_files";
+                        code?: "body_too_large" | "form_too_large" | "text_too_long" | "too_many_files";
                     };
                 };
             };
@@ -9542,7 +9597,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_08fc9f"];
+            413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_f34a98"];
             431: components["responses"]["E431_bf0a7d"];
@@ -9635,7 +9690,7 @@ export interface operations {
             401: components["responses"]["E401_c602ec"];
             403: components["responses"]["E403_58f8fc"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_5f8a9d"];
             429: components["responses"]["E429_0c4ed4"];
@@ -9770,7 +9825,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_f34a98"];
             431: components["responses"]["E431_bf0a7d"];
@@ -9877,7 +9932,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_9dda5c"];
+            413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_5f8a9d"];
             431: components["responses"]["E431_bf0a7d"];
@@ -10179,7 +10234,28 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_81f8b7"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_08fc9f"];
+            /**
+             * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+             *     * `form_too_large`: The form is too large.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "body_too_large",
+                     *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                     *       "request_id": "0197d1a0c0de7000"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Detail"] & {
+                        /** @enum {unknown} */
+                        code?: "body_too_large" | "form_too_large";
+                    };
+                };
+            };
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_f184e6"];
             431: components["responses"]["E431_bf0a7d"];
@@ -10320,6 +10396,7 @@ export interface operations {
              * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
              *     * `file_too_large`: The file is too large: 20 MiB are the most.
              *     * `form_too_large`: The form is too large.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_files`: The chat has as many files as it may have, 1000.
              */
             413: {
@@ -10336,7 +10413,7 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "too_many_files";
+                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "text_too_long" | "too_many_files";
                     };
                 };
             };
@@ -10576,7 +10653,7 @@ export interface operations {
                     };
                 };
             };
-            413: components["responses"]["E413_08fc9f"];
+            413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
             /**
              * @description * `base_url_refused`: The address of the endpoint is none, or one that may not be called.
@@ -10729,25 +10806,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_81f8b7"];
             408: components["responses"]["E408_c15164"];
-            /** @description * `range_not_satisfiable`: None of the file is in the range that was asked for. */
-            416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "range_not_satisfiable",
-                     *       "detail": "None of the file is in the range that was asked for.",
-                     *       "request_id": "0197d1a0c0de7000"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Detail"] & {
-                        /** @enum {unknown} */
-                        code?: "range_not_satisfiable";
-                    };
-                };
-            };
+            416: components["responses"]["E416_790c57"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -10865,6 +10924,7 @@ export interface operations {
              * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
              *     * `file_too_large`: The file is too large: 20 MiB are the most.
              *     * `form_too_large`: The form is too large.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             413: {
                 headers: {
@@ -10880,7 +10940,7 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "body_too_large" | "file_too_large" | "form_too_large";
+                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "text_too_long";
                     };
                 };
             };
@@ -10932,7 +10992,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_fa7246"];
             408: components["responses"]["E408_21ff0e"];
-            413: components["responses"]["E413_08fc9f"];
+            413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_f34a98"];
             431: components["responses"]["E431_bf0a7d"];
