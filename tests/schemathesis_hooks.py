@@ -188,7 +188,7 @@ def furnish_body(case):
         body.update({"email": f"r{next(COUNT)}@made.example.org", "username": None, "password": PASSWORD})
 
 
-def furnish_account(case, kwargs):
+def furnish_account(case):
     """Requests that end a session, or an account, have one of their own."""
     ends_account = case.path == "/api/v1/users/me" and case.method == "DELETE"
     if not TOKEN or not (ends_account or case.path in ("/api/v1/auth/logout", "/api/v1/users/me/password")):
@@ -204,11 +204,23 @@ def furnish_account(case, kwargs):
         if case.path.endswith("/password") and isinstance(case.body, dict) and is_good(case):
             case.body.update({"current_password": PASSWORD, "new_password": PASSWORD})
     case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
-    kwargs.setdefault("headers", {})["Authorization"] = f"Bearer {token}"
 
 
 def is_good(case):
     return case.meta is not None and case.meta.generation.mode.value == "positive"
+
+
+if TOKEN:
+
+    @schemathesis.auth()
+    class Bearer:
+        """The account that calls, where the hooks choose no other."""
+
+        def get(self, case, context):
+            return TOKEN
+
+        def set(self, case, token, context):
+            case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
 
 
 @schemathesis.hook
@@ -217,7 +229,7 @@ def before_call(context, case, kwargs):
         case.body.pop("is_default", None)
         if case.path.endswith("/responses"):
             case.body["model"] = "echo"
-    furnish_account(case, kwargs)
+    furnish_account(case)
     if not is_good(case) or case.meta.phase.name.value == "stateful":
         return
     furnish_path(case)

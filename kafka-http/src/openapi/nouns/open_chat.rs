@@ -115,7 +115,7 @@ pub(super) fn describe(on: &mut Operations) {
         .query("model", json!({"type": "string", "maxLength": 255}), "The model that is to answer, in place of the question's.")
         .gives_events("The answer.", "data: {\"content\":\"Echo:\"}\n\ndata: {\"done\":true}\n\n")
         .refuses(&[
-            "chat_not_found", "conversation_empty", "parent_not_a_question", "chat_busy", "quota_exceeded",
+            "chat_not_found", "conversation_empty", "text_too_long", "nul_in_text", "parent_not_a_question", "chat_busy", "quota_exceeded",
             "base_url_refused", "provider_unknown",
         ])
         .refuses_with(400, "nothing_to_answer");
