@@ -12,9 +12,10 @@ const MAX_AGE: &str = "600";
 /// What pages may read besides the usual fields.
 const EXPOSED: &str = "accept-ranges, content-disposition, content-range, etag, retry-after, x-request-id";
 
-/// The answer to OPTIONS, preflights included.
-pub(crate) fn preflight(request: &Request<'_>) -> Reply {
-    let reply = Reply::empty(204).with_header("Allow", METHODS);
+/// The answer to OPTIONS, preflights included. `allowed` is what the path takes; of one that is none, all methods.
+pub(crate) fn preflight(request: &Request<'_>, allowed: &str) -> Reply {
+    let allowed = if allowed.is_empty() { METHODS } else { allowed };
+    let reply = Reply::empty(204).with_header("Allow", allowed.to_owned());
     if request.header("access-control-request-method").is_none() {
         return reply;
     }

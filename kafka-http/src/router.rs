@@ -114,7 +114,7 @@ impl Router {
     fn answer(&self, request: &mut Request<'_>) -> Result<Reply, Failure> {
         self.guard.check(request)?;
         if *request.method() == Method::Options {
-            return Ok(cors::preflight(request));
+            return Ok(cors::preflight(request, &allowed(&self.patterns, request.path())));
         }
         let (route, segments) = find(&self.patterns, request.method(), request.path())?;
         (route.handler)(&mut Call { router: self, access: route.access, request, segments })
@@ -164,25 +164,32 @@ fn find(patterns: &[Pattern], method: &Method, path: &str) -> Result<(&'static R
     let method = if *method == Method::Head { "GET" } else { method.as_str() };
     // A segment that cannot be decoded names nothing.
     let asked: Vec<Cow<'_, str>> = cut(path).map(percent_decoded).collect::<Option<_>>().unwrap_or_default();
-    let mut allowed = Vec::new();
-    for Pattern { route, segments } in patterns {
-        match matched(segments, &asked) {
-            Some(found) if route.method == method => return Ok((route, found)),
-            Some(_) => allowed.push(route.method),
-            None => {}
-        }
+    let found = patterns.iter().filter(|pattern| pattern.route.method == method);
+    let found = found.filter_map(|pattern| Some((pattern.route, matched(&pattern.segments, &asked)?))).next();
+    if let Some(found) = found {
+        return Ok(found);
     }
-    if allowed.is_empty() {
+    let allow = allowed(patterns, path);
+    if allow.is_empty() {
         let detail = format!("There is nothing at {path}; GET / lists what there is.");
         return Err(Problem::new(404, "route_not_found", detail).into());
     }
+    let detail = format!("{method} is not possible at {path}; {allow} are.");
+    Err(Problem::new(405, "method_not_allowed", detail).with_member("allow", allow).into())
+}
+
+/// What can be done at a path, as `Allow` has it; nothing where there is nothing.
+fn allowed(patterns: &[Pattern], path: &str) -> String {
+    let asked: Vec<Cow<'_, str>> = cut(path).map(percent_decoded).collect::<Option<_>>().unwrap_or_default();
+    let found = patterns.iter().filter(|pattern| matched(&pattern.segments, &asked).is_some());
+    let mut allowed: Vec<&str> = found.map(|pattern| pattern.route.method).collect();
     if allowed.contains(&"GET") {
         allowed.push("HEAD");
     }
-    allowed.push("OPTIONS");
-    let allow = allowed.join(", ");
-    let detail = format!("{method} is not possible at {path}; {allow} are.");
-    Err(Problem::new(405, "method_not_allowed", detail).with_member("allow", allow).into())
+    if !allowed.is_empty() {
+        allowed.push("OPTIONS");
+    }
+    allowed.join(", ")
 }
 
 /// The wire format that a path belongs to, whatever the method.

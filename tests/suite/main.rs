@@ -46,6 +46,7 @@ mod nodes;
 mod old_frontend;
 mod open_chat;
 mod open_mode;
+mod openapi;
 mod page;
 mod postgres_statements;
 mod proxy;

@@ -11,6 +11,7 @@ const MS: i64 = 86_400_000;
 
 /// A day in UTC. As text it is `2026-01-31`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = Date))]
 pub struct Day(i64);
 
 impl Day {

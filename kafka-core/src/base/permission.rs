@@ -33,6 +33,7 @@ pub struct Permission {
 
 /// A set of permissions: the scopes of an API key.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = Vec<String>))]
 pub struct Permissions(u16);
 
 const AREAS: [(Area, &str); 7] = [

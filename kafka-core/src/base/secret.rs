@@ -5,6 +5,7 @@ use std::fmt;
 /// Keeps a secret out of logs and errors: it prints as `***` and is read only where
 /// [`expose`](Secret::expose) stands in the code.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = Password))]
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {

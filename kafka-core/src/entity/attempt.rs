@@ -32,6 +32,7 @@ words! {
 
 /// One call of a model on the way to a file. It holds nothing of what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// What was asked for.
     pub step: Step,

@@ -10,6 +10,7 @@ use crate::base::{
 
 /// A conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Chat {
     /// The row's number, which dialects with integer ids show.
     #[serde(default, skip_serializing)]
@@ -58,6 +59,7 @@ pub struct LinearChat {
 
 /// What a new chat is made of. Everything may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewChat {
     /// At most 255 characters.
     #[serde(default)]
@@ -92,6 +94,7 @@ impl NewChat {
 
 /// Changes to a chat. What is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChatPatch {
     /// A new title; `null` removes it.
     #[serde(default, deserialize_with = "nullable")]

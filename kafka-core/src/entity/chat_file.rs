@@ -22,6 +22,7 @@ words! {
 
 /// A file as it stands in one chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChatFile {
     /// Its id.
     pub id: ChatFileId,
@@ -62,6 +63,7 @@ pub struct ChatFileContent {
 
 /// A text that is written into a chat as the first version of a new file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewChatFile {
     /// Any text; [`clean_filename`](crate::clean_filename) makes a name of it.
     pub filename: String,
@@ -71,6 +73,7 @@ pub struct NewChatFile {
 
 /// One state of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Version {
     /// Its id.
     pub id: VersionId,
@@ -88,6 +91,7 @@ pub struct Version {
 
 /// A new version of a text: whole, or as an edit of an older one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewVersion {
     /// The whole text. Either this or `diff`.
     #[serde(default)]

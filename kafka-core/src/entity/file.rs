@@ -9,6 +9,7 @@ use crate::base::{
 
 /// Bytes under a name. They lie under their hash, so equal ones are kept once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct File {
     /// Its id.
     pub id: FileId,
@@ -50,6 +51,7 @@ impl NewFile {
 
 /// What a file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileText {
     /// Its text; none for pictures and other files that say nothing in words.
     pub text: Option<String>,
@@ -59,6 +61,7 @@ pub struct FileText {
 
 /// Changes to a file. What is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FilePatch {
     /// A new name.
     #[serde(default)]

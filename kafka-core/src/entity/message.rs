@@ -41,6 +41,7 @@ words! {
 
 /// One entry of a chat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Message {
     /// The row's number, which dialects with integer ids show.
     #[serde(default, skip_serializing)]
@@ -81,6 +82,7 @@ pub struct Message {
 
 /// What a new message is made of.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewMessage {
     /// Who speaks.
     pub role: Role,
@@ -122,6 +124,7 @@ impl NewMessage {
 
 /// Changes to a message, made in place. To keep the old text, store a new one under the same parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MessagePatch {
     /// A new text.
     #[serde(default)]

@@ -12,6 +12,7 @@ use crate::base::{
 
 /// A configured model endpoint. Its key is never read back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Model {
     /// Its id.
     pub id: ModelId,
@@ -40,6 +41,7 @@ pub struct Model {
 
 /// What a new model is made of.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewModel {
     /// At most 255 characters; unique for its owner; not `echo`.
     pub name: String,
@@ -88,6 +90,7 @@ impl NewModel {
 
 /// Changes to a model. What is absent stays; a new origin in `base_url` needs the key again.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelPatch {
     /// A new name.
     #[serde(default)]

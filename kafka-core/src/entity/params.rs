@@ -8,6 +8,7 @@ use serde_json::Value;
 /// Sampling parameters of a call. What is not set is not sent, so the endpoint's own default holds.
 /// A request's parameters replace the model's one by one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Params {
     /// Randomness, 0 to 2.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +61,7 @@ impl Params {
 
 /// Timeouts of a model as its row states them, in seconds; see [`Timeouts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimeoutSeconds {
     /// See [`Timeouts::connect`].
     #[serde(skip_serializing_if = "Option::is_none")]

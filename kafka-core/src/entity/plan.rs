@@ -6,6 +6,7 @@ use crate::base::{id::PlanId, patch::nullable, time::Timestamp};
 
 /// How much an account may use. A limit that is none is no limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Plan {
     /// Its id.
     pub id: PlanId,

@@ -27,6 +27,7 @@ words! {
 
 /// The record of one answer: kept when it fails, too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Response {
     /// Its id.
     pub id: ResponseId,
@@ -71,6 +72,7 @@ const DATABASE_AWAY: &str = "database_unavailable";
 
 /// Why an answer failed, or was cut off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResponseError {
     /// A stable code, for example `provider_unreachable`.
     pub code: String,
@@ -106,6 +108,7 @@ impl ResponseError {
 
 /// What to answer, and how.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AnswerRequest {
     /// The user's text, stored first. Without it, the user message `parent_id` is answered again.
     #[serde(default)]

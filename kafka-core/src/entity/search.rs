@@ -45,6 +45,7 @@ words! {
 
 /// A search. What is none does not narrow it; what narrows messages alone leaves out chats.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchRequest {
     /// Any text at all, of at most [`Limits::search_query_chars`](crate::Limits).
     pub query: String,
@@ -123,6 +124,7 @@ words! {
 
 /// Something that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Hit {
     /// What it is.
     pub kind: HitKind,
@@ -156,9 +158,11 @@ pub struct Hit {
 
 /// A page of what was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Hits {
     /// In the order that was asked for.
     pub items: Vec<Hit>,
     /// What to give as [`SearchRequest::after`] for the next page; none at the end.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub next_cursor: Option<Cursor>,
 }

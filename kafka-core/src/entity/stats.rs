@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// Counts of a whole installation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stats {
     /// Accounts.
     pub users: u64,

@@ -12,6 +12,7 @@ use crate::base::{
 
 /// An API key of an account, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Token {
     /// Its id, which is not the secret.
     pub id: TokenId,
@@ -29,6 +30,7 @@ pub struct Token {
 
 /// What a new API key is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewToken {
     /// What it is for: 1 to 255 characters.
     pub name: String,
@@ -42,6 +44,7 @@ pub struct NewToken {
 
 /// An API key that was made just now.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IssuedToken {
     /// The key as it is listed.
     #[serde(flatten)]
@@ -58,6 +61,7 @@ fn written_out<S: serde::Serializer>(token: &Secret<String>, serializer: S) -> R
 
 /// The outcome of registering or logging in.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Login {
     /// The account.
     pub user: User,
@@ -96,6 +100,7 @@ pub struct OpenInvitation {
 
 /// A credential for the events of one response.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ticket {
     /// The credential. It is not kept, so it cannot be shown again.
     pub ticket: Secret<String>,

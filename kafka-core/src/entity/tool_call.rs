@@ -7,6 +7,7 @@ use serde_json::Value;
 /// the type `tool_call`. Nothing here runs tools: who does, stores the result as a message of the role
 /// `tool` that names the call in its [`tool_call_id`](crate::Message::tool_call_id).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename = "tool_call")]
 pub struct ToolCall {
     /// What its result is to name; unique in its message.

@@ -16,6 +16,7 @@ pub struct Period {
 
 /// What an account, or the whole installation, has used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageSummary {
     /// Tokens of today, sent and answered together.
     pub daily_token_count: u64,
@@ -36,6 +37,7 @@ pub struct UsageSummary {
 
 /// The limits of an account's plan. None is no limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageLimits {
     /// The plan's name.
     pub plan: String,
@@ -51,6 +53,7 @@ pub struct UsageLimits {
 
 /// What was used on one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DayUsage {
     /// The day, in UTC.
     pub day: Day,
@@ -85,6 +88,7 @@ impl DayUsage {
 
 /// What one model answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelUsage {
     /// The model, as its endpoint names it.
     pub model: String,

@@ -6,6 +6,7 @@ use crate::base::{id::UserId, patch::nullable, time::Timestamp};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// Its id.
     pub id: UserId,
@@ -44,6 +45,7 @@ pub struct NewUser {
 
 /// Changes to an account. What is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserPatch {
     /// A new address.
     #[serde(default)]
@@ -58,6 +60,7 @@ pub struct UserPatch {
 
 /// What an administrator changes of an account. What is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StandingPatch {
     /// Whether the account may be used.
     #[serde(default)]

@@ -10,6 +10,7 @@ use crate::base::{
 
 /// A group of chats and files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Workspace {
     /// Its id.
     pub id: WorkspaceId,
@@ -35,6 +36,7 @@ words! {
 
 /// What a new workspace is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewWorkspace {
     /// At most 255 characters.
     pub name: String,
@@ -45,6 +47,7 @@ pub struct NewWorkspace {
 
 /// Changes to a workspace. What is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkspacePatch {
     /// A new name.
     #[serde(default)]

@@ -50,6 +50,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
 
 /// What [`Provider::probe`] found out about an endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelHealth {
     /// Whether anything answered.
     pub reachable: bool,

@@ -19,7 +19,8 @@ const ROLES: [(&str, Role); 3] = [("user", Role::User), ("ai", Role::Assistant),
 const NAME_CHARS: usize = 255;
 
 #[derive(Serialize)]
-struct ShownChat<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ChatHistoryChat))]
+pub(crate) struct ShownChat<'a> {
     id: i64,
     name: Option<&'a str>,
     notebooks: &'a [String],
@@ -44,7 +45,8 @@ impl ShownChat<'_> {
 }
 
 #[derive(Serialize)]
-struct ShownMessage<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ChatHistoryMessage))]
+pub(crate) struct ShownMessage<'a> {
     id: i64,
     chat_id: i64,
     role: &'static str,

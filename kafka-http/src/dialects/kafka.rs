@@ -22,6 +22,7 @@ const NO_HOSTS: [&str; 6] = ["test", "invalid", "local", "localhost", "onion", "
 pub(crate) fn login(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let object = fastapi::object(call)?;
     let email = fastapi::text(&object, "email")?;
+    let password = object.contains_key("password").then(|| fastapi::text(&object, "password")).transpose()?;
     let kafka = call.kafka();
     let (actor, token) = match kafka.is_open() {
         true => (call.authenticate()?, None),
@@ -30,8 +31,8 @@ pub(crate) fn login(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
                 let sentence = "This server asks for a password; send it beside the email.";
                 Error::new(ErrorKind::Unauthenticated, "password_missing", sentence)
             };
-            let password = object.get("password").and_then(Value::as_str).ok_or_else(missing)?;
-            let login = kafka.login_from(call.request.client(), &email, Secret::new(password.to_owned()))?;
+            let password = Secret::new(password.ok_or_else(missing)?);
+            let login = kafka.login_from(call.request.client(), &email, password)?;
             (kafka.authenticate(&login.token)?, Some(login.token))
         }
     };

@@ -22,7 +22,8 @@ use crate::{
 };
 
 #[derive(Serialize)]
-struct Conversation<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Conversation<'a> {
     id: ChatId,
     default_model: Option<&'a str>,
     created_at: Timestamp,
@@ -45,7 +46,8 @@ impl Conversation<'_> {
 }
 
 #[derive(Serialize)]
-struct ShownMessage<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ConversationMessage))]
+pub(crate) struct ShownMessage<'a> {
     id: kafka_core::MessageId,
     role: Role,
     content: &'a str,
@@ -66,12 +68,14 @@ impl ShownMessage<'_> {
 }
 
 #[derive(Serialize)]
-struct ShownModels<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OfferedModels))]
+pub(crate) struct ShownModels<'a> {
     models: Vec<ShownModel<'a>>,
     cached: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OfferedModel))]
 struct ShownModel<'a> {
     id: &'a str,
     name: &'a str,

@@ -1,10 +1,12 @@
 //! The server itself.
 
+use kafka_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::{
+    docs,
     error::{Failure, Problem},
-    page, reply,
+    openapi, page, reply,
     request::Call,
     server::Reply,
 };
@@ -45,4 +47,23 @@ pub(super) fn ready(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
         return Err(Problem::new(503, "not_ready", detail).into());
     }
     reply::ok(&json!({"status": "ready"}))
+}
+
+pub(super) fn openapi(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let needs_credential = call.kafka().local_actor().is_err();
+    let document = openapi::of(call.router.routes(), needs_credential).map_err(|error| {
+        Error::new(ErrorKind::Internal, "document_unreadable", "The document of the API cannot be read.").with_source(error)
+    })?;
+    Ok(Reply::bytes(200, "application/json", document).with_header("Cache-Control", "no-cache"))
+}
+
+pub(super) fn docs(_call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    Ok(docs::page())
+}
+
+pub(super) fn docs_file(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let name = call.segments.first().map(String::as_str).unwrap_or_default();
+    docs::file(name, call.request.header("accept-encoding")).ok_or_else(|| {
+        Problem::new(404, "route_not_found", "The page of the API has no such file.").into()
+    })
 }

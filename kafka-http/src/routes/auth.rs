@@ -6,7 +6,8 @@ use serde::Deserialize;
 use crate::{error::Failure, reply, request::Call, server::Reply};
 
 #[derive(Deserialize)]
-struct Registration {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Registration {
     email: String,
     password: Secret<String>,
     #[serde(default)]
@@ -18,7 +19,8 @@ struct Registration {
 }
 
 #[derive(Deserialize)]
-struct Credentials {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Credentials {
     #[serde(default)]
     email: Option<String>,
     #[serde(default)]

@@ -8,13 +8,15 @@ use crate::{error::Failure, reply, request::Call, server::Reply, upload};
 
 /// A file that lies in the chat's workspace.
 #[derive(Deserialize)]
-struct Link {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Link {
     #[serde(default)]
     file_id: Option<FileId>,
 }
 
 #[derive(Deserialize)]
-struct Revert {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Revert {
     number: u64,
 }
 

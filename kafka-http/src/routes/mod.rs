@@ -3,22 +3,22 @@
 
 mod about;
 mod admin;
-mod auth;
+pub(crate) mod auth;
 mod branches;
-mod chat_files;
+pub(crate) mod chat_files;
 mod chats;
 mod export;
 mod files;
 mod messages;
 mod models;
 mod plans;
-mod responses;
+pub(crate) mod responses;
 mod search;
 mod share;
 mod shared;
 mod tokens;
 mod usage;
-mod users;
+pub(crate) mod users;
 mod workspaces;
 
 use kafka_core::{
@@ -63,6 +63,9 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/" about::index, PUBLIC, "The chat page for browsers; else what this is, and the routes there are";
     GET "/health" about::health, PUBLIC, "Whether the process serves";
     GET "/ready" about::ready, PUBLIC, "Whether the database answers";
+    GET "/openapi.json" about::openapi, PUBLIC, "What is served, in the words of OpenAPI";
+    GET "/docs" about::docs, PUBLIC, "The same as a page, on which it can be tried";
+    GET "/docs/{file}" about::docs_file, PUBLIC, "What that page is made of";
 
     POST "/api/v1/auth/register" auth::register, PUBLIC, "Make an account and log in";
     POST "/api/v1/auth/login" auth::login, PUBLIC, "Log in by e-mail address or username";

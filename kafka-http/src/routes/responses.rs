@@ -13,7 +13,8 @@ use crate::{
 
 /// How the answer shall come.
 #[derive(Deserialize)]
-struct Delivery {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Delivery {
     #[serde(default)]
     stream: Option<bool>,
     /// What is made of it; without it `chat`.

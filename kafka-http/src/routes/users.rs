@@ -6,7 +6,8 @@ use serde::Deserialize;
 use crate::{error::Failure, reply, request::Call, server::Reply};
 
 #[derive(Deserialize)]
-struct PasswordChange {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct PasswordChange {
     current_password: Secret<String>,
     new_password: Secret<String>,
 }

@@ -85,6 +85,9 @@ pub(super) static CASES: &[Case] = cases! {
     "GET /" Public "" chat NONE;
     "GET /health" Public "" chat NONE;
     "GET /ready" Public "" chat NONE;
+    "GET /openapi.json" Public "" chat NONE;
+    "GET /docs" Public "" chat NONE;
+    "GET /docs/{file}" Door "" chat NONE;
 
     "POST /api/v1/auth/register" Door "" chat |_| json!({});
     "POST /api/v1/auth/login" Door "" chat |_| json!({});
