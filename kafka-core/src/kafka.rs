@@ -23,6 +23,7 @@ use crate::{
         chats::Chats,
         completion::Completions,
         composer::Composer,
+        documents::Documents,
         events::Events,
         files::Files,
         installation::{Installation, Parts},
@@ -343,6 +344,12 @@ impl Kafka {
     #[must_use]
     pub fn usage(&self, actor: &Actor) -> Usage<'_> {
         Usage::new(&self.0, actor)
+    }
+
+    /// Documents: uploading them, and what became of them.
+    #[must_use]
+    pub fn documents(&self, actor: &Actor) -> Documents<'_> {
+        Documents::new(&self.0, actor)
     }
 
     /// Asking models.

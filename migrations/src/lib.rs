@@ -95,6 +95,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9 "0009" "chat_files"),
     migration!(10 "0010" "reports" by engine),
     migration!(11 "0011" "search" by engine),
+    migration!(14 "0014" "documents" by engine),
 ];
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod config;
 mod confirm;
 mod deletion;
 pub(crate) mod doctor;
+pub(crate) mod document;
 pub(crate) mod file;
 mod file_message;
 mod ids;

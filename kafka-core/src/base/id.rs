@@ -67,6 +67,8 @@ ids! {
     ChatId;
     /// Identifies a message.
     MessageId;
+    /// Identifies a document.
+    DocumentId;
     /// Identifies a response.
     ResponseId;
     /// Identifies a configured model.

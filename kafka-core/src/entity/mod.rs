@@ -5,6 +5,7 @@ pub(crate) mod block;
 pub(crate) mod change;
 pub(crate) mod chat;
 pub(crate) mod chat_file;
+pub(crate) mod document;
 pub(crate) mod event;
 pub(crate) mod file;
 pub(crate) mod message;

@@ -5,9 +5,12 @@ pub(crate) mod access_tokens;
 pub(crate) mod chat_file_versions;
 pub(crate) mod chat_files;
 pub(crate) mod chats;
+pub(crate) mod chunks;
+pub(crate) mod documents;
 pub(crate) mod files;
 pub(crate) mod idempotency_keys;
 pub(crate) mod invitations;
+pub(crate) mod jobs;
 pub(crate) mod linear;
 pub(crate) mod messages;
 pub(crate) mod models;
@@ -26,6 +29,7 @@ pub(crate) mod workspaces;
 use crate::{
     entity::{
         chat_file::ChatFileKind,
+        document::ProcessingStatus,
         event::EventKind,
         message::{MessageStatus, Role},
         response::ResponseStatus,
@@ -41,9 +45,12 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chat_file_versions::ALL,
         chat_files::ALL,
         chats::ALL,
+        chunks::ALL,
+        documents::ALL,
         files::ALL,
         idempotency_keys::ALL,
         invitations::ALL,
+        jobs::ALL,
         linear::ALL,
         messages::ALL,
         models::ALL,
@@ -92,4 +99,4 @@ macro_rules! words_as_columns {
         }
     )*};
 }
-words_as_columns!(Role MessageStatus ResponseStatus EventKind ChatFileKind);
+words_as_columns!(Role MessageStatus ResponseStatus EventKind ChatFileKind ProcessingStatus);

@@ -19,6 +19,7 @@ use super::{
     doorman::Doorman,
     extraction::{Extraction, Extractor},
     feed::Feed,
+    ingest::Ingesting,
     keyring::{self, Keyring, SecretSource},
     passwords::Passwords,
     quotas::Quotas,
@@ -81,6 +82,7 @@ struct Inner {
     doorman: Doorman,
     upkeep: Upkeep,
     indexing: Indexing,
+    ingesting: Ingesting,
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
@@ -156,6 +158,7 @@ impl Installation {
             doorman: Doorman::default(),
             upkeep: Upkeep::default(),
             indexing: Indexing::default(),
+            ingesting: Ingesting::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
             parts,
@@ -170,6 +173,7 @@ impl Installation {
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
             installation.indexing().start(&installation)?;
+            installation.ingesting().start(&installation)?;
         }
         // Weak, so that the thread does not keep an installation open that nobody uses any more.
         let itself = installation.downgrade();
@@ -347,6 +351,10 @@ impl Installation {
         &self.0.indexing
     }
 
+    pub(crate) fn ingesting(&self) -> &Ingesting {
+        &self.0.ingesting
+    }
+
     pub(crate) fn doorman(&self) -> &Doorman {
         &self.0.doorman
     }
@@ -428,6 +436,7 @@ impl fmt::Debug for Installation {
 impl Inner {
     fn close(&self) {
         self.upkeep.stop();
+        self.ingesting.stop();
         self.indexing.stop();
         self.doorman.stop();
         self.uses.store(&self.storage);

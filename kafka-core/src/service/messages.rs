@@ -7,6 +7,7 @@ use super::{
     completion::recover::Ender,
     input, listing,
     once::{IdempotencyKey, Once, once},
+    retrieval,
 };
 use crate::{
     base::{
@@ -20,6 +21,7 @@ use crate::{
         time::Timestamp,
     },
     entity::{
+        document::SourceText,
         message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
         response::ResponseStatus,
     },
@@ -106,6 +108,18 @@ impl<'k> Messages<'k> {
         let scope = self.actor.scope(READ)?;
         let found = self.installation.storage().read_one_anywhere(|conn| messages::find(conn, scope, id))?;
         found.ok_or_else(|| not_found(id))
+    }
+
+    /// The passages of documents that an answer was made from, with what they say.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn sources(&self, id: MessageId) -> Result<Vec<SourceText>> {
+        let scope = self.actor.scope(READ)?;
+        self.installation.storage().read_anywhere(|conn| {
+            let message = messages::find(conn, scope, id)?.ok_or_else(|| not_found(id))?;
+            retrieval::texts(conn, &message)
+        })
     }
 
     /// Messages of the active branch, oldest first. Without a cursor the page is the *last* one.
@@ -308,6 +322,7 @@ fn as_stored(row: &messages::NewRow<'_>, number: i64, now: Timestamp) -> Message
         model: row.model.map(str::to_owned),
         status: row.status,
         token_count: None,
+        sources: None,
         response: None,
         created_at: now,
         updated_at: now,

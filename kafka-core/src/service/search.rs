@@ -15,8 +15,8 @@ use crate::{
     entity::search::{Hit, HitKind, Hits, SearchArea, SearchMode, SearchRequest, SearchSort},
     repo::{
         chats,
-        search::{self, Filter, Found, Lookup},
-        search_index::{self as index, Table},
+        search::{self, Filter, Found, Lookup, Noun},
+        search_index::{self as index, Marks, Table},
         search_terms::Wanted,
     },
     storage::{Conn, NodeKind},
@@ -46,7 +46,7 @@ impl<'k> Search<'k> {
         Search { installation, actor: *actor }
     }
 
-    /// Finds messages and chats that the actor may see, whatever the query is: what is no word is passed over, and a
+    /// Finds messages, chats and passages of documents that the actor may see, whatever the query is: what is no word is passed over, and a
     /// query without words finds nothing. Case and accents make no difference. Of a text the first 16,000 words are
     /// searched, of a query the first 32 parts count. What was stored is found within a second, an answer when it has
     /// ended.
@@ -84,7 +84,8 @@ impl<'k> Search<'k> {
         let sort = request.sort.unwrap_or(SearchSort::Best);
         // Newest texts with any of the words would be any texts.
         query.is_plain &= sort == SearchSort::Best;
-        let tables = tables(request);
+        let may_read_documents = self.may_read_documents(request)?;
+        let tables = tables(request, may_read_documents);
         let asked = Filter {
             from: request.from,
             to: request.to,
@@ -117,6 +118,15 @@ impl<'k> Search<'k> {
         })
     }
 
+    /// A key that may not read documents searches the rest, unless it asks for documents alone.
+    fn may_read_documents(&self, request: &SearchRequest) -> Result<bool> {
+        let may = self.actor.require(Permission::read(Area::Documents));
+        match &request.areas {
+            Some(areas) if areas[..] == [SearchArea::Documents] => may.map(|()| true),
+            _ => Ok(may.is_ok()),
+        }
+    }
+
     /// Takes into the index what is not in it yet, instead of within a second. Where another process serves the same
     /// database nothing is done: that one does it.
     ///
@@ -147,13 +157,14 @@ fn limit(limits: &Limits, asked: Option<u32>) -> Result<usize> {
     Err(Error::invalid("limit_out_of_range", "limit", message))
 }
 
-/// Where to look: chats have neither role nor model.
-fn tables(request: &SearchRequest) -> Vec<Table> {
+/// Where to look: only messages have a role and a model.
+fn tables(request: &SearchRequest, may_read_documents: bool) -> Vec<Table> {
     let is_asked = |area| request.areas.as_ref().is_none_or(|areas| areas.contains(&area));
     let is_about_messages = request.role.is_some() || request.model.is_some();
     let messages = is_asked(SearchArea::Messages).then_some(Table::Messages);
     let chats = (is_asked(SearchArea::Chats) && !is_about_messages).then_some(Table::Chats);
-    messages.into_iter().chain(chats).collect()
+    let documents = is_asked(SearchArea::Documents) && !is_about_messages && may_read_documents;
+    messages.into_iter().chain(chats).chain(documents.then_some(Table::Chunks)).collect()
 }
 
 /// A search at work.
@@ -178,19 +189,15 @@ impl Running<'_> {
     /// what was changed or deleted meanwhile moves the others by a place, not by a score.
     fn best(&self, after: Option<&Cursor>) -> Result<Hits> {
         let (before, start) = match after {
-            None => {
-                let state = index::state(self.conn)?;
-                ([state.messages_upto, state.chats_upto].map(|upto| upto.saturating_add(1)), 0_usize)
-            }
+            None => (index::state(self.conn)?.upto.map(|upto| upto.saturating_add(1)), 0_usize),
             Some(cursor) => {
-                let [messages, chats, start] = cursor.keys()?;
-                ([cursor.key(messages)?, cursor.key(chats)?], cursor.key(start)?)
+                let [messages, chats, chunks, start] = cursor.keys()?;
+                ([cursor.key(messages)?, cursor.key(chats)?, cursor.key(chunks)?], cursor.key(start)?)
             }
         };
         let mut candidates = Vec::new();
         for table in self.tables {
-            let before = before[usize::from(*table == Table::Chats)];
-            for found in self.candidates(*table, before)? {
+            for found in self.candidates(*table, before[table.place()])? {
                 // What was changed a moment ago may be found by what it held before.
                 if let Some(matched) = Match::of(self.query, &found.text) {
                     candidates.push((found, matched));
@@ -198,11 +205,10 @@ impl Running<'_> {
             }
         }
         let mut ranked = score(candidates);
-        ranked.sort_by_key(|(score, (found, _))| {
-            (Reverse(*score), found.message.is_none(), Reverse(found.number))
-        });
+        ranked.sort_by_key(|(score, (found, _))| (Reverse(*score), place(found), Reverse(found.number)));
         let end = start.saturating_add(self.limit);
-        let next_cursor = (ranked.len() > end).then(|| Cursor::of(&[&before[0], &before[1], &end]));
+        let next_cursor =
+            (ranked.len() > end).then(|| Cursor::of(&[&before[0], &before[1], &before[2], &end]));
         let items = ranked.into_iter().skip(start).take(self.limit).map(hit).collect();
         Ok(Hits { items, next_cursor })
     }
@@ -223,17 +229,17 @@ impl Running<'_> {
 
     /// What was stored last, of all tables together: each is read downwards from where the page before ended.
     fn newest(&self, after: Option<&Cursor>, bytes: usize) -> Result<Hits> {
-        let mut before = match after {
-            None => [i64::MAX; 2],
+        let mut before: Marks = match after {
+            None => [i64::MAX; 3],
             Some(cursor) => {
-                let [messages, chats] = cursor.keys()?;
-                [cursor.key(messages)?, cursor.key(chats)?]
+                let [messages, chats, chunks] = cursor.keys()?;
+                [cursor.key(messages)?, cursor.key(chats)?, cursor.key(chunks)?]
             }
         };
         let room = Room { entries: u32::try_from(self.limit).unwrap_or(u32::MAX), bytes };
         let mut streams = Vec::new();
         for table in self.tables {
-            let place = usize::from(*table == Table::Chats);
+            let place = table.place();
             let (rows, goes_on) = self.find(*table, Wanted::All(self.query), before[place], room)?;
             streams.push((place, rows.into_iter().peekable(), goes_on));
         }
@@ -260,7 +266,7 @@ impl Running<'_> {
                 items.push((found, matched));
             }
         }
-        let next_cursor = goes_on.then(|| Cursor::of(&[&before[0], &before[1]]));
+        let next_cursor = goes_on.then(|| Cursor::of(&[&before[0], &before[1], &before[2]]));
         Ok(Hits { items: score(items).into_iter().map(hit).collect(), next_cursor })
     }
 }
@@ -270,21 +276,41 @@ fn score(found: Vec<Matched>) -> Vec<(u64, Matched)> {
     scores(&matches).into_iter().zip(found.into_iter().zip(matches)).collect()
 }
 
+/// Of what is as good, messages come first.
+fn place(found: &Found) -> usize {
+    let table = match found.noun {
+        Noun::Message(..) => Table::Messages,
+        Noun::Chat => Table::Chats,
+        Noun::Passage(..) => Table::Chunks,
+    };
+    table.place()
+}
+
 fn hit((score, (found, matched)): (u64, Matched)) -> Hit {
-    let (message_id, role) = found.message.unzip();
-    Hit {
-        kind: if message_id.is_some() { HitKind::Message } else { HitKind::Chat },
+    let mut hit = Hit {
+        kind: HitKind::Chat,
         score: score as f64 / 1000.0,
         snippet: snippet(&found.text, &matched.places),
-        chat_id: Some(found.chat_id),
+        chat_id: found.chat_id,
         title: found.title,
-        message_id,
-        role,
+        message_id: None,
+        role: None,
         document_id: None,
         filename: None,
         start: None,
         end: None,
         text: None,
         created_at: found.created_at,
+    };
+    match found.noun {
+        Noun::Chat => {}
+        Noun::Message(id, role) => {
+            (hit.kind, hit.message_id, hit.role) = (HitKind::Message, Some(id), Some(role));
+        }
+        Noun::Passage(id, filename, [start, end]) => {
+            (hit.kind, hit.document_id, hit.filename) = (HitKind::Document, Some(id), Some(filename));
+            (hit.start, hit.end, hit.text) = (Some(start), Some(end), Some(found.text));
+        }
     }
+    hit
 }

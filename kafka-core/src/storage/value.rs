@@ -95,7 +95,7 @@ macro_rules! ids_as_values {
         }
     )*};
 }
-ids_as_values!(UserId TokenId InvitationId PlanId WorkspaceId FileId ChatFileId VersionId ChatId MessageId ResponseId ModelId NodeId);
+ids_as_values!(UserId TokenId InvitationId PlanId WorkspaceId FileId ChatFileId VersionId ChatId MessageId DocumentId ResponseId ModelId NodeId);
 
 /// A type that a column can hold.
 pub(crate) trait Column: Sized {

@@ -22,6 +22,7 @@ mod handle;
 mod history;
 mod home;
 mod identity;
+mod ingest;
 mod keys;
 mod killed;
 mod limits;
@@ -40,6 +41,7 @@ mod postgres;
 mod quotas;
 mod reports;
 mod resolution;
+mod retrieval;
 mod revocation;
 #[cfg(feature = "postgres")]
 mod schemas;

@@ -6,12 +6,13 @@ use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use kafka_core::{
-    AnswerRequest, ChatFilter, Config, DownTarget, ErrorKind, IdempotencyKey, Kafka, MoveProgress,
-    MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewToken, NewVersion,
-    NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
+    AnswerRequest, ChatFilter, Config, DocumentPlace, DownTarget, ErrorKind, IdempotencyKey, Kafka,
+    MoveProgress, MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewToken,
+    NewVersion, NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
 };
 #[cfg(feature = "postgres")]
 use kafka_core::{PostgresAddress, testing::FreshDatabase};
@@ -22,6 +23,10 @@ use crate::stage::{PASSWORD, SECRET, new_user, texts};
 
 /// Text that has a meaning to whoever copies rows carelessly.
 const AWKWARD: &str = "\\N\t\\.\r\n\"quoted\", 'quoted' \\x41 ünïcødé 🏰 {} \u{1}\u{7f}";
+
+fn document_text() -> String {
+    AWKWARD.repeat(3)
+}
 
 /// A database that is new, and gone afterwards.
 struct Side {
@@ -150,6 +155,11 @@ impl Side {
         let file = kafka.chat_files(&ada).create(chat.id, text).unwrap();
         kafka.chat_files(&ada).add_version(file.id, NewVersion::text("loop:\n\tx\n")).unwrap();
         kafka.chat_files(&ada).upload(chat.id, NewFile::named("empty"), &mut &b""[..]).unwrap();
+        let documents = kafka.documents(&ada);
+        let document = documents
+            .upload(DocumentPlace::Chat(chat.id), NewFile::named("law.txt"), &mut document_text().as_bytes())
+            .unwrap();
+        documents.wait(document.id, Duration::from_secs(60), |_| ()).unwrap();
         kafka.chats(&kafka.local_actor().unwrap()).create(NewChat::titled("Of nobody")).unwrap();
         kafka.close();
         // A process that died long ago.
@@ -157,6 +167,7 @@ impl Side {
             "INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) \
              VALUES ('00000000-0000-7000-8000-00000000000a', 'cli', 1, 2, 3)",
         );
+        self.run("INSERT INTO jobs (kind, subject, run_at) VALUES ('unheard of', 'x', 1)");
     }
 }
 
@@ -177,7 +188,10 @@ fn everything_moves_between_engines_and_back_and_goes_on() {
         let empty: Vec<_> = report.source.rows.iter().filter(|(_, count)| *count == 0).collect();
         assert!(empty.is_empty(), "the sample has no row in {empty:?}; give it one");
         assert_eq!((&report.source, report.resumed), (&report.target, false));
-        assert_eq!((report.files, report.file_bytes, report.damaged_files.len()), (2, 12, 0));
+        assert_eq!(
+            (report.files, report.file_bytes, report.damaged_files.len()),
+            (3, 12 + document_text().len() as u64, 0)
+        );
         assert_eq!((report.sealed_keys, report.unreadable_keys.len()), (1, 0));
         // The tables have the shape that this program makes, with every reference.
         let schema = Schema::open(&to.config()).unwrap();

@@ -54,7 +54,7 @@ pub(super) fn run(
 fn ask(conversation: &mut Conversation<'_>, question: &str, context: &Context) -> Result<()> {
     let ended = conversation.ask(question).and_then(|answer| {
         context.output.streamed(&answer, &answer.message.chat_id.to_string())?;
-        context.output.note(&summary(&answer.response));
+        context.output.note(&format!("{}{}", sources(&answer), summary(&answer.response)));
         succeeded(&answer)
     });
     if let Err(error) = ended {

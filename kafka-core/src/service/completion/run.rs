@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     base::{
+        actor::Scope,
         error::{Error, ErrorKind},
         shares::Whose,
     },
@@ -25,7 +26,7 @@ use crate::{
         tool_call::ToolCall,
     },
     provider::api::{Delta, Prompt, ProviderError},
-    repo,
+    repo::{self, chunks::Asked},
     service::{
         composer::{self, Wishes},
         contents,
@@ -52,6 +53,7 @@ pub(super) fn spawn(
     work: Work,
     reserved: Reservation,
     slot: Slot,
+    scope: Scope,
 ) {
     let answering = Answering {
         installation: installation.clone(),
@@ -65,6 +67,7 @@ pub(super) fn spawn(
         began: installation.clock().instant(),
         reserved,
         whose: slot.whose(),
+        scope,
         bytes: 0,
         affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
@@ -103,6 +106,8 @@ pub(in crate::service) struct Answering {
     pub(in crate::service) reserved: Reservation,
     /// Of whose share it is.
     whose: Whose,
+    /// What whoever asked may see.
+    scope: Scope,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -221,14 +226,34 @@ impl Answering {
 
     fn prompt(&self) -> Result<Prompt, Error> {
         self.read_documents()?;
-        let storage = self.installation.storage();
-        let builder = PromptBuilder {
+        let (storage, chat, scope) = (self.installation.storage(), self.running.chat, self.scope);
+        let (prompt, sources) = storage.read(|conn| {
+            let found = repo::chats::find(conn, scope, chat)?;
+            let asked = found.map(|found| Asked {
+                scope,
+                chat,
+                chat_number: found.number,
+                workspace: found.workspace_id,
+            });
+            let builder = self.builder(asked);
+            builder.build(conn, chat, self.running.user_message.id)
+        })?;
+        if !sources.is_empty() {
+            let id = self.running.accepted.message_id;
+            let sources = serde_json::to_string(&sources).unwrap_or_default();
+            storage.write(move |tx| repo::messages::cite(tx, id, &sources))?;
+        }
+        Ok(prompt)
+    }
+
+    fn builder(&self, asked: Option<Asked>) -> PromptBuilder<'_> {
+        PromptBuilder {
             params: &self.callable.options.params,
             default_context: self.installation.limits().context_tokens,
             source: &self.source,
-            blobs: storage.blobs(),
-        };
-        storage.read(|conn| builder.build(conn, self.running.chat, self.running.user_message.id))
+            blobs: self.installation.storage().blobs(),
+            asked,
+        }
     }
 
     /// Keeps free what it costs to ask, if that has grown since it was accepted, or ends the answer. What was

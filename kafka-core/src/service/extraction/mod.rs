@@ -108,10 +108,12 @@ impl Extraction {
 
     /// What is said of a document that nobody has read.
     pub(crate) fn unread(&self) -> FileText {
-        no_text(match self.extractor {
-            Some(_) => "Its text has not been read yet; ask again in a moment.",
-            None => "Documents are not read here.",
-        })
+        no_text(self.refusal().unwrap_or("Its text has not been read yet; ask again in a moment."))
+    }
+
+    /// Why no document is read here, where that is so.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        self.extractor.is_none().then_some("Documents are not read here.")
     }
 
     /// Makes one text, when it is its turn and nobody else has made it meanwhile.

@@ -144,6 +144,19 @@ const ROWS: &[(u32, &str)] = &[
     (11, "INSERT INTO search_messages (rowid, words) VALUES (1, 'x')"),
     (11, "INSERT INTO search_chats (rowid, words) VALUES (1, 't')"),
     (11, "INSERT INTO search_changes (message_number) VALUES (1)"),
+    (
+        14,
+        "INSERT INTO documents (id, file_id, chat_id, user_id, filename, content, created_at, updated_at) VALUES ('d', 'f', 'c', 'u', 'n', 'x', 1, 2)",
+    ),
+    (
+        14,
+        "INSERT INTO chunks (document_number, idx, start_byte, end_byte, token_count, content) VALUES (1, 0, 0, 1, 1, 'x')",
+    ),
+    (
+        14,
+        "INSERT INTO jobs (kind, subject, run_at, node_id) VALUES ('ingest', 'd', 1, '00000000-0000-7000-8000-00000000000a')",
+    ),
+    (14, "INSERT INTO search_chunks (rowid, words) VALUES (1, 'x')"),
 ];
 
 fn fill(storage: &Storage, version: u32) {

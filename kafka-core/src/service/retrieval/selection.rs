@@ -1,0 +1,193 @@
+//! Which passages are given, in which order, and those side by side as one.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use super::TOKENS_AROUND;
+use crate::{
+    base::{error::Result, id::DocumentId, page::Room},
+    repo::{
+        chunks::{Asked, Found},
+        search_terms::Wanted,
+    },
+    storage::Conn,
+    text::search::{
+        matching::{Match, scores},
+        query::Query,
+    },
+};
+
+/// Candidates that hold every word …
+const WITH_ALL: Room = Room { entries: 200, bytes: 1 << 20 };
+/// … and those that hold one of them: as many as a long book has passages.
+const WITH_WORD: Room = Room { entries: 500, bytes: 2 << 20 };
+/// Passages of an answer, before those side by side become one.
+const MOST: usize = 12;
+/// A passage with less than such a part of the best one's score says little.
+const LEAST_PART: u64 = 4;
+
+/// A passage that is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Selected {
+    pub(super) document_id: DocumentId,
+    pub(super) filename: String,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) heading: Option<String>,
+    pub(super) text: String,
+    last_idx: u32,
+}
+
+impl Selected {
+    fn of(found: Found) -> Selected {
+        Selected {
+            document_id: found.document_id,
+            filename: found.filename,
+            start: found.start,
+            end: found.end,
+            heading: found.heading,
+            text: found.text,
+            last_idx: found.idx,
+        }
+    }
+
+    /// Takes the passage behind this one into it, if that begins no later than this one ends.
+    fn take(&mut self, next: Found) -> Option<Found> {
+        let is_next = next.document_id == self.document_id && next.idx == self.last_idx + 1;
+        let common = self.end.checked_sub(next.start).filter(|_| is_next && next.end >= self.end);
+        let rest = common.and_then(|common| next.text.get(usize::try_from(common).ok()?..));
+        let Some(rest) = rest else { return Some(next) };
+        self.text.push_str(rest);
+        self.end = next.end;
+        self.last_idx = next.idx;
+        None
+    }
+}
+
+/// The passages that hold content words of a question, the best first, in so many tokens; none where no word stands
+/// anywhere.
+pub(super) fn matching(
+    conn: &Conn<'_>,
+    asked: Asked,
+    query: &Query,
+    most_tokens: u64,
+) -> Result<Vec<Selected>> {
+    if query.wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut candidates = BTreeMap::new();
+    let mut add = |found: Vec<Found>| candidates.extend(found.into_iter().map(|found| (found.number, found)));
+    if query.wanted.len() > 1 {
+        add(asked.matching(conn, Wanted::All(query), WITH_ALL)?.rows);
+    }
+    for clause in &query.wanted {
+        add(asked.matching(conn, Wanted::Part(query, clause), WITH_WORD)?.rows);
+    }
+    Ok(select(candidates.into_values(), query, most_tokens))
+}
+
+fn select(candidates: impl Iterator<Item = Found>, query: &Query, most_tokens: u64) -> Vec<Selected> {
+    // What it stands under says what it is about, too.
+    let about = |found: &Found| format!("{}\n{}", found.heading.as_deref().unwrap_or_default(), found.text);
+    let (found, matches): (Vec<Found>, Vec<Match>) = candidates
+        .filter_map(|found| Match::of(query, &about(&found)).map(|matched| (found, matched)))
+        .unzip();
+    let mut ranked: Vec<(u64, Found)> = scores(&matches).into_iter().zip(found).collect();
+    ranked.sort_by_key(|(score, found)| (Reverse(*score), found.number));
+    let least = ranked.first().map_or(0, |(best, _)| best / LEAST_PART);
+    let mut left = most_tokens;
+    ranked.retain(|(score, found)| {
+        let cost = found.tokens + TOKENS_AROUND;
+        let has_room = *score >= least && cost <= left;
+        left -= if has_room { cost } else { 0 };
+        has_room
+    });
+    ranked.truncate(MOST);
+    merged(ranked.into_iter().map(|(_, found)| found).collect())
+}
+
+/// Passages side by side as one, each in the place of its best part.
+fn merged(best_first: Vec<Found>) -> Vec<Selected> {
+    let ranks: BTreeMap<i64, usize> =
+        best_first.iter().enumerate().map(|(rank, found)| (found.number, rank)).collect();
+    let mut in_order = best_first;
+    in_order.sort_by_key(|found| (found.document_id, found.idx));
+    let mut merged: Vec<(usize, Selected)> = Vec::new();
+    for found in in_order {
+        let rank = ranks.get(&found.number).copied().unwrap_or_default();
+        let rest = match merged.last_mut() {
+            Some((best, selected)) => {
+                let rest = selected.take(found);
+                *best = if rest.is_none() { rank.min(*best) } else { *best };
+                rest
+            }
+            None => Some(found),
+        };
+        merged.extend(rest.map(|found| (rank, Selected::of(found))));
+    }
+    merged.sort_by_key(|(rank, _)| *rank);
+    merged.into_iter().map(|(_, selected)| selected).collect()
+}
+
+/// The first passages of a document as far as tokens are left, as one.
+pub(super) fn beginning(first: Vec<Found>, most_tokens: u64) -> Vec<Selected> {
+    let mut left = most_tokens.saturating_sub(TOKENS_AROUND);
+    let fits = first.into_iter().take_while(|found| {
+        let has_room = found.tokens <= left;
+        left = left.saturating_sub(found.tokens);
+        has_room
+    });
+    merged(fits.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(number: i64, idx: u32, start: u64, text: &str) -> Found {
+        Found {
+            number,
+            document_id: uuid::Uuid::from_u128(7).into(),
+            filename: "a.txt".into(),
+            idx,
+            start,
+            end: start + text.len() as u64,
+            tokens: 10,
+            heading: None,
+            text: text.into(),
+        }
+    }
+
+    fn selected(candidates: &[Found], question: &str, most_tokens: u64) -> Vec<(u64, u64, String)> {
+        let all = select(candidates.iter().cloned(), &Query::plain(question), most_tokens);
+        all.into_iter().map(|selected| (selected.start, selected.end, selected.text)).collect()
+    }
+
+    #[test]
+    fn neighbours_become_one_and_the_best_comes_first() {
+        let candidates = [
+            found(1, 0, 0, "castle one "),
+            found(2, 1, 11, "castle two "),
+            // It overlaps the one before by four bytes.
+            found(3, 2, 18, "two the castle"),
+            found(4, 8, 90, "castle castle castle"),
+            found(5, 9, 200, "castle behind a gap"),
+        ];
+        let expected = [
+            (90, 110, "castle castle castle".to_owned()),
+            (0, 32, "castle one castle two the castle".to_owned()),
+            (200, 219, "castle behind a gap".to_owned()),
+        ];
+        assert_eq!(selected(&candidates, "castle", 1000), expected);
+    }
+
+    #[test]
+    fn what_has_no_room_and_what_says_little_is_left_out() {
+        let long = format!("castle {}", "word ".repeat(400));
+        let candidates = [found(1, 0, 0, "the rare castle of K."), found(2, 5, 100, &long)];
+        assert_eq!(selected(&candidates, "rare castle", 1000).len(), 1);
+        let candidates = [found(1, 0, 0, "castle one"), found(2, 5, 100, "castle two")];
+        assert_eq!(selected(&candidates, "castle", 40).len(), 1);
+        assert_eq!(selected(&candidates, "castle", 1000).len(), 2);
+        assert_eq!(selected(&candidates, "tower", 1000), []);
+    }
+}
