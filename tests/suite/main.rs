@@ -15,6 +15,7 @@ mod support;
 
 mod beside;
 mod browser_clients;
+mod chat_documents;
 mod chat_files;
 mod chat_history;
 mod chats;

@@ -212,7 +212,7 @@ impl<'k> Messages<'k> {
             if let Some(content) = &patch.content {
                 messages::update_content(tx, id, content, now)?;
                 message.content.clone_from(content);
-                (message.parts, message.token_count) = (None, None);
+                (message.parts, message.token_count, message.sources) = (None, None, None);
             }
             repo::chats::touch(tx, message.chat_id, 0, now)?;
             feed.message(tx, message.chat_id, id);

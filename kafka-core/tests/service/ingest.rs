@@ -244,7 +244,7 @@ fn passages_are_searched_as_messages_are() {
 fn a_plan_bounds_the_documents_of_a_chat_and_uploads_are_counted() {
     let stage = Stage::with(In::File, |_| unreachable!(), |config| config.quotas = true);
     let kafka = &stage.kafka;
-    stage.user("first, who administers");
+    stage.user("first");
     let user = stage.user("ada");
     let id = user.user_id().unwrap();
     let plan = NewPlan { name: "small".into(), document_limit: Some(2), ..NewPlan::default() };
