@@ -125,6 +125,16 @@ fn a_text_that_is_too_long_is_read_as_far_as_it_may_be_and_says_so() {
 }
 
 #[test]
+fn a_chat_takes_so_many_documents() {
+    let stage = Stage::with(In::File, |_| unreachable!(), |config| config.limits.documents_per_chat = 1);
+    let chat = stage.chat();
+    upload(&stage.kafka, &stage.operator, &chat, "one", b"one").unwrap();
+    let refused = upload(&stage.kafka, &stage.operator, &chat, "two", b"two").unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::TooLarge, "too_many_documents"));
+    assert_eq!(count(&stage, "files"), "1");
+}
+
+#[test]
 fn whoever_may_not_see_the_chat_sees_no_document() {
     let stage = stage();
     let kafka = &stage.kafka;

@@ -5,7 +5,7 @@ mod session;
 use kafka_core::{ChatId, Result};
 
 use super::{
-    answer::{Conversation, Interrupts, question, succeeded, summary},
+    answer::{Conversation, Interrupts, question, sources, succeeded, summary},
     ids,
 };
 use crate::context::Context;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, Write as _};
 
 use kafka_core::{Error, ErrorKind, Result};
 
-use super::{Conversation, Interrupts, succeeded, summary};
+use super::{Conversation, Interrupts, sources, succeeded, summary};
 use crate::{context::Context, exit, output::printable};
 
 const HELP: &str = "/model NAME  has this model answer from now on\n\
