@@ -16,7 +16,10 @@ use crate::{
         endpoint::ModelHost,
         network::{Resolver, SystemResolver},
     },
-    service::{extraction::Extractor, keyring::SecretSource, registration::Registration},
+    service::{
+        embedding::EmbeddingEndpoint, extraction::Extractor, keyring::SecretSource,
+        registration::Registration,
+    },
     storage::{MigrateMode, NodeKind, Synchronous},
 };
 
@@ -80,6 +83,9 @@ pub struct Config {
     /// that are built in: it is sent `{"code"}` and answers `{"status": "success"}` or `{"status": "error",
     /// "error"}` within 10 s. It may have the addresses that `addresses` allows. Default none.
     pub based_validator: Option<String>,
+    /// Where vectors of passages come from. Default none: documents are found by their words alone. It may have the
+    /// addresses that `addresses` allows.
+    pub embedding: Option<EmbeddingEndpoint>,
     /// Who knows the addresses of model endpoints. Default the operating system.
     pub resolver: Arc<dyn Resolver>,
     /// Providers besides the built-in `openai` and `echo`.
@@ -131,6 +137,7 @@ impl Config {
             addresses: AddressPolicy::PrivateAllowed,
             model_hosts: Vec::new(),
             based_validator: None,
+            embedding: None,
             resolver: Arc::new(SystemResolver),
             providers: Vec::new(),
             extractor: None,

@@ -75,6 +75,7 @@ pub use service::{
     completion::{Completions, turn::Turn},
     composer::Composer,
     documents::Documents,
+    embedding::EmbeddingEndpoint,
     events::{Changes, Events},
     extraction::Extractor,
     files::{FileContent, Files, StagedFile},

@@ -40,6 +40,15 @@ CREATE TABLE chunks (
 );
 CREATE UNIQUE INDEX chunks_by_document ON chunks (document_number, idx);
 
+-- The vector of a passage, by the model in use.
+CREATE TABLE embeddings (
+    number              INTEGER PRIMARY KEY,
+    chunk_number        BIGINT NOT NULL UNIQUE REFERENCES chunks (number) ON DELETE CASCADE,
+    model               TEXT NOT NULL,
+    dims                BIGINT NOT NULL,
+    vector              BLOB NOT NULL            -- numbers of 32 bits, the lowest byte first
+);
+
 -- Work that waits, or runs where a node is named: when its process dies, its row goes, and the job is free.
 CREATE TABLE jobs (
     number              INTEGER PRIMARY KEY,

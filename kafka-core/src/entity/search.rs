@@ -24,11 +24,11 @@ words! {
 words! {
     /// How a query is understood.
     SearchMode {
-        /// In plain language. As long as there are no vectors, by words alone.
+        /// In plain language: by words, and documents also by meaning where an endpoint makes vectors of them.
         Hybrid = "hybrid",
         /// By words, with operators: all of them have to be there, `"phrases"`, `begin*`, `-not`.
         Text = "text",
-        /// By meaning alone. Refused as long as there are no vectors.
+        /// Documents by meaning alone. Refused where no endpoint makes vectors.
         Vector = "vector",
     }
 }

@@ -33,6 +33,8 @@ statements! {
         ORDER BY k.number LIMIT $2)"];
     MATCHING = [COLUMNS, FOUND, FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY s.rowid DESC LIMIT $6"]
         or [COLUMNS, FOUND_POSTGRES, FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY s.number DESC LIMIT $6"];
+    NUMBERED = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
+        LEFT JOIN chats c ON c.id = d.chat_id WHERE k.number = $5 AND ", FOR_CHAT, scope::DOCUMENT_READ];
     OUTLINES = ["SELECT d.number, d.filename, d.outline FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ",
         FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY d.created_at DESC, d.id DESC LIMIT $5"];
     FIRST = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
@@ -105,6 +107,13 @@ impl Asked {
             room.and_one().into(),
         ];
         conn.stretch(&MATCHING, &values, room, read)
+    }
+
+    /// The passage of this number, if it may be answered from.
+    pub(crate) fn numbered(self, conn: &Conn<'_>, number: i64) -> Result<Option<Found>> {
+        let values =
+            [self.scope.user(), self.scope.reach(), self.chat.into(), self.workspace.into(), number.into()];
+        conn.first(&NUMBERED, &values, read)
     }
 
     /// The documents that can be asked about, the newest first: numbers, names and headings.

@@ -63,7 +63,9 @@ statements! {
         tokens_used = (SELECT CAST(COALESCE(SUM(k.token_count), 0) AS BIGINT) FROM chunks k WHERE k.document_number = documents.number), \
         chunk_count = (SELECT COUNT(*) FROM chunks k WHERE k.document_number = documents.number) WHERE id = $1"];
     FAIL = ["UPDATE documents SET processing_status = 'failed', error_message = $2, updated_at = $3, content = '', \
-        content_hash = NULL, outline = NULL WHERE id = $1"];
+        content_hash = NULL, outline = NULL, embedding_model = NULL WHERE id = $1"];
+    OWNER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
+        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
     TEXT_LENGTH = ["SELECT length(CAST(d.content AS BLOB)) FROM documents d WHERE d.id = $1"]
         or ["SELECT octet_length(d.content) FROM documents d WHERE d.id = $1"];
     TEXT = ["SELECT d.content FROM documents d WHERE d.id = $1"];
@@ -189,6 +191,11 @@ pub(crate) struct ReadText<'a> {
 /// Keeps the text of one that is being read.
 pub(crate) fn keep_text(tx: &Tx<'_>, id: DocumentId, text: &ReadText<'_>, now: Timestamp) -> Result<()> {
     tx.execute(&KEEP_TEXT, params![id, text.content, text.sha256, text.outline, now]).map(drop)
+}
+
+/// Whose chat or workspace one is in; none when that is nobody's, or the document is gone.
+pub(crate) fn owner(conn: &Conn<'_>, id: DocumentId) -> Result<Option<Option<UserId>>> {
+    conn.first(&OWNER, params![id], |row| row.next())
 }
 
 /// The number of the document that a job is about, while it is there and the job is the node's.

@@ -7,6 +7,7 @@ pub(crate) mod chat_files;
 pub(crate) mod chats;
 pub(crate) mod chunks;
 pub(crate) mod documents;
+pub(crate) mod embeddings;
 pub(crate) mod files;
 pub(crate) mod idempotency_keys;
 pub(crate) mod invitations;
@@ -47,6 +48,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chats::ALL,
         chunks::ALL,
         documents::ALL,
+        embeddings::ALL,
         files::ALL,
         idempotency_keys::ALL,
         invitations::ALL,

@@ -1,7 +1,7 @@
 //! What the index of words finds for a caller. The scope's predicate stands in the statement that asks the index.
 
 use super::{
-    params, scope,
+    params, scope, scoped,
     search_index::{Table, text_of_chat},
     search_terms::{
         Wanted, expression, label_of_chat, label_of_model, label_of_role, label_of_user, label_of_workspace,
@@ -31,10 +31,10 @@ const OF_MESSAGE_POSTGRES: &str = "JOIN messages m ON m.number = s.number JOIN c
 const OF_CHAT: &str = "CROSS JOIN chats c ON c.number = s.rowid WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
 const OF_CHAT_POSTGRES: &str = "JOIN chats c ON c.number = s.number \
      WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
-const FOUND_CHUNK: &str = "SELECT k.number, c.id, c.title, d.created_at, k.content, d.id, d.filename, k.start_byte, k.end_byte FROM search_chunks s ";
-const OF_CHUNK: &str = "CROSS JOIN chunks k ON k.number = s.rowid CROSS JOIN documents d ON d.number = k.document_number \
+const FOUND_CHUNK: &str = "SELECT k.number, c.id, c.title, d.created_at, k.content, d.id, d.filename, k.start_byte, k.end_byte FROM ";
+const OF_CHUNK: &str = "search_chunks s CROSS JOIN chunks k ON k.number = s.rowid CROSS JOIN documents d ON d.number = k.document_number \
      LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
-const OF_CHUNK_POSTGRES: &str = "JOIN chunks k ON k.number = s.number JOIN documents d ON d.number = k.document_number \
+const OF_CHUNK_POSTGRES: &str = "search_chunks s JOIN chunks k ON k.number = s.number JOIN documents d ON d.number = k.document_number \
      LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
 const NARROWED_MESSAGE: &str = " AND m.created_at >= $6 AND m.created_at < $7 AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) \
      AND (CAST($9 AS TEXT) IS NULL OR c.workspace_id = $9) AND (CAST($10 AS TEXT) IS NULL OR m.role = $10) \
@@ -54,6 +54,8 @@ statements! {
         or [FOUND_MESSAGE, OF_MESSAGE_POSTGRES, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST_POSTGRES];
     FIND_CHATS = [FOUND_CHAT, OF_CHAT, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST]
         or [FOUND_CHAT, OF_CHAT_POSTGRES, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST_POSTGRES];
+    GET_CHUNK = [FOUND_CHUNK, "chunks k JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
+        WHERE k.number = $3 AND d.processing_status = 'completed' AND ", scope::DOCUMENT_READ];
     FIND_CHUNKS = [FOUND_CHUNK, OF_CHUNK, scope::DOCUMENT_READ, NARROWED_CHUNK, NEWEST_FIRST]
         or [FOUND_CHUNK, OF_CHUNK_POSTGRES, scope::DOCUMENT_READ, NARROWED_CHUNK, NEWEST_FIRST_POSTGRES];
 }
@@ -153,6 +155,11 @@ impl Lookup<'_> {
             Table::Chunks => conn.stretch(&FIND_CHUNKS, &params, room, read_passage),
         }
     }
+}
+
+/// The passage of this number, if the scope may read it.
+pub(crate) fn passage(conn: &Conn<'_>, scope: Scope, number: i64) -> Result<Option<Found>> {
+    conn.first(&GET_CHUNK, scoped![scope, number], read_passage)
 }
 
 fn read_found(row: &mut Row<'_>) -> Result<Found> {

@@ -49,6 +49,10 @@ statements! {
         "responses = usage_daily.responses + 1, tokens_prompt = usage_daily.tokens_prompt + excluded.tokens_prompt, \
         tokens_completion = usage_daily.tokens_completion + excluded.tokens_completion, \
         tokens_total = usage_daily.tokens_total + excluded.tokens_total"];
+    COUNT_EMBEDDING = ["INSERT INTO usage_daily (user_id, day, model, tokens_prompt, tokens_total) VALUES ($1, $2, $3, $4, $4) \
+        ON CONFLICT (COALESCE(user_id, ''), day, model) DO UPDATE SET \
+        tokens_prompt = usage_daily.tokens_prompt + excluded.tokens_prompt, \
+        tokens_total = usage_daily.tokens_total + excluded.tokens_total"];
     TOKENS_OF_DAY = ["SELECT CAST(COALESCE(SUM(u.tokens_total), 0) AS BIGINT) FROM usage_daily u WHERE u.day = $2 AND ", OF_OWNER];
     DAYS_OF_OWNER = [DAYS, OF_OWNER, " GROUP BY u.day ORDER BY u.day"];
     DAYS_OF_EVERYONE = [DAYS, OF_EVERYONE, " GROUP BY u.day ORDER BY u.day"];
@@ -97,6 +101,17 @@ pub(crate) fn count_answer(tx: &Tx<'_>, response: &Response, day: Day) -> Result
         ],
     )?;
     Ok(())
+}
+
+/// Counts what the vectors of passages cost.
+pub(crate) fn count_embedding(
+    tx: &Tx<'_>,
+    user: Option<UserId>,
+    day: Day,
+    model: &str,
+    tokens: i64,
+) -> Result<()> {
+    tx.execute(&COUNT_EMBEDDING, params![user, day.number(), model, tokens]).map(drop)
 }
 
 /// What an account spent on one day.

@@ -17,6 +17,7 @@ use super::{
     completion::{live::Live, log::EventLog, recover},
     composer::json_mode::JsonModes,
     doorman::Doorman,
+    embedding::Embedding,
     extraction::{Extraction, Extractor},
     feed::Feed,
     ingest::Ingesting,
@@ -107,6 +108,7 @@ impl WeakInstallation {
 pub(crate) struct Parts {
     pub(crate) providers: Registry,
     pub(crate) network: Network,
+    pub(crate) embedding: Embedding,
     pub(crate) model_hosts: Vec<ModelHost>,
     pub(crate) based_validator: Option<Endpoint>,
     pub(crate) secret: Option<Arc<dyn SecretSource>>,
@@ -373,6 +375,10 @@ impl Installation {
 
     pub(crate) fn network(&self) -> &Network {
         &self.0.parts.network
+    }
+
+    pub(crate) fn embedding(&self) -> &Embedding {
+        &self.0.parts.embedding
     }
 
     pub(crate) fn model_hosts(&self) -> &[ModelHost] {

@@ -13,6 +13,7 @@ pub(crate) mod composer;
 mod contents;
 pub(crate) mod documents;
 mod doorman;
+pub(crate) mod embedding;
 pub(crate) mod events;
 pub(crate) mod extraction;
 pub(crate) mod feed;

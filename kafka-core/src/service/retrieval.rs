@@ -48,10 +48,11 @@ const INSTRUCTION: &str = "Passages from documents that belong to the conversati
 
 /// What the documents of the chat say about the question, in so many tokens by estimate; none for a chat without
 /// documents that are completed. `said` is the question, and what the user said last before it, for one that is too
-/// short to stand alone.
+/// short to stand alone; `near` the passages whose vectors are nearest to the question's, the nearest first.
 pub(super) fn for_question(
     conn: &Conn<'_>,
     asked: Asked,
+    near: &[i64],
     most_tokens: u64,
     said: impl FnOnce() -> Result<(String, Option<String>)>,
 ) -> Result<Option<Retrieved>> {
@@ -61,7 +62,7 @@ pub(super) fn for_question(
     }
     let (question, before) = said()?;
     let query = content_words::query(&question, before.as_deref());
-    let mut selected = selection::matching(conn, asked, &query, most_tokens)?;
+    let mut selected = selection::matching(conn, asked, &query, near, most_tokens)?;
     let mut told = INSTRUCTION.to_owned();
     if selected.is_empty() {
         let share = most_tokens / documents.len() as u64;
@@ -95,6 +96,11 @@ impl Retrieved {
         let sha256 = sha256_hex(text.as_bytes());
         self.sources.push(Source { n, document_id, stale: false, filename, start, end, sha256 });
     }
+}
+
+/// Whether a question has words that say what it is about.
+pub(super) fn has_content(question: &str) -> bool {
+    !content_words::query(question, None).wanted.is_empty()
 }
 
 /// The sources of an answer with what they say.

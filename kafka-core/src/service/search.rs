@@ -1,5 +1,7 @@
 //! Searching over everything that someone may see.
 
+mod nearness;
+
 use std::cmp::Reverse;
 
 use super::{auth, input, installation::Installation, search_index};
@@ -21,6 +23,7 @@ use crate::{
     },
     storage::{Conn, NodeKind},
     text::search::{
+        fusion::fused,
         matching::{Match, scores},
         query::Query,
         snippet::snippet,
@@ -60,7 +63,8 @@ impl<'k> Search<'k> {
     ///
     /// # Errors
     /// `Invalid` for a query over [`Limits::search_query_chars`](crate::Limits) or with U+0000, a limit out of range,
-    /// a cursor that no page gave, and the mode `vector` (`vectors_missing`); `Unauthenticated` (`account_required`)
+    /// a cursor that no page gave, and the mode `vector` where no endpoint makes vectors
+    /// (`vectors_missing`), or with the newest first; `Unauthenticated` (`account_required`)
     /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
     /// turn, as [`Chats::list`](crate::Chats::list) does by title.
     pub fn find(&self, request: &SearchRequest) -> Result<Hits> {
@@ -72,20 +76,30 @@ impl<'k> Search<'k> {
         input::query(limits, &request.query)?;
         input::optional_name(limits, "model", request.model.as_ref())?;
         let limit = limit(limits, request.limit)?;
-        let mut query = match request.mode.unwrap_or(SearchMode::Hybrid) {
-            SearchMode::Hybrid => Query::plain(&request.query),
+        let mode = request.mode.unwrap_or(SearchMode::Hybrid);
+        let mut query = match mode {
+            SearchMode::Hybrid | SearchMode::Vector => Query::plain(&request.query),
             SearchMode::Text => Query::with_operators(&request.query),
-            SearchMode::Vector => {
-                let message = "there are no vectors to search by; ask for hybrid or text";
-                return Err(Error::invalid("vectors_missing", "mode", message));
-            }
         };
         let after = request.after.clone().map(|after| Cursor::new(after).in_field("after"));
         let sort = request.sort.unwrap_or(SearchSort::Best);
         // Newest texts with any of the words would be any texts.
         query.is_plain &= sort == SearchSort::Best;
         let may_read_documents = self.may_read_documents(request)?;
-        let tables = tables(request, may_read_documents);
+        let mut tables = tables(request, may_read_documents);
+        let near = match mode {
+            SearchMode::Vector if sort == SearchSort::Newest => {
+                let message = "what is near has one order; leave it out, or ask for hybrid or text";
+                return Err(Error::invalid("sort_refused", "sort", message));
+            }
+            SearchMode::Text => Vec::new(),
+            _ if sort == SearchSort::Newest => Vec::new(),
+            _ => nearness::nearest(self.installation, scope, request, mode)?,
+        };
+        let near = if tables.contains(&Table::Chunks) { near } else { Vec::new() };
+        if mode == SearchMode::Vector {
+            tables.clear();
+        }
         let asked = Filter {
             from: request.from,
             to: request.to,
@@ -109,9 +123,9 @@ impl<'k> Search<'k> {
             }
             let labels = search::labels(conn, scope, &filter)?;
             let lookup = Lookup { scope, filter: &filter, labels: &labels };
-            let search = Running { conn, lookup, query: &query, tables: &tables, limit };
+            let search = Running { conn, lookup, query: &query, tables: &tables, near: &near, limit };
             match sort {
-                _ if query.wanted.is_empty() => Ok(nothing()),
+                _ if query.wanted.is_empty() && near.is_empty() => Ok(nothing()),
                 SearchSort::Best => search.best(after.as_ref()),
                 SearchSort::Newest => search.newest(after.as_ref(), limits.page_bytes),
             }
@@ -173,6 +187,8 @@ struct Running<'a> {
     lookup: Lookup<'a>,
     query: &'a Query,
     tables: &'a [Table],
+    /// Passages whose vectors are nearest to the query's, the nearest first.
+    near: &'a [i64],
     limit: usize,
 }
 
@@ -206,11 +222,33 @@ impl Running<'_> {
         }
         let mut ranked = score(candidates);
         ranked.sort_by_key(|(score, (found, _))| (Reverse(*score), place(found), Reverse(found.number)));
+        if !self.near.is_empty() {
+            ranked = self.with_near(ranked)?;
+        }
         let end = start.saturating_add(self.limit);
         let next_cursor =
             (ranked.len() > end).then(|| Cursor::of(&[&before[0], &before[1], &before[2], &end]));
         let items = ranked.into_iter().skip(start).take(self.limit).map(hit).collect();
         Ok(Hits { items, next_cursor })
+    }
+
+    /// What words have found and what is near, by the ranks of both.
+    fn with_near(&self, ranked: Vec<(u64, Matched)>) -> Result<Vec<(u64, Matched)>> {
+        let key = |found: &Found| (place(found), found.number);
+        let by_words: Vec<_> = ranked.iter().map(|(_, (found, _))| key(found)).collect();
+        let near: Vec<_> = self.near.iter().map(|number| (Table::Chunks.place(), *number)).collect();
+        let scores = fused(&[&by_words, &near]);
+        let mut all: Vec<Matched> = ranked.into_iter().map(|(_, matched)| matched).collect();
+        for (_, number) in near.iter().filter(|near| !by_words.contains(near)) {
+            if let Some(found) = search::passage(self.conn, self.lookup.scope, *number)? {
+                let matched = Match::of(self.query, &found.text).unwrap_or_default();
+                all.push((found, matched));
+            }
+        }
+        let score = |found: &Found| scores.get(&key(found)).copied().unwrap_or_default();
+        let mut all: Vec<_> = all.into_iter().map(|matched| (score(&matched.0), matched)).collect();
+        all.sort_by_key(|(score, (found, _))| (Reverse(*score), place(found), Reverse(found.number)));
+        Ok(all)
     }
 
     fn candidates(&self, table: Table, before: i64) -> Result<Vec<Found>> {

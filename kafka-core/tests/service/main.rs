@@ -15,6 +15,7 @@ mod disk;
 mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
+mod embeddings;
 mod endpoints;
 mod events;
 mod files;

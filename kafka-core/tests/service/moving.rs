@@ -167,6 +167,10 @@ impl Side {
             "INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) \
              VALUES ('00000000-0000-7000-8000-00000000000a', 'cli', 1, 2, 3)",
         );
+        let vector = if self.is_on_server() { "'\\x0000803f'" } else { "x'0000803f'" };
+        self.run(&format!(
+            "INSERT INTO embeddings (chunk_number, model, dims, vector) SELECT number, 'm', 1, {vector} FROM chunks"
+        ));
         self.run("INSERT INTO jobs (kind, subject, run_at) VALUES ('unheard of', 'x', 1)");
     }
 }

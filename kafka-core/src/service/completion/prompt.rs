@@ -44,6 +44,8 @@ pub(super) struct PromptBuilder<'a> {
     pub(super) blobs: &'a Blobs,
     /// Whose documents are asked about; none where it is only estimated what a prompt costs.
     pub(super) asked: Option<Asked>,
+    /// The passages whose vectors are nearest to the question's.
+    pub(super) near: &'a [i64],
 }
 
 impl PromptBuilder<'_> {
@@ -82,7 +84,7 @@ impl PromptBuilder<'_> {
     /// What the documents say about what the user has asked last.
     fn passages(&self, conn: &Conn<'_>, question: MessageId, most_tokens: u64) -> Result<Option<Retrieved>> {
         let Some(asked) = self.asked else { return Ok(None) };
-        retrieval::for_question(conn, asked, most_tokens, || {
+        retrieval::for_question(conn, asked, self.near, most_tokens, || {
             let lines = upwards(conn, question).take(LOOK_BACK).collect::<Result<Vec<Line>>>()?;
             let by_user = lines.into_iter().filter(|line| line.role == Role::User);
             let mut by_user = by_user.map(|line| line.content);

@@ -284,6 +284,7 @@ impl Accepting {
                 source: &Source::default(),
                 blobs: &self.blobs,
                 asked: None,
+                near: &[],
             };
             let (prompt, _) = builder.build(tx, self.chat, question)?;
             let known = prompt::cost(&prompt);

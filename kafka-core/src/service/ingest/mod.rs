@@ -3,8 +3,9 @@
 //! A job names a document, and the node that has taken it. A document is [read](text), cut into passages, and stored in
 //! small batches, between which others write; it is found only when the last of them, and their words, are there. When
 //! a process dies, its node's row goes, the job is free, and whoever takes it begins anew. Whatever fails leaves no
-//! passage behind.
+//! passage behind. What has vectors of another model, or none, gets them when nothing else is to be done.
 
+mod renewal;
 mod text;
 
 use std::{
@@ -13,7 +14,12 @@ use std::{
     time::Duration,
 };
 
-use super::{installation::Installation, search_index, upkeep::Upkeep};
+use super::{
+    embedding::making::{self, Made},
+    installation::Installation,
+    search_index,
+    upkeep::Upkeep,
+};
 use crate::{
     base::{
         cancel::CancelToken,
@@ -28,6 +34,7 @@ use crate::{
     },
     text::chunk::{self, Chunk, Sizes},
 };
+use renewal::Renewal;
 use text::Outcome;
 
 /// What jobs of this sort are called.
@@ -58,10 +65,12 @@ impl Ingesting {
     /// Starts it.
     pub(crate) fn start(&self, installation: &Installation) -> Result<()> {
         let (itself, cancel) = (installation.downgrade(), self.0.cancel.clone());
+        let mut renewal = Renewal::default();
         self.0.upkeep.start("kafka-ingest", LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             // What fails here is tried again at the next look.
             while !cancel.is_cancelled() && step(&installation, &cancel).unwrap_or(false) {}
+            renewal.look(&installation, &cancel);
             true
         })
     }
@@ -211,10 +220,17 @@ impl Work<'_> {
         if !is_kept {
             return Ok(End::Lost);
         }
-        match search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
-            true => Ok(End::Completed(note)),
-            false => Ok(LATER),
+        if !search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
+            return Ok(LATER);
         }
+        let made = making::make(self.installation, (id, number), self.cancel, move |tx| {
+            Ok(documents::number_of_job(tx, job, node)?.is_some())
+        });
+        Ok(match made? {
+            Made::All => End::Completed(note),
+            Made::Refused(sentence) => End::Failed(sentence),
+            Made::Stopped => LATER,
+        })
     }
 
     /// Takes away what an earlier turn has stored.

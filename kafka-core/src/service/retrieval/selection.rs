@@ -11,6 +11,7 @@ use crate::{
     },
     storage::Conn,
     text::search::{
+        fusion::fused,
         matching::{Match, scores},
         query::Query,
     },
@@ -63,12 +64,13 @@ impl Selected {
     }
 }
 
-/// The passages that hold content words of a question, the best first, in so many tokens; none where no word stands
-/// anywhere.
+/// The passages that hold content words of a question, and those whose vectors are near, the best first, in so many
+/// tokens; none where no word stands anywhere and nothing is near.
 pub(super) fn matching(
     conn: &Conn<'_>,
     asked: Asked,
     query: &Query,
+    near: &[i64],
     most_tokens: u64,
 ) -> Result<Vec<Selected>> {
     if query.wanted.is_empty() {
@@ -82,10 +84,33 @@ pub(super) fn matching(
     for clause in &query.wanted {
         add(asked.matching(conn, Wanted::Part(query, clause), WITH_WORD)?.rows);
     }
-    Ok(select(candidates.into_values(), query, most_tokens))
+    let mut ranked = by_words(candidates.into_values(), query);
+    if !near.is_empty() {
+        let numbers: Vec<i64> = ranked.iter().map(|found| found.number).collect();
+        for number in near.iter().filter(|number| !numbers.contains(number)) {
+            ranked.extend(asked.numbered(conn, *number)?);
+        }
+        let scores = fused(&[&numbers, near]);
+        ranked.sort_by_key(|found| (Reverse(scores.get(&found.number).copied()), found.number));
+    }
+    Ok(fit(ranked, most_tokens))
 }
 
-fn select(candidates: impl Iterator<Item = Found>, query: &Query, most_tokens: u64) -> Vec<Selected> {
+/// As many as there is room for, those side by side as one.
+fn fit(mut ranked: Vec<Found>, most_tokens: u64) -> Vec<Selected> {
+    let mut left = most_tokens;
+    ranked.retain(|found| {
+        let cost = found.tokens + TOKENS_AROUND;
+        let has_room = cost <= left;
+        left -= if has_room { cost } else { 0 };
+        has_room
+    });
+    ranked.truncate(MOST);
+    merged(ranked)
+}
+
+/// What holds the words, the best first.
+fn by_words(candidates: impl Iterator<Item = Found>, query: &Query) -> Vec<Found> {
     // What it stands under says what it is about, too.
     let about = |found: &Found| format!("{}\n{}", found.heading.as_deref().unwrap_or_default(), found.text);
     let (found, matches): (Vec<Found>, Vec<Match>) = candidates
@@ -94,15 +119,7 @@ fn select(candidates: impl Iterator<Item = Found>, query: &Query, most_tokens: u
     let mut ranked: Vec<(u64, Found)> = scores(&matches).into_iter().zip(found).collect();
     ranked.sort_by_key(|(score, found)| (Reverse(*score), found.number));
     let least = ranked.first().map_or(0, |(best, _)| best / LEAST_PART);
-    let mut left = most_tokens;
-    ranked.retain(|(score, found)| {
-        let cost = found.tokens + TOKENS_AROUND;
-        let has_room = *score >= least && cost <= left;
-        left -= if has_room { cost } else { 0 };
-        has_room
-    });
-    ranked.truncate(MOST);
-    merged(ranked.into_iter().map(|(_, found)| found).collect())
+    ranked.into_iter().take_while(|(score, _)| *score >= least).map(|(_, found)| found).collect()
 }
 
 /// Passages side by side as one, each in the place of its best part.
@@ -158,7 +175,7 @@ mod tests {
     }
 
     fn selected(candidates: &[Found], question: &str, most_tokens: u64) -> Vec<(u64, u64, String)> {
-        let all = select(candidates.iter().cloned(), &Query::plain(question), most_tokens);
+        let all = fit(by_words(candidates.iter().cloned(), &Query::plain(question)), most_tokens);
         all.into_iter().map(|selected| (selected.start, selected.end, selected.text)).collect()
     }
 

@@ -156,6 +156,7 @@ const ROWS: &[(u32, &str)] = &[
         14,
         "INSERT INTO jobs (kind, subject, run_at, node_id) VALUES ('ingest', 'd', 1, '00000000-0000-7000-8000-00000000000a')",
     ),
+    (14, "INSERT INTO embeddings (chunk_number, model, dims, vector) VALUES (1, 'm', 1, x'00000000')"),
     (14, "INSERT INTO search_chunks (rowid, words) VALUES (1, 'x')"),
 ];
 
