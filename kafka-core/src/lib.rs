@@ -104,8 +104,10 @@ pub use storage::{OnWarning, PostgresAddress, PostgresOptions};
 pub use text::extract::extract_text;
 pub use text::{
     based,
+    chunk::{Chunk, Sizes, chunks},
     decode::decode_text,
     diff::{readable_diff, unified_diff},
+    extract::{ExtractError, Extracted, TextKind, extract},
     file_kind::FileKind,
     patch::apply_patch,
     patch_error::PatchError,

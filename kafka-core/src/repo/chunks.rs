@@ -46,7 +46,8 @@ pub(crate) fn insert(tx: &Tx<'_>, document: i64, idx: u32, chunk: &Chunk, text: 
     let bytes = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
     let content = text.get(chunk.start..chunk.end).unwrap_or_default();
     let (start, end, tokens) = (bytes(chunk.start), bytes(chunk.end), bytes(chunk.tokens));
-    tx.execute(&INSERT, params![document, idx, start, end, tokens, &chunk.heading, content]).map(drop)
+    let heading = Some(chunk.heading.as_str()).filter(|heading| !heading.is_empty());
+    tx.execute(&INSERT, params![document, idx, start, end, tokens, heading, content]).map(drop)
 }
 
 /// Deletes so many passages of a document at most, and returns how many those were.

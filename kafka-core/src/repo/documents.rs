@@ -51,7 +51,7 @@ statements! {
     HOW_MANY_OF_USER = ["SELECT (SELECT COUNT(*) FROM chats c JOIN documents d ON d.chat_id = c.id WHERE c.user_id = $1) \
         + (SELECT COUNT(*) FROM workspaces w JOIN documents d ON d.workspace_id = w.id WHERE w.owner_id = $1)"];
     HOW_MANY_IN_ALL = ["SELECT COUNT(*) FROM documents"];
-    TO_READ = ["SELECT d.number, f.sha256, f.size_bytes, COALESCE(c.user_id, w.owner_id) FROM documents d \
+    TO_READ = ["SELECT d.number, d.filename, f.sha256, f.size_bytes, COALESCE(c.user_id, w.owner_id) FROM documents d \
         LEFT JOIN files f ON f.id = d.file_id LEFT JOIN chats c ON c.id = d.chat_id \
         LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
     WAIT = ["UPDATE documents SET processing_status = 'pending', updated_at = $2 WHERE id = $1"];
@@ -157,6 +157,7 @@ pub(crate) fn how_many_of(conn: &Conn<'_>, user: Option<UserId>) -> Result<u64> 
 #[derive(Clone, Debug)]
 pub(crate) struct ToRead {
     pub(crate) number: i64,
+    pub(crate) filename: String,
     /// The hash and the length of its file's bytes.
     pub(crate) bytes: Option<(String, u64)>,
     /// Whose chat or workspace it is in.
@@ -165,9 +166,9 @@ pub(crate) struct ToRead {
 
 pub(crate) fn to_read(conn: &Conn<'_>, id: DocumentId) -> Result<Option<ToRead>> {
     conn.first(&TO_READ, params![id], |row| {
-        let number = row.next()?;
+        let (number, filename) = (row.next()?, row.next()?);
         let bytes = row.next::<Option<String>>()?.zip(row.next::<Option<u64>>()?);
-        Ok(ToRead { number, bytes, owner: row.next()? })
+        Ok(ToRead { number, filename, bytes, owner: row.next()? })
     })
 }
 

@@ -15,18 +15,13 @@ use crate::{
         document::{Source, SourceText},
         message::Message,
     },
-    repo::{
-        chunks::{self, Asked},
-        documents,
-    },
+    repo::{chunks::Asked, documents},
     storage::Conn,
 };
 use selection::Selected;
 
 /// Documents of which beginnings are given.
 const MOST_WHOLE: u32 = 8;
-/// Passages from the beginning of each.
-const BEGINNING: u32 = 3;
 /// Most bytes of headings that are given of one document.
 const HEADINGS_BYTES: usize = 1500;
 /// What a passage costs besides its text: its number and the name of its document.
@@ -68,7 +63,7 @@ pub(super) fn for_question(
         let share = most_tokens / documents.len() as u64;
         for (number, filename, outline) in &documents {
             let room = share.saturating_sub(headings(&mut told, filename, outline.as_deref()));
-            selected.extend(selection::beginning(chunks::first(conn, *number, BEGINNING)?, room));
+            selected.extend(selection::beginning(conn, *number, room)?);
         }
     }
     let mut retrieved = Retrieved { told, sources: Vec::new() };

@@ -93,7 +93,7 @@ fn what_cannot_be_read_says_why_and_leaves_nothing() {
     let chat = stage.chat();
     for (bytes, reason) in [
         (&b"\0\xff binary"[..], "no text"),
-        (b"", "no text"),
+        (b"", "empty"),
         (b" \n\n ", "no text"),
         (b"%PDF-1.4", "not read here"),
     ] {

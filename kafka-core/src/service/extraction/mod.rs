@@ -67,9 +67,14 @@ pub(crate) fn kept(blobs: &Blobs, sha256: &str) -> Option<FileText> {
 
 /// Whether the bytes are of a document. They are at their beginning afterwards.
 pub(crate) fn is_document(bytes: &mut (impl Read + Seek)) -> bool {
+    format_of(bytes).is_some()
+}
+
+/// Which document the bytes are of, if they are. They are at their beginning afterwards.
+pub(crate) fn format_of(bytes: &mut (impl Read + Seek)) -> Option<Format> {
     let mut head = Vec::new();
     let read = bytes.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head);
-    read.is_ok() && bytes.rewind().is_ok() && Format::of(&head).is_some()
+    if read.is_ok() && bytes.rewind().is_ok() { Format::of(&head) } else { None }
 }
 
 impl Extraction {

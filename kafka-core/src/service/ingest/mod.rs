@@ -5,6 +5,7 @@
 //! a process dies, its node's row goes, the job is free, and whoever takes it begins anew. Whatever fails leaves no
 //! passage behind. What has vectors of another model, or none, gets them when nothing else is to be done.
 
+mod outline;
 mod renewal;
 mod text;
 
@@ -48,8 +49,6 @@ const PAUSE_MS: i64 = 2000;
 /// Passages that are stored, or deleted, in one transaction, and about their bytes.
 const BATCH: u32 = 200;
 const BATCH_BYTES: usize = 256 << 10;
-/// Most bytes of a document's headings.
-const OUTLINE_BYTES: usize = 4 << 10;
 
 /// The thread that reads documents. Clones share it.
 #[derive(Clone, Default)]
@@ -167,7 +166,10 @@ impl Work<'_> {
                 let chunks = chunk::chunks(&text, kind, &Sizes::default());
                 match chunks.is_empty() {
                     true => Ok(End::Failed("The file has no text.".to_owned())),
-                    false => self.store(&document, text, chunks, note),
+                    false => {
+                        let outline = outline::of(&text, kind, &chunks);
+                        self.store(&document, text, outline, chunks, note)
+                    }
                 }
             }
             Outcome::Refused(sentence) => Ok(End::Failed(sentence)),
@@ -179,6 +181,7 @@ impl Work<'_> {
         &self,
         document: &ToRead,
         text: String,
+        outline: String,
         chunks: Vec<Chunk>,
         note: Option<String>,
     ) -> Result<End> {
@@ -187,7 +190,7 @@ impl Work<'_> {
         let (job, node, id, number) =
             (self.job.number, self.installation.node_id(), self.id, document.number);
         let (text, chunks) = (Arc::new(text), Arc::new(chunks));
-        let (content, outline, sha256) = (Arc::clone(&text), outline(&chunks), sha256_hex(text.as_bytes()));
+        let (content, sha256) = (Arc::clone(&text), sha256_hex(text.as_bytes()));
         let is_kept = storage.write(move |tx| {
             let is_ours = documents::number_of_job(tx, job, node)?.is_some();
             if is_ours {
@@ -274,18 +277,4 @@ fn batch_end(chunks: &[Chunk], from: usize) -> usize {
         has_room
     });
     from + fits.count()
-}
-
-/// The headings, a line each.
-fn outline(chunks: &[Chunk]) -> String {
-    let mut outline = String::new();
-    let mut last = None;
-    for heading in chunks.iter().filter_map(|chunk| chunk.heading.as_deref()) {
-        if last != Some(heading) && outline.len() + heading.len() < OUTLINE_BYTES {
-            outline.push_str(heading);
-            outline.push('\n');
-        }
-        last = Some(heading);
-    }
-    outline
 }

@@ -6,7 +6,8 @@ use super::TOKENS_AROUND;
 use crate::{
     base::{error::Result, id::DocumentId, page::Room},
     repo::{
-        chunks::{Asked, Found},
+        chunks::{self, Asked, Found},
+        documents,
         search_terms::Wanted,
     },
     storage::Conn,
@@ -23,6 +24,8 @@ const WITH_ALL: Room = Room { entries: 200, bytes: 1 << 20 };
 const WITH_WORD: Room = Room { entries: 500, bytes: 2 << 20 };
 /// Passages of an answer, before those side by side become one.
 const MOST: usize = 12;
+/// Passages from the beginning of a document.
+const BEGINNING: u32 = 4;
 /// A passage with less than such a part of the best one's score says little.
 const LEAST_PART: u64 = 4;
 
@@ -36,6 +39,7 @@ pub(super) struct Selected {
     pub(super) heading: Option<String>,
     pub(super) text: String,
     last_idx: u32,
+    is_joined: bool,
 }
 
 impl Selected {
@@ -48,20 +52,29 @@ impl Selected {
             heading: found.heading,
             text: found.text,
             last_idx: found.idx,
+            is_joined: false,
         }
     }
 
-    /// Takes the passage behind this one into it, if that begins no later than this one ends.
-    fn take(&mut self, next: Found) -> Option<Found> {
+    /// Takes the passage behind this one into it; its text is read afterwards, with what stands between.
+    fn take(&mut self, next: &Found) -> bool {
         let is_next = next.document_id == self.document_id && next.idx == self.last_idx + 1;
-        let common = self.end.checked_sub(next.start).filter(|_| is_next && next.end >= self.end);
-        let rest = common.and_then(|common| next.text.get(usize::try_from(common).ok()?..));
-        let Some(rest) = rest else { return Some(next) };
-        self.text.push_str(rest);
-        self.end = next.end;
-        self.last_idx = next.idx;
-        None
+        if is_next {
+            (self.end, self.last_idx, self.is_joined) = (next.end, next.idx, true);
+        }
+        is_next
     }
+}
+
+/// The texts of those that were joined, as they stand in their documents.
+fn with_texts(conn: &Conn<'_>, mut selected: Vec<Selected>) -> Result<Vec<Selected>> {
+    for joined in selected.iter_mut().filter(|selected| selected.is_joined) {
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        let range = place(joined.start)..place(joined.end);
+        let text = documents::with_text(conn, joined.document_id, |text| text.get(range).map(str::to_owned))?;
+        joined.text = text.flatten().unwrap_or_default();
+    }
+    Ok(selected)
 }
 
 /// The passages that hold content words of a question, and those whose vectors are near, the best first, in so many
@@ -93,7 +106,7 @@ pub(super) fn matching(
         let scores = fused(&[&numbers, near]);
         ranked.sort_by_key(|found| (Reverse(scores.get(&found.number).copied()), found.number));
     }
-    Ok(fit(ranked, most_tokens))
+    with_texts(conn, fit(ranked, most_tokens))
 }
 
 /// As many as there is room for, those side by side as one.
@@ -131,29 +144,28 @@ fn merged(best_first: Vec<Found>) -> Vec<Selected> {
     let mut merged: Vec<(usize, Selected)> = Vec::new();
     for found in in_order {
         let rank = ranks.get(&found.number).copied().unwrap_or_default();
-        let rest = match merged.last_mut() {
-            Some((best, selected)) => {
-                let rest = selected.take(found);
-                *best = if rest.is_none() { rank.min(*best) } else { *best };
-                rest
-            }
-            None => Some(found),
-        };
-        merged.extend(rest.map(|found| (rank, Selected::of(found))));
+        if let Some((best, selected)) = merged.last_mut()
+            && selected.take(&found)
+        {
+            *best = rank.min(*best);
+        } else {
+            merged.push((rank, Selected::of(found)));
+        }
     }
     merged.sort_by_key(|(rank, _)| *rank);
     merged.into_iter().map(|(_, selected)| selected).collect()
 }
 
 /// The first passages of a document as far as tokens are left, as one.
-pub(super) fn beginning(first: Vec<Found>, most_tokens: u64) -> Vec<Selected> {
+pub(super) fn beginning(conn: &Conn<'_>, document: i64, most_tokens: u64) -> Result<Vec<Selected>> {
     let mut left = most_tokens.saturating_sub(TOKENS_AROUND);
+    let first = chunks::first(conn, document, BEGINNING)?;
     let fits = first.into_iter().take_while(|found| {
         let has_room = found.tokens <= left;
         left = left.saturating_sub(found.tokens);
         has_room
     });
-    merged(fits.collect())
+    with_texts(conn, merged(fits.collect()))
 }
 
 #[cfg(test)]
@@ -174,26 +186,21 @@ mod tests {
         }
     }
 
-    fn selected(candidates: &[Found], question: &str, most_tokens: u64) -> Vec<(u64, u64, String)> {
+    fn selected(candidates: &[Found], question: &str, most_tokens: u64) -> Vec<(u64, u64, bool)> {
         let all = fit(by_words(candidates.iter().cloned(), &Query::plain(question)), most_tokens);
-        all.into_iter().map(|selected| (selected.start, selected.end, selected.text)).collect()
+        all.into_iter().map(|selected| (selected.start, selected.end, selected.is_joined)).collect()
     }
 
     #[test]
     fn neighbours_become_one_and_the_best_comes_first() {
         let candidates = [
-            found(1, 0, 0, "castle one "),
-            found(2, 1, 11, "castle two "),
-            // It overlaps the one before by four bytes.
-            found(3, 2, 18, "two the castle"),
+            found(1, 0, 0, "castle one"),
+            found(2, 1, 12, "castle two"),
+            found(3, 2, 24, "the third castle"),
             found(4, 8, 90, "castle castle castle"),
-            found(5, 9, 200, "castle behind a gap"),
+            found(5, 11, 200, "castle further on"),
         ];
-        let expected = [
-            (90, 110, "castle castle castle".to_owned()),
-            (0, 32, "castle one castle two the castle".to_owned()),
-            (200, 219, "castle behind a gap".to_owned()),
-        ];
+        let expected = [(90, 110, false), (0, 40, true), (200, 217, false)];
         assert_eq!(selected(&candidates, "castle", 1000), expected);
     }
 
