@@ -83,8 +83,9 @@ struct Batch {
     before: State,
     upto: Marks,
     notes_upto: i64,
-    changed: Vec<(Table, i64, Option<Entry>)>,
-    new: Vec<(Table, Entry)>,
+    /// What the index may hold, and shall not as it is.
+    gone: HashSet<(Table, i64)>,
+    come: Vec<(Table, Entry)>,
     is_last: bool,
 }
 
@@ -131,11 +132,12 @@ fn step(storage: &Storage) -> Result<Step> {
             return Ok(false);
         }
         search_index::forget_changes(tx, batch.notes_upto)?;
-        for (table, number, entry) in &batch.changed {
-            search_index::remove(tx, *table, *number)?;
-            entry.as_ref().map_or(Ok(()), |entry| search_index::add(tx, *table, entry))?;
+        for table in Table::ALL {
+            let gone = batch.gone.iter().filter(|(of, _)| *of == table).map(|(_, number)| *number);
+            search_index::remove(tx, table, gone)?;
+            let come = batch.come.iter().filter(|(of, _)| *of == table).map(|(_, entry)| entry);
+            search_index::add(tx, table, come)?;
         }
-        batch.new.iter().try_for_each(|(table, entry)| search_index::add(tx, *table, entry))?;
         Ok(true)
     })?;
     Ok(match (is_first, is_last) {
@@ -154,7 +156,7 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         let before = search_index::state(conn)?;
         let mut upto = before.upto;
         let (mut notes_upto, mut bytes) = (0, 0);
-        let (mut seen, mut changed) = (HashSet::new(), Vec::new());
+        let (mut gone, mut come) = (HashSet::new(), Vec::new());
         let changes = search_index::changes(conn, BATCH.entries)?;
         let mut are_all_noted = changes.len() < BATCH.entries as usize;
         for change in changes {
@@ -165,23 +167,23 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
             notes_upto = change.number;
             let Some((table, number)) = change.row else { continue };
             // What lies above the mark is read as it is when the mark comes there.
-            if number <= upto[table.place()] && seen.insert((table, number)) {
+            if number <= upto[table.place()] && gone.insert((table, number)) {
                 let entry = search_index::row(conn, table, number)?;
                 bytes +=
                     entry.iter().filter_map(|entry| entry.words.as_ref()).map(String::len).sum::<usize>();
-                changed.push((table, number, entry));
+                come.extend(entry.map(|entry| (table, entry)));
             }
         }
-        let (mut new, mut is_last) = (Vec::new(), are_all_noted);
+        let mut is_last = are_all_noted;
         if bytes <= BATCH.bytes {
             for table in Table::ALL {
                 let mark = &mut upto[table.place()];
                 let rows = search_index::new_rows(conn, table, *mark, BATCH)?;
                 is_last &= !rows.goes_on;
                 *mark = rows.rows.last().map_or(*mark, |last| last.number);
-                new.extend(rows.rows.into_iter().map(|entry| (table, entry)));
+                come.extend(rows.rows.into_iter().map(|entry| (table, entry)));
             }
         }
-        Ok(Some(Batch { before, upto, notes_upto, changed, new, is_last }))
+        Ok(Some(Batch { before, upto, notes_upto, gone, come, is_last }))
     })
 }
