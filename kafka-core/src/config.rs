@@ -90,7 +90,8 @@ pub struct Config {
     pub resolver: Arc<dyn Resolver>,
     /// Providers besides the built-in `openai` and `echo`.
     pub providers: Vec<Arc<dyn Provider>>,
-    /// The program that makes text of PDFs, which models are then sent. Default none: PDFs are kept, without text.
+    /// The program that makes text of PDFs and office files, which models are then sent. Default none: they are kept,
+    /// without text.
     pub extractor: Option<Extractor>,
     /// Sizes, counts and times.
     pub limits: Limits,

@@ -169,7 +169,7 @@ impl<'k> Files<'k> {
     }
 
     /// What a file says: its text, if it is one of at most
-    /// [`Limits::version_bytes`](crate::Limits::version_bytes), or that of a document, of which PDF is known. One
+    /// [`Limits::version_bytes`](crate::Limits::version_bytes), or that of a document, of which PDF, DOCX and XLSX are known. One
     /// that nobody has read yet is read first, for [`Limits::extraction_ms`](crate::Limits::extraction_ms) at most.
     ///
     /// # Errors

@@ -34,15 +34,15 @@ pub struct Chunk {
 /// How long chunks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// A section that is shorter is joined with the next one, in tokens. Default 48.
+    /// A section that is shorter is joined with the next one, in tokens. Default 128.
     pub least_tokens: usize,
-    /// Most tokens of a chunk; longer blocks are cut between lines, sentences or words. At least 8. Default 192.
+    /// Most tokens of a chunk; longer blocks are cut between lines, sentences or words. At least 8. Default 256.
     pub most_tokens: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Sizes {
-        Sizes { least_tokens: 48, most_tokens: 192 }
+        Sizes { least_tokens: 128, most_tokens: 256 }
     }
 }
 
@@ -86,5 +86,7 @@ impl From<Block> for Chunk {
     }
 }
 
+#[cfg(test)]
+mod retrieval;
 #[cfg(test)]
 mod tests;

@@ -120,5 +120,5 @@ fn is_latin(text: &str) -> bool {
     };
     let misplaced = signs.windows(3).filter(|three| is_misplaced(three)).count();
     let is_printed = signs.iter().all(|sign| !('\u{80}'..'\u{a0}').contains(sign));
-    is_printed && foreign * 3 <= letters && misplaced * 10 <= foreign
+    is_printed && foreign * 2 <= letters && misplaced * 10 <= foreign
 }

@@ -41,7 +41,7 @@ impl Markup {
     /// Adds what was said, in words.
     pub(super) fn say(&mut self, said: &str) {
         if let Some(code) = &mut self.code {
-            code.extend(said.chars().filter(|sign| *sign != '\0'));
+            code.extend(said.chars().filter(|sign| !['\0', '\r'].contains(sign)));
             return;
         }
         for piece in said.split_inclusive(char::is_whitespace) {

@@ -62,6 +62,11 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// What its text is.
+    pub(crate) fn kind(self) -> TextKind {
+        if self == Format::Pdf { TextKind::Plain } else { TextKind::Markdown }
+    }
+
     /// By the first [`HEAD_BYTES`]: names are not to be trusted.
     pub(crate) fn of(head: &[u8]) -> Option<Format> {
         let head = &head[..head.len().min(HEAD_BYTES)];
@@ -95,8 +100,7 @@ pub fn extract(name: &str, bytes: &[u8]) -> Result<Extracted, ExtractError> {
     }
     let media_type = FileKind::of(name).media_type;
     if let Some(format) = Format::of(bytes) {
-        let kind = if format == Format::Pdf { TextKind::Plain } else { TextKind::Markdown };
-        return document(format, bytes, MOST_BYTES).map(|text| Extracted { text, kind });
+        return document(format, bytes, MOST_BYTES).map(|text| Extracted { text, kind: format.kind() });
     }
     if media_type == "application/pdf" || media_type.starts_with("application/vnd.openxmlformats") {
         return Err(error::WRONG_EXTENSION);

@@ -10,9 +10,9 @@ use super::{
     sheet, word,
 };
 
-/// Most bytes that one part of an archive may unpack to, and all that are read together. The longest chapters of words are
-/// a few megabytes; tables of a million cells are some sixty.
-const PART_BYTES: u64 = 96 << 20;
+/// Most bytes that the parts of an archive may unpack to together. Long books are a few megabytes, tables of a million cells
+/// some fifty.
+const PART_BYTES: u64 = 64 << 20;
 
 /// What one says, as Markdown.
 pub(super) fn text(document: &[u8], enough_bytes: usize) -> Result<String, ExtractError> {
