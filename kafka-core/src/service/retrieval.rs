@@ -6,7 +6,10 @@
 //! stand nowhere, is about the documents as wholes, and gets their beginnings and headings.
 
 mod content_words;
+mod nearness;
 mod selection;
+
+pub(super) use nearness::nearest;
 
 use crate::{
     base::error::Result,
@@ -91,11 +94,6 @@ impl Retrieved {
         let sha256 = sha256_hex(text.as_bytes());
         self.sources.push(Source { n, document_id, stale: false, filename, start, end, sha256 });
     }
-}
-
-/// Whether a question has words that say what it is about.
-pub(super) fn has_content(question: &str) -> bool {
-    !content_words::query(question, None).wanted.is_empty()
 }
 
 /// The sources of an answer with what they say.

@@ -138,3 +138,47 @@ fn a_chat_is_answered_from_its_own_documents_and_those_of_its_workspace() {
         assert_eq!(names, expected);
     }
 }
+
+mod slow {
+    use std::{fs, path::Path};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Questions in other words than their passages, over all kinds of files in one chat: words alone put the right
+    /// passage before the model for that many of them at least.
+    #[test]
+    fn most_questions_of_the_set_are_answered_from_the_right_passage() {
+        let set = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/retrieval");
+        let stage = stage();
+        let chat = stage.chat();
+        for file in fs::read_dir(set.join("documents")).unwrap() {
+            let file = file.unwrap();
+            let documents = stage.kafka.documents(&stage.operator);
+            let new = NewFile::named(file.file_name().into_string().unwrap());
+            let place = DocumentPlace::Chat(chat.id);
+            let document = documents.upload(place, new, &mut fs::File::open(file.path()).unwrap()).unwrap();
+            let document = documents.wait(document.id, PATIENCE, |_| ()).unwrap();
+            assert_eq!(document.error_message, None, "{document:?}");
+        }
+        let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (mut asked, mut answered) = (0, 0);
+        for line in fs::read_to_string(set.join("questions.jsonl")).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let field = |name: &str| line[name].as_str().unwrap().to_owned();
+            // A chat of its own for each, so that no question is understood with the one before.
+            let answer = stage.ask(
+                &chat,
+                AnswerRequest { parent_id: Some(None), ..AnswerRequest::text(field("question")) },
+            );
+            asked += 1;
+            let passage = squeezed(&field("passage"));
+            let holds = |text: &String| squeezed(text).contains(&passage);
+            answered +=
+                usize::from(answer.sources.iter().any(|source| source.text.as_ref().is_some_and(holds)));
+        }
+        println!("{answered} of {asked}");
+        assert!(answered * 100 >= asked * 60, "{answered} of {asked}");
+    }
+}

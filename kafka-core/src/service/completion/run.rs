@@ -41,8 +41,6 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(100);
 /// So many looks in a row may fail, 10 seconds of them, before a waiting answer does.
 const MOST_VAIN_LOOKS: u32 = 100;
-/// Passages that are found by vectors for a question.
-const NEAREST: usize = 12;
 /// What an event costs besides its text, so that tiny pieces cannot fill the memory.
 const EVENT_BYTES: usize = 64;
 /// The thread runs parsers and TLS, whose frames are small.
@@ -230,7 +228,8 @@ impl Answering {
     fn prompt(&self) -> Result<Prompt, Error> {
         self.read_documents()?;
         let (storage, chat, scope) = (self.installation.storage(), self.running.chat, self.scope);
-        let near = self.near()?;
+        let question = self.running.user_message.id;
+        let near = retrieval::nearest(&self.installation, scope, chat, question, &self.running.cancel)?;
         let (prompt, sources) = storage.read(|conn| {
             let found = repo::chats::find(conn, scope, chat)?;
             let asked = found.map(|found| Asked {
@@ -258,31 +257,6 @@ impl Answering {
             blobs: self.installation.storage().blobs(),
             asked,
             near,
-        }
-    }
-
-    /// The passages whose vectors are nearest to the question's. Where there are none, or the endpoint gives none, words
-    /// have to do.
-    fn near(&self) -> Result<Vec<i64>, Error> {
-        let (storage, embedding) = (self.installation.storage(), self.installation.embedding());
-        let Some(model) = embedding.model() else { return Ok(Vec::new()) };
-        let (chat, scope, question) = (self.running.chat, self.scope, self.running.user_message.id);
-        let (documents, question) = storage.read(|conn| {
-            let Some(found) = repo::chats::find(conn, scope, chat)? else { return Ok((Vec::new(), None)) };
-            let documents = repo::embeddings::for_chat(conn, scope, model, chat, found.workspace_id)?;
-            let question = match documents.is_empty() {
-                true => None,
-                false => prompt::upwards(conn, question).next().transpose()?.map(|line| line.content),
-            };
-            Ok((documents, question))
-        })?;
-        let Some(question) = question.filter(|question| retrieval::has_content(question)) else {
-            return Ok(Vec::new());
-        };
-        match embedding.of_question(&question, &self.running.cancel) {
-            Ok(vector) => storage.read(|conn| embedding.nearest(conn, &documents, &vector, NEAREST)),
-            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
-            Err(_) => Ok(Vec::new()),
         }
     }
 
