@@ -6,7 +6,7 @@ use kafka_http::config::DatabaseArgs;
 
 use crate::{
     commands::{
-        based, chat, chat_file, chats, completions, compose, config, doctor, file, message, migrate, model,
+        based, chat, chat_file, chats, completions, compose, config, doctor, document, file, message, migrate, model,
         r#move, plan, search, secret, selfcheck, serve, token, usage, user, workspace,
     },
     context::Context,
@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Workspace(workspace::Args),
     File(file::Args),
     ChatFile(chat_file::Args),
+    Document(document::Args),
     Based(based::Args),
     Compose(compose::Args),
     Model(model::Args),
@@ -75,6 +76,7 @@ impl Command {
             Command::Workspace(args) => workspace::run(args, context),
             Command::File(args) => file::run(args, context),
             Command::ChatFile(args) => chat_file::run(args, context),
+            Command::Document(args) => document::run(args, context),
             Command::Based(args) => based::run(&args, context),
             Command::Compose(args) => compose::run(args, context),
             Command::Model(args) => model::run(args, context),

@@ -18,7 +18,8 @@ use crate::{
         network::{Resolver, SystemResolver},
     },
     service::{
-        completion::titles::Titles, extraction::Extractor, keyring::SecretSource, registration::Registration,
+        completion::titles::Titles, embedding::EmbeddingEndpoint, extraction::Extractor, keyring::SecretSource,
+        registration::Registration,
     },
     storage::{MigrateMode, NodeKind, Synchronous},
 };
@@ -88,11 +89,15 @@ pub struct Config {
     /// that are built in: it is sent `{"code"}` and answers `{"status": "success"}` or `{"status": "error",
     /// "error"}` within 10 s. It may have the addresses that `addresses` allows. Default none.
     pub based_validator: Option<String>,
+    /// Where vectors of passages come from. Default none: documents are found by their words alone. It may have the
+    /// addresses that `addresses` allows.
+    pub embedding: Option<EmbeddingEndpoint>,
     /// Who knows the addresses of model endpoints. Default the operating system.
     pub resolver: Arc<dyn Resolver>,
     /// Providers besides the built-in `openai` and `echo`.
     pub providers: Vec<Arc<dyn Provider>>,
-    /// The program that makes text of PDFs, which models are then sent. Default none: PDFs are kept, without text.
+    /// The program that makes text of PDFs and office files, which models are then sent. Default none: they are kept,
+    /// without text.
     pub extractor: Option<Extractor>,
     /// Has models give chats that nobody has named a title after the first answer, for which they are called once more.
     /// Not for chats that `echo` answers in, nor in commands, which end before. Default none: models only answer.
@@ -143,6 +148,7 @@ impl Config {
             addresses: AddressPolicy::PrivateAllowed,
             model_hosts: Vec::new(),
             based_validator: None,
+            embedding: None,
             resolver: Arc::new(SystemResolver),
             providers: Vec::new(),
             extractor: None,

@@ -24,6 +24,8 @@ use crate::{
         chats::Chats,
         completion::Completions,
         composer::Composer,
+        documents::Documents,
+        embedding::Embedding,
         events::Events,
         files::Files,
         installation::{Installation, Parts},
@@ -60,14 +62,19 @@ impl Kafka {
     ///
     /// # Errors
     /// `Storage`, `Corrupt`, `Incompatible` or `Busy` when the database cannot be used, naming it;
-    /// `Conflict` when two providers have one name; `Invalid` when [`Config::based_validator`] is no URL.
+    /// `Conflict` when two providers have one name; `Invalid` when [`Config::based_validator`] or the URL of
+    /// [`Config::embedding`] is none.
     pub fn open(config: Config) -> Result<Kafka> {
         let storage = open_storage(&config)?;
         let openai = OpenAiProvider::new(Arc::clone(&config.clock), Arc::clone(&config.random));
+        let network = Network::new(config.addresses, config.resolver);
+        let vector_bytes = config.limits.vector_bytes;
+        let embedding = Embedding::new(openai.clone(), config.embedding, network.clone(), vector_bytes)?;
         let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
         let parts = Parts {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
-            network: Network::new(config.addresses, config.resolver),
+            network,
+            embedding,
             model_hosts: config.model_hosts,
             based_validator: config.based_validator.as_deref().map(validator).transpose()?,
             secret: config.secret,
@@ -378,6 +385,12 @@ impl Kafka {
     #[must_use]
     pub fn usage(&self, actor: &Actor) -> Usage<'_> {
         Usage::new(&self.0, actor)
+    }
+
+    /// Documents: uploading them, and what became of them.
+    #[must_use]
+    pub fn documents(&self, actor: &Actor) -> Documents<'_> {
+        Documents::new(&self.0, actor)
     }
 
     /// Asking models.

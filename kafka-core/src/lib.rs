@@ -38,6 +38,7 @@ pub use entity::{
     change::Change,
     chat::{Chat, ChatFilter, ChatPatch, LinearChat, NewChat, TagCount},
     chat_file::{ChatFile, ChatFileContent, ChatFileKind, NewChatFile, NewVersion, Version},
+    document::{Document, DocumentPlace, Passage, ProcessingStatus, Source, SourceText},
     event::{Event, EventKind, TurnEvent},
     file::{File, FilePatch, FileText, NewFile, clean_filename},
     file_note::FileNote,
@@ -78,6 +79,8 @@ pub use service::{
     chats::Chats,
     completion::{Completions, titles::Titles, turn::Turn},
     composer::Composer,
+    documents::Documents,
+    embedding::EmbeddingEndpoint,
     events::{Changes, Events},
     export::{Export, ExportFormat},
     extraction::Extractor,
@@ -109,8 +112,10 @@ pub use storage::{PostgresAddress, PostgresOptions};
 pub use text::extract::extract_text;
 pub use text::{
     based,
+    chunk::{Chunk, Sizes, chunks},
     decode::decode_text,
     diff::{readable_diff, unified_diff},
+    extract::{ExtractError, Extracted, TextKind, extract},
     file_kind::FileKind,
     patch::apply_patch,
     patch_error::PatchError,

@@ -59,7 +59,7 @@ fn run() -> io::Result<ExitCode> {
     io::stdin().lock().read_to_end(&mut document)?;
     let (text, code) = match extract_text(&document, limits.extracted_bytes) {
         Ok(text) => (text, ExitCode::SUCCESS),
-        Err(reason) => (reason, ExitCode::from(REFUSED)),
+        Err(error) => (error.sentence.to_owned(), ExitCode::from(REFUSED)),
     };
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes())?;

@@ -3,8 +3,7 @@
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use kafka_core::{
-    Actor, ChatFileId, ChatId, Cursor, Error, ErrorKind, FileId, IdempotencyKey, Kafka, MessageId, ModelId,
-    PageRequest, Place, ResponseId, Secret, ShareLinkId, TokenId, UserId, WorkspaceId,
+    Actor, ChatFileId, ChatId, Cursor, DocumentId, Error, ErrorKind, FileId, IdempotencyKey, Kafka, MessageId, ModelId, PageRequest, Place, ResponseId, Secret, ShareLinkId, TokenId, UserId, WorkspaceId,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -48,6 +47,7 @@ macro_rules! path_ids {
 path_ids! {
     ChatFileId = "file of a chat", "chat_file_not_found";
     ChatId = "chat", "chat_not_found";
+    DocumentId = "document", "document_not_found";
     FileId = "file", "file_not_found";
     MessageId = "message", "message_not_found";
     ModelId = "model", "model_not_found";

@@ -3,7 +3,7 @@
 //! it is broken.
 
 use kafka_core::testing::fuzz;
-pub use kafka_core::testing::fuzz::{answers, based, cursors, patches, searches, sse};
+pub use kafka_core::testing::fuzz::{answers, based, cursors, documents, patches, searches, sse};
 
 use crate::{cidr::Cidr, guard::Guard};
 pub use crate::{
@@ -14,11 +14,12 @@ pub use crate::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its corpus.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("answers", answers),
     ("based", based),
     ("configuration", configuration),
     ("cursors", cursors),
+    ("documents", documents),
     ("frames", frames),
     ("hosts", hosts),
     ("multipart", multipart),

@@ -95,7 +95,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9 "0009" "chat_files"),
     migration!(10 "0010" "reports" by engine),
     migration!(11 "0011" "search" by engine),
-    migration!(13 "0013" "around" by engine),
+    migration!(12 "0012" "around" by engine),
+    migration!(13 "0013" "documents" by engine),
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -75,6 +76,58 @@ fn a_pdf_has_a_text_or_a_reason_why_it_has_none() {
         ("a header only", b"%PDF-1.7\n".to_vec(), None, Some(damaged)),
         ("its beginning", pages[..200].to_vec(), None, Some(damaged)),
         ("noise", [b"%PDF-1.7\n", &*vec![0xa5; 5000]].concat(), None, Some(damaged)),
+    ] {
+        let found = library.text(&bytes);
+        assert_eq!((found.text.as_deref(), found.note.as_deref()), (text, note), "{name}");
+    }
+}
+
+/// A document that the fuzz targets start from, without the byte that says what it is called.
+fn office_file(name: &str) -> Vec<u8> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka-core/fuzz/corpus/documents");
+    fs::read(corpus.join(name)).unwrap().split_off(1)
+}
+
+#[test]
+fn an_office_file_has_a_text_or_a_reason_why_it_has_none() {
+    let library = Library::open(|_| {});
+    let (letter, rooms) = (office_file("letter.docx"), office_file("rooms.xlsx"));
+    let old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 ".to_vec();
+    let sealed = [&*old, &*b"EncryptedPackage".map(|letter| [letter, 0]).concat()].concat();
+    for (name, bytes, text, note) in [
+        (
+            "words",
+            letter.clone(),
+            Some(
+                "# Dear K.\n\nThe castle is closed on Mondays.\n\n| day | open |\n|---|---|\n| Monday | no |\n\n\
+                 - Yours, Klamm & Co",
+            ),
+            None,
+        ),
+        (
+            "cells",
+            rooms,
+            Some("# Rooms\n\n| room |  | since |\n|---|---|---|\n| tower |  | 2023-03-15 |"),
+            None,
+        ),
+        (
+            "its beginning",
+            letter[..letter.len() - 40].to_vec(),
+            None,
+            Some("The document is damaged; open it in the program that it was made with, and save it anew."),
+        ),
+        (
+            "sealed",
+            sealed,
+            None,
+            Some("The document is encrypted; take its password away and upload it again."),
+        ),
+        (
+            "old",
+            old,
+            None,
+            Some("The document has the form of Office before 2007; save it as DOCX or XLSX and upload that."),
+        ),
     ] {
         let found = library.text(&bytes);
         assert_eq!((found.text.as_deref(), found.note.as_deref()), (text, note), "{name}");
@@ -261,19 +314,18 @@ mod slow {
         }
     }
 
-    #[test]
-    fn two_hundred_damaged_pdfs_end_with_a_text_or_a_reason() {
+    /// What comes of two hundred variants of a document: how many texts, and how many reasons.
+    fn of_damaged(whole: &[u8], signs: &[u8]) -> (usize, usize) {
         let library = Library::open(|_| {});
-        let whole = pdf(&[LETTER, "Yours, Klamm", "P.S. Come alone."]);
         let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
         let (mut texts, mut reasons) = (0, 0);
         for number in 0..200 {
-            let mut mutant = whole.clone();
+            let mut mutant = whole.to_vec();
             for _ in 0..=chance.below(12) {
                 let at = 8 + chance.below(mutant.len() - 8);
                 match chance.below(4) {
                     0 => mutant[at] ^= 1 << chance.below(8),
-                    1 => mutant[at] = b"<>[]()/0 R"[chance.below(10)],
+                    1 => mutant[at] = signs[chance.below(signs.len())],
                     2 => drop(mutant.splice(at..at, b"99999999999".iter().copied())),
                     _ => mutant.truncate(at.max(100)),
                 }
@@ -287,7 +339,32 @@ mod slow {
                 nothing => panic!("mutant {number}: {nothing:?}"),
             }
         }
+        (texts, reasons)
+    }
+
+    #[test]
+    fn two_hundred_damaged_pdfs_end_with_a_text_or_a_reason() {
+        let whole = pdf(&[LETTER, "Yours, Klamm", "P.S. Come alone."]);
+        let (texts, reasons) = of_damaged(&whole, b"<>[]()/0 R");
         assert!(texts > 20 && reasons > 20, "{texts} texts, {reasons} reasons");
+    }
+
+    /// An archive has checks of its own, so that few of them are read.
+    #[test]
+    fn two_hundred_damaged_office_files_end_with_a_text_or_a_reason() {
+        let (texts, reasons) = of_damaged(&office_file("letter.docx"), b"PK\x01\x02\xff\0");
+        assert!(texts + reasons == 200 && reasons > 20, "{texts} texts, {reasons} reasons");
+    }
+
+    #[test]
+    fn ten_thousand_pages_are_read_or_there_is_a_reason() {
+        let library = Library::open(|_| {});
+        let found = library.text(&pdf(&vec!["Come."; 10_000]));
+        let reason = "Its text could not be read";
+        assert!(
+            found.text.is_some_and(|text| text.matches("Come.").count() == 10_000)
+                || found.note.is_some_and(|note| note.starts_with(reason))
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod around;
 mod beside;
 mod branches;
 mod browser_clients;
+mod chat_documents;
 mod chat_files;
 mod chat_history;
 mod chats;

@@ -112,12 +112,15 @@ mod slow {
         let text = json!({"filename": "private", "content": "private"});
         let text = id(&k.post(&format!("/api/v1/chats/{chat}/files"), &text));
         let link = id(&k.post(&format!("/api/v1/chats/{chat}/share"), &json!({})));
+        let documents = format!("/api/v1/chats/{chat}/documents");
+        let document = id(&k.upload(&documents, &[], &[("private", b"private")]).json()["items"][0]);
         let mut tried = 0;
         for route in kafka_http::router::ROUTES.iter().filter(|route| route.path.contains("{id}")) {
             let id = match route.path.trim_start_matches("/api/v1").split('/').nth(1) {
                 Some("chats" | "chat" | "conversations") => &chat,
                 Some("chat-files") => &text,
                 Some("share-links") => &link,
+                Some("documents") => &document,
                 Some("messages") => &message,
                 Some("responses") => &response,
                 Some("workspaces" | "workspace") => &workspace,
@@ -133,7 +136,9 @@ mod slow {
             let path = path + query;
             let body = r#"{"role":"user","content":"x","number":1,"default_model":"echo","message":"x"}"#;
             let reply = match route.method {
-                "POST" if path.ends_with("/files") => other.upload(&path, &[], &[("x", b"x")]),
+                "POST" if path.ends_with("/files") || path.ends_with("/documents") => {
+                    other.upload(&path, &[], &[("x", b"x")])
+                }
                 "GET" => other.send("GET", &path, &[], None),
                 method => other.send(method, &path, &[], Some(body)),
             };

@@ -124,6 +124,7 @@ fn examine(args: &Args, context: &Context) -> Vec<Finding> {
         (Ok(()), None) => Finding::ok("configuration", "the settings are valid"),
     }];
     findings.push(directory(&settings));
+    findings.push(documents(&settings));
     let (secret, is_secret_usable) = secret(&settings);
     findings.push(secret);
     let config = match &settings.database {
@@ -170,6 +171,24 @@ fn directory(settings: &Settings) -> Finding {
             format!("other users may look into {shown}; run `chmod 700 {shown}`"),
         ),
     }
+}
+
+/// How documents are found.
+fn documents(settings: &Settings) -> Finding {
+    let detail = match (&settings.embedding_url, &settings.embedding_model) {
+        (Some(_), Some(model)) => {
+            format!("they are found by their words and by vectors of {}", printable(model))
+        }
+        (Some(_), None) => {
+            return Finding::warning("documents", "embedding_url needs embedding_model besides");
+        }
+        (None, _) => {
+            "they are found by their words alone; set embedding_url and embedding_model to have them found \
+                      by their meaning, too"
+                .to_owned()
+        }
+    };
+    Finding::ok("documents", detail)
 }
 
 /// None when there is no such directory.

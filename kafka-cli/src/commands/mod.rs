@@ -12,6 +12,7 @@ pub(crate) mod config;
 mod confirm;
 mod deletion;
 pub(crate) mod doctor;
+pub(crate) mod document;
 pub(crate) mod file;
 mod ids;
 pub(crate) mod message;

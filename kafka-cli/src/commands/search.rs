@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use kafka_core::{
-    ChatId, Day, Hit, HitKind, Hits, Result, Role, SearchMode, SearchRequest, SearchSort, Timestamp,
+    ChatId, Day, Hit, Hits, Result, Role, SearchArea, SearchMode, SearchRequest, SearchSort, Timestamp,
     WorkspaceId,
 };
 
@@ -14,7 +14,7 @@ use crate::{
     output::{Style, printable},
 };
 
-/// Find messages and chats by what they say
+/// Find messages, chats and passages of documents by what they say
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     kafka search holiday plans\n  \
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Take the words as plain language
     #[arg(long)]
     plain: bool,
+    /// Look in these only: messages, chats or documents; can be repeated
+    #[arg(long = "in", value_name = "WHAT", value_parser = area)]
+    areas: Vec<SearchArea>,
     /// Messages of one role: user, assistant, system or tool
     #[arg(long, value_parser = role)]
     role: Option<Role>,
@@ -58,6 +61,10 @@ pub(crate) struct Args {
     /// Go on after this cursor, the `next_cursor` of the page before
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
+}
+
+fn area(text: &str) -> Result<SearchArea, String> {
+    SearchArea::parse(text).ok_or_else(|| "look in messages, chats or documents".to_owned())
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -88,6 +95,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     search.refresh()?;
     let hits = search.find(&SearchRequest {
         mode: Some(if args.plain { SearchMode::Hybrid } else { SearchMode::Text }),
+        areas: (!args.areas.is_empty()).then_some(args.areas),
         role: args.role,
         chat_id: args.chat,
         workspace_id: args.workspace,
@@ -110,18 +118,25 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Of the message, or of the chat.
+/// Of the document, of the message, or of the chat.
 fn id(hit: &Hit) -> Option<String> {
-    hit.message_id.map(|id| id.to_string()).or_else(|| hit.chat_id.map(|id| id.to_string()))
+    let document = hit.document_id.map(|id| id.to_string());
+    document.or(hit.message_id.map(|id| id.to_string())).or(hit.chat_id.map(|id| id.to_string()))
 }
 
 /// A hit for people: what it is and where it stands, then the part of the text that was found.
 fn shown(hit: &Hit, context: &Context) -> String {
     let output = &context.output;
-    let title = printable(hit.title.as_deref().unwrap_or("(no title)"));
-    let who = hit.role.map_or(HitKind::Chat.as_str(), Role::as_str);
-    let chat = hit.chat_id.map(|id| id.to_string()).unwrap_or_default();
-    let about = output.styled(Style::Dim, &format!("{who} · {} · chat {chat}", minute(hit.created_at)));
+    let title = printable(hit.filename.as_deref().or(hit.title.as_deref()).unwrap_or("(no title)"));
+    let who = hit.role.map_or(hit.kind.as_str(), Role::as_str);
+    let place = match (hit.document_id, hit.chat_id) {
+        (Some(id), _) => {
+            let [start, end] = [hit.start, hit.end].map(Option::unwrap_or_default);
+            format!("{id}, bytes {start} to {end}")
+        }
+        (None, chat) => format!("chat {}", chat.map(|id| id.to_string()).unwrap_or_default()),
+    };
+    let about = output.styled(Style::Dim, &format!("{who} · {} · {place}", minute(hit.created_at)));
     format!("{}  {about}\n{}\n\n", output.styled(Style::Bold, &title), marked(&hit.snippet, context))
 }
 

@@ -70,6 +70,8 @@ ids! {
     ShareLinkId;
     /// Identifies a message.
     MessageId;
+    /// Identifies a document.
+    DocumentId;
     /// Identifies a response.
     ResponseId;
     /// Identifies a configured model.

@@ -35,6 +35,10 @@ pub struct Limits {
     pub version_bytes: usize,
     /// Files of one chat. Default 1000.
     pub files_per_chat: u32,
+    /// Documents of one chat, or that the chats of one workspace share. Default 1000.
+    pub documents_per_chat: u32,
+    /// Vectors of passages that are kept in memory, in bytes; others are read for each search by vectors. Default 256 MiB.
+    pub vector_bytes: usize,
     /// Longest answer kept of a model, in bytes, with 64 for each piece it came in; beyond it the answer ends as interrupted. Default 8 MiB.
     pub answer_bytes: usize,
     /// Entries of a page when none is asked for. Default 50.
@@ -113,6 +117,8 @@ impl Default for Limits {
             extracted_bytes: 4 << 20,
             version_bytes: 1 << 20,
             files_per_chat: 1000,
+            documents_per_chat: 1000,
+            vector_bytes: 256 << 20,
             answer_bytes: 8 << 20,
             page_default: 50,
             page_max: 200,

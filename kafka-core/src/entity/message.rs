@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{response::Response, word::words};
+use super::{document::Source, response::Response, word::words};
 use crate::base::{
     id::{ChatId, MessageId},
     time::Timestamp,
@@ -72,6 +72,9 @@ pub struct Message {
     pub status: MessageStatus,
     /// Model tokens of its text, where known.
     pub token_count: Option<u64>,
+    /// The passages of documents that the answer was made from; none for other messages.
+    #[serde(default)]
+    pub sources: Option<Vec<Source>>,
     /// The record of the answer that this message is; none for other messages.
     pub response: Option<Response>,
     /// When it was made.

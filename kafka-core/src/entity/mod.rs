@@ -6,6 +6,7 @@ pub(crate) mod branch;
 pub(crate) mod change;
 pub(crate) mod chat;
 pub(crate) mod chat_file;
+pub(crate) mod document;
 pub(crate) mod event;
 pub(crate) mod file;
 pub(crate) mod file_note;

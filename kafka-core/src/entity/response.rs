@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{attempt::Attempt, message::Message, params::Params, word::words};
+use super::{attempt::Attempt, document::SourceText, message::Message, params::Params, word::words};
 use crate::base::{
     error::{Error, ErrorKind},
     id::{ChatId, MessageId, ResponseId},
@@ -165,4 +165,6 @@ pub struct Answer {
     pub message: Message,
     /// Its record.
     pub response: Response,
+    /// The passages of documents that it was made from, with what they say.
+    pub sources: Vec<SourceText>,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{message::Role, word::words};
 use crate::base::{
-    id::{ChatId, MessageId, WorkspaceId},
+    id::{ChatId, DocumentId, MessageId, WorkspaceId},
     page::Cursor,
     time::Timestamp,
 };
@@ -16,7 +16,7 @@ words! {
         Messages = "messages",
         /// Titles and descriptions of chats.
         Chats = "chats",
-        /// Documents; nothing is found in them yet.
+        /// Passages of documents.
         Documents = "documents",
     }
 }
@@ -24,11 +24,11 @@ words! {
 words! {
     /// How a query is understood.
     SearchMode {
-        /// In plain language. As long as there are no vectors, by words alone.
+        /// In plain language: by words, and documents also by meaning where an endpoint makes vectors of them.
         Hybrid = "hybrid",
         /// By words, with operators: all of them have to be there, `"phrases"`, `begin*`, `-not`.
         Text = "text",
-        /// By meaning alone. Refused as long as there are no vectors.
+        /// Documents by meaning alone. Refused where no endpoint makes vectors.
         Vector = "vector",
     }
 }
@@ -43,7 +43,8 @@ words! {
     }
 }
 
-/// A search. What is none does not narrow it; what narrows messages alone leaves out chats.
+/// A search. What is none does not narrow it; what narrows messages alone leaves out chats and
+/// documents.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchRequest {
@@ -119,6 +120,8 @@ words! {
         Message = "message",
         /// A chat, by its title or description.
         Chat = "chat",
+        /// A passage of a document.
+        Document = "document",
     }
 }
 
@@ -134,7 +137,7 @@ pub struct Hit {
     /// it; the text itself holds no control characters, so that they can be told from it. It is plain text: whoever
     /// shows it as HTML has to escape it.
     pub snippet: String,
-    /// The chat, or the one that the message stands in.
+    /// The chat, or the one that the message or document stands in.
     pub chat_id: Option<ChatId>,
     /// The title of that chat.
     pub title: Option<String>,
@@ -142,17 +145,17 @@ pub struct Hit {
     pub message_id: Option<MessageId>,
     /// Who speaks in the message.
     pub role: Option<Role>,
-    /// None as long as documents are not searched.
-    pub document_id: Option<String>,
-    /// The same.
+    /// The document.
+    pub document_id: Option<DocumentId>,
+    /// What it is called.
     pub filename: Option<String>,
-    /// The same.
+    /// Where the passage begins, in bytes of the document's text.
     pub start: Option<u64>,
-    /// The same.
+    /// Where it ends.
     pub end: Option<u64>,
-    /// The same.
+    /// The whole passage.
     pub text: Option<String>,
-    /// When the message was stored, or the chat made.
+    /// When the message was stored, the chat made, or the document uploaded.
     pub created_at: Timestamp,
 }
 

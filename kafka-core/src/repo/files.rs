@@ -46,10 +46,13 @@ statements! {
         scope::FILE_WRITE];
     DELETE = ["DELETE FROM files AS f WHERE f.id = $3 AND ", scope::FILE_WRITE];
     DELETE_OF_CHAT = ["DELETE FROM files WHERE is_of_chats = 1 \
-        AND id IN (SELECT cf.file_id FROM chat_files cf WHERE cf.chat_id = $1) \
-        AND NOT EXISTS (SELECT 1 FROM chat_files other WHERE other.file_id = files.id AND other.chat_id <> $1)"];
+        AND id IN (SELECT cf.file_id FROM chat_files cf WHERE cf.chat_id = $1 \
+        UNION ALL SELECT d.file_id FROM documents d WHERE d.chat_id = $1) \
+        AND NOT EXISTS (SELECT 1 FROM chat_files other WHERE other.file_id = files.id AND other.chat_id <> $1) \
+        AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.file_id = files.id AND COALESCE(d.chat_id, '') <> $1)"];
     DELETE_UNUSED = ["DELETE FROM files WHERE id = $1 AND is_of_chats = 1 \
-        AND NOT EXISTS (SELECT 1 FROM chat_files cf WHERE cf.file_id = $1)"];
+        AND NOT EXISTS (SELECT 1 FROM chat_files cf WHERE cf.file_id = $1) \
+        AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.file_id = $1)"];
     OF_OWNER = ["SELECT ", COLUMNS, " FROM workspaces w JOIN files f ON f.workspace_id = w.id WHERE w.owner_id = $3 AND ",
         scope::WORKSPACE_READ, " ORDER BY f.workspace_id, f.created_at, f.id"];
     NAMES_BLOB = ["SELECT 1 FROM files WHERE sha256 = $1 LIMIT 1"];

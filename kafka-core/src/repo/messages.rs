@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(super) const COLUMNS: &str = "m.number, m.id, c.id, m.seq, m.parent_id, m.role, m.type, m.content, m.parts, \
-     m.tool_call_id, m.model, m.status, m.token_count, m.created_at, m.updated_at, ";
+     m.tool_call_id, m.model, m.status, m.token_count, m.context, m.created_at, m.updated_at, ";
 pub(super) const FROM: &str =
     " FROM chats c JOIN messages m ON m.chat_number = c.number LEFT JOIN responses r ON r.message_id = m.id ";
 
@@ -41,6 +41,7 @@ pub(super) fn read(row: &mut Row<'_>) -> Result<Message> {
         model: row.next()?,
         status: row.next()?,
         token_count: row.next()?,
+        sources: row.next_json()?,
         created_at: row.next()?,
         updated_at: row.next()?,
         response: None,
@@ -101,8 +102,10 @@ statements! {
         WHERE m.chat_number = ", NUMBER_OF_CHAT, " AND m.role = 'system' AND m.type <> 'file' AND (m.id IN (SELECT line.id FROM line) OR (m.on_branch = 1 \
         AND m.seq < (SELECT line.seq FROM line WHERE line.on_branch = 1))) ORDER BY m.seq DESC LIMIT 100"];
     /// What told more about the old text goes with it.
-    UPDATE_CONTENT = ["UPDATE messages SET content = $2, parts = NULL, provider_data = NULL, token_count = NULL, updated_at = $3 \
+    UPDATE_CONTENT = ["UPDATE messages SET content = $2, parts = NULL, provider_data = NULL, token_count = NULL, \
+        context = NULL, updated_at = $3 \
         WHERE id = $1"];
+    CITE = ["UPDATE messages SET context = $2 WHERE id = $1"];
     UPDATE_ROLE = ["UPDATE messages SET role = $2, updated_at = $3 WHERE id = $1"];
     FINISH = ["UPDATE messages SET content = $2, parts = $3, provider_data = $4, model = $5, status = $6, \
         token_count = $7, updated_at = $8, type = $9 WHERE id = $1"];
@@ -285,6 +288,11 @@ pub(crate) fn system_lines(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Resu
 pub(crate) fn update_content(tx: &Tx<'_>, id: MessageId, content: &str, now: Timestamp) -> Result<()> {
     tx.execute(&UPDATE_CONTENT, params![id, content, now])?;
     Ok(())
+}
+
+/// Stores what an answer is made from, as JSON.
+pub(crate) fn cite(tx: &Tx<'_>, id: MessageId, sources: &str) -> Result<()> {
+    tx.execute(&CITE, params![id, sources]).map(drop)
 }
 
 pub(crate) fn update_role(tx: &Tx<'_>, id: MessageId, role: Role, now: Timestamp) -> Result<()> {

@@ -8,10 +8,14 @@ pub(crate) mod chat_files;
 pub(crate) mod chat_lists;
 pub(crate) mod chat_tags;
 pub(crate) mod chats;
+pub(crate) mod chunks;
+pub(crate) mod documents;
+pub(crate) mod embeddings;
 pub(crate) mod files;
 pub(crate) mod forks;
 pub(crate) mod idempotency_keys;
 pub(crate) mod invitations;
+pub(crate) mod jobs;
 pub(crate) mod linear;
 pub(crate) mod messages;
 pub(crate) mod models;
@@ -31,6 +35,7 @@ pub(crate) mod workspaces;
 use crate::{
     entity::{
         chat_file::ChatFileKind,
+        document::ProcessingStatus,
         event::EventKind,
         message::{MessageStatus, Role},
         response::ResponseStatus,
@@ -49,10 +54,14 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chat_lists::ALL,
         chat_tags::ALL,
         chats::ALL,
+        chunks::ALL,
+        documents::ALL,
+        embeddings::ALL,
         files::ALL,
         forks::ALL,
         idempotency_keys::ALL,
         invitations::ALL,
+        jobs::ALL,
         linear::ALL,
         messages::ALL,
         models::ALL,
@@ -102,4 +111,4 @@ macro_rules! words_as_columns {
         }
     )*};
 }
-words_as_columns!(Role MessageStatus ResponseStatus EventKind ChatFileKind);
+words_as_columns!(Role MessageStatus ResponseStatus EventKind ChatFileKind ProcessingStatus);

@@ -1,7 +1,7 @@
 //! What the index of words finds for a caller. The scope's predicate stands in the statement that asks the index.
 
 use super::{
-    params, scope,
+    params, scope, scoped,
     search_index::{Table, text_of_chat},
     search_terms::{
         Wanted, expression, label_of_chat, label_of_model, label_of_role, label_of_user, label_of_workspace,
@@ -12,7 +12,7 @@ use crate::{
     base::{
         actor::Scope,
         error::Result,
-        id::{ChatId, MessageId, WorkspaceId},
+        id::{ChatId, DocumentId, MessageId, WorkspaceId},
         page::{Room, Stretch},
         time::Timestamp,
     },
@@ -31,11 +31,19 @@ const OF_MESSAGE_POSTGRES: &str = "JOIN messages m ON m.number = s.number JOIN c
 const OF_CHAT: &str = "CROSS JOIN chats c ON c.number = s.rowid WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
 const OF_CHAT_POSTGRES: &str = "JOIN chats c ON c.number = s.number \
      WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
+const FOUND_CHUNK: &str = "SELECT k.number, c.id, c.title, d.created_at, k.content, d.id, d.filename, k.start_byte, k.end_byte FROM ";
+const OF_CHUNK: &str = "search_chunks s CROSS JOIN chunks k ON k.number = s.rowid CROSS JOIN documents d ON d.number = k.document_number \
+     LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
+const OF_CHUNK_POSTGRES: &str = "search_chunks s JOIN chunks k ON k.number = s.number JOIN documents d ON d.number = k.document_number \
+     LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
 const NARROWED_MESSAGE: &str = " AND m.created_at >= $6 AND m.created_at < $7 AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) \
      AND (CAST($9 AS TEXT) IS NULL OR c.workspace_id = $9) AND (CAST($10 AS TEXT) IS NULL OR m.role = $10) \
      AND (CAST($11 AS TEXT) IS NULL OR m.model = $11)";
 const NARROWED_CHAT: &str = " AND c.created_at >= $6 AND c.created_at < $7 AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) \
      AND (CAST($9 AS TEXT) IS NULL OR c.workspace_id = $9) AND CAST($10 AS TEXT) IS NULL AND CAST($11 AS TEXT) IS NULL";
+const NARROWED_CHUNK: &str = " AND d.processing_status = 'completed' AND d.created_at >= $6 AND d.created_at < $7 \
+     AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) AND (CAST($9 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $9) \
+     AND CAST($10 AS TEXT) IS NULL AND CAST($11 AS TEXT) IS NULL";
 const NEWEST_FIRST: &str = " ORDER BY s.rowid DESC LIMIT $5";
 const NEWEST_FIRST_POSTGRES: &str = " ORDER BY s.number DESC LIMIT $5";
 
@@ -46,6 +54,10 @@ statements! {
         or [FOUND_MESSAGE, OF_MESSAGE_POSTGRES, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST_POSTGRES];
     FIND_CHATS = [FOUND_CHAT, OF_CHAT, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST]
         or [FOUND_CHAT, OF_CHAT_POSTGRES, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST_POSTGRES];
+    GET_CHUNK = [FOUND_CHUNK, "chunks k JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
+        WHERE k.number = $3 AND d.processing_status = 'completed' AND ", scope::DOCUMENT_READ];
+    FIND_CHUNKS = [FOUND_CHUNK, OF_CHUNK, scope::DOCUMENT_READ, NARROWED_CHUNK, NEWEST_FIRST]
+        or [FOUND_CHUNK, OF_CHUNK_POSTGRES, scope::DOCUMENT_READ, NARROWED_CHUNK, NEWEST_FIRST_POSTGRES];
 }
 
 /// What narrows a search.
@@ -88,12 +100,21 @@ pub(crate) fn labels(conn: &Conn<'_>, scope: Scope, filter: &Filter) -> Result<V
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) number: i64,
-    pub(crate) chat_id: ChatId,
+    /// None of a document that a workspace's chats share.
+    pub(crate) chat_id: Option<ChatId>,
     pub(crate) title: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) text: String,
-    /// None of a chat.
-    pub(crate) message: Option<(MessageId, Role)>,
+    pub(crate) noun: Noun,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub(crate) enum Noun {
+    Message(MessageId, Role),
+    Chat,
+    /// A passage: the document, its name, and where the passage stands.
+    Passage(DocumentId, String, [u64; 2]),
 }
 
 /// What is searched for, and for whom.
@@ -128,17 +149,34 @@ impl Lookup<'_> {
             filter.role.into(),
             Value::from(&filter.model),
         ];
-        let statement = match table {
-            Table::Messages => &FIND_MESSAGES,
-            Table::Chats => &FIND_CHATS,
-        };
-        conn.stretch(statement, &params, room, read_found)
+        match table {
+            Table::Messages => conn.stretch(&FIND_MESSAGES, &params, room, read_found),
+            Table::Chats => conn.stretch(&FIND_CHATS, &params, room, read_found),
+            Table::Chunks => conn.stretch(&FIND_CHUNKS, &params, room, read_passage),
+        }
     }
+}
+
+/// The passage of this number, if the scope may read it.
+pub(crate) fn passage(conn: &Conn<'_>, scope: Scope, number: i64) -> Result<Option<Found>> {
+    conn.first(&GET_CHUNK, scoped![scope, number], read_passage)
 }
 
 fn read_found(row: &mut Row<'_>) -> Result<Found> {
     let (number, chat_id, title, created_at) = (row.next()?, row.next()?, row.next()?, row.next()?);
     let text = text_of_chat(row.next()?, row.next()?);
     let message = row.next::<Option<MessageId>>()?.zip(row.next::<Option<Role>>()?);
-    Ok(Found { number, chat_id, title, created_at, text, message })
+    let noun = message.map_or(Noun::Chat, |(id, role)| Noun::Message(id, role));
+    Ok(Found { number, chat_id, title, created_at, text, noun })
+}
+
+fn read_passage(row: &mut Row<'_>) -> Result<Found> {
+    Ok(Found {
+        number: row.next()?,
+        chat_id: row.next()?,
+        title: row.next()?,
+        created_at: row.next()?,
+        text: row.next()?,
+        noun: Noun::Passage(row.next()?, row.next()?, [row.next()?, row.next()?]),
+    })
 }

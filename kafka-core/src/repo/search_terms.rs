@@ -68,6 +68,11 @@ pub(super) fn label_of_workspace(workspace: WorkspaceId) -> String {
     format!("=w{}", workspace.0.as_simple())
 }
 
+/// Of what all chats of a workspace share, and none has for itself.
+pub(super) fn label_of_shelf(workspace: WorkspaceId) -> String {
+    format!("=s{}", workspace.0.as_simple())
+}
+
 pub(super) fn label_of_role(role: Role) -> String {
     format!("=r{role}")
 }

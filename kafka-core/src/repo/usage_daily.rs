@@ -10,6 +10,7 @@ use crate::{
         id::{ChatId, UserId},
     },
     entity::{
+        document::DocumentPlace,
         response::Response,
         usage::{DayUsage, ModelUsage},
     },
@@ -19,6 +20,7 @@ use crate::{
 /// Adds to the row of the chat's owner, whoever that is: nobody has rows, too.
 const FOR_OWNER: &str =
     " FROM chats c WHERE c.id = $1 ON CONFLICT (COALESCE(user_id, ''), day, model) DO UPDATE SET ";
+const OF_THIS: &str = " WHERE c.id = $1 ON CONFLICT (COALESCE(user_id, ''), day, model) DO UPDATE SET ";
 
 /// The rows of one owner: an account's with `$1`, or everyone's.
 const OF_OWNER: &str = "COALESCE(u.user_id, '') = $1";
@@ -38,6 +40,10 @@ statements! {
         "messages_sent = usage_daily.messages_sent + 1"];
     COUNT_CHAT = ["INSERT INTO usage_daily (user_id, day, model, chats_created) SELECT c.user_id, $2, '', 1", FOR_OWNER,
         "chats_created = usage_daily.chats_created + 1"];
+    COUNT_DOCUMENT = ["INSERT INTO usage_daily (user_id, day, model, documents_uploaded) SELECT c.user_id, $2, '', 1", FOR_OWNER,
+        "documents_uploaded = usage_daily.documents_uploaded + 1"];
+    COUNT_SHARED_DOCUMENT = ["INSERT INTO usage_daily (user_id, day, model, documents_uploaded) \
+        SELECT c.owner_id, $2, '', 1 FROM workspaces c", OF_THIS, "documents_uploaded = usage_daily.documents_uploaded + 1"];
     COUNT_ANSWER = ["INSERT INTO usage_daily (user_id, day, model, responses, tokens_prompt, tokens_completion, \
         tokens_total) SELECT c.user_id, $2, $3, 1, $4, $5, $6", FOR_OWNER,
         "responses = usage_daily.responses + 1, tokens_prompt = usage_daily.tokens_prompt + excluded.tokens_prompt, \
@@ -47,6 +53,10 @@ statements! {
         SELECT c.user_id, $2, $3, $4, $5, $6", FOR_OWNER,
         "tokens_prompt = usage_daily.tokens_prompt + excluded.tokens_prompt, \
         tokens_completion = usage_daily.tokens_completion + excluded.tokens_completion, \
+        tokens_total = usage_daily.tokens_total + excluded.tokens_total"];
+    COUNT_EMBEDDING = ["INSERT INTO usage_daily (user_id, day, model, tokens_prompt, tokens_total) VALUES ($1, $2, $3, $4, $4) \
+        ON CONFLICT (COALESCE(user_id, ''), day, model) DO UPDATE SET \
+        tokens_prompt = usage_daily.tokens_prompt + excluded.tokens_prompt, \
         tokens_total = usage_daily.tokens_total + excluded.tokens_total"];
     TOKENS_OF_DAY = ["SELECT CAST(COALESCE(SUM(u.tokens_total), 0) AS BIGINT) FROM usage_daily u WHERE u.day = $2 AND ", OF_OWNER];
     DAYS_OF_OWNER = [DAYS, OF_OWNER, " GROUP BY u.day ORDER BY u.day"];
@@ -67,6 +77,17 @@ pub(crate) fn count_message(tx: &Tx<'_>, chat: ChatId, day: Day) -> Result<()> {
 /// Counts a chat that was made, for its owner.
 pub(crate) fn count_chat(tx: &Tx<'_>, chat: ChatId, day: Day) -> Result<()> {
     tx.execute(&COUNT_CHAT, params![chat, day.number()])?;
+    Ok(())
+}
+
+/// Counts a document that was uploaded, for the owner of the chat or workspace.
+pub(crate) fn count_document(tx: &Tx<'_>, place: DocumentPlace, day: Day) -> Result<()> {
+    match place {
+        DocumentPlace::Chat(chat) => tx.execute(&COUNT_DOCUMENT, params![chat, day.number()])?,
+        DocumentPlace::Workspace(workspace) => {
+            tx.execute(&COUNT_SHARED_DOCUMENT, params![workspace, day.number()])?
+        }
+    };
     Ok(())
 }
 
@@ -101,6 +122,17 @@ pub(crate) fn count_title(
         params![chat, day.number(), model, tokens(prompt), tokens(completion), tokens(total)],
     )?;
     Ok(())
+}
+
+/// Counts what the vectors of passages cost.
+pub(crate) fn count_embedding(
+    tx: &Tx<'_>,
+    user: Option<UserId>,
+    day: Day,
+    model: &str,
+    tokens: i64,
+) -> Result<()> {
+    tx.execute(&COUNT_EMBEDDING, params![user, day.number(), model, tokens]).map(drop)
 }
 
 /// What an account spent on one day.

@@ -61,6 +61,7 @@ statements! {
     SET_LAST_LOGIN = ["UPDATE users SET last_login_at = $2 WHERE id = $1"];
     SPEND = ["UPDATE users SET total_tokens_used = total_tokens_used + $2 \
         WHERE id = (SELECT c.user_id FROM chats c WHERE c.id = $1)"];
+    SPEND_OF = ["UPDATE users SET total_tokens_used = total_tokens_used + $2 WHERE id = $1"];
     DELETE = ["DELETE FROM users AS u WHERE u.id = $3 AND ", scope::USER];
 }
 
@@ -176,6 +177,11 @@ pub(crate) fn set_last_login(tx: &Tx<'_>, id: UserId, now: Timestamp) -> Result<
 pub(crate) fn spend(tx: &Tx<'_>, chat: ChatId, tokens: i64) -> Result<()> {
     tx.execute(&SPEND, params![chat, tokens])?;
     Ok(())
+}
+
+/// Adds what an account has spent otherwise than on answers.
+pub(crate) fn spend_of(tx: &Tx<'_>, id: UserId, tokens: i64) -> Result<()> {
+    tx.execute(&SPEND_OF, params![id, tokens]).map(drop)
 }
 
 pub(crate) fn delete(tx: &Tx<'_>, scope: Scope, id: UserId) -> Result<bool> {

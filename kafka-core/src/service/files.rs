@@ -169,7 +169,7 @@ impl<'k> Files<'k> {
     }
 
     /// What a file says: its text, if it is one of at most
-    /// [`Limits::version_bytes`](crate::Limits::version_bytes), or that of a document, of which PDF is known. One
+    /// [`Limits::version_bytes`](crate::Limits::version_bytes), or that of a document, of which PDF, DOCX and XLSX are known. One
     /// that nobody has read yet is read first, for [`Limits::extraction_ms`](crate::Limits::extraction_ms) at most.
     ///
     /// # Errors
@@ -193,12 +193,13 @@ impl<'k> Files<'k> {
             file.filename = filename;
             files::rename(tx, scope, &file, now)?;
             repo::chat_files::rename_of_file(tx, id, &file.filename, &file.path, now)?;
+            repo::documents::rename_of_file(tx, id, &file.filename, now)?;
             feed.file(tx, id);
             Ok(file)
         })
     }
 
-    /// Deletes a file, also from the chats that have it, with the versions that they wrote of it.
+    /// Deletes a file, also from the chats that have it, with the versions that they wrote of it, and as a document.
     ///
     /// # Errors
     /// `NotFound`.
@@ -209,6 +210,9 @@ impl<'k> Files<'k> {
             let file = files::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             for (chat, chat_file) in repo::chat_files::chats_of_file(tx, id)? {
                 feed.chat_file_deleted(tx, chat, chat_file);
+            }
+            for document in repo::documents::of_file(tx, id)? {
+                repo::documents::mark_stale(tx, document)?;
             }
             feed.file_deleted(tx, id, file.workspace_id)?;
             files::delete(tx, scope, id)?;

@@ -22,8 +22,10 @@ use super::{
     },
     composer::json_mode::JsonModes,
     doorman::Doorman,
+    embedding::Embedding,
     extraction::{Extraction, Extractor},
     feed::Feed,
+    ingest::Ingesting,
     keyring::{self, Keyring, SecretSource},
     passwords::Passwords,
     quotas::Quotas,
@@ -87,6 +89,7 @@ struct Inner {
     doorman: Doorman,
     upkeep: Upkeep,
     indexing: Indexing,
+    ingesting: Ingesting,
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
@@ -110,6 +113,7 @@ impl WeakInstallation {
 pub(crate) struct Parts {
     pub(crate) providers: Registry,
     pub(crate) network: Network,
+    pub(crate) embedding: Embedding,
     pub(crate) model_hosts: Vec<ModelHost>,
     pub(crate) based_validator: Option<Endpoint>,
     pub(crate) secret: Option<Arc<dyn SecretSource>>,
@@ -164,6 +168,7 @@ impl Installation {
             doorman: Doorman::default(),
             upkeep: Upkeep::default(),
             indexing: Indexing::default(),
+            ingesting: Ingesting::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
             parts,
@@ -177,6 +182,7 @@ impl Installation {
             recover::run(&installation)?;
             installation.doorman().start(&installation)?;
             installation.indexing().start(&installation)?;
+            installation.ingesting().start(&installation)?;
         }
         // Weak, so that the thread does not keep an installation open that nobody uses any more.
         let itself = installation.downgrade();
@@ -355,6 +361,10 @@ impl Installation {
         &self.0.indexing
     }
 
+    pub(crate) fn ingesting(&self) -> &Ingesting {
+        &self.0.ingesting
+    }
+
     pub(crate) fn doorman(&self) -> &Doorman {
         &self.0.doorman
     }
@@ -373,6 +383,10 @@ impl Installation {
 
     pub(crate) fn network(&self) -> &Network {
         &self.0.parts.network
+    }
+
+    pub(crate) fn embedding(&self) -> &Embedding {
+        &self.0.parts.embedding
     }
 
     pub(crate) fn model_hosts(&self) -> &[ModelHost] {
@@ -436,6 +450,7 @@ impl fmt::Debug for Installation {
 impl Inner {
     fn close(&self) {
         self.upkeep.stop();
+        self.ingesting.stop();
         self.indexing.stop();
         self.doorman.stop();
         self.uses.store(&self.storage);

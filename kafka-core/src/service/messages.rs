@@ -7,6 +7,7 @@ use super::{
     completion::recover::Ender,
     input, listing,
     once::{IdempotencyKey, Once, once},
+    retrieval,
 };
 use crate::{
     base::{
@@ -20,6 +21,7 @@ use crate::{
         time::Timestamp,
     },
     entity::{
+        document::SourceText,
         message::{Message, MessagePatch, MessageStatus, NewMessage, Role},
         response::ResponseStatus,
     },
@@ -108,6 +110,18 @@ impl<'k> Messages<'k> {
         found.ok_or_else(|| not_found(id))
     }
 
+    /// The passages of documents that an answer was made from, with what they say.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn sources(&self, id: MessageId) -> Result<Vec<SourceText>> {
+        let scope = self.actor.scope(READ)?;
+        self.installation.storage().read_anywhere(|conn| {
+            let message = messages::find(conn, scope, id)?.ok_or_else(|| not_found(id))?;
+            retrieval::texts(conn, &message)
+        })
+    }
+
     /// Messages of the active branch, oldest first. Without a cursor the page is the *last* one.
     ///
     /// # Errors
@@ -167,7 +181,7 @@ impl<'k> Messages<'k> {
             if let Some(content) = &patch.content {
                 messages::update_content(tx, id, content, now)?;
                 message.content.clone_from(content);
-                (message.parts, message.token_count) = (None, None);
+                (message.parts, message.token_count, message.sources) = (None, None, None);
             }
             repo::chats::touch(tx, message.chat_id, 0, now)?;
             feed.message(tx, message.chat_id, id);
@@ -318,6 +332,7 @@ fn as_stored(row: &messages::NewRow<'_>, number: i64, now: Timestamp) -> Message
         model: row.model.map(str::to_owned),
         status: row.status,
         token_count: None,
+        sources: None,
         response: None,
         created_at: now,
         updated_at: now,

@@ -14,6 +14,7 @@ use crate::{
     entity::{
         chat::Chat,
         chat_file::{ChatFile, Version},
+        document::Document,
         file::File,
         message::Message,
         model::Model,
@@ -156,6 +157,12 @@ impl Remembered for File {
 impl Remembered for ChatFile {
     fn unseen(&self) -> Option<(&'static str, Json)> {
         Some(("file_id", self.file_id.map(|id| id.to_string()).into()))
+    }
+}
+
+impl Remembered for Document {
+    fn unseen(&self) -> Option<(&'static str, Json)> {
+        Some(("workspace_id", self.workspace_id.map(|id| id.to_string()).into()))
     }
 }
 

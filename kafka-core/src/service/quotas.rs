@@ -17,7 +17,7 @@ use crate::{
         id::{ChatId, UserId},
         time::Timestamp,
     },
-    entity::{params::Params, plan::Plan, response::Response},
+    entity::{document::DocumentPlace, params::Params, plan::Plan, response::Response},
     repo::{self, plans::Held},
     storage::Tx,
 };
@@ -130,6 +130,21 @@ impl Quotas {
             return Ok(());
         }
         Err(too_many(&plan.name, "chats", limit))
+    }
+}
+
+impl Quotas {
+    /// Refuses one more document where so many are, if the plan of the chat's owner has no room for it.
+    pub(crate) fn admit_document(self, tx: &Tx<'_>, place: DocumentPlace, there: u64) -> Result<()> {
+        let DocumentPlace::Chat(chat) = place else { return Ok(()) };
+        if !self.enforced {
+            return Ok(());
+        }
+        let Some((_, plan)) = bound(repo::plans::of_chat(tx, chat)?) else { return Ok(()) };
+        match plan.document_limit {
+            Some(limit) if there >= limit => Err(too_many(&plan.name, "documents a chat", limit)),
+            _ => Ok(()),
+        }
     }
 }
 

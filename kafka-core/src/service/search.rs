@@ -1,5 +1,7 @@
 //! Searching over everything that someone may see.
 
+mod nearness;
+
 use std::cmp::Reverse;
 
 use super::{auth, input, installation::Installation, search_index};
@@ -15,12 +17,13 @@ use crate::{
     entity::search::{Hit, HitKind, Hits, SearchArea, SearchMode, SearchRequest, SearchSort},
     repo::{
         chats,
-        search::{self, Filter, Found, Lookup},
-        search_index::{self as index, Table},
+        search::{self, Filter, Found, Lookup, Noun},
+        search_index::{self as index, Marks, Table},
         search_terms::Wanted,
     },
     storage::{Conn, NodeKind},
     text::search::{
+        fusion::fused,
         matching::{Match, scores},
         query::Query,
         snippet::snippet,
@@ -46,7 +49,7 @@ impl<'k> Search<'k> {
         Search { installation, actor: *actor }
     }
 
-    /// Finds messages and chats that the actor may see, whatever the query is: what is no word is passed over, and a
+    /// Finds messages, chats and passages of documents that the actor may see, whatever the query is: what is no word is passed over, and a
     /// query without words finds nothing. Case and accents make no difference. Of a text the first 16,000 words are
     /// searched, of a query the first 32 parts count. What was stored is found within a second, an answer when it has
     /// ended.
@@ -60,7 +63,8 @@ impl<'k> Search<'k> {
     ///
     /// # Errors
     /// `Invalid` for a query over [`Limits::search_query_chars`](crate::Limits) or with U+0000, a limit out of range,
-    /// a cursor that no page gave, and the mode `vector` (`vectors_missing`); `Unauthenticated` (`account_required`)
+    /// a cursor that no page gave, and the mode `vector` where no endpoint makes vectors
+    /// (`vectors_missing`), or with the newest first; `Unauthenticated` (`account_required`)
     /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
     /// turn, as [`Chats::list`](crate::Chats::list) does by title.
     pub fn find(&self, request: &SearchRequest) -> Result<Hits> {
@@ -72,19 +76,30 @@ impl<'k> Search<'k> {
         input::query(limits, &request.query)?;
         input::optional_name(limits, "model", request.model.as_ref())?;
         let limit = limit(limits, request.limit)?;
-        let mut query = match request.mode.unwrap_or(SearchMode::Hybrid) {
-            SearchMode::Hybrid => Query::plain(&request.query),
+        let mode = request.mode.unwrap_or(SearchMode::Hybrid);
+        let mut query = match mode {
+            SearchMode::Hybrid | SearchMode::Vector => Query::plain(&request.query),
             SearchMode::Text => Query::with_operators(&request.query),
-            SearchMode::Vector => {
-                let message = "there are no vectors to search by; ask for hybrid or text";
-                return Err(Error::invalid("vectors_missing", "mode", message));
-            }
         };
         let after = request.after.clone().map(|after| Cursor::new(after).in_field("after"));
         let sort = request.sort.unwrap_or(SearchSort::Best);
         // Newest texts with any of the words would be any texts.
         query.is_plain &= sort == SearchSort::Best;
-        let tables = tables(request);
+        let may_read_documents = self.may_read_documents(request)?;
+        let mut tables = tables(request, may_read_documents);
+        let near = match mode {
+            SearchMode::Vector if sort == SearchSort::Newest => {
+                let message = "what is near has one order; leave it out, or ask for hybrid or text";
+                return Err(Error::invalid("sort_refused", "sort", message));
+            }
+            SearchMode::Text => Vec::new(),
+            _ if sort == SearchSort::Newest => Vec::new(),
+            _ => nearness::nearest(self.installation, scope, request, mode)?,
+        };
+        let near = if tables.contains(&Table::Chunks) { near } else { Vec::new() };
+        if mode == SearchMode::Vector {
+            tables.clear();
+        }
         let asked = Filter {
             from: request.from,
             to: request.to,
@@ -108,13 +123,22 @@ impl<'k> Search<'k> {
             }
             let labels = search::labels(conn, scope, &filter)?;
             let lookup = Lookup { scope, filter: &filter, labels: &labels };
-            let search = Running { conn, lookup, query: &query, tables: &tables, limit };
+            let search = Running { conn, lookup, query: &query, tables: &tables, near: &near, limit };
             match sort {
-                _ if query.wanted.is_empty() => Ok(nothing()),
+                _ if query.wanted.is_empty() && near.is_empty() => Ok(nothing()),
                 SearchSort::Best => search.best(after.as_ref()),
                 SearchSort::Newest => search.newest(after.as_ref(), limits.page_bytes),
             }
         })
+    }
+
+    /// A key that may not read documents searches the rest, unless it asks for documents alone.
+    fn may_read_documents(&self, request: &SearchRequest) -> Result<bool> {
+        let may = self.actor.require(Permission::read(Area::Documents));
+        match &request.areas {
+            Some(areas) if areas[..] == [SearchArea::Documents] => may.map(|()| true),
+            _ => Ok(may.is_ok()),
+        }
     }
 
     /// Takes into the index what is not in it yet, instead of within a second. Where another process serves the same
@@ -147,13 +171,14 @@ fn limit(limits: &Limits, asked: Option<u32>) -> Result<usize> {
     Err(Error::invalid("limit_out_of_range", "limit", message))
 }
 
-/// Where to look: chats have neither role nor model.
-fn tables(request: &SearchRequest) -> Vec<Table> {
+/// Where to look: only messages have a role and a model.
+fn tables(request: &SearchRequest, may_read_documents: bool) -> Vec<Table> {
     let is_asked = |area| request.areas.as_ref().is_none_or(|areas| areas.contains(&area));
     let is_about_messages = request.role.is_some() || request.model.is_some();
     let messages = is_asked(SearchArea::Messages).then_some(Table::Messages);
     let chats = (is_asked(SearchArea::Chats) && !is_about_messages).then_some(Table::Chats);
-    messages.into_iter().chain(chats).collect()
+    let documents = is_asked(SearchArea::Documents) && !is_about_messages && may_read_documents;
+    messages.into_iter().chain(chats).chain(documents.then_some(Table::Chunks)).collect()
 }
 
 /// A search at work.
@@ -162,6 +187,8 @@ struct Running<'a> {
     lookup: Lookup<'a>,
     query: &'a Query,
     tables: &'a [Table],
+    /// Passages whose vectors are nearest to the query's, the nearest first.
+    near: &'a [i64],
     limit: usize,
 }
 
@@ -178,19 +205,15 @@ impl Running<'_> {
     /// what was changed or deleted meanwhile moves the others by a place, not by a score.
     fn best(&self, after: Option<&Cursor>) -> Result<Hits> {
         let (before, start) = match after {
-            None => {
-                let state = index::state(self.conn)?;
-                ([state.messages_upto, state.chats_upto].map(|upto| upto.saturating_add(1)), 0_usize)
-            }
+            None => (index::state(self.conn)?.upto.map(|upto| upto.saturating_add(1)), 0_usize),
             Some(cursor) => {
-                let [messages, chats, start] = cursor.keys()?;
-                ([cursor.key(messages)?, cursor.key(chats)?], cursor.key(start)?)
+                let [messages, chats, chunks, start] = cursor.keys()?;
+                ([cursor.key(messages)?, cursor.key(chats)?, cursor.key(chunks)?], cursor.key(start)?)
             }
         };
         let mut candidates = Vec::new();
         for table in self.tables {
-            let before = before[usize::from(*table == Table::Chats)];
-            for found in self.candidates(*table, before)? {
+            for found in self.candidates(*table, before[table.place()])? {
                 // What was changed a moment ago may be found by what it held before.
                 if let Some(matched) = Match::of(self.query, &found.text) {
                     candidates.push((found, matched));
@@ -198,13 +221,34 @@ impl Running<'_> {
             }
         }
         let mut ranked = score(candidates);
-        ranked.sort_by_key(|(score, (found, _))| {
-            (Reverse(*score), found.message.is_none(), Reverse(found.number))
-        });
+        ranked.sort_by_key(|(score, (found, _))| (Reverse(*score), place(found), Reverse(found.number)));
+        if !self.near.is_empty() {
+            ranked = self.with_near(ranked)?;
+        }
         let end = start.saturating_add(self.limit);
-        let next_cursor = (ranked.len() > end).then(|| Cursor::of(&[&before[0], &before[1], &end]));
+        let next_cursor =
+            (ranked.len() > end).then(|| Cursor::of(&[&before[0], &before[1], &before[2], &end]));
         let items = ranked.into_iter().skip(start).take(self.limit).map(hit).collect();
         Ok(Hits { items, next_cursor })
+    }
+
+    /// What words have found and what is near, by the ranks of both.
+    fn with_near(&self, ranked: Vec<(u64, Matched)>) -> Result<Vec<(u64, Matched)>> {
+        let key = |found: &Found| (place(found), found.number);
+        let by_words: Vec<_> = ranked.iter().map(|(_, (found, _))| key(found)).collect();
+        let near: Vec<_> = self.near.iter().map(|number| (Table::Chunks.place(), *number)).collect();
+        let scores = fused(&[&by_words, &near]);
+        let mut all: Vec<Matched> = ranked.into_iter().map(|(_, matched)| matched).collect();
+        for (_, number) in near.iter().filter(|near| !by_words.contains(near)) {
+            if let Some(found) = search::passage(self.conn, self.lookup.scope, *number)? {
+                let matched = Match::of(self.query, &found.text).unwrap_or_default();
+                all.push((found, matched));
+            }
+        }
+        let score = |found: &Found| scores.get(&key(found)).copied().unwrap_or_default();
+        let mut all: Vec<_> = all.into_iter().map(|matched| (score(&matched.0), matched)).collect();
+        all.sort_by_key(|(score, (found, _))| (Reverse(*score), place(found), Reverse(found.number)));
+        Ok(all)
     }
 
     fn candidates(&self, table: Table, before: i64) -> Result<Vec<Found>> {
@@ -223,17 +267,17 @@ impl Running<'_> {
 
     /// What was stored last, of all tables together: each is read downwards from where the page before ended.
     fn newest(&self, after: Option<&Cursor>, bytes: usize) -> Result<Hits> {
-        let mut before = match after {
-            None => [i64::MAX; 2],
+        let mut before: Marks = match after {
+            None => [i64::MAX; 3],
             Some(cursor) => {
-                let [messages, chats] = cursor.keys()?;
-                [cursor.key(messages)?, cursor.key(chats)?]
+                let [messages, chats, chunks] = cursor.keys()?;
+                [cursor.key(messages)?, cursor.key(chats)?, cursor.key(chunks)?]
             }
         };
         let room = Room { entries: u32::try_from(self.limit).unwrap_or(u32::MAX), bytes };
         let mut streams = Vec::new();
         for table in self.tables {
-            let place = usize::from(*table == Table::Chats);
+            let place = table.place();
             let (rows, goes_on) = self.find(*table, Wanted::All(self.query), before[place], room)?;
             streams.push((place, rows.into_iter().peekable(), goes_on));
         }
@@ -260,7 +304,7 @@ impl Running<'_> {
                 items.push((found, matched));
             }
         }
-        let next_cursor = goes_on.then(|| Cursor::of(&[&before[0], &before[1]]));
+        let next_cursor = goes_on.then(|| Cursor::of(&[&before[0], &before[1], &before[2]]));
         Ok(Hits { items: score(items).into_iter().map(hit).collect(), next_cursor })
     }
 }
@@ -270,21 +314,41 @@ fn score(found: Vec<Matched>) -> Vec<(u64, Matched)> {
     scores(&matches).into_iter().zip(found.into_iter().zip(matches)).collect()
 }
 
+/// Of what is as good, messages come first.
+fn place(found: &Found) -> usize {
+    let table = match found.noun {
+        Noun::Message(..) => Table::Messages,
+        Noun::Chat => Table::Chats,
+        Noun::Passage(..) => Table::Chunks,
+    };
+    table.place()
+}
+
 fn hit((score, (found, matched)): (u64, Matched)) -> Hit {
-    let (message_id, role) = found.message.unzip();
-    Hit {
-        kind: if message_id.is_some() { HitKind::Message } else { HitKind::Chat },
+    let mut hit = Hit {
+        kind: HitKind::Chat,
         score: score as f64 / 1000.0,
         snippet: snippet(&found.text, &matched.places),
-        chat_id: Some(found.chat_id),
+        chat_id: found.chat_id,
         title: found.title,
-        message_id,
-        role,
+        message_id: None,
+        role: None,
         document_id: None,
         filename: None,
         start: None,
         end: None,
         text: None,
         created_at: found.created_at,
+    };
+    match found.noun {
+        Noun::Chat => {}
+        Noun::Message(id, role) => {
+            (hit.kind, hit.message_id, hit.role) = (HitKind::Message, Some(id), Some(role));
+        }
+        Noun::Passage(id, filename, [start, end]) => {
+            (hit.kind, hit.document_id, hit.filename) = (HitKind::Document, Some(id), Some(filename));
+            (hit.start, hit.end, hit.text) = (Some(start), Some(end), Some(found.text));
+        }
     }
+    hit
 }

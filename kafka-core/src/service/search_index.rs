@@ -10,7 +10,7 @@ use std::{collections::HashSet, time::Duration};
 use super::{installation::Installation, upkeep::Upkeep};
 use crate::{
     base::{error::Result, page::Room},
-    repo::search_index::{self, Entry, State, Table},
+    repo::search_index::{self, Entry, Marks, State, Table},
     storage::Storage,
 };
 
@@ -81,8 +81,7 @@ enum Step {
 /// What one transaction does to the index.
 struct Batch {
     before: State,
-    messages_upto: i64,
-    chats_upto: i64,
+    upto: Marks,
     notes_upto: i64,
     /// What the index may hold, and shall not as it is.
     gone: HashSet<(Table, i64)>,
@@ -94,6 +93,24 @@ struct Batch {
 pub(crate) fn catch_up(storage: &Storage) -> Result<()> {
     while step(storage)? != Step::Done {}
     Ok(())
+}
+
+/// Takes into the index what waits until all passages of a document are in it; another thread may be at it, too.
+/// False when it is to stop first.
+pub(crate) fn wait_for_document(
+    storage: &Storage,
+    document: i64,
+    is_to_stop: &dyn Fn() -> bool,
+) -> Result<bool> {
+    while !storage.read_one(|conn| search_index::has_document(conn, document))? {
+        if is_to_stop() {
+            return Ok(false);
+        }
+        if step(storage)? == Step::Overtaken {
+            std::thread::sleep(LOOK);
+        }
+    }
+    Ok(true)
 }
 
 /// Makes the index anew from what is stored.
@@ -111,11 +128,11 @@ fn step(storage: &Storage) -> Result<Step> {
     let Some(batch) = next_batch(storage)? else { return Ok(Step::Done) };
     let is_last = batch.is_last;
     let is_first = storage.write(move |tx| {
-        if !search_index::advance(tx, batch.before, batch.messages_upto, batch.chats_upto)? {
+        if !search_index::advance(tx, batch.before, batch.upto)? {
             return Ok(false);
         }
         search_index::forget_changes(tx, batch.notes_upto)?;
-        for table in [Table::Messages, Table::Chats] {
+        for table in Table::ALL {
             let gone = batch.gone.iter().filter(|(of, _)| *of == table).map(|(_, number)| *number);
             search_index::remove(tx, table, gone)?;
             let come = batch.come.iter().filter(|(of, _)| *of == table).map(|(_, entry)| entry);
@@ -137,7 +154,7 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
             return Ok(None);
         }
         let before = search_index::state(conn)?;
-        let State { mut messages_upto, mut chats_upto, .. } = before;
+        let mut upto = before.upto;
         let (mut notes_upto, mut bytes) = (0, 0);
         let (mut gone, mut come) = (HashSet::new(), Vec::new());
         let changes = search_index::changes(conn, BATCH.entries)?;
@@ -148,14 +165,10 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
                 break;
             }
             notes_upto = change.number;
-            let (table, number, upto, find) = match (change.message, change.chat) {
-                (Some(number), _) => (Table::Messages, number, messages_upto, search_index::message as Find),
-                (None, Some(number)) => (Table::Chats, number, chats_upto, search_index::chat as Find),
-                (None, None) => continue,
-            };
+            let Some((table, number)) = change.row else { continue };
             // What lies above the mark is read as it is when the mark comes there.
-            if number <= upto && gone.insert((table, number)) {
-                let entry = find(conn, number)?;
+            if number <= upto[table.place()] && gone.insert((table, number)) {
+                let entry = search_index::row(conn, table, number)?;
                 bytes +=
                     entry.iter().filter_map(|entry| entry.words.as_ref()).map(String::len).sum::<usize>();
                 come.extend(entry.map(|entry| (table, entry)));
@@ -163,24 +176,14 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         }
         let mut is_last = are_all_noted;
         if bytes <= BATCH.bytes {
-            let messages = search_index::new_messages(conn, messages_upto, BATCH)?;
-            let chats = search_index::new_chats(conn, chats_upto, BATCH)?;
-            is_last &= !messages.goes_on && !chats.goes_on;
-            messages_upto = messages.rows.last().map_or(messages_upto, |last| last.number);
-            chats_upto = chats.rows.last().map_or(chats_upto, |last| last.number);
-            come.extend(messages.rows.into_iter().map(|entry| (Table::Messages, entry)));
-            come.extend(chats.rows.into_iter().map(|entry| (Table::Chats, entry)));
+            for table in Table::ALL {
+                let mark = &mut upto[table.place()];
+                let rows = search_index::new_rows(conn, table, *mark, BATCH)?;
+                is_last &= !rows.goes_on;
+                *mark = rows.rows.last().map_or(*mark, |last| last.number);
+                come.extend(rows.rows.into_iter().map(|entry| (table, entry)));
+            }
         }
-        Ok(Some(Batch {
-            before,
-            messages_upto,
-            chats_upto,
-            notes_upto,
-            gone,
-            come,
-            is_last,
-        }))
+        Ok(Some(Batch { before, upto, notes_upto, gone, come, is_last }))
     })
 }
-
-type Find = fn(&crate::storage::Conn<'_>, i64) -> Result<Option<Entry>>;

@@ -54,6 +54,7 @@ impl<'k> Usage<'k> {
         }
         self.installation.storage().read_anywhere(|conn| {
             Ok(UsageSummary {
+                doc_count: repo::documents::how_many_of(conn, None)?,
                 session_count: repo::chat_lists::count(conn, Scope::Operator, &ChatFilter::default())?,
                 total_tokens_used: usage_daily::tokens_of_all_time(conn)?,
                 ..self.counted(conn, None, range)?
@@ -76,6 +77,7 @@ impl<'k> Usage<'k> {
             let account = account.ok_or_else(|| users::not_found(user))?;
             let held = repo::plans::of_user(conn, user)?;
             Ok(UsageSummary {
+                doc_count: repo::documents::how_many_of(conn, Some(user))?,
                 session_count: repo::chats::count_of_owner(conn, user, i64::MAX)?,
                 total_tokens_used: account.total_tokens_used,
                 limits: held.map(|held| UsageLimits {

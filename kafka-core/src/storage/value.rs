@@ -11,6 +11,7 @@ pub(crate) enum Value<'a> {
     Null,
     Int(i64),
     Text(&'a str),
+    Bytes(&'a [u8]),
     /// Stored as lower-case text.
     Id(Uuid),
 }
@@ -21,6 +22,7 @@ impl rusqlite::ToSql for Value<'_> {
             Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
             Value::Int(number) => ToSqlOutput::Borrowed(ValueRef::Integer(number)),
             Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Value::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
             Value::Id(id) => ToSqlOutput::Owned(Owned::Text(id.to_string())),
         })
     }
@@ -68,6 +70,12 @@ impl<'a> From<&'a String> for Value<'a> {
     }
 }
 
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Value::Bytes(value)
+    }
+}
+
 impl<'a> From<&'a Option<String>> for Value<'a> {
     fn from(value: &'a Option<String>) -> Self {
         value.as_deref().map_or(Value::Null, Value::Text)
@@ -95,7 +103,7 @@ macro_rules! ids_as_values {
         }
     )*};
 }
-ids_as_values!(UserId TokenId InvitationId PlanId WorkspaceId FileId ChatFileId VersionId ChatId ShareLinkId MessageId ResponseId ModelId NodeId);
+ids_as_values!(UserId TokenId InvitationId PlanId WorkspaceId FileId ChatFileId VersionId ChatId ShareLinkId MessageId DocumentId ResponseId ModelId NodeId);
 
 /// A type that a column can hold.
 pub(crate) trait Column: Sized {
@@ -137,6 +145,12 @@ impl Column for bool {
 impl Column for String {
     fn from_text(text: &str) -> Option<String> {
         Some(text.to_owned())
+    }
+}
+
+impl Column for Vec<u8> {
+    fn read(value: ValueRef<'_>) -> Option<Vec<u8>> {
+        value.as_blob().ok().map(<[u8]>::to_vec)
     }
 }
 

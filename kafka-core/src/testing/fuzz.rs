@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{ManualClock, SequentialRandom};
 use crate::{
     Actor, ChatFilter, ChatId, Config, Cursor, Kafka, ModelHost, NewChat, NewMessage, NewModel, NewWorkspace,
-    PageRequest, Place, Result, Role, SearchRequest, apply_patch, based,
+    PageRequest, Place, Result, Role, SearchRequest, Sizes, TextKind, apply_patch, based, chunks, extract,
     provider::{
         endpoint::Endpoint,
         openai::fuzz::deltas,
@@ -45,6 +45,33 @@ pub fn sse(bytes: &[u8]) {
         assert!(!event.data.is_empty() && event.data.len() <= 3 * LIMIT, "{event:?}");
     }
     deltas(whole.into_iter().flatten().map(|event| event.data));
+}
+
+/// A file, whose first byte says what it is called: it has a text or a reason why not, and whatever has a text has chunks,
+/// which cover it in their order. PDFs are left out, as their reader is known to panic and runs by itself.
+pub fn documents(bytes: &[u8]) {
+    const NAMES: [&str; 8] = ["a.md", "a.txt", "a.rs", "a.csv", "a.html", "a.docx", "a.xlsx", "a.xml"];
+    let Some((first, bytes)) = bytes.split_first() else { return };
+    if bytes.windows(5).any(|word| word == b"%PDF-") {
+        return;
+    }
+    match extract(NAMES[usize::from(*first) % NAMES.len()], bytes) {
+        Ok(extracted) => {
+            let text = &extracted.text;
+            assert!(!text.trim().is_empty() && !text.contains(['\0', '\r']), "{text:?}");
+            for kind in [TextKind::Markdown, TextKind::Plain, TextKind::Code, TextKind::Table] {
+                let sizes = Sizes { least_tokens: 8, most_tokens: 24 };
+                let mut at = 0;
+                for chunk in chunks(text, kind, &sizes) {
+                    assert!(text[at..chunk.start].trim().is_empty() && chunk.tokens <= sizes.most_tokens);
+                    assert!(!text[chunk.start..chunk.end].trim().is_empty() && chunk.heading.len() <= 1000);
+                    at = chunk.end;
+                }
+                assert!(text[at..].trim().is_empty(), "{text:?}");
+            }
+        }
+        Err(error) => assert!(!error.code.is_empty() && error.sentence.ends_with('.')),
+    }
 }
 
 /// A base URL, and a host of the configuration. What is understood means the same when it is written

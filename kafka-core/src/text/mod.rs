@@ -1,6 +1,7 @@
 //! Algorithms on texts: differences, patches, and what files hold. Pure: no input or output, no clock.
 
 pub mod based;
+pub(crate) mod chunk;
 pub(crate) mod decode;
 pub(crate) mod diff;
 pub(crate) mod extract;

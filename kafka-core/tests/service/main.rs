@@ -15,6 +15,7 @@ mod disk;
 mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
+mod embeddings;
 mod endpoints;
 mod events;
 mod export;
@@ -24,6 +25,7 @@ mod handle;
 mod history;
 mod home;
 mod identity;
+mod ingest;
 mod keys;
 mod killed;
 mod limits;
@@ -42,6 +44,7 @@ mod postgres;
 mod quotas;
 mod reports;
 mod resolution;
+mod retrieval;
 mod revocation;
 #[cfg(feature = "postgres")]
 mod schemas;

@@ -6,12 +6,11 @@ use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use kafka_core::{
-    AnswerRequest, ChatFilter, Config, DownTarget, ErrorKind, IdempotencyKey, Kafka, MoveProgress,
-    MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewShareLink, NewToken,
-    NewVersion, NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
+    AnswerRequest, ChatFilter, Config, DocumentPlace, DownTarget, ErrorKind, IdempotencyKey, Kafka, MoveProgress, MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewShareLink, NewToken,     NewVersion, NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
 };
 #[cfg(feature = "postgres")]
 use kafka_core::{PostgresAddress, testing::FreshDatabase};
@@ -22,6 +21,11 @@ use crate::stage::{PASSWORD, SECRET, new_user, texts};
 
 /// Text that has a meaning to whoever copies rows carelessly.
 const AWKWARD: &str = "\\N\t\\.\r\n\"quoted\", 'quoted' \\x41 ünïcødé 🏰 {} \u{1}\u{7f}";
+
+fn document_text() -> String {
+    // Files with control characters are no texts.
+    AWKWARD.replace(['\u{1}', '\u{7f}'], " ").repeat(3)
+}
 
 /// A database that is new, and gone afterwards.
 struct Side {
@@ -156,6 +160,11 @@ impl Side {
         let file = kafka.chat_files(&ada).create(chat.id, text).unwrap();
         kafka.chat_files(&ada).add_version(file.id, NewVersion::text("loop:\n\tx\n")).unwrap();
         kafka.chat_files(&ada).upload(chat.id, NewFile::named("empty"), &mut &b""[..]).unwrap();
+        let documents = kafka.documents(&ada);
+        let document = documents
+            .upload(DocumentPlace::Chat(chat.id), NewFile::named("law.txt"), &mut document_text().as_bytes())
+            .unwrap();
+        documents.wait(document.id, Duration::from_secs(60), |_| ()).unwrap();
         kafka.chats(&kafka.local_actor().unwrap()).create(NewChat::titled("Of nobody")).unwrap();
         kafka.close();
         // A process that died long ago.
@@ -163,6 +172,11 @@ impl Side {
             "INSERT INTO nodes (id, kind, pid, started_at, heartbeat_at) \
              VALUES ('00000000-0000-7000-8000-00000000000a', 'cli', 1, 2, 3)",
         );
+        let vector = if self.is_on_server() { "'\\x0000803f'" } else { "x'0000803f'" };
+        self.run(&format!(
+            "INSERT INTO embeddings (chunk_number, model, dims, vector) SELECT number, 'm', 1, {vector} FROM chunks"
+        ));
+        self.run("INSERT INTO jobs (kind, subject, run_at) VALUES ('unheard of', 'x', 1)");
     }
 }
 
@@ -183,7 +197,10 @@ fn everything_moves_between_engines_and_back_and_goes_on() {
         let empty: Vec<_> = report.source.rows.iter().filter(|(_, count)| *count == 0).collect();
         assert!(empty.is_empty(), "the sample has no row in {empty:?}; give it one");
         assert_eq!((&report.source, report.resumed), (&report.target, false));
-        assert_eq!((report.files, report.file_bytes, report.damaged_files.len()), (2, 12, 0));
+        assert_eq!(
+            (report.files, report.file_bytes, report.damaged_files.len()),
+            (3, 12 + document_text().len() as u64, 0)
+        );
         assert_eq!((report.sealed_keys, report.unreadable_keys.len()), (1, 0));
         // The tables have the shape that this program makes, with every reference.
         let schema = Schema::open(&to.config()).unwrap();
@@ -374,7 +391,7 @@ fn keys_and_bytes_that_are_not_what_they_were_are_told() {
         config.secret = Some(Arc::new(Secret::new([8; 32])));
         let report = Kafka::move_database(&from.config(), &config, |_| ()).unwrap();
         assert_eq!(report.damaged_files, [damaged.file_name().unwrap().to_str().unwrap()]);
-        assert_eq!((report.files, report.sealed_keys), (1, 1));
+        assert_eq!((report.files, report.sealed_keys), (2, 1));
         assert_eq!(report.unreadable_keys, ["m"]);
     }
 }
@@ -406,8 +423,8 @@ mod slow {
                 assert_eq!(Kafka::open(to.config()).unwrap_err().code(), "move_unfinished");
             };
             let tables = report.source.rows.len();
-            assert!(attempts > tables, "{attempts} attempts for {tables} tables and two files");
-            assert_eq!((&report.source, report.resumed, report.files), (&report.target, true, 2));
+            assert!(attempts > tables, "{attempts} attempts for {tables} tables and three files");
+            assert_eq!((&report.source, report.resumed, report.files), (&report.target, true, 3));
             to.open().close();
         }
     }

@@ -35,8 +35,10 @@ async function find(query, after) {
 
 function hitRow(hit) {
   const message = hit.message_id ? `&message=${hit.message_id}` : "";
-  return element("li", {}, element("a", { href: `#chat=${hit.chat_id}${message}` },
-    element("span", {}, hit.title?.trim() || "Untitled chat"),
+  // A document that the chats of a workspace share is in none of them.
+  const way = hit.chat_id ? { href: `#chat=${hit.chat_id}${message}` } : {};
+  return element("li", {}, element("a", way,
+    element("span", {}, hit.filename || hit.title?.trim() || "Untitled chat"),
     element("time", { dateTime: hit.created_at }, dayOf(hit.created_at)),
     element("p", {}, ...marked(hit.snippet))));
 }

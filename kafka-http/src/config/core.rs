@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kafka_core::{Config, MigrateMode, NodeKind, OnWarning, Result, SystemRandom, Titles};
+use kafka_core::{Config, EmbeddingEndpoint, MigrateMode, NodeKind, OnWarning, Result, SystemRandom, Titles};
 
 use crate::{extraction, log::Logger};
 
@@ -58,6 +58,7 @@ impl Settings {
         };
         config.model_hosts.clone_from(&self.allow_model_host);
         config.based_validator.clone_from(&self.based_validator);
+        config.embedding = self.embedding()?;
         config.quotas = self.quotas;
         if self.titles {
             let log = Logger(self.log);
@@ -72,6 +73,24 @@ impl Settings {
         config.extractor = extraction::extractor();
         config.secret = Some(secret_source(self, &SystemRandom)?);
         Ok(config)
+    }
+}
+
+impl Settings {
+    /// The endpoint that makes vectors, if one is named.
+    fn embedding(&self) -> Result<Option<EmbeddingEndpoint>> {
+        match (&self.embedding_url, &self.embedding_model) {
+            (None, _) => Ok(None),
+            (Some(base_url), Some(model)) => Ok(Some(EmbeddingEndpoint {
+                base_url: base_url.clone(),
+                model: model.clone(),
+                api_key: self.embedding_key.clone(),
+            })),
+            (Some(_), None) => {
+                let message = "embedding_url names an endpoint; name its model, too";
+                Err(kafka_core::Error::invalid("embedding_model_missing", "embedding_model", message))
+            }
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 26] = [
+pub static KEYS: [&Key; 29] = [
     &LISTEN,
     &DATABASE,
     &connections::POOL_SIZE,
@@ -66,6 +66,9 @@ pub static KEYS: [&Key; 26] = [
     &ALLOW_ORIGIN,
     &ALLOW_MODEL_HOST,
     &BASED_VALIDATOR,
+    &EMBEDDING_URL,
+    &EMBEDDING_MODEL,
+    &EMBEDDING_KEY,
     &TRUSTED_PROXY,
     &REGISTRATION,
     &ANONYMOUS,
@@ -217,6 +220,56 @@ pub(super) static BASED_VALIDATOR: Key = Key {
     },
     show: |settings| settings.based_validator.as_deref().map(without_query).unwrap_or_default().to_owned(),
     redact: |text| Some(without_query(text).to_owned()),
+};
+
+pub(super) static EMBEDDING_URL: Key = Key {
+    name: "embedding_url",
+    variable: "KAFKA_EMBEDDING_URL",
+    flag: None,
+    default: "",
+    example: "https://api.openai.com/v1",
+    meaning: "Base URL of an OpenAI-compatible endpoint whose /embeddings makes vectors of documents; without one they are \
+              found by their words alone",
+    set: |settings, text| {
+        settings.embedding_url = match text.trim() {
+            "" => None,
+            text => Some(url(text)?),
+        };
+        Ok(())
+    },
+    show: |settings| settings.embedding_url.as_deref().map(without_query).unwrap_or_default().to_owned(),
+    redact: |text| Some(without_query(text).to_owned()),
+};
+
+pub(super) static EMBEDDING_MODEL: Key = Key {
+    name: "embedding_model",
+    variable: "KAFKA_EMBEDDING_MODEL",
+    flag: None,
+    default: "",
+    example: "text-embedding-3-small",
+    meaning: "Name of the model that makes them; with another name all are made anew in the background",
+    set: |settings, text| {
+        settings.embedding_model = Some(text.trim().to_owned()).filter(|name| !name.is_empty());
+        Ok(())
+    },
+    show: |settings| settings.embedding_model.clone().unwrap_or_default(),
+    redact: in_full,
+};
+
+pub(super) static EMBEDDING_KEY: Key = Key {
+    name: "embedding_key",
+    variable: "KAFKA_EMBEDDING_KEY",
+    flag: None,
+    default: "",
+    example: "",
+    meaning: "Key for that endpoint",
+    set: |settings, text| {
+        let key = Some(text.trim().to_owned()).filter(|key| !key.is_empty());
+        settings.embedding_key = key.map(Secret::new);
+        Ok(())
+    },
+    show: |settings| settings.embedding_key.as_ref().map(Secret::to_string).unwrap_or_default(),
+    redact: |_| None,
 };
 
 pub(super) static TRUSTED_PROXY: Key = Key {

@@ -87,6 +87,12 @@ pub struct Settings {
     pub allow_model_host: Vec<ModelHost>,
     /// The service that checks `.based` files in place of the built-in rules.
     pub based_validator: Option<String>,
+    /// The endpoint that makes vectors of documents.
+    pub embedding_url: Option<String>,
+    /// Its model.
+    pub embedding_model: Option<String>,
+    /// The key for it.
+    pub embedding_key: Option<Secret<String>>,
 }
 
 impl Settings {
@@ -111,6 +117,9 @@ impl Settings {
             secret_key: Vec::new(),
             allow_model_host: Vec::new(),
             based_validator: None,
+            embedding_url: None,
+            embedding_model: None,
+            embedding_key: None,
         }
     }
 

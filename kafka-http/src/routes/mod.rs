@@ -7,6 +7,7 @@ pub(crate) mod auth;
 mod branches;
 pub(crate) mod chat_files;
 mod chats;
+mod documents;
 mod export;
 mod files;
 mod messages;
@@ -22,7 +23,7 @@ pub(crate) mod users;
 mod workspaces;
 
 use kafka_core::{
-    Area::{self, Account, Admin, Chats, Files, Models, Usage},
+    Area::{self, Account, Admin, Chats, Documents, Files, Models, Usage},
     Permission,
 };
 
@@ -132,13 +133,19 @@ pub(crate) static ALL: &[Route] = routes! {
     POST "/api/v1/chat-files/{id}/revert" chat_files::revert, write(Chats), "Add a version with the text of an older one";
     GET "/api/v1/chat-files/{id}/diff" chat_files::diff, read(Chats), "What makes one version of another";
 
+    GET "/api/v1/chats/{id}/documents" documents::list, read(Documents), "Documents of a chat, oldest first";
+    POST "/api/v1/chats/{id}/documents" documents::create, write(Documents), "Upload documents: a form with `files`, as often as there are";
+    GET "/api/v1/documents/{id}" documents::get, read(Documents), "One document, and how far reading it has come";
+    DELETE "/api/v1/documents/{id}" documents::delete, write(Documents), "Delete a document";
+    GET "/api/v1/documents/{id}/passages" documents::passage, read(Documents), "What a document says between two bytes of its text";
+
     POST "/api/v1/chats/{id}/responses" responses::create, write(Chats), "Ask a model and store its answer";
     GET "/api/v1/responses/{id}" responses::get, read(Chats), "The record of an answer";
     GET "/api/v1/responses/{id}/events" responses::events, read(Chats), "The events of an answer, past and to come";
     POST "/api/v1/responses/{id}/cancel" responses::cancel, write(Chats), "Stop an answer and keep what came";
     POST "/api/v1/responses/{id}/ticket" responses::ticket, read(Chats), "A 60 s credential for the events of an answer";
 
-    POST "/api/v1/search" search::find, read(Chats), "Find messages and chats by what they say";
+    POST "/api/v1/search" search::find, read(Chats), "Find messages, chats and passages of documents by what they say";
 
     GET "/ws/{chat_id}" crate::ws::open, write(Chats), "A chat over WebSocket";
 

@@ -1,6 +1,8 @@
 //! Answers of models.
 
-use kafka_core::{Answer, AnswerRequest, ComposeRequest, Error, Message, Response, ResponseStatus};
+use kafka_core::{
+    Answer, AnswerRequest, ComposeRequest, Error, Message, Response, ResponseStatus, SourceText,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -31,8 +33,8 @@ struct Answered<'a> {
     user_message: &'a Message,
     message: &'a Message,
     response: &'a Response,
-    /// Passages of documents; there are none without documents.
-    sources: [(); 0],
+    /// Passages of documents, with what they say.
+    sources: &'a [SourceText],
 }
 
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
@@ -71,7 +73,7 @@ fn composes(mode: Option<&str>) -> Result<bool, Error> {
 }
 
 fn in_one_piece(answer: &Answer) -> Result<Reply, Failure> {
-    let Answer { user_message, message, response } = answer;
+    let Answer { user_message, message, response, sources } = answer;
     match &response.error {
         Some(error) if response.status == ResponseStatus::Failed => {
             let status = status_of(error.kind());
@@ -80,7 +82,7 @@ fn in_one_piece(answer: &Answer) -> Result<Reply, Failure> {
                 .with_member("user_message_id", user_message.id.to_string())
                 .into())
         }
-        _ => reply::created(&Answered { user_message, message, response, sources: [] }),
+        _ => reply::created(&Answered { user_message, message, response, sources }),
     }
 }
 

@@ -146,6 +146,7 @@ impl<'a> Conversation<'a> {
             user_message: messages.get(question)?,
             message: messages.get(answer)?,
             response: self.kafka.responses(&self.actor).get(response)?,
+            sources: messages.sources(answer)?,
         };
         Ok(Said { answer, file })
     }

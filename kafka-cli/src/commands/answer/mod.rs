@@ -5,7 +5,7 @@ mod interrupts;
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use kafka_core::{Answer, Error, ErrorKind, Outcome, Response, ResponseStatus, Result};
+use kafka_core::{Answer, Error, ErrorKind, Outcome, Response, ResponseStatus, Result, Source, SourceText};
 
 use crate::output::printable;
 
@@ -80,6 +80,15 @@ pub(super) fn summary(response: &Response) -> String {
         parts.push(format!("{}.{} s", ms / 1000, ms % 1000 / 100));
     }
     parts.join(" · ")
+}
+
+/// What the answer was made from, a line each; nothing without documents.
+pub(super) fn sources(answer: &Answer) -> String {
+    let line = |source: &SourceText| {
+        let Source { n, filename, document_id, start, end, .. } = &source.source;
+        format!("[{n}] {}, bytes {start} to {end} of document {document_id}\n", printable(filename))
+    };
+    answer.sources.iter().map(line).collect()
 }
 
 /// What a composing model was asked for again, and why.

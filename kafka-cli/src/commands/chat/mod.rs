@@ -5,7 +5,7 @@ mod session;
 use kafka_core::{ChatId, Result};
 
 use super::{
-    answer::{Conversation, Interrupts, question, succeeded, summary},
+    answer::{Conversation, Interrupts, question, sources, succeeded, summary},
     ids,
 };
 use crate::context::Context;
@@ -55,6 +55,7 @@ fn ask_once(conversation: &mut Conversation<'_>, question: &str, context: &Conte
     let answer = conversation.ask(question)?;
     let chat = answer.message.chat_id;
     context.output.streamed(&answer, &chat.to_string())?;
-    context.output.note(&format!("{}\nGo on: kafka chat --chat {chat} \"…\"", summary(&answer.response)));
+    let (sources, summary) = (sources(&answer), summary(&answer.response));
+    context.output.note(&format!("{sources}{summary}\nGo on: kafka chat --chat {chat} \"…\""));
     succeeded(&answer)
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, Write as _};
 
 use kafka_core::{Error, ErrorKind, Result};
 
-use super::{Conversation, Interrupts, succeeded, summary};
+use super::{Conversation, Interrupts, sources, succeeded, summary};
 use crate::{context::Context, exit, output::printable};
 
 const HELP: &str = "/model NAME  has this model answer from now on\n\
@@ -54,7 +54,7 @@ pub(super) fn run(
 fn ask(conversation: &mut Conversation<'_>, question: &str, context: &Context) -> Result<()> {
     let ended = conversation.ask(question).and_then(|answer| {
         context.output.streamed(&answer, &answer.message.chat_id.to_string())?;
-        context.output.note(&summary(&answer.response));
+        context.output.note(&format!("{}{}", sources(&answer), summary(&answer.response)));
         succeeded(&answer)
     });
     if let Err(error) = ended {

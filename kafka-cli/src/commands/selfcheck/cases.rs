@@ -158,6 +158,12 @@ pub(super) static CASES: &[Case] = cases! {
     "POST /api/v1/chat-files/{id}/revert" Write "chats" chat_file |_| json!({"number": 1});
     "GET /api/v1/chat-files/{id}/diff" Read "chats" chat_file NONE;
 
+    "GET /api/v1/chats/{id}/documents" Read "documents" chat NONE;
+    "POST /api/v1/chats/{id}/documents" Write "documents" chat |_| json!([["files", "uploaded"]]);
+    "GET /api/v1/documents/{id}" Read "documents" document NONE;
+    "DELETE /api/v1/documents/{id}" Write "documents" document NONE;
+    "GET /api/v1/documents/{id}/passages" Read "documents" document NONE;
+
     "POST /api/v1/chats/{id}/responses" Write "chats" chat |_| json!({"content": "asked", "model": "echo"});
     "GET /api/v1/responses/{id}" Read "chats" response NONE;
     "GET /api/v1/responses/{id}/events" Read "chats" response NONE;

@@ -7,9 +7,7 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, Clock as _, Error, ErrorKind, Kafka, MemberRole, NewChat, NewChatFile, NewFile,
-    NewModel, NewShareLink, NewToken, NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions,
-    Random as _, Result, Secret, StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
+    Actor, AnswerRequest, ChatId, Clock as _, DocumentId, DocumentPlace, Error, ErrorKind, Kafka, MemberRole, NewChat, NewChatFile, NewFile, NewModel, NewShareLink, NewToken, NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions, Random as _, Result, Secret, StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
 };
 use serde_json::{Value, json};
 
@@ -51,6 +49,7 @@ pub(super) struct Things {
     pub(super) chat_number: String,
     pub(super) chat_file: String,
     pub(super) share_link: String,
+    pub(super) document: String,
     pub(super) message: String,
     pub(super) message_number: String,
     pub(super) response: String,
@@ -223,6 +222,7 @@ impl<'k> Stage<'k> {
         let text = NewChatFile { filename: MARK.to_owned(), content: MARK.to_owned() };
         let chat_file = kafka.chat_files(&actor).create(chat.id, text)?;
         let share_link = kafka.share_links(&actor).create(chat.id, NewShareLink::default())?;
+        let document = self.document(chat.id)?;
         let request = AnswerRequest { model: Some("echo".to_owned()), ..AnswerRequest::text(MARK) };
         let answer = kafka.completions(&actor).start(chat.id, request)?.wait()?;
         let seconds = TimeoutSeconds { connect: Some(0.1), ..TimeoutSeconds::default() };
@@ -238,6 +238,7 @@ impl<'k> Stage<'k> {
             chat_number: chat.number.to_string(),
             chat_file: chat_file.id.to_string(),
             share_link: share_link.link.id.to_string(),
+            document: document.to_string(),
             message: answer.user_message.id.to_string(),
             message_number: answer.user_message.number.to_string(),
             response: answer.response.id.to_string(),
@@ -245,6 +246,14 @@ impl<'k> Stage<'k> {
             token: token.key.id.to_string(),
             account: account.to_string(),
         })
+    }
+
+    /// A document that was read.
+    fn document(&self, chat: ChatId) -> Result<DocumentId> {
+        let documents = self.kafka.documents(&self.owner.1);
+        let new = NewFile::named(MARK);
+        let document = documents.upload(DocumentPlace::Chat(chat), new, &mut MARK.as_bytes())?;
+        Ok(documents.wait(document.id, PATIENCE, |_| ())?.id)
     }
 
     /// Deletes the key among things that are not needed any more: an account may have a hundred.
@@ -279,12 +288,14 @@ impl<'k> Stage<'k> {
         let chats = self.kafka.chats(&actor).list(&Default::default(), &page)?;
         let workspaces = self.kafka.workspaces(&actor).list(&page)?.items;
         let (mut messages, mut files, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut documents = Vec::new();
         for workspace in &workspaces {
             files.extend(self.kafka.files(&actor).list(workspace.id, &page)?.items);
         }
         for chat in &chats.items {
             messages.extend(self.kafka.messages(&actor).list(chat.id, &page)?.items);
             texts.extend(self.kafka.chat_files(&actor).list(chat.id, &page)?.items);
+            documents.extend(self.kafka.documents(&actor).list(DocumentPlace::Chat(chat.id), &page)?.items);
         }
         let tokens = self.kafka.tokens(&self.operator).of(id).list(&page)?;
         let names: Vec<_> = tokens.items.iter().map(|token| (token.id, &token.name)).collect();
@@ -295,6 +306,7 @@ impl<'k> Stage<'k> {
             chats.items,
             messages,
             texts,
+            documents,
             self.kafka.models(&actor).list(&page)?.items,
             names,
         ]))

@@ -2,6 +2,7 @@
 
 mod answer;
 mod complaint;
+mod embeddings;
 mod failure;
 #[cfg(feature = "testing")]
 pub(crate) mod fuzz;
@@ -15,6 +16,7 @@ use std::{sync::Arc, time::Instant};
 
 use serde_json::Value;
 
+pub(crate) use self::embeddings::Embedded;
 use self::{
     answer::Answer,
     failure::{Again, Failure, Reporter},
@@ -68,6 +70,21 @@ impl OpenAiProvider {
         u64::from_be_bytes(seed)
     }
 
+    /// Waits until a call may be repeated that failed, if that can help.
+    fn pause(&self, call: &Call<'_>, failure: Failure, retries: &mut u32) -> Result<(), ProviderError> {
+        let wait = match failure.again {
+            Again::Soon if *retries < retry::MOST_RETRIES => retry::backoff(*retries, &*self.random),
+            Again::After(wait) if *retries < retry::MOST_RETRIES => wait,
+            _ => return Err(failure.error),
+        };
+        *retries += 1;
+        call.line.sleep(wait).map_err(|stop| match stop {
+            Stop::Cancelled => ProviderError::cancelled(),
+            // The reason of the failure says more than that there is no time for another try.
+            Stop::TimedOut(_) => failure.error,
+        })
+    }
+
     fn attempt(&self, call: &Call<'_>, transcript: Transcript, body: &[u8]) -> Result<Answer, Failure> {
         let key = call.options.api_key.as_ref();
         let ask = Ask::PostJson(body);
@@ -97,22 +114,11 @@ impl Provider for OpenAiProvider {
                 Ok(answer) => return Ok(Box::new(answer)),
                 Err(failure) => failure,
             };
-            let wait = match failure.again {
-                Again::WithoutUsage if with_usage => {
-                    with_usage = false;
-                    continue;
-                }
-                Again::Soon if retries < retry::MOST_RETRIES => retry::backoff(retries, &*self.random),
-                Again::After(wait) if retries < retry::MOST_RETRIES => wait,
-                _ => return Err(failure.error),
-            };
-            retries += 1;
-            match call.line.sleep(wait) {
-                Ok(()) => {}
-                Err(Stop::Cancelled) => return Err(ProviderError::cancelled()),
-                // The reason of the failure says more than that there is no time for another try.
-                Err(Stop::TimedOut(_)) => return Err(failure.error),
+            if failure.again == Again::WithoutUsage && with_usage {
+                with_usage = false;
+                continue;
             }
+            self.pause(&call, failure, &mut retries)?;
         }
     }
 

@@ -129,7 +129,9 @@ impl Ender {
             default_context: self.context_tokens,
             source: &Source::default(),
             blobs: &self.blobs,
+            asked: None,
+            near: &[],
         };
-        Ok(prompt::cost(&builder.build(tx, response.chat_id, question)?))
+        Ok(prompt::cost(&builder.build(tx, response.chat_id, question)?.0))
     }
 }

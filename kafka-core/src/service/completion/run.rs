@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     base::{
+        actor::Scope,
         error::{Error, ErrorKind},
         shares::Whose,
     },
@@ -25,13 +26,14 @@ use crate::{
         tool_call::ToolCall,
     },
     provider::api::{Delta, Prompt, ProviderError},
-    repo,
+    repo::{self, chunks::Asked},
     service::{
         composer::{self, Wishes},
         contents,
         installation::Installation,
         models::{Callable, ECHO},
         quotas::Reservation,
+        retrieval,
     },
 };
 
@@ -56,6 +58,7 @@ pub(super) fn spawn(
     work: Work,
     reserved: Reservation,
     slot: Slot,
+    scope: Scope,
 ) {
     let answering = Answering {
         installation: installation.clone(),
@@ -69,6 +72,7 @@ pub(super) fn spawn(
         began: installation.clock().instant(),
         reserved,
         whose: slot.whose(),
+        scope,
         bytes: 0,
         affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
@@ -107,6 +111,8 @@ pub(in crate::service) struct Answering {
     pub(in crate::service) reserved: Reservation,
     /// Of whose share it is.
     whose: Whose,
+    /// What whoever asked may see.
+    scope: Scope,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -256,15 +262,40 @@ impl Answering {
 
     fn prompt(&self) -> Result<Prompt, Error> {
         self.read_documents()?;
-        let storage = self.installation.storage();
-        let builder = PromptBuilder {
+        let (storage, chat, scope) = (self.installation.storage(), self.running.chat, self.scope);
+        let question = self.running.user_message.id;
+        let near = self.patiently(|| {
+            retrieval::nearest(&self.installation, scope, chat, question, &self.running.cancel)
+        })?;
+        let (prompt, sources) = self.patiently(|| {
+            storage.read(|conn| {
+                let found = repo::chats::find(conn, scope, chat)?;
+                let asked = found.map(|found| Asked {
+                    scope,
+                    chat,
+                    chat_number: found.number,
+                    workspace: found.workspace_id,
+                });
+                self.builder(asked, &near).build(conn, chat, question)
+            })
+        })?;
+        if !sources.is_empty() {
+            let id = self.running.accepted.message_id;
+            let sources = serde_json::to_string(&sources).unwrap_or_default();
+            storage.write(move |tx| repo::messages::cite(tx, id, &sources))?;
+        }
+        Ok(prompt)
+    }
+
+    fn builder<'b>(&'b self, asked: Option<Asked>, near: &'b [i64]) -> PromptBuilder<'b> {
+        PromptBuilder {
             params: &self.callable.options.params,
             default_context: self.installation.limits().context_tokens,
             source: &self.source,
-            blobs: storage.blobs(),
-        };
-        let (chat, question) = (self.running.chat, self.running.user_message.id);
-        self.patiently(|| storage.read(|conn| builder.build(conn, chat, question)))
+            blobs: self.installation.storage().blobs(),
+            asked,
+            near,
+        }
     }
 
     /// Keeps free what it costs to ask, if that has grown since it was accepted, or ends the answer. What was

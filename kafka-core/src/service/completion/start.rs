@@ -124,7 +124,7 @@ impl Completions<'_> {
                 if let Some(tokens) = reserved.answer_tokens {
                     quotas::bound_answer(&mut callable.options.params, tokens);
                 }
-                run::spawn(installation, &running, callable, work, reserved, slot);
+                run::spawn(installation, &running, callable, work, reserved, slot, scope);
                 Ok(Turn::of_accepted(installation, &self.actor, running))
             }
             Accepted::Before(id) => Turn::of_stored(installation, &self.actor, id),
@@ -288,8 +288,10 @@ impl Accepting {
                 default_context: self.context_tokens,
                 source: &Source::default(),
                 blobs: &self.blobs,
+                asked: None,
+                near: &[],
             };
-            let prompt = builder.build(tx, self.chat, question)?;
+            let (prompt, _) = builder.build(tx, self.chat, question)?;
             let known = prompt::cost(&prompt);
             // What is still being written above this question will be sent with it, as far as it fits.
             let most = prompt::budget(&self.params, self.context_tokens).max(known);

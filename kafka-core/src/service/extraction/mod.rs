@@ -67,9 +67,14 @@ pub(crate) fn kept(blobs: &Blobs, sha256: &str) -> Option<FileText> {
 
 /// Whether the bytes are of a document. They are at their beginning afterwards.
 pub(crate) fn is_document(bytes: &mut (impl Read + Seek)) -> bool {
+    format_of(bytes).is_some()
+}
+
+/// Which document the bytes are of, if they are. They are at their beginning afterwards.
+pub(crate) fn format_of(bytes: &mut (impl Read + Seek)) -> Option<Format> {
     let mut head = Vec::new();
     let read = bytes.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head);
-    read.is_ok() && bytes.rewind().is_ok() && Format::of(&head).is_some()
+    if read.is_ok() && bytes.rewind().is_ok() { Format::of(&head) } else { None }
 }
 
 impl Extraction {
@@ -108,10 +113,12 @@ impl Extraction {
 
     /// What is said of a document that nobody has read.
     pub(crate) fn unread(&self) -> FileText {
-        no_text(match self.extractor {
-            Some(_) => "Its text has not been read yet; ask again in a moment.",
-            None => "Documents are not read here.",
-        })
+        no_text(self.refusal().unwrap_or("Its text has not been read yet; ask again in a moment."))
+    }
+
+    /// Why no document is read here, where that is so.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        self.extractor.is_none().then_some("Documents are not read here.")
     }
 
     /// Makes one text, when it is its turn and nobody else has made it meanwhile.

@@ -144,11 +144,25 @@ const ROWS: &[(u32, &str)] = &[
     (11, "INSERT INTO search_messages (rowid, words) VALUES (1, 'x')"),
     (11, "INSERT INTO search_chats (rowid, words) VALUES (1, 't')"),
     (11, "INSERT INTO search_changes (message_number) VALUES (1)"),
-    (13, "INSERT INTO chat_tags (chat_id, user_id, tag, folded, updated_at) VALUES ('c', 'u', 'T', 't', 2)"),
+    (12, "INSERT INTO chat_tags (chat_id, user_id, tag, folded, updated_at) VALUES ('c', 'u', 'T', 't', 2)"),
     (
-        13,
+        12,
         "INSERT INTO share_links (id, chat_id, token_hash, expires_at, created_at) VALUES ('s', 'c', 'h', 9, 1)",
     ),
+    (
+        13,
+        "INSERT INTO documents (id, file_id, chat_id, user_id, filename, content, created_at, updated_at) VALUES ('d', 'f', 'c', 'u', 'n', 'x', 1, 2)",
+    ),
+    (
+        13,
+        "INSERT INTO chunks (document_number, idx, start_byte, end_byte, token_count, content) VALUES (1, 0, 0, 1, 1, 'x')",
+    ),
+    (
+        13,
+        "INSERT INTO jobs (kind, subject, run_at, node_id) VALUES ('ingest', 'd', 1, '00000000-0000-7000-8000-00000000000a')",
+    ),
+    (13, "INSERT INTO embeddings (chunk_number, model, dims, vector) VALUES (1, 'm', 1, x'00000000')"),
+    (13, "INSERT INTO search_chunks (rowid, words) VALUES (1, 'x')"),
 ];
 
 fn fill(storage: &Storage, version: u32) {

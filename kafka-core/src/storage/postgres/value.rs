@@ -28,6 +28,7 @@ impl ToSql for Value<'_> {
                 _ => Err(format!("a number was bound where PostgreSQL wants {wanted}").into()),
             },
             Value::Text(text) => text.to_sql(wanted, out),
+            Value::Bytes(bytes) => bytes.to_sql(wanted, out),
             Value::Id(id) => (&*id.as_hyphenated().encode_lower(&mut [0; 36])).to_sql(wanted, out),
         }
     }

@@ -1,62 +1,149 @@
-//! The text of documents that are no text themselves. Formats are complicated and come from strangers, so what
-//! reads them runs in a process of its own; see [`Extractor`](crate::Extractor).
+//! The text of files: of texts in their many forms, and of documents that are no text themselves. Formats of documents are
+//! complicated and come from strangers, so what reads them runs in a process of its own; see
+//! [`Extractor`](crate::Extractor).
 
+mod charset;
+mod error;
+mod html;
+mod markup;
+#[cfg(feature = "extraction")]
+mod office;
 #[cfg(feature = "extraction")]
 mod pdf;
+#[cfg(feature = "extraction")]
+mod sheet;
+#[cfg(feature = "extraction")]
+mod word;
+#[cfg(feature = "extraction")]
+mod xml;
+
+pub use error::ExtractError;
+
+use super::file_kind::FileKind;
 
 /// Which generation of texts this program makes. It is raised when one of a document becomes another, so that
 /// those that were kept are made anew.
-pub(crate) const GENERATION: u32 = 1;
+pub(crate) const GENERATION: u32 = 2;
 /// As much of a file tells whether it is a document.
 pub(crate) const HEAD_BYTES: usize = 1024;
+/// Most bytes of text that [`extract`] gives.
+const MOST_BYTES: usize = 64 << 20;
+
+/// How a text is made, which tells where to cut it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextKind {
+    /// Headings, lists, tables and code are marked.
+    Markdown,
+    /// Paragraphs with empty lines between them.
+    Plain,
+    /// The source of a program, or data in such a form.
+    Code,
+    /// Rows of cells that a sign separates; the first row names the columns.
+    Table,
+}
+
+/// What a file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extracted {
+    /// Its text, with `\n` between lines and without U+0000.
+    pub text: String,
+    /// How the text is made: pages of the web and office files become Markdown, PDFs plain text.
+    pub kind: TextKind,
+}
 
 /// What a file is that has text but is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Pdf,
+    /// An archive of XML, as Word, Excel and others have written since 2007.
+    Office,
+    /// What they wrote before, and write still when there is a password.
+    OldOffice,
 }
 
 impl Format {
+    /// What its text is.
+    pub(crate) fn kind(self) -> TextKind {
+        if self == Format::Pdf { TextKind::Plain } else { TextKind::Markdown }
+    }
+
     /// By the first [`HEAD_BYTES`]: names are not to be trusted.
     pub(crate) fn of(head: &[u8]) -> Option<Format> {
         let head = &head[..head.len().min(HEAD_BYTES)];
+        if head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+            return Some(Format::OldOffice);
+        }
+        // The name of an archive's first file, behind the 30 bytes that tell of it.
+        if let Some(first) = head.strip_prefix(b"PK\x03\x04").and_then(|rest| rest.get(26..)) {
+            let parts =
+                [&b"[Content_Types].xml"[..], b"_rels/", b"docProps/", b"word/", b"xl/", b"customXml/"];
+            return parts.iter().any(|part| first.starts_with(part)).then_some(Format::Office);
+        }
         // Mail and other programs put something before the header, and readers look for it (ISO 32000-1 annex H).
         head.windows(5).any(|word| word == b"%PDF-").then_some(Format::Pdf)
     }
 }
 
-/// The text of a document, of which PDF is known: page by page, without pictures. May be longer than
+/// What a file of this name says.
+///
+/// PDF, DOCX and XLSX are told by their bytes and need the feature `extraction`. They may be made to take much time and
+/// memory, and what reads them may panic: have them read by a process of its own whose time and memory are limited, as an
+/// [`Extractor`](crate::Extractor) is. Anything else takes time and memory in proportion to its length: HTML, Markdown, CSV
+/// and TSV, source code and plain text, by the name's extension; in UTF-8, UTF-16, what a page declares, or what the bytes
+/// are most likely to be.
+///
+/// # Errors
+/// A code and a sentence that say why there is no text.
+pub fn extract(name: &str, bytes: &[u8]) -> Result<Extracted, ExtractError> {
+    if bytes.is_empty() {
+        return Err(error::EMPTY);
+    }
+    let media_type = FileKind::of(name).media_type;
+    if let Some(format) = Format::of(bytes) {
+        return document(format, bytes, MOST_BYTES).map(|text| Extracted { text, kind: format.kind() });
+    }
+    if media_type == "application/pdf" || media_type.starts_with("application/vnd.openxmlformats") {
+        return Err(error::WRONG_EXTENSION);
+    }
+    let is_page = media_type == "text/html";
+    let text = charset::decode(bytes, is_page || media_type == "application/xml")?;
+    let (text, kind) = match media_type {
+        "text/html" => (html::text(&text, MOST_BYTES), TextKind::Markdown),
+        "text/markdown" => (text, TextKind::Markdown),
+        "text/csv" | "text/tab-separated-values" => (text, TextKind::Table),
+        _ if FileKind::of(name).kind == "code" => (text, TextKind::Code),
+        _ => (text, TextKind::Plain),
+    };
+    if text.trim().is_empty() { Err(error::BLANK) } else { Ok(Extracted { text, kind }) }
+}
+
+/// The text of a document, of which PDF, DOCX and XLSX are known: page by page, without pictures. May be longer than
 /// `enough_bytes` by that of one page; what comes behind is not looked at.
 ///
 /// A document may be made to take much time and memory, and what reads it may panic: this is meant for a process
 /// of its own whose time and memory are limited. `kafka-http` has such a one.
 ///
 /// # Errors
-/// A sentence for people that says why there is no text.
+/// A code, and a sentence for people that says why there is no text.
 #[cfg(feature = "extraction")]
-pub fn extract_text(document: &[u8], enough_bytes: usize) -> Result<String, String> {
-    match Format::of(document) {
-        Some(Format::Pdf) => pdf::text(document, enough_bytes).map_err(str::to_owned),
-        None => Err("The file is no document of a format that is known here.".to_owned()),
+pub fn extract_text(bytes: &[u8], enough_bytes: usize) -> Result<String, ExtractError> {
+    let format = Format::of(bytes).ok_or(error::UNSUPPORTED)?;
+    document(format, bytes, enough_bytes)
+}
+
+#[cfg(feature = "extraction")]
+fn document(format: Format, bytes: &[u8], enough_bytes: usize) -> Result<String, ExtractError> {
+    match format {
+        Format::Pdf => pdf::text(bytes, enough_bytes),
+        Format::Office => office::text(bytes, enough_bytes),
+        Format::OldOffice => Err(office::reason(bytes)),
     }
+}
+
+#[cfg(not(feature = "extraction"))]
+fn document(_: Format, _: &[u8], _: usize) -> Result<String, ExtractError> {
+    Err(error::NOT_READ)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_is_known_by_its_bytes() {
-        let far = [&[b' '; HEAD_BYTES - 4], &b"%PDF-1.7"[..]].concat();
-        for (bytes, format) in [
-            (&b"%PDF-1.4\n"[..], Some(Format::Pdf)),
-            (b"From: K.\n\n%PDF-2.0", Some(Format::Pdf)),
-            (b"%PDF", None),
-            (b"report.pdf", None),
-            (b"", None),
-            (&far, None),
-        ] {
-            assert_eq!(Format::of(bytes), format, "{bytes:?}");
-        }
-    }
-}
+mod tests;

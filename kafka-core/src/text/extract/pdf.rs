@@ -2,16 +2,18 @@
 
 use lopdf::{Document, Error, LoadOptions};
 
+use super::error::{DAMAGED_PDF, ENCRYPTED_PDF, ExtractError, WORDLESS_PDF};
+
 /// Most bytes that one stream of a document may decompress to. Contents of pages that are longer are drawings.
 const STREAM_BYTES: usize = 64 << 20;
 
 /// The text of its pages, each after an empty line.
-pub(super) fn text(document: &[u8], enough_bytes: usize) -> Result<String, &'static str> {
+pub(super) fn text(document: &[u8], enough_bytes: usize) -> Result<String, ExtractError> {
     // One whose password is empty, as where only printing is forbidden, is opened.
     let options = LoadOptions::with_max_decompressed_size(STREAM_BYTES);
     let document = Document::load_mem_with_options(document, options).map_err(|error| reason(&error))?;
     if document.trailer.has(b"Encrypt") && document.encryption_state.is_none() {
-        return Err(ENCRYPTED);
+        return Err(ENCRYPTED_PDF);
     }
     let (mut text, mut is_damaged) = (String::new(), document.xref_recovery.is_some());
     let pages = document.get_pages();
@@ -29,19 +31,16 @@ pub(super) fn text(document: &[u8], enough_bytes: usize) -> Result<String, &'sta
         add(&mut text, &page);
     }
     match text.is_empty() {
-        true if is_damaged || pages.is_empty() => Err(DAMAGED),
-        true => Err("The PDF has no text; its pages may be pictures, such as scans."),
+        true if is_damaged || pages.is_empty() => Err(DAMAGED_PDF),
+        true => Err(WORDLESS_PDF),
         false => Ok(text),
     }
 }
 
-const ENCRYPTED: &str = "The PDF is encrypted; take its password away and upload it again.";
-const DAMAGED: &str = "The PDF is damaged, or has a form that is not understood here.";
-
-fn reason(error: &Error) -> &'static str {
+fn reason(error: &Error) -> ExtractError {
     match error {
-        Error::InvalidPassword | Error::Decryption(_) => ENCRYPTED,
-        _ => DAMAGED,
+        Error::InvalidPassword | Error::Decryption(_) => ENCRYPTED_PDF,
+        _ => DAMAGED_PDF,
     }
 }
 
@@ -115,7 +114,7 @@ mod tests {
     /// Many documents are encrypted only so that readers forbid to print them.
     #[test]
     fn an_encrypted_document_is_read_if_it_opens_without_a_password() {
-        for (password, expected) in [("", Ok("One")), ("secret", Err(ENCRYPTED))] {
+        for (password, expected) in [("", Ok("One")), ("secret", Err(ENCRYPTED_PDF))] {
             let mut document = document(&["BT /F1 12 Tf (One) Tj ET"]);
             let version = EncryptionVersion::V2 {
                 document: &document,
@@ -126,7 +125,7 @@ mod tests {
             };
             let state = EncryptionState::try_from(version).unwrap();
             document.encrypt(&state).unwrap();
-            assert_eq!(text(&saved(document), 1000).as_deref(), expected.as_deref(), "{password:?}");
+            assert_eq!(text(&saved(document), 1000), expected.map(str::to_owned), "{password:?}");
         }
     }
 

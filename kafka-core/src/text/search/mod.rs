@@ -2,6 +2,7 @@
 //! shows that. The database only finds candidates; everything that can be seen of a hit is decided here, alike for both
 //! engines.
 
+pub(crate) mod fusion;
 pub(crate) mod matching;
 pub(crate) mod query;
 pub(crate) mod snippet;

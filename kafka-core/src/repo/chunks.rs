@@ -1,0 +1,131 @@
+//! The table `chunks`: the passages of documents, and finding those that a chat may be answered from.
+
+use super::{
+    params, scope,
+    search_terms::{Wanted, expression, label_of_chat, label_of_shelf},
+};
+use crate::{
+    base::{
+        actor::Scope,
+        error::Result,
+        id::{ChatId, DocumentId, WorkspaceId},
+        page::{Room, Stretch},
+    },
+    storage::{Conn, Row, Tx, Value, sql::statements},
+    text::chunk::Chunk,
+};
+
+const COLUMNS: &str = "SELECT k.number, d.id, d.filename, k.idx, k.start_byte, k.end_byte, k.token_count, k.heading, k.content ";
+/// SQLite keeps the order of `CROSS JOIN`: the index comes first.
+const FOUND: &str = "FROM search_chunks s CROSS JOIN chunks k ON k.number = s.rowid \
+     CROSS JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
+     WHERE s.words MATCH $5 AND ";
+const FOUND_POSTGRES: &str = "FROM search_chunks s JOIN chunks k ON k.number = s.number \
+     JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
+     WHERE s.words @@ CAST(CAST($5 AS TEXT) AS tsquery) AND ";
+/// Of the chat `$3` and its workspace `$4`.
+const FOR_CHAT: &str = "(d.chat_id = $3 OR d.workspace_id = $4) AND d.processing_status = 'completed' AND ";
+
+statements! {
+    INSERT = ["INSERT INTO chunks (document_number, idx, start_byte, end_byte, token_count, heading, content) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)"];
+    CLEAR_SOME = ["DELETE FROM chunks WHERE number IN (SELECT k.number FROM chunks k WHERE k.document_number = $1 \
+        ORDER BY k.number LIMIT $2)"];
+    MATCHING = [COLUMNS, FOUND, FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY s.rowid DESC LIMIT $6"]
+        or [COLUMNS, FOUND_POSTGRES, FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY s.number DESC LIMIT $6"];
+    NUMBERED = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
+        LEFT JOIN chats c ON c.id = d.chat_id WHERE k.number = $5 AND ", FOR_CHAT, scope::DOCUMENT_READ];
+    OUTLINES = ["SELECT d.number, d.filename, d.outline FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ",
+        FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY d.created_at DESC, d.id DESC LIMIT $5"];
+    FIRST = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
+        WHERE k.document_number = $1 ORDER BY k.idx LIMIT $2"];
+}
+
+/// Stores a passage of a text.
+pub(crate) fn insert(tx: &Tx<'_>, document: i64, idx: u32, chunk: &Chunk, text: &str) -> Result<()> {
+    let bytes = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+    let content = text.get(chunk.start..chunk.end).unwrap_or_default();
+    let (start, end, tokens) = (bytes(chunk.start), bytes(chunk.end), bytes(chunk.tokens));
+    let heading = Some(chunk.heading.as_str()).filter(|heading| !heading.is_empty());
+    tx.execute(&INSERT, params![document, idx, start, end, tokens, heading, content]).map(drop)
+}
+
+/// Deletes so many passages of a document at most, and returns how many those were.
+pub(crate) fn clear_some(tx: &Tx<'_>, document: i64, most: u32) -> Result<usize> {
+    tx.execute(&CLEAR_SOME, params![document, most])
+}
+
+/// A passage that may answer something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) number: i64,
+    pub(crate) document_id: DocumentId,
+    pub(crate) filename: String,
+    /// Its place among those of its document.
+    pub(crate) idx: u32,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) tokens: u64,
+    pub(crate) heading: Option<String>,
+    pub(crate) text: String,
+}
+
+fn read(row: &mut Row<'_>) -> Result<Found> {
+    Ok(Found {
+        number: row.next()?,
+        document_id: row.next()?,
+        filename: row.next()?,
+        idx: row.next()?,
+        start: row.next()?,
+        end: row.next()?,
+        tokens: row.next()?,
+        heading: row.next()?,
+        text: row.next()?,
+    })
+}
+
+/// The chat that is to be answered in, and who asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) scope: Scope,
+    pub(crate) chat: ChatId,
+    pub(crate) chat_number: i64,
+    pub(crate) workspace: Option<WorkspaceId>,
+}
+
+impl Asked {
+    /// The newest passages that hold what is wanted.
+    pub(crate) fn matching(self, conn: &Conn<'_>, wanted: Wanted<'_>, room: Room) -> Result<Stretch<Found>> {
+        let mut labels = vec![label_of_chat(self.chat_number)];
+        labels.extend(self.workspace.map(label_of_shelf));
+        let expression = expression(wanted, &[labels], conn.is_postgres());
+        let values = [
+            self.scope.user(),
+            self.scope.reach(),
+            self.chat.into(),
+            self.workspace.into(),
+            Value::from(&expression),
+            room.and_one().into(),
+        ];
+        conn.stretch(&MATCHING, &values, room, read)
+    }
+
+    /// The passage of this number, if it may be answered from.
+    pub(crate) fn numbered(self, conn: &Conn<'_>, number: i64) -> Result<Option<Found>> {
+        let values =
+            [self.scope.user(), self.scope.reach(), self.chat.into(), self.workspace.into(), number.into()];
+        conn.first(&NUMBERED, &values, read)
+    }
+
+    /// The documents that can be asked about, the newest first: numbers, names and headings.
+    pub(crate) fn outlines(self, conn: &Conn<'_>, most: u32) -> Result<Vec<(i64, String, Option<String>)>> {
+        let values =
+            [self.scope.user(), self.scope.reach(), self.chat.into(), self.workspace.into(), most.into()];
+        conn.all(&OUTLINES, &values, |row| Ok((row.next()?, row.next()?, row.next()?)))
+    }
+}
+
+/// The first passages of a document that was admitted.
+pub(crate) fn first(conn: &Conn<'_>, document: i64, most: u32) -> Result<Vec<Found>> {
+    conn.all(&FIRST, params![document, most], read)
+}

@@ -1,0 +1,252 @@
+//! The table `documents`. What is long in it, the text, is read by the byte range only.
+
+use super::{params, scope, scoped};
+use crate::{
+    base::{
+        actor::Scope,
+        error::Result,
+        id::{DocumentId, FileId, NodeId, UserId},
+        page::{Room, Stretch},
+        time::Timestamp,
+    },
+    entity::document::{Document, DocumentPlace},
+    storage::{Conn, Row, Tx, Value, sql::statements},
+};
+
+const COLUMNS: &str = "d.id, d.file_id, d.chat_id, d.workspace_id, d.filename, d.processing_status, d.error_message, \
+     d.tokens_used, d.chunk_count, d.embedding_model, d.created_at";
+const FROM: &str = " FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
+/// Those of one chat or of one workspace, by the index of both.
+const OF_PLACE: &str = "COALESCE(d.chat_id, d.workspace_id) = $3 AND ";
+
+fn read(row: &mut Row<'_>) -> Result<Document> {
+    Ok(Document {
+        id: row.next()?,
+        file_id: row.next()?,
+        chat_id: row.next()?,
+        workspace_id: row.next()?,
+        filename: row.next()?,
+        processing_status: row.next()?,
+        error_message: row.next()?,
+        tokens_used: row.next()?,
+        chunk_count: row.next()?,
+        embedding_model: row.next()?,
+        created_at: row.next()?,
+    })
+}
+
+statements! {
+    INSERT = ["INSERT INTO documents (id, file_id, chat_id, workspace_id, user_id, filename, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"];
+    GET = ["SELECT ", COLUMNS, FROM, "d.id = $3 AND ", scope::DOCUMENT_READ];
+    GET_FOR_WRITING = ["SELECT ", COLUMNS, FROM, "d.id = $3 AND ", scope::DOCUMENT_WRITE];
+    LIST = ["SELECT ", COLUMNS, FROM, OF_PLACE, "(d.created_at, d.id) > ($4, $5) AND ", scope::DOCUMENT_READ,
+        " ORDER BY d.created_at, d.id LIMIT $6"];
+    LIST_BACK = ["SELECT ", COLUMNS, FROM, OF_PLACE, "(d.created_at, d.id) < ($4, $5) AND ", scope::DOCUMENT_READ,
+        " ORDER BY d.created_at DESC, d.id DESC LIMIT $6"];
+    LIST_NUMBERED = ["SELECT ", COLUMNS, FROM, OF_PLACE, scope::DOCUMENT_READ,
+        " ORDER BY d.created_at, d.id LIMIT $4 OFFSET $5"];
+    COUNT = ["SELECT COUNT(*)", FROM, OF_PLACE, scope::DOCUMENT_READ];
+    HOW_MANY = ["SELECT COUNT(*) FROM documents d WHERE COALESCE(d.chat_id, d.workspace_id) = $1"];
+    HOW_MANY_OF_USER = ["SELECT (SELECT COUNT(*) FROM chats c JOIN documents d ON d.chat_id = c.id WHERE c.user_id = $1) \
+        + (SELECT COUNT(*) FROM workspaces w JOIN documents d ON d.workspace_id = w.id WHERE w.owner_id = $1)"];
+    HOW_MANY_IN_ALL = ["SELECT COUNT(*) FROM documents"];
+    TO_READ = ["SELECT d.number, d.filename, f.sha256, f.size_bytes, COALESCE(c.user_id, w.owner_id) FROM documents d \
+        LEFT JOIN files f ON f.id = d.file_id LEFT JOIN chats c ON c.id = d.chat_id \
+        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
+    WAIT = ["UPDATE documents SET processing_status = 'pending', updated_at = $2 WHERE id = $1"];
+    BEGIN = ["UPDATE documents SET processing_status = 'processing', error_message = NULL, updated_at = $2 WHERE id = $1"];
+    KEEP_TEXT = ["UPDATE documents SET content = $2, content_hash = $3, outline = $4, updated_at = $5 WHERE id = $1"];
+    /// While it is being read, and by whom it is.
+    NUMBER_OF_JOB = ["SELECT d.number FROM jobs j JOIN documents d ON d.id = j.subject WHERE j.number = $1 AND j.node_id = $2"];
+    COMPLETE = ["UPDATE documents SET processing_status = 'completed', error_message = $2, updated_at = $3, \
+        tokens_used = (SELECT CAST(COALESCE(SUM(k.token_count), 0) AS BIGINT) FROM chunks k WHERE k.document_number = documents.number), \
+        chunk_count = (SELECT COUNT(*) FROM chunks k WHERE k.document_number = documents.number) WHERE id = $1"];
+    FAIL = ["UPDATE documents SET processing_status = 'failed', error_message = $2, updated_at = $3, content = '', \
+        content_hash = NULL, outline = NULL, embedding_model = NULL WHERE id = $1"];
+    OWNER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
+        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
+    TEXT_LENGTH = ["SELECT length(CAST(d.content AS BLOB)) FROM documents d WHERE d.id = $1"]
+        or ["SELECT octet_length(d.content) FROM documents d WHERE d.id = $1"];
+    TEXT = ["SELECT d.content FROM documents d WHERE d.id = $1"];
+    OF_FILE = ["SELECT d.id FROM documents d WHERE d.file_id = $1"];
+    RENAME_OF_FILE = ["UPDATE documents SET filename = $2, updated_at = $3 WHERE file_id = $1"];
+    /// The two fields stand side by side in what is stored.
+    MARK_STALE = ["UPDATE messages SET context = REPLACE(context, $2, $3) WHERE context IS NOT NULL \
+        AND chat_number IN (SELECT c.number FROM documents d JOIN chats c ON c.id = d.chat_id OR c.workspace_id = d.workspace_id \
+        WHERE d.id = $1) AND context LIKE $4"];
+    DELETE = ["DELETE FROM documents WHERE id = $1"];
+}
+
+/// Stores a document that waits to be read.
+pub(crate) fn insert(tx: &Tx<'_>, document: &Document, uploaded_by: Option<UserId>) -> Result<()> {
+    let Document { id, file_id, chat_id, workspace_id, filename, created_at, .. } = document;
+    let values = params![*id, *file_id, *chat_id, *workspace_id, uploaded_by, filename, *created_at];
+    tx.execute(&INSERT, values).map(drop)
+}
+
+pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: DocumentId) -> Result<Option<Document>> {
+    conn.first(&GET, scoped![scope, id], read)
+}
+
+/// As [`find`], but only what the scope may change.
+pub(crate) fn find_for_writing(conn: &Conn<'_>, scope: Scope, id: DocumentId) -> Result<Option<Document>> {
+    conn.first(&GET_FOR_WRITING, scoped![scope, id], read)
+}
+
+fn place_value(place: DocumentPlace) -> Value<'static> {
+    match place {
+        DocumentPlace::Chat(id) => id.into(),
+        DocumentPlace::Workspace(id) => id.into(),
+    }
+}
+
+/// Those of a place after the key, oldest first.
+pub(crate) fn list(
+    conn: &Conn<'_>,
+    scope: Scope,
+    place: DocumentPlace,
+    after: (Timestamp, &str),
+    room: Room,
+) -> Result<Stretch<Document>> {
+    let values = scoped![scope, place_value(place), after.0, after.1, room.and_one()];
+    conn.stretch(&LIST, values, room, read)
+}
+
+/// Those before the key, newest first.
+pub(crate) fn list_back(
+    conn: &Conn<'_>,
+    scope: Scope,
+    place: DocumentPlace,
+    before: (Timestamp, &str),
+    room: Room,
+) -> Result<Stretch<Document>> {
+    let values = scoped![scope, place_value(place), before.0, before.1, room.and_one()];
+    conn.stretch(&LIST_BACK, values, room, read)
+}
+
+pub(crate) fn list_numbered(
+    conn: &Conn<'_>,
+    scope: Scope,
+    place: DocumentPlace,
+    room: Room,
+    offset: i64,
+) -> Result<Stretch<Document>> {
+    conn.stretch(&LIST_NUMBERED, scoped![scope, place_value(place), room.and_one(), offset], room, read)
+}
+
+pub(crate) fn count(conn: &Conn<'_>, scope: Scope, place: DocumentPlace) -> Result<u64> {
+    Ok(conn.first(&COUNT, scoped![scope, place_value(place)], |row| row.next())?.unwrap_or(0))
+}
+
+/// How many a place that was admitted has.
+pub(crate) fn how_many(conn: &Conn<'_>, place: DocumentPlace) -> Result<u64> {
+    Ok(conn.first(&HOW_MANY, &[place_value(place)], |row| row.next())?.unwrap_or(0))
+}
+
+/// How many there are in the chats and workspaces of an account, or in all.
+pub(crate) fn how_many_of(conn: &Conn<'_>, user: Option<UserId>) -> Result<u64> {
+    let found = match user {
+        Some(user) => conn.first(&HOW_MANY_OF_USER, params![user], |row| row.next())?,
+        None => conn.first(&HOW_MANY_IN_ALL, params![], |row| row.next())?,
+    };
+    Ok(found.unwrap_or(0))
+}
+
+/// What has to be known to read one.
+#[derive(Clone, Debug)]
+pub(crate) struct ToRead {
+    pub(crate) number: i64,
+    pub(crate) filename: String,
+    /// The hash and the length of its file's bytes.
+    pub(crate) bytes: Option<(String, u64)>,
+    /// Whose chat or workspace it is in.
+    pub(crate) owner: Option<UserId>,
+}
+
+pub(crate) fn to_read(conn: &Conn<'_>, id: DocumentId) -> Result<Option<ToRead>> {
+    conn.first(&TO_READ, params![id], |row| {
+        let (number, filename) = (row.next()?, row.next()?);
+        let bytes = row.next::<Option<String>>()?.zip(row.next::<Option<u64>>()?);
+        Ok(ToRead { number, filename, bytes, owner: row.next()? })
+    })
+}
+
+/// Notes that one is being read.
+pub(crate) fn begin(tx: &Tx<'_>, id: DocumentId, now: Timestamp) -> Result<()> {
+    tx.execute(&BEGIN, params![id, now]).map(drop)
+}
+
+/// Notes that one waits again.
+pub(crate) fn wait(tx: &Tx<'_>, id: DocumentId, now: Timestamp) -> Result<()> {
+    tx.execute(&WAIT, params![id, now]).map(drop)
+}
+
+/// The text of one that is being read, the text's hash, and its headings.
+pub(crate) struct ReadText<'a> {
+    pub(crate) content: &'a str,
+    pub(crate) sha256: &'a str,
+    pub(crate) outline: &'a str,
+}
+
+/// Keeps the text of one that is being read.
+pub(crate) fn keep_text(tx: &Tx<'_>, id: DocumentId, text: &ReadText<'_>, now: Timestamp) -> Result<()> {
+    tx.execute(&KEEP_TEXT, params![id, text.content, text.sha256, text.outline, now]).map(drop)
+}
+
+/// Whose chat or workspace one is in; none when that is nobody's, or the document is gone.
+pub(crate) fn owner(conn: &Conn<'_>, id: DocumentId) -> Result<Option<Option<UserId>>> {
+    conn.first(&OWNER, params![id], |row| row.next())
+}
+
+/// The number of the document that a job is about, while it is there and the job is the node's.
+pub(crate) fn number_of_job(conn: &Conn<'_>, job: i64, node: NodeId) -> Result<Option<i64>> {
+    conn.first(&NUMBER_OF_JOB, params![job, node], |row| row.next())
+}
+
+/// Notes that it can be found, and counts its passages.
+pub(crate) fn complete(tx: &Tx<'_>, id: DocumentId, note: &Option<String>, now: Timestamp) -> Result<()> {
+    tx.execute(&COMPLETE, params![id, note, now]).map(drop)
+}
+
+/// Notes why it cannot be read, and keeps nothing of it. Comes after its passages went.
+pub(crate) fn fail(tx: &Tx<'_>, id: DocumentId, why: &str, now: Timestamp) -> Result<()> {
+    tx.execute(&FAIL, params![id, why, now]).map(drop)
+}
+
+/// Bytes of the text of one that was admitted.
+pub(crate) fn text_length(conn: &Conn<'_>, id: DocumentId) -> Result<u64> {
+    Ok(conn.first(&TEXT_LENGTH, params![id], |row| row.next())?.unwrap_or(0))
+}
+
+/// What `read` makes of the text of one that was admitted; none when it is gone.
+pub(crate) fn with_text<T>(
+    conn: &Conn<'_>,
+    id: DocumentId,
+    read: impl FnOnce(&str) -> T,
+) -> Result<Option<T>> {
+    conn.first(&TEXT, params![id], |row| Ok(read(row.next_text()?)))
+}
+
+/// The documents that a file is.
+pub(crate) fn of_file(conn: &Conn<'_>, file: FileId) -> Result<Vec<DocumentId>> {
+    conn.all(&OF_FILE, params![file], |row| row.next())
+}
+
+/// Gives the documents that a file is its new name.
+pub(crate) fn rename_of_file(tx: &Tx<'_>, file: FileId, filename: &str, now: Timestamp) -> Result<()> {
+    tx.execute(&RENAME_OF_FILE, params![file, filename, now]).map(drop)
+}
+
+/// Has the messages that cite one say that it is gone. Comes before it goes.
+pub(crate) fn mark_stale(tx: &Tx<'_>, id: DocumentId) -> Result<()> {
+    let cited = |stale: bool| format!("\"document_id\":\"{id}\",\"stale\":{stale}");
+    let (fresh, stale) = (cited(false), cited(true));
+    let pattern = format!("%{id}%");
+    tx.execute(&MARK_STALE, params![id, &fresh, &stale, &pattern]).map(drop)
+}
+
+/// Deletes one that was admitted, with its passages.
+pub(crate) fn delete(tx: &Tx<'_>, id: DocumentId) -> Result<()> {
+    tx.execute(&DELETE, params![id]).map(drop)
+}

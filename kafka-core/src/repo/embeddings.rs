@@ -1,0 +1,121 @@
+//! The table `embeddings`: the vectors of passages, numbers of 32 bits, the lowest byte first.
+
+use super::{params, scope};
+use crate::{
+    base::{
+        actor::Scope,
+        error::{Error, ErrorKind, Result},
+        id::{ChatId, DocumentId, WorkspaceId},
+        time::Timestamp,
+    },
+    storage::{Conn, Tx, sql::statements},
+};
+
+const EMBEDDED: &str = "SELECT d.id, d.number FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
+     WHERE d.processing_status = 'completed' AND d.embedding_model = $3 AND ";
+
+statements! {
+    /// A passage has one vector: that of the model in use.
+    STORE = ["INSERT INTO embeddings (chunk_number, model, dims, vector) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (chunk_number) DO UPDATE SET model = excluded.model, dims = excluded.dims, vector = excluded.vector"];
+    OF_DOCUMENT = ["SELECT k.number, e.vector FROM chunks k JOIN embeddings e ON e.chunk_number = k.number \
+        WHERE k.document_number = $1 AND e.model = $2 ORDER BY k.number"];
+    VISIBLE = [EMBEDDED, "(CAST($4 AS TEXT) IS NULL OR c.id = $4) \
+        AND (CAST($5 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $5) \
+        AND d.created_at >= $6 AND d.created_at < $7 AND ", scope::DOCUMENT_READ];
+    FOR_CHAT = [EMBEDDED, "(d.chat_id = $4 OR d.workspace_id = $5) AND ", scope::DOCUMENT_READ];
+    OUTDATED = ["SELECT d.id, d.number FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' \
+        AND (d.embedding_model IS NULL OR d.embedding_model <> $1) ORDER BY d.number LIMIT 1"];
+    IS_THERE = ["SELECT 1 FROM documents d WHERE d.id = $1 AND d.number = $2 AND d.processing_status = 'completed'"];
+    TEXTS = ["SELECT k.number, k.heading, k.content FROM chunks k WHERE k.document_number = $1 AND k.number > $2 \
+        ORDER BY k.number LIMIT $3"];
+    NOTE_MODEL = ["UPDATE documents SET embedding_model = $2 WHERE id = $1"];
+}
+
+/// A document with vectors: its id and its number.
+pub(crate) type Embedded = (DocumentId, i64);
+
+/// Stores the vector of a passage, or puts it in place of another model's.
+pub(crate) fn store(tx: &Tx<'_>, chunk: i64, model: &str, vector: &[f32]) -> Result<()> {
+    let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let dims = i64::try_from(vector.len()).unwrap_or(i64::MAX);
+    tx.execute(&STORE, params![chunk, model, dims, bytes.as_slice()]).map(drop)
+}
+
+/// Calls `visit` with each vector of a document and the number of its passage.
+pub(crate) fn each_of_document(
+    conn: &Conn<'_>,
+    document: i64,
+    model: &str,
+    mut visit: impl FnMut(i64, Vec<f32>),
+) -> Result<()> {
+    conn.each(&OF_DOCUMENT, params![document, model], |row| {
+        let (number, bytes) = (row.next()?, row.next::<Vec<u8>>()?);
+        let (numbers, rest) = bytes.as_chunks::<4>();
+        if !rest.is_empty() {
+            let sentence = "A stored vector has half a number at its end; run `kafka doctor`.";
+            return Err(Error::new(ErrorKind::Corrupt, "row_unreadable", sentence));
+        }
+        visit(number, numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
+        Ok(())
+    })
+}
+
+/// What narrows a search by vectors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Narrowed {
+    pub(crate) chat: Option<ChatId>,
+    pub(crate) workspace: Option<WorkspaceId>,
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
+}
+
+/// The documents with vectors of this model that the scope may read.
+pub(crate) fn visible(conn: &Conn<'_>, scope: Scope, model: &str, to: Narrowed) -> Result<Vec<Embedded>> {
+    let values = [
+        scope.user(),
+        scope.reach(),
+        model.into(),
+        to.chat.into(),
+        to.workspace.into(),
+        to.from.map_or(i64::MIN, Timestamp::unix_ms).into(),
+        to.to.map_or(i64::MAX, Timestamp::unix_ms).into(),
+    ];
+    conn.all(&VISIBLE, &values, |row| Ok((row.next()?, row.next()?)))
+}
+
+/// Those that a chat is answered from.
+pub(crate) fn for_chat(
+    conn: &Conn<'_>,
+    scope: Scope,
+    model: &str,
+    chat: ChatId,
+    workspace: Option<WorkspaceId>,
+) -> Result<Vec<Embedded>> {
+    let values = [scope.user(), scope.reach(), model.into(), chat.into(), workspace.into()];
+    conn.all(&FOR_CHAT, &values, |row| Ok((row.next()?, row.next()?)))
+}
+
+/// The first completed document behind a number that has no vectors of this model.
+pub(crate) fn outdated(conn: &Conn<'_>, model: &str, behind: i64) -> Result<Option<Embedded>> {
+    conn.first(&OUTDATED, params![model, behind], |row| Ok((row.next()?, row.next()?)))
+}
+
+/// Whether a document is there yet.
+pub(crate) fn is_there(conn: &Conn<'_>, (id, number): Embedded) -> Result<bool> {
+    Ok(conn.first(&IS_THERE, params![id, number], |_| Ok(()))?.is_some())
+}
+
+/// So many passages of a document behind a number, as they are sent to a model: under their heading.
+pub(crate) fn texts(conn: &Conn<'_>, document: i64, behind: i64, most: u32) -> Result<Vec<(i64, String)>> {
+    conn.all(&TEXTS, params![document, behind, most], |row| {
+        let (number, heading, content) = (row.next()?, row.next::<Option<String>>()?, row.next::<String>()?);
+        let text = heading.map_or_else(|| content.clone(), |heading| format!("{heading}\n{content}"));
+        Ok((number, text))
+    })
+}
+
+/// Notes whose vectors a document has.
+pub(crate) fn note_model(tx: &Tx<'_>, document: DocumentId, model: &str) -> Result<()> {
+    tx.execute(&NOTE_MODEL, params![document, model]).map(drop)
+}

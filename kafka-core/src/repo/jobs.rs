@@ -1,0 +1,56 @@
+//! The table `jobs`: work that waits, and that a node has taken. A job is free again when its node's row goes.
+
+use super::params;
+use crate::{
+    base::{error::Result, id::NodeId, time::Timestamp},
+    storage::{Conn, Tx, sql::statements},
+};
+
+statements! {
+    /// One that is there already is due again.
+    ADD = ["INSERT INTO jobs (kind, subject, run_at) VALUES ($1, $2, $3) \
+        ON CONFLICT (kind, subject) DO UPDATE SET run_at = excluded.run_at, attempts = 0, node_id = NULL"];
+    NEXT = ["SELECT j.number, j.subject, j.attempts FROM jobs j WHERE j.kind = $1 AND j.run_at <= $2 \
+        AND (j.node_id IS NULL OR j.node_id = $3) ORDER BY j.run_at, j.number LIMIT 1"];
+    TAKE = ["UPDATE jobs SET node_id = $2, attempts = attempts + 1 WHERE number = $1"];
+    PUT_BACK = ["UPDATE jobs SET node_id = NULL, run_at = $2, attempts = $4 WHERE number = $1 AND node_id = $3"];
+    FINISH = ["DELETE FROM jobs WHERE number = $1 AND node_id = $2"];
+}
+
+/// Something to be done.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) number: i64,
+    /// The id of what it is about.
+    pub(crate) subject: String,
+    /// How often it was begun before.
+    pub(crate) attempts: u32,
+}
+
+/// Has a job done from then on.
+pub(crate) fn add(tx: &Tx<'_>, kind: &str, subject: &str, run_at: Timestamp) -> Result<()> {
+    tx.execute(&ADD, params![kind, subject, run_at]).map(drop)
+}
+
+/// The job of a kind that has been due longest, if no other node is at it. A node does one at a time, so one that is its
+/// own was left lying.
+pub(crate) fn next(conn: &Conn<'_>, kind: &str, node: NodeId, now: Timestamp) -> Result<Option<Job>> {
+    conn.first(&NEXT, params![kind, now, node], |row| {
+        Ok(Job { number: row.next()?, subject: row.next()?, attempts: row.next()? })
+    })
+}
+
+/// Gives a job to a node.
+pub(crate) fn take(tx: &Tx<'_>, job: i64, node: NodeId) -> Result<()> {
+    tx.execute(&TAKE, params![job, node]).map(drop)
+}
+
+/// Leaves a job for later, begun so often.
+pub(crate) fn put_back(tx: &Tx<'_>, job: i64, node: NodeId, run_at: Timestamp, attempts: u32) -> Result<()> {
+    tx.execute(&PUT_BACK, params![job, run_at, node, attempts]).map(drop)
+}
+
+/// Takes away a job that is done, if it is the node's.
+pub(crate) fn finish(tx: &Tx<'_>, job: i64, node: NodeId) -> Result<()> {
+    tx.execute(&FINISH, params![job, node]).map(drop)
+}

@@ -1,0 +1,291 @@
+//! What can be done with documents: files that are read, searched and answered from.
+
+use std::{
+    io::Read,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    chats,
+    files::{self, StagedFile},
+    ingest,
+    listing::{ByCreation, TimeKey},
+    once::{IdempotencyKey, Once, once},
+    workspaces,
+};
+use crate::{
+    base::{
+        actor::{Actor, Scope},
+        day::Day,
+        error::{Error, ErrorKind, Result},
+        id::{ChatId, DocumentId, WorkspaceId},
+        page::{Page, PageRequest},
+        permission::{Area, Permission},
+    },
+    entity::{
+        document::{Document, DocumentPlace, Passage, ProcessingStatus},
+        file::{File, NewFile},
+    },
+    repo::{self, documents, jobs},
+    service::installation::Installation,
+    storage::{Conn, NodeKind},
+};
+
+/// What a credential needs for reading here.
+const READ: Permission = Permission::read(Area::Documents);
+/// What it needs for changing something.
+const WRITE: Permission = Permission::write(Area::Documents);
+/// Most bytes of a passage that are shown at once.
+const PASSAGE_BYTES: u64 = 64 << 10;
+/// How often it is looked whether a document is read.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Documents, as one actor may use them. Made by [`Kafka::documents`](crate::Kafka::documents).
+#[derive(Debug)]
+pub struct Documents<'k> {
+    installation: &'k Installation,
+    actor: Actor,
+    once: Option<Once>,
+}
+
+pub(crate) fn not_found(id: DocumentId) -> Error {
+    Error::not_found("document_not_found", "document", id)
+}
+
+impl<'k> Documents<'k> {
+    pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Documents<'k> {
+        Documents { installation, actor: *actor, once: None }
+    }
+
+    /// Makes [`upload`](Documents::upload) take effect once for this key, if there is one; the bytes belong to
+    /// what the key stands for.
+    #[must_use]
+    pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Documents<'k> {
+        self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
+        self
+    }
+
+    /// Uploads a file as a document: of a chat, or of a workspace, whose chats then share it. Its bytes are on the disk
+    /// when this returns, in bounded memory; it is read afterwards, by this or another process that stays, whatever
+    /// becomes of this one. Equal bytes are read once.
+    ///
+    /// # Errors
+    /// `NotFound` for a chat or workspace that one may not write to; `TooLarge` beyond
+    /// [`Limits::file_bytes`](crate::Limits::file_bytes), and for more than
+    /// [`Limits::documents_per_chat`](crate::Limits::documents_per_chat); `QuotaExceeded` when plans are enforced and
+    /// that of the chat's owner has no room; `Invalid` (`file_unreadable`) when `bytes` fails.
+    pub fn upload(&self, place: DocumentPlace, new: NewFile, bytes: &mut dyn Read) -> Result<Document> {
+        let scope = self.actor.scope(WRITE)?;
+        self.installation.storage().read_one(|conn| workspace_of(conn, scope, place))?;
+        self.put(place, files::stage(self.installation, new, bytes)?)
+    }
+
+    /// Makes a document of a file whose bytes were [taken](crate::Files::stage).
+    ///
+    /// # Errors
+    /// Those of [`upload`](Documents::upload), but for what reading the bytes fails of.
+    fn put(&self, place: DocumentPlace, staged: StagedFile) -> Result<Document> {
+        let scope = self.actor.scope(WRITE)?;
+        let StagedFile { file, staged } = staged;
+        let document = Document {
+            id: self.installation.new_id(),
+            file_id: Some(file.id),
+            chat_id: of_chat(place),
+            workspace_id: of_workspace(place),
+            filename: file.filename.clone(),
+            processing_status: ProcessingStatus::Pending,
+            error_message: None,
+            tokens_used: 0,
+            chunk_count: 0,
+            embedding_model: None,
+            created_at: file.created_at,
+        };
+        let (uploader, feed, quotas) =
+            (self.actor.user_id(), self.installation.feed().clone(), self.installation.quotas());
+        let (most, ingesting) =
+            (self.installation.limits().documents_per_chat, self.installation.ingesting().clone());
+        let key = self.once.as_ref().map(|once| once.with_bytes(&file.sha256));
+        let staged = Arc::clone(&staged);
+        self.installation.storage().write(move |tx| {
+            once(tx, key.as_ref(), || {
+                let workspace_id = workspace_of(tx, scope, place)?;
+                let there = documents::how_many(tx, place)?;
+                quotas.admit_document(tx, place, there)?;
+                if there >= u64::from(most) {
+                    let sentence =
+                        format!("There are {most} documents, which is the most; delete one first.");
+                    return Err(Error::new(ErrorKind::TooLarge, "too_many_documents", sentence));
+                }
+                let file = File { workspace_id, ..file.clone() };
+                staged.place(tx)?;
+                repo::files::insert(tx, &file, uploader, true)?;
+                feed.file(tx, file.id);
+                documents::insert(tx, &document, uploader)?;
+                jobs::add(tx, ingest::KIND, &document.id.to_string(), document.created_at)?;
+                repo::usage_daily::count_document(tx, place, Day::of(document.created_at))?;
+                let ingesting = ingesting.clone();
+                tx.after_commit(move || ingesting.nudge());
+                Ok(document.clone())
+            })
+        })
+    }
+
+    /// One document.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn get(&self, id: DocumentId) -> Result<Document> {
+        let scope = self.actor.scope(READ)?;
+        let found = self.installation.storage().read_one_anywhere(|conn| documents::find(conn, scope, id))?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// Documents of a chat, or those that all chats of a workspace share, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound` for the chat or workspace; `Invalid` for a page out of range or a cursor that no page gave.
+    pub fn list(&self, place: DocumentPlace, request: &PageRequest) -> Result<Page<Document>> {
+        let scope = self.actor.scope(READ)?;
+        self.installation.storage().read_anywhere(|conn| {
+            match place {
+                DocumentPlace::Chat(id) => {
+                    repo::chats::find(conn, scope, id)?.ok_or_else(|| chats::not_found(id)).map(drop)?;
+                }
+                DocumentPlace::Workspace(id) => {
+                    repo::workspaces::find(conn, scope, id)?
+                        .ok_or_else(|| workspaces::not_found(id))
+                        .map(drop)?;
+                }
+            }
+            let list = ByCreation {
+                after: &|key, room| documents::list(conn, scope, place, key, room),
+                before: &|key, room| documents::list_back(conn, scope, place, key, room),
+                numbered: &|room, offset| {
+                    let items = documents::list_numbered(conn, scope, place, room, offset)?;
+                    Ok((items, documents::count(conn, scope, place)?))
+                },
+                cursor: &|document: &Document| TimeKey::cursor(document.created_at, document.id),
+            };
+            list.page(self.installation.limits(), request)
+        })
+    }
+
+    /// What a document says between two places of its text, in bytes. A place inside a character is moved to the
+    /// character's beginning. Without an end it is 64 KiB from the start, or as much as there is.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` (`document_not_ready`) for one that is not completed; `Invalid`
+    /// (`passage_out_of_range`) for places that the text does not have, and for more than 64 KiB.
+    pub fn passage(&self, id: DocumentId, start: u64, end: Option<u64>) -> Result<Passage> {
+        let scope = self.actor.scope(READ)?;
+        self.installation.storage().read_anywhere(|conn| {
+            let document = documents::find(conn, scope, id)?.ok_or_else(|| not_found(id))?;
+            if document.processing_status != ProcessingStatus::Completed {
+                let sentence = format!(
+                    "The document {id} is {} and has no text to show; wait until it is completed.",
+                    document.processing_status
+                );
+                return Err(Error::new(ErrorKind::Conflict, "document_not_ready", sentence));
+            }
+            let length = documents::text_length(conn, id)?;
+            let end = end.unwrap_or_else(|| start.saturating_add(PASSAGE_BYTES).min(length));
+            if start > end || end > length || end - start > PASSAGE_BYTES {
+                let message =
+                    format!("give start and end from 0 to {length}, at most {PASSAGE_BYTES} bytes apart");
+                return Err(Error::invalid("passage_out_of_range", "end", message));
+            }
+            let cut = documents::with_text(conn, id, |text| {
+                let place = |at: u64| text.floor_char_boundary(usize::try_from(at).unwrap_or(usize::MAX));
+                let (start, end) = (place(start), place(end));
+                (start as u64, end as u64, text[start..end].to_owned())
+            })?;
+            let (start, end, text) = cut.ok_or_else(|| not_found(id))?;
+            Ok(Passage { document_id: id, filename: document.filename, start, end, text })
+        })
+    }
+
+    /// Deletes a document. What cites it says so from then on; its file goes unless something else has it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn delete(&self, id: DocumentId) -> Result<()> {
+        let scope = self.actor.scope(WRITE)?;
+        let (feed, sweep) = (self.installation.feed().clone(), self.installation.blob_sweep().clone());
+        self.installation.storage().write(move |tx| {
+            let found = documents::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
+            documents::mark_stale(tx, id)?;
+            documents::delete(tx, id)?;
+            if let Some(file) = found.file_id
+                && let Some(File { workspace_id, .. }) = repo::files::find(tx, Scope::Operator, file)?
+                && repo::files::delete_unused(tx, file)? > 0
+            {
+                feed.file_deleted(tx, file, workspace_id)?;
+                sweep.ask(tx);
+            }
+            Ok(())
+        })
+    }
+
+    /// Waits until a document is completed or failed, or so long. Where no process that stays serves the database, this
+    /// one reads what waits. `watch` is called now and then with how the document stands.
+    ///
+    /// # Errors
+    /// `NotFound`; those of reading and writing.
+    pub fn wait(
+        &self,
+        id: DocumentId,
+        patience: Duration,
+        mut watch: impl FnMut(&Document),
+    ) -> Result<Document> {
+        let began = Instant::now();
+        loop {
+            let document = self.get(id)?;
+            watch(&document);
+            let is_over =
+                matches!(document.processing_status, ProcessingStatus::Completed | ProcessingStatus::Failed);
+            if is_over || began.elapsed() >= patience {
+                return Ok(document);
+            }
+            if self.is_alone()? {
+                ingest::work_off(self.installation)?;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Whether no process that stays serves the database, so that nobody else reads what waits.
+    fn is_alone(&self) -> Result<bool> {
+        let nodes = self.installation.storage().live_nodes()?;
+        Ok(nodes.iter().all(|node| node.kind == NodeKind::Cli))
+    }
+}
+
+fn of_chat(place: DocumentPlace) -> Option<ChatId> {
+    match place {
+        DocumentPlace::Chat(id) => Some(id),
+        DocumentPlace::Workspace(_) => None,
+    }
+}
+
+fn of_workspace(place: DocumentPlace) -> Option<WorkspaceId> {
+    match place {
+        DocumentPlace::Chat(_) => None,
+        DocumentPlace::Workspace(id) => Some(id),
+    }
+}
+
+/// The workspace that a document's file lies in, if documents may be put into this place.
+fn workspace_of(conn: &Conn<'_>, scope: Scope, place: DocumentPlace) -> Result<Option<WorkspaceId>> {
+    match place {
+        DocumentPlace::Chat(id) => {
+            let chat = repo::chats::find_for_writing(conn, scope, id)?;
+            Ok(chat.ok_or_else(|| chats::not_found(id))?.workspace_id)
+        }
+        DocumentPlace::Workspace(id) => match repo::workspaces::is_fillable(conn, scope, id)? {
+            true => Ok(Some(id)),
+            false => Err(workspaces::not_found(id)),
+        },
+    }
+}

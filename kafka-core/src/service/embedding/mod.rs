@@ -1,0 +1,120 @@
+//! Vectors of passages, made by an endpoint that the configuration names, and the passages nearest to a question.
+//!
+//! Without an endpoint there are none, and documents are found by their words alone.
+
+pub(super) mod making;
+mod nearest;
+
+use std::time::Duration;
+
+pub(super) use nearest::Vectors;
+
+use crate::{
+    base::{
+        cancel::CancelToken,
+        error::{Error, Result},
+        secret::Secret,
+    },
+    entity::params::{Params, Timeouts},
+    provider::{
+        api::CallOptions,
+        endpoint::Endpoint,
+        network::Network,
+        openai::{Embedded, OpenAiProvider},
+    },
+    repo::embeddings::Embedded as Document,
+    storage::Conn,
+};
+
+/// Passages of one request.
+pub(super) const BATCH: u32 = 64;
+/// How long an endpoint may take for a batch.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long whoever searches or asks waits for it; then words have to do.
+const QUESTION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where vectors of passages come from: any endpoint with OpenAI's `/embeddings`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddingEndpoint {
+    /// Its base URL, for example `https://api.openai.com/v1`.
+    pub base_url: String,
+    /// The model's name there. Vectors of different models do not compare: with another name, those that there are
+    /// are made anew in the background, and meanwhile documents are found by their words.
+    pub model: String,
+    /// The key for it.
+    pub api_key: Option<Secret<String>>,
+}
+
+/// The vectors of one installation.
+pub(crate) struct Embedding {
+    provider: OpenAiProvider,
+    endpoint: Option<(EmbeddingEndpoint, Network)>,
+    vectors: Vectors,
+}
+
+impl Embedding {
+    pub(crate) fn new(
+        provider: OpenAiProvider,
+        endpoint: Option<EmbeddingEndpoint>,
+        network: Network,
+        cached_bytes: usize,
+    ) -> Result<Embedding> {
+        if let Some(endpoint) = &endpoint {
+            Endpoint::parse(&endpoint.base_url).map_err(|_| {
+                let message = "write a URL such as https://api.openai.com/v1";
+                Error::invalid("embedding_url_invalid", "embedding_url", message)
+            })?;
+        }
+        let endpoint = endpoint.map(|endpoint| (endpoint, network));
+        Ok(Embedding { provider, endpoint, vectors: Vectors::new(cached_bytes) })
+    }
+
+    /// The model in use, if there is one.
+    pub(super) fn model(&self) -> Option<&str> {
+        self.endpoint.as_ref().map(|(endpoint, _)| endpoint.model.as_str())
+    }
+
+    /// The vectors of a batch of passages.
+    pub(super) fn of_passages(&self, texts: &[&str], cancel: &CancelToken) -> Result<Embedded> {
+        self.ask(texts, PATIENCE, cancel)
+    }
+
+    /// The vector of a question.
+    pub(super) fn of_question(&self, text: &str, cancel: &CancelToken) -> Result<Vec<f32>> {
+        let embedded = self.ask(&[text], QUESTION_PATIENCE, cancel)?;
+        Ok(embedded.vectors.into_iter().next().unwrap_or_default())
+    }
+
+    /// The passages of these documents that are nearest to a vector, the nearest first, by their numbers.
+    pub(super) fn nearest(
+        &self,
+        conn: &Conn<'_>,
+        documents: &[Document],
+        vector: &[f32],
+        most: usize,
+    ) -> Result<Vec<i64>> {
+        let Some(model) = self.model() else { return Ok(Vec::new()) };
+        self.vectors.nearest(conn, model, documents, vector, most)
+    }
+
+    fn ask(&self, texts: &[&str], patience: Duration, cancel: &CancelToken) -> Result<Embedded> {
+        let Some((endpoint, network)) = &self.endpoint else { return Err(missing()) };
+        let timeouts = Timeouts { first_token: patience, total: patience, ..Timeouts::default() };
+        let options = CallOptions {
+            model: endpoint.model.clone(),
+            base_url: endpoint.base_url.clone(),
+            api_key: endpoint.api_key.clone(),
+            params: Params::default(),
+            network: network.clone(),
+            timeouts,
+            cancel: cancel.clone(),
+        };
+        self.provider.embed(texts, &options).map_err(Error::from)
+    }
+}
+
+/// The refusal of a search by vectors alone.
+pub(super) fn missing() -> Error {
+    let message = "there are no vectors to search by; ask for hybrid or text";
+    Error::invalid("vectors_missing", "mode", message)
+}

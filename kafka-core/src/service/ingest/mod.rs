@@ -1,0 +1,280 @@
+//! Reading documents: behind the uploads, one at a time in each process that stays.
+//!
+//! A job names a document, and the node that has taken it. A document is [read](text), cut into passages, and stored in
+//! small batches, between which others write; it is found only when the last of them, and their words, are there. When
+//! a process dies, its node's row goes, the job is free, and whoever takes it begins anew. Whatever fails leaves no
+//! passage behind. What has vectors of another model, or none, gets them when nothing else is to be done.
+
+mod outline;
+mod renewal;
+mod text;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    embedding::making::{self, Made},
+    installation::Installation,
+    search_index,
+    upkeep::Upkeep,
+};
+use crate::{
+    base::{
+        cancel::CancelToken,
+        error::{ErrorKind, Result},
+        id::DocumentId,
+    },
+    crypto::digest::sha256_hex,
+    repo::{
+        chunks,
+        documents::{self, ReadText, ToRead},
+        jobs::{self, Job},
+    },
+    text::chunk::{self, Chunk, Sizes},
+};
+use renewal::Renewal;
+use text::Outcome;
+
+/// What jobs of this sort are called.
+pub(super) const KIND: &str = "ingest";
+/// How often it is looked whether another process has stored a document.
+const LOOK: Duration = Duration::from_secs(1);
+/// A document that was begun so often and has come to no end is given up: it may be what ends its readers.
+const MOST_ATTEMPTS: u32 = 5;
+/// How long one waits that could not be read now, because of the disk or of others that are read.
+const PAUSE_MS: i64 = 2000;
+/// Passages that are stored, or deleted, in one transaction, and about their bytes.
+const BATCH: u32 = 200;
+const BATCH_BYTES: usize = 256 << 10;
+
+/// The thread that reads documents. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Ingesting(Arc<Thread>);
+
+#[derive(Default)]
+struct Thread {
+    upkeep: Upkeep,
+    cancel: CancelToken,
+}
+
+impl Ingesting {
+    /// Starts it.
+    pub(crate) fn start(&self, installation: &Installation) -> Result<()> {
+        let (itself, cancel) = (installation.downgrade(), self.0.cancel.clone());
+        let mut renewal = Renewal::default();
+        self.0.upkeep.start("kafka-ingest", LOOK, move |_| {
+            let Some(installation) = itself.upgrade() else { return false };
+            // What fails here is tried again at the next look.
+            while !cancel.is_cancelled() && step(&installation, &cancel).unwrap_or(false) {}
+            renewal.look(&installation, &cancel);
+            true
+        })
+    }
+
+    /// Has it look now.
+    pub(super) fn nudge(&self) {
+        self.0.upkeep.nudge();
+    }
+
+    /// Ends it, also in the middle of a document.
+    pub(crate) fn stop(&self) {
+        self.0.cancel.cancel();
+        self.0.upkeep.stop();
+    }
+}
+
+/// Reads what waits, on this thread.
+pub(super) fn work_off(installation: &Installation) -> Result<()> {
+    let cancel = CancelToken::new();
+    while step(installation, &cancel)? {}
+    Ok(())
+}
+
+/// A document at work.
+struct Work<'a> {
+    installation: &'a Installation,
+    cancel: &'a CancelToken,
+    job: Job,
+    id: DocumentId,
+}
+
+/// How a document's turn ended.
+enum End {
+    /// It is completed, with this said about its text.
+    Completed(Option<String>),
+    /// It cannot be read, for this reason.
+    Failed(String),
+    /// It waits for another turn. `is_to_blame`: this one counts against it.
+    Later { is_to_blame: bool },
+    /// It is gone, or another process's.
+    Lost,
+}
+
+/// It waits, for no fault of its own.
+const LATER: End = End::Later { is_to_blame: false };
+
+/// Takes the job that is due, if there is one, and does it. False when there is none.
+fn step(installation: &Installation, cancel: &CancelToken) -> Result<bool> {
+    let (node, now) = (installation.node_id(), installation.now());
+    let storage = installation.storage();
+    if storage.read_one(|conn| jobs::next(conn, KIND, node, now))?.is_none() {
+        return Ok(false);
+    }
+    let taken = storage.write(move |tx| {
+        let Some(job) = jobs::next(tx, KIND, node, now)? else { return Ok(None) };
+        jobs::take(tx, job.number, node)?;
+        let Ok(id) = job.subject.parse() else {
+            jobs::finish(tx, job.number, node)?;
+            return Ok(None);
+        };
+        documents::begin(tx, id, now)?;
+        Ok(Some((job, id)))
+    })?;
+    let Some((job, id)) = taken else { return Ok(true) };
+    let work = Work { installation, cancel, job, id };
+    // Whatever a text does to its reader, the next one has its turn.
+    let end = catch_unwind(AssertUnwindSafe(|| work.run())).unwrap_or_else(|_| {
+        Ok(End::Failed(
+            "The document could not be read: it breaks its reader; the log says where.".to_owned(),
+        ))
+    });
+    work.end(end.unwrap_or_else(|error| {
+        let is_of_storage = matches!(error.kind(), ErrorKind::Storage | ErrorKind::Busy);
+        End::Later { is_to_blame: !is_of_storage }
+    }))?;
+    Ok(true)
+}
+
+impl Work<'_> {
+    fn run(&self) -> Result<End> {
+        let Some(document) =
+            self.installation.storage().read_one(|conn| documents::to_read(conn, self.id))?
+        else {
+            return Ok(End::Lost);
+        };
+        if self.job.attempts >= MOST_ATTEMPTS {
+            let sentence = format!(
+                "Reading it was begun {MOST_ATTEMPTS} times and never came to an end; upload it again, or in another format."
+            );
+            return Ok(End::Failed(sentence));
+        }
+        match text::read(self.installation, &document, self.cancel)? {
+            Outcome::Text { text, kind, note } => {
+                let chunks = chunk::chunks(&text, kind, &Sizes::default());
+                match chunks.is_empty() {
+                    true => Ok(End::Failed("The file has no text.".to_owned())),
+                    false => {
+                        let outline = outline::of(&text, kind, &chunks);
+                        self.store(&document, text, outline, chunks, note)
+                    }
+                }
+            }
+            Outcome::Refused(sentence) => Ok(End::Failed(sentence)),
+            Outcome::Unknown => Ok(LATER),
+        }
+    }
+
+    fn store(
+        &self,
+        document: &ToRead,
+        text: String,
+        outline: String,
+        chunks: Vec<Chunk>,
+        note: Option<String>,
+    ) -> Result<End> {
+        self.clear(document.number)?;
+        let (storage, now) = (self.installation.storage(), self.installation.now());
+        let (job, node, id, number) =
+            (self.job.number, self.installation.node_id(), self.id, document.number);
+        let (text, chunks) = (Arc::new(text), Arc::new(chunks));
+        let (content, sha256) = (Arc::clone(&text), sha256_hex(text.as_bytes()));
+        let is_kept = storage.write(move |tx| {
+            let is_ours = documents::number_of_job(tx, job, node)?.is_some();
+            if is_ours {
+                let text = ReadText { content: &content, sha256: &sha256, outline: &outline };
+                documents::keep_text(tx, id, &text, now)?;
+            }
+            Ok(is_ours)
+        })?;
+        let mut from = 0;
+        while is_kept && from < chunks.len() {
+            if self.cancel.is_cancelled() {
+                return Ok(LATER);
+            }
+            let to = batch_end(&chunks, from);
+            let (text, chunks) = (Arc::clone(&text), Arc::clone(&chunks));
+            let is_stored = storage.write(move |tx| {
+                if documents::number_of_job(tx, job, node)?.is_none() {
+                    return Ok(false);
+                }
+                for (idx, chunk) in chunks.iter().enumerate().take(to).skip(from) {
+                    chunks::insert(tx, number, u32::try_from(idx).unwrap_or(u32::MAX), chunk, &text)?;
+                }
+                Ok(true)
+            })?;
+            if !is_stored {
+                return Ok(End::Lost);
+            }
+            from = to;
+        }
+        if !is_kept {
+            return Ok(End::Lost);
+        }
+        if !search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
+            return Ok(LATER);
+        }
+        let made = making::make(self.installation, (id, number), self.cancel, move |tx| {
+            Ok(documents::number_of_job(tx, job, node)?.is_some())
+        });
+        Ok(match made? {
+            Made::All => End::Completed(note),
+            Made::Refused(sentence) => End::Failed(sentence),
+            Made::Stopped => LATER,
+        })
+    }
+
+    /// Takes away what an earlier turn has stored.
+    fn clear(&self, number: i64) -> Result<()> {
+        while self.installation.storage().write(move |tx| chunks::clear_some(tx, number, BATCH))? > 0 {}
+        Ok(())
+    }
+
+    fn end(&self, end: End) -> Result<()> {
+        let (job, node, id) = (self.job.number, self.installation.node_id(), self.id);
+        let (attempts, storage) = (self.job.attempts, self.installation.storage());
+        let now = self.installation.now();
+        if matches!(end, End::Failed(_))
+            && let Some(document) = storage.read_one(|conn| documents::to_read(conn, id))?
+        {
+            self.clear(document.number)?;
+        }
+        storage.write(move |tx| {
+            let is_ours = documents::number_of_job(tx, job, node)?.is_some();
+            match &end {
+                End::Later { is_to_blame } if is_ours => {
+                    documents::wait(tx, id, now)?;
+                    let attempts = attempts + u32::from(*is_to_blame);
+                    return jobs::put_back(tx, job, node, now.plus_ms(PAUSE_MS), attempts);
+                }
+                End::Completed(note) if is_ours => documents::complete(tx, id, note, now)?,
+                End::Failed(why) if is_ours => documents::fail(tx, id, why, now)?,
+                _ => {}
+            }
+            jobs::finish(tx, job, node)
+        })
+    }
+}
+
+/// Where a batch ends that begins with a passage.
+fn batch_end(chunks: &[Chunk], from: usize) -> usize {
+    let mut bytes = 0;
+    let fits = chunks[from..].iter().take(BATCH as usize).take_while(|chunk| {
+        let has_room = bytes < BATCH_BYTES;
+        bytes += chunk.end - chunk.start;
+        has_room
+    });
+    from + fits.count()
+}

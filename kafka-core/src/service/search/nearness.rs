@@ -1,0 +1,40 @@
+//! The passages whose vectors are nearest to a query's.
+
+use crate::{
+    base::{actor::Scope, cancel::CancelToken, error::Result},
+    entity::search::{SearchMode, SearchRequest},
+    repo::embeddings::{self, Narrowed},
+    service::{embedding, installation::Installation},
+};
+
+/// Passages that are found so.
+const NEAREST: usize = 100;
+
+/// Of the documents that the scope may read, as the request narrows them; none by words alone. Who asks for both is
+/// not refused where the endpoint fails.
+pub(super) fn nearest(
+    installation: &Installation,
+    scope: Scope,
+    request: &SearchRequest,
+    mode: SearchMode,
+) -> Result<Vec<i64>> {
+    let (storage, embedding) = (installation.storage(), installation.embedding());
+    let Some(model) = embedding.model().filter(|_| mode != SearchMode::Text) else {
+        return if mode == SearchMode::Vector { Err(embedding::missing()) } else { Ok(Vec::new()) };
+    };
+    let narrowed = Narrowed {
+        chat: request.chat_id,
+        workspace: request.workspace_id,
+        from: request.from,
+        to: request.to,
+    };
+    let documents = storage.read_one_anywhere(|conn| embeddings::visible(conn, scope, model, narrowed))?;
+    if documents.is_empty() || request.query.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    match embedding.of_question(&request.query, &CancelToken::new()) {
+        Ok(vector) => storage.read_anywhere(|conn| embedding.nearest(conn, &documents, &vector, NEAREST)),
+        Err(error) if mode == SearchMode::Vector => Err(error),
+        Err(_) => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,124 @@
+//! What characters the bytes of a text stand for.
+
+use encoding_rs::{
+    EUC_JP, EUC_KR, Encoding, GBK, KOI8_R, SHIFT_JIS, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251,
+    WINDOWS_1252,
+};
+
+use super::error::{ExtractError, NOT_TEXT, UNKNOWN_CHARSET};
+use crate::text::decode::decode_text;
+
+/// Bytes in which a page declares its characters; browsers look at as many.
+const DECLARED_WITHIN: usize = 1024;
+/// Bytes by which an encoding is guessed. The rest only has to be possible in it.
+const GUESSED_BY: usize = 64 << 10;
+
+/// The text that bytes stand for, with `\n` at the ends of lines: by their mark, as UTF-8, as they are declared, or as what
+/// they are most likely. What is not likely to be anything is refused, since a text of wrong letters is never found.
+pub(super) fn decode(bytes: &[u8], declares: bool) -> Result<String, ExtractError> {
+    let text = decode_text(bytes).map_or_else(|| other(bytes, declares), Ok)?;
+    // Controls that no text has, as in a program or a compressed file.
+    let controls =
+        text.chars().filter(|sign| sign.is_control() && !"\n\r\t\u{c}\u{1b}\u{85}".contains(*sign));
+    if controls.count() * 100 > text.len() {
+        return Err(NOT_TEXT);
+    }
+    Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text })
+}
+
+fn other(bytes: &[u8], declares: bool) -> Result<String, ExtractError> {
+    if bytes.contains(&0) {
+        let half = bytes.chunks_exact(2).filter(|pair| pair[0] == 0).count();
+        let encoding = if half * 4 > bytes.len() / 2 { UTF_16BE } else { UTF_16LE };
+        return strictly(encoding, bytes).filter(|text| !text.contains('\0')).ok_or(NOT_TEXT);
+    }
+    if let Some(encoding) = declares.then(|| declared(bytes)).flatten() {
+        return strictly(encoding, bytes).ok_or(UNKNOWN_CHARSET);
+    }
+    let sample = &bytes[..bytes.len().min(GUESSED_BY)];
+    let sample = &sample[..sample.iter().rposition(u8::is_ascii).map_or(sample.len(), |at| at + 1)];
+    let likely = GUESSES
+        .iter()
+        .find(|(encoding, is_likely)| strictly(encoding, sample).is_some_and(|text| is_likely(&text)));
+    likely.and_then(|(encoding, _)| strictly(encoding, bytes)).ok_or(UNKNOWN_CHARSET)
+}
+
+fn strictly(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
+    encoding.decode_without_bom_handling_and_without_replacement(bytes).map(String::from)
+}
+
+/// The encoding that a page names in its beginning.
+fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(DECLARED_WITHIN)]).to_ascii_lowercase();
+    let name = head.split_once("charset=").or_else(|| head.split_once("encoding="))?.1;
+    let name = name.trim_start_matches(['"', '\'', ' ']);
+    let end = name.find(|sign: char| !(sign.is_ascii_alphanumeric() || "-_:".contains(sign)));
+    Encoding::for_label(name[..end.unwrap_or(name.len())].as_bytes())
+}
+
+type Guess = (&'static Encoding, fn(&str) -> bool);
+
+/// What is likely, the strictest first.
+const GUESSES: [Guess; 8] = [
+    (EUC_JP, |text| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
+    (SHIFT_JIS, |text| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
+    (EUC_KR, |text| of_foreign(text, |sign| ('\u{ac00}'..'\u{d7a4}').contains(&sign)) >= 75),
+    // The order of the standard is by frequency, and its first level is what texts consist of.
+    (GBK, is_common_chinese),
+    (KOI8_R, is_cyrillic),
+    (WINDOWS_1251, is_cyrillic),
+    (WINDOWS_1252, is_latin),
+    (WINDOWS_1250, is_latin),
+];
+
+/// How many in a hundred of the signs beyond ASCII are such.
+fn of_foreign(text: &str, is_such: impl Fn(char) -> bool) -> usize {
+    let (all, such) = text
+        .chars()
+        .filter(|sign| !sign.is_ascii())
+        .fold((0, 0), |(all, such), sign| (all + 1, such + usize::from(is_such(sign))));
+    if all == 0 { 0 } else { such * 100 / all }
+}
+
+/// Whether most is of the first level of GB 2312, which are the common signs: in it their lead bytes are B0 to D7.
+fn is_common_chinese(text: &str) -> bool {
+    let mut buffer = [0; 4];
+    let mut is_common = |sign: char| {
+        let bytes = GBK.encode(sign.encode_utf8(&mut buffer)).0;
+        matches!(bytes[..], [0xa1..=0xa3 | 0xb0..=0xd7, 0xa1..=0xfe])
+    };
+    let foreign: Vec<char> = text.chars().filter(|sign| !sign.is_ascii()).collect();
+    foreign.iter().filter(|sign| is_common(**sign)).count() * 10 >= foreign.len() * 9
+}
+
+/// Whether what is not ASCII is Cyrillic: words of small letters, of which the first may be a capital one. In the wrong one
+/// of two encodings, capital and small letters change places.
+fn is_cyrillic(text: &str) -> bool {
+    let is_cyrillic = |sign: char| ('\u{400}'..'\u{460}').contains(&sign);
+    let (mut letters, mut inside, mut before) = (0, 0, ' ');
+    for sign in text.chars() {
+        if is_cyrillic(sign) {
+            letters += 1;
+            inside += usize::from(sign.is_lowercase() && is_cyrillic(before));
+        }
+        before = sign;
+    }
+    of_foreign(text, is_cyrillic) >= 75 && inside * 2 > letters
+}
+
+/// Whether what is not ASCII stands as in a language with Latin letters: letters are few, and other signs not inside words.
+fn is_latin(text: &str) -> bool {
+    let signs: Vec<char> = text.chars().collect();
+    let foreign = signs.iter().filter(|sign| !sign.is_ascii() && sign.is_alphabetic()).count();
+    let letters = signs.iter().filter(|sign| sign.is_alphabetic()).count();
+    let is_misplaced = |three: &[char]| {
+        let [before, sign, after] = *three else { return false };
+        let is_inside = before.is_alphabetic() && after.is_alphabetic();
+        let is_torn =
+            !sign.is_ascii() && !sign.is_alphabetic() && !['\u{2019}', '\u{ad}', '·'].contains(&sign);
+        is_inside && (is_torn || sign.is_uppercase() && !sign.is_ascii() && before.is_lowercase())
+    };
+    let misplaced = signs.windows(3).filter(|three| is_misplaced(three)).count();
+    let is_printed = signs.iter().all(|sign| !('\u{80}'..'\u{a0}').contains(sign));
+    is_printed && foreign * 2 <= letters && misplaced * 10 <= foreign
+}

@@ -1,0 +1,175 @@
+//! Vectors of documents: made, stored, counted, searched by, made anew, and done without.
+
+use std::time::Duration;
+
+use kafka_core::{
+    AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind, Kafka,
+    NewFile, Period, ProcessingStatus, SearchArea, SearchMode, SearchRequest, SearchSort,
+    testing::{Script, ScriptedEndpoint, ScriptedRequest},
+};
+use serde_json::{Value, json};
+
+use crate::stage::{In, Stage};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Words of one meaning, a number of the vector each.
+const MEANINGS: [&[&str]; 3] = [&["car", "automobile", "vehicle"], &["cat", "feline"], &["broken"]];
+
+fn vector(text: &str) -> Vec<f64> {
+    let of =
+        |meaning: &&[&str]| meaning.iter().filter(|word| text.to_lowercase().contains(**word)).count() as f64;
+    MEANINGS.iter().map(of).chain([0.1]).collect()
+}
+
+/// An endpoint that knows these meanings, and fails at texts that say so.
+fn endpoint() -> ScriptedEndpoint {
+    ScriptedEndpoint::start(|request: &ScriptedRequest| {
+        let body = request.json();
+        assert_eq!(request.path, "/v1/embeddings");
+        let texts: Vec<&str> =
+            body["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        let mut data: Vec<Value> = texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| json!({"index": index, "embedding": vector(text)}))
+            .collect();
+        if texts.iter().any(|text| text.contains("too few")) {
+            data.pop();
+        }
+        if texts.iter().any(|text| text.contains("refused")) {
+            return Script::json(400, &json!({"error": {"message": "I do not like it"}}));
+        }
+        Script::json(200, &json!({"data": data, "usage": {"total_tokens": 10 * texts.len()}}))
+    })
+}
+
+fn with(endpoint: &ScriptedEndpoint, model: &str) -> impl Fn(&mut Config) + use<> {
+    let embedding = EmbeddingEndpoint {
+        base_url: endpoint.base_url(),
+        model: model.to_owned(),
+        api_key: Some(String::from("sk-1").into()),
+    };
+    move |config| {
+        config.embedding = Some(embedding.clone());
+        config.addresses = AddressPolicy::PrivateAllowed;
+    }
+}
+
+fn stage(endpoint: &ScriptedEndpoint) -> Stage {
+    let script = |_: &kafka_core::testing::ScriptedCall| kafka_core::testing::ScriptedAnswer::of(&["Yes."]);
+    Stage::with(In::File, script, with(endpoint, "toy"))
+}
+
+fn add(kafka: &Kafka, place: DocumentPlace, name: &str, text: &str) -> Document {
+    let documents = kafka.documents(&kafka.operator());
+    let document = documents.upload(place, NewFile::named(name), &mut text.as_bytes()).unwrap();
+    documents.wait(document.id, PATIENCE, |_| ()).unwrap()
+}
+
+fn names(kafka: &Kafka, request: &SearchRequest) -> Vec<String> {
+    let hits = kafka.search(&kafka.operator()).find(request).unwrap().items;
+    hits.into_iter().map(|hit| hit.filename.unwrap_or_default()).collect()
+}
+
+fn by(mode: SearchMode, query: &str) -> SearchRequest {
+    SearchRequest {
+        mode: Some(mode),
+        areas: Some(vec![SearchArea::Documents]),
+        ..SearchRequest::plain(query)
+    }
+}
+
+#[test]
+fn what_means_the_same_is_found_by_vectors_and_answered_from() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let (user, kafka) = (stage.user("ada"), &stage.kafka);
+    let chat = stage.chat_of(&user);
+    let place = DocumentPlace::Chat(chat.id);
+    let cars = add(kafka, place, "cars.txt", "An automobile stood in the yard.");
+    add(kafka, place, "cats.txt", "A feline slept on the wall.");
+    add(kafka, place, "words.txt", "The word vehicles is a word.");
+    assert_eq!(
+        (cars.embedding_model.as_deref(), cars.processing_status),
+        (Some("toy"), ProcessingStatus::Completed)
+    );
+
+    assert_eq!(names(kafka, &by(SearchMode::Text, "cat")), [""; 0]);
+    assert_eq!(names(kafka, &by(SearchMode::Vector, "cat"))[0], "cats.txt");
+    assert_eq!(names(kafka, &by(SearchMode::Hybrid, "cat"))[0], "cats.txt");
+    assert_eq!(names(kafka, &by(SearchMode::Hybrid, "yard automobile"))[0], "cars.txt");
+    let newest = SearchRequest { sort: Some(SearchSort::Newest), ..by(SearchMode::Vector, "cat") };
+    assert_eq!(kafka.search(&stage.operator).find(&newest).unwrap_err().code(), "sort_refused");
+    // Others have no part in it.
+    let other = stage.user("bob");
+    assert_eq!(kafka.search(&other).find(&by(SearchMode::Vector, "cat")).unwrap().items, []);
+
+    let answer = stage.ask(&chat, AnswerRequest::text("Where did the cat sleep?"));
+    assert_eq!(answer.sources[0].source.filename, "cats.txt");
+    assert!(answer.sources[0].text.as_ref().unwrap().contains("feline"));
+    // What they cost is the owner's: ten tokens a passage.
+    let usage = kafka.usage(&user).summary(Period::default()).unwrap();
+    let spent = usage.models.iter().find(|model| model.model == "toy").unwrap();
+    assert_eq!((spent.tokens_prompt, spent.tokens_total, spent.responses), (30, 30, 0));
+    assert!(endpoint.requests().iter().all(|request| request.header("authorization") == Some("Bearer sk-1")));
+    kafka.documents(&stage.operator).delete(cars.id).unwrap();
+    assert!(!names(kafka, &by(SearchMode::Vector, "car")).contains(&"cars.txt".to_owned()));
+}
+
+#[test]
+fn a_document_whose_vectors_cannot_be_made_fails_and_the_rest_goes_on() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    for (text, reason) in
+        [("too few cats", "another number of vectors"), ("refused cats", "I do not like it")]
+    {
+        let failed = add(&stage.kafka, place, "bad.txt", text);
+        assert_eq!(failed.processing_status, ProcessingStatus::Failed);
+        let why = failed.error_message.unwrap();
+        assert!(why.contains("vectors could not be made") && why.contains(reason), "{why}");
+    }
+    assert_eq!(add(&stage.kafka, place, "good.txt", "A cat.").processing_status, ProcessingStatus::Completed);
+    assert_eq!(stage.value("SELECT COUNT(*) FROM chunks", &[]).unwrap(), "1");
+    assert_eq!(stage.value("SELECT COUNT(*) FROM embeddings", &[]).unwrap(), "1");
+}
+
+#[test]
+fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let document = add(&stage.kafka, place, "cats.txt", "A feline slept on the wall.");
+    stage.kafka.close();
+
+    let kafka = stage.beside();
+    let refused = kafka.search(&kafka.operator()).find(&by(SearchMode::Vector, "cat")).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "vectors_missing"));
+    assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
+    kafka.close();
+
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"], "whatever is made meanwhile");
+    let began = std::time::Instant::now();
+    while kafka.documents(&kafka.operator()).get(document.id).unwrap().embedding_model.as_deref()
+        != Some("other")
+    {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    assert_eq!(names(&kafka, &by(SearchMode::Vector, "cat")), ["cats.txt"]);
+    kafka.close();
+    drop(endpoint);
+
+    // The endpoint is gone: words do.
+    let gone = ScriptedEndpoint::start(|_| Script::new().reset());
+    let kafka = stage.reopened(|config| {
+        with(&gone, "other")(config);
+        config.limits.vector_bytes = 0;
+    });
+    assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
+    let refused = kafka.search(&kafka.operator()).find(&by(SearchMode::Vector, "wall")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Provider);
+    kafka.close();
+    drop(gone);
+}

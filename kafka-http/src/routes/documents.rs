@@ -1,0 +1,37 @@
+//! Documents of chats: uploading them, what became of them, and what they say.
+
+use kafka_core::{DocumentPlace, NewFile};
+
+use crate::{error::Failure, reply, request::Call, server::Reply, upload};
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    let place = DocumentPlace::Chat(call.id()?);
+    reply::ok(&call.kafka().documents(&actor).list(place, &call.page()?)?)
+}
+
+pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    let (kafka, place) = (call.kafka(), DocumentPlace::Chat(call.id()?));
+    upload::each(call, |new: NewFile, bytes, key| {
+        kafka.documents(&actor).idempotent(key).upload(place, new, bytes)
+    })
+}
+
+pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    reply::ok(&call.kafka().documents(&actor).get(call.id()?)?)
+}
+
+pub(super) fn passage(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    let bytes = "a number of bytes";
+    let (start, end) = (call.query_as("start", bytes)?.unwrap_or(0), call.query_as("end", bytes)?);
+    reply::ok(&call.kafka().documents(&actor).passage(call.id()?, start, end)?)
+}
+
+pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    call.kafka().documents(&actor).delete(call.id()?)?;
+    Ok(reply::no_content())
+}
