@@ -6,6 +6,7 @@ use crate::base::id::{MessageId, UserId};
 
 /// A place of the active branch where there is another way to go on than the one it takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BranchPoint {
     /// Where the place stands in the chat's order: the `seq` of `parent_id`, or 0.
     #[serde(skip)]
@@ -20,6 +21,7 @@ pub struct BranchPoint {
 
 /// What a fork is made of. Everything may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewFork {
     /// The last message to take over, on whatever branch; absent is the end of the active one.
     #[serde(default)]

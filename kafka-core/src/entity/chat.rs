@@ -145,6 +145,7 @@ pub(crate) fn folded_tag(tag: &str) -> String {
 
 /// A tag, and how many chats have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TagCount {
     /// The tag; where chats spell it differently, one of the spellings.
     pub tag: String,

@@ -24,6 +24,7 @@ words! {
 
 /// A file that is read and cut into passages, so that it can be searched and asked about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Document {
     /// Its id.
     pub id: DocumentId,
@@ -61,6 +62,7 @@ pub enum DocumentPlace {
 
 /// A part of a document's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Passage {
     /// The document.
     pub document_id: DocumentId,
@@ -76,6 +78,7 @@ pub struct Passage {
 
 /// A passage that a model was given for an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Source {
     /// What the answer calls it: `[1]` and so on.
     pub n: u32,
@@ -96,6 +99,7 @@ pub struct Source {
 
 /// A [`Source`] with what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SourceText {
     /// The source.
     #[serde(flatten)]

@@ -14,6 +14,7 @@ use crate::base::{
 
 /// A link by which a chat can be read, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShareLink {
     /// Its id, which is not the secret.
     pub id: ShareLinkId,
@@ -27,6 +28,7 @@ pub struct ShareLink {
 
 /// What a new link is made of. One that is given neither works until it is revoked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewShareLink {
     /// When it stops working, in the future.
     #[serde(default)]
@@ -70,6 +72,7 @@ impl Serialize for IssuedShareLink {
 
 /// A chat as whoever has a link to it sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SharedChat {
     /// What it is called.
     pub title: Option<String>,
@@ -81,6 +84,7 @@ pub struct SharedChat {
 
 /// A message as whoever has a link to its chat sees it: no ids, no reasoning, no calls of tools, no records of answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SharedMessage {
     /// Who speaks.
     pub role: Role,

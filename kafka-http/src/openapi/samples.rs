@@ -47,15 +47,51 @@ pub(super) fn chat() -> Value {
     json!({
         "id": ID, "title": "The trial", "description": null, "notebooks": [], "default_model": "echo",
         "user_id": OWNER, "workspace_id": null, "active_leaf_id": null, "message_count": 0, "total_tokens": 0,
-        "archived_at": null, "pinned_at": null, "created_at": AT, "updated_at": AT,
+        "tags": [], "archived_at": null, "pinned_at": null, "created_at": AT, "updated_at": AT,
     })
+}
+
+pub(super) fn branch_point() -> Value {
+    json!({"parent_id": PARENT, "message_ids": [OWNER, ID], "active_id": ID})
+}
+
+pub(super) fn share_link() -> Value {
+    json!({"id": ID, "chat_id": PARENT, "expires_at": AT, "created_at": AT})
+}
+
+pub(super) fn issued_share_link() -> Value {
+    let mut issued = share_link();
+    issued["token"] = "a token that is shown once".into();
+    issued["url"] = "/share#a token that is shown once".into();
+    issued
+}
+
+pub(super) fn shared_chat() -> Value {
+    json!({"title": "The trial", "created_at": AT, "updated_at": AT})
+}
+
+pub(super) fn shared_message() -> Value {
+    json!({
+        "role": "user", "type": "text", "content": "Who is K.?", "model": null, "status": "complete", "created_at": AT,
+    })
+}
+
+pub(super) fn document() -> Value {
+    json!({
+        "id": ID, "file_id": OWNER, "chat_id": PARENT, "filename": "report.pdf", "processing_status": "completed",
+        "error_message": null, "tokens_used": 1200, "chunk_count": 3, "embedding_model": null, "created_at": AT,
+    })
+}
+
+pub(super) fn passage() -> Value {
+    json!({"document_id": ID, "filename": "report.pdf", "start": 0, "end": 27, "text": "K. was arrested one morning"})
 }
 
 pub(super) fn message() -> Value {
     json!({
         "id": ID, "chat_id": PARENT, "seq": 1, "parent_id": null, "role": "user", "type": "text",
         "content": "Who is K.?", "parts": null, "tool_call_id": null, "model": null, "status": "complete",
-        "token_count": null, "response": null, "created_at": AT, "updated_at": AT,
+        "token_count": null, "sources": null, "response": null, "created_at": AT, "updated_at": AT,
     })
 }
 

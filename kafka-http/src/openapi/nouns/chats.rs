@@ -1,11 +1,11 @@
 //! Chats.
 
-use kafka_core::{Chat, ChatPatch, NewChat};
+use kafka_core::{Chat, ChatPatch, NewChat, TagCount};
 use serde_json::json;
 
 use crate::openapi::{
     document::Operations,
-    operation::uuid,
+    operation::{reference, uuid},
     samples,
 };
 
@@ -14,6 +14,8 @@ pub(super) fn describe(on: &mut Operations) {
         .about("The filters join by AND. One search by title runs at a time; who waits over 1 s gets 503.")
         .query("workspace_id", uuid(), "Those of one workspace.")
         .query("archived", json!({"type": "boolean"}), "Archived ones only, or others only.")
+        .query("pinned", json!({"type": "boolean"}), "Pinned ones only, or others only.")
+        .query("tag", json!({"type": "string", "maxLength": 64}), "Those with this tag, whatever the case of its letters.")
         .query("q", json!({"type": "string", "maxLength": 255}), "Those whose title contains this, whatever the case of ASCII letters.")
         .pages::<Chat>(samples::chat())
         .refuses(&["text_too_long", "nul_in_text"]);
@@ -23,7 +25,7 @@ pub(super) fn describe(on: &mut Operations) {
         .takes::<NewChat>(json!({"title": "The trial", "default_model": "echo"}))
         .gives::<Chat>(201, "The chat.", samples::chat())
         .refuses(&[
-            "text_too_long", "nul_in_text", "too_many_notebooks", "workspace_not_found", "owner_not_yours",
+            "text_too_long", "nul_in_text", "too_many_notebooks", "tag_empty", "too_many_tags", "workspace_not_found", "owner_not_yours",
             "user_not_found", "quota_exceeded",
         ]);
     on.on("GET", "/api/v1/chats/{id}")
@@ -34,9 +36,33 @@ pub(super) fn describe(on: &mut Operations) {
         .about("What is absent stays; `null` removes it. `active_leaf_id` makes another branch the active one.")
         .takes::<ChatPatch>(json!({"title": "The trial", "pinned": true}))
         .gives::<Chat>(200, "The chat as it is now.", samples::chat())
-        .refuses(&["chat_not_found", "text_too_long", "nul_in_text", "too_many_notebooks", "active_leaf_unknown"]);
+        .refuses(&["chat_not_found", "text_too_long", "nul_in_text", "too_many_notebooks", "tag_empty", "too_many_tags", "active_leaf_unknown"]);
     on.on("DELETE", "/api/v1/chats/{id}")
         .about("Its messages, answers and files go with it, and models that answer in it are stopped.")
         .gives_nothing(204, "The chat is gone.")
         .refuses(&["chat_not_found"]);
+    let format = json!({"type": "string", "enum": ["md", "json", "html"]});
+    let text = || json!({"schema": {"type": "string"}});
+    on.on("GET", "/api/v1/chats/{id}/export")
+        .about(
+            "Sent as an attachment, piece by piece, however long the chat is. Markdown and HTML hold the active branch, JSON all \
+             messages as the API gives them.",
+        )
+        .query("format", format, "Markdown by default.")
+        .gives_as(200, "The document.", "text/markdown", text())
+        .gives_as(200, "The document.", "text/html", text())
+        .gives_as(200, "The document.", "application/json", json!({"schema": {"type": "object"}}))
+        .refuses(&["chat_not_found", "query_invalid"]);
+    let tags = on.on("GET", "/api/v1/tags");
+    tags.schema::<TagCount>();
+    tags.about("Of all chats that the caller sees, archived ones among them.").gives_json(
+        200,
+        "The tags.",
+        json!({
+            "type": "object",
+            "required": ["items"],
+            "properties": {"items": {"type": "array", "items": reference("TagCount")}},
+        }),
+        json!({"items": [{"tag": "work", "chats": 3}]}),
+    );
 }

@@ -3,9 +3,11 @@
 
 mod about;
 mod accounts;
+mod branches;
 mod chat_files;
 mod chat_history;
 mod chats;
+mod documents;
 mod files;
 mod kafka;
 mod messages;
@@ -13,6 +15,7 @@ mod models;
 mod open_chat;
 mod responses;
 mod search;
+mod share_links;
 mod usage;
 mod workspaces;
 
@@ -25,9 +28,12 @@ pub(super) fn describe(on: &mut Operations) {
     workspaces::describe(on);
     files::describe(on);
     chats::describe(on);
+    share_links::describe(on);
+    branches::describe(on);
     messages::describe(on);
     chat_files::describe(on);
     responses::describe(on);
+    documents::describe(on);
     search::describe(on);
     models::describe(on);
     usage::describe(on);

@@ -1,0 +1,43 @@
+//! Documents of chats.
+
+use kafka_core::{Document, Passage};
+use serde_json::json;
+
+use super::files::{form, items};
+use crate::openapi::{document::Operations, samples};
+
+pub(super) fn describe(on: &mut Operations) {
+    on.on("GET", "/api/v1/chats/{id}/documents")
+        .about("Those of the chat itself.")
+        .pages::<Document>(samples::document())
+        .refuses(&["chat_not_found"]);
+    let create = on.on("POST", "/api/v1/chats/{id}/documents");
+    create.schema::<Document>();
+    create
+        .about(
+            "PDF, DOCX, XLSX, HTML, Markdown, CSV, plain text and source code of at most 20 MiB each. They are `pending` at \
+             first, and read in the background; ask for one to see whether it is `completed`, or `failed` and why. Files are \
+             stored one after the other: where one is refused, those before it stay and stand in the error's `items`.",
+        )
+        .once()
+        .takes_form(form())
+        .gives_json(201, "The documents.", items("Document"), json!({"items": [samples::document()]}))
+        .refuses(&[
+            "chat_not_found", "field_missing", "field_invalid", "file_too_large", "too_many_documents", "quota_exceeded",
+        ]);
+    on.on("GET", "/api/v1/documents/{id}")
+        .about("Without its text.")
+        .gives::<Document>(200, "The document.", samples::document())
+        .refuses(&["document_not_found"]);
+    on.on("DELETE", "/api/v1/documents/{id}")
+        .about("Its passages go with it. Answers that were made from them keep what they cited, marked as stale.")
+        .gives_nothing(204, "The document is gone.")
+        .refuses(&["document_not_found"]);
+    let bytes = json!({"type": "integer", "minimum": 0});
+    on.on("GET", "/api/v1/documents/{id}/passages")
+        .about("At most 64 KiB. Places within a character are moved to its edges.")
+        .query("start", bytes.clone(), "Where the passage begins, in bytes of the text; 0 by default.")
+        .query("end", bytes, "Where it ends; absent the end of the text, or 64 KiB further.")
+        .gives::<Passage>(200, "What it says there.", samples::passage())
+        .refuses(&["document_not_found", "document_not_ready", "passage_out_of_range", "query_invalid"]);
+}
