@@ -62,7 +62,7 @@ const CODES: &[(u16, &str, &str)] = &[
     (409, "model_changed", "The model was changed meanwhile; try again."),
     (409, "model_exists", "Its owner has a model of this name already."),
     (409, "role_fixed", "The role of an answer, or of a tool's result, stays."),
-    (409, "too_many_share_links", "The chat has as many links as it may have, 100."),
+    (409, "too_many_share_links", "The chat has as many links as it may have, 20."),
     (409, "too_many_tokens", "The account has as many API keys as it may have, 100."),
     (409, "username_taken", "Another account has this username."),
     (409, "version_stale", "The version is not the newest any more; `current` says which is."),

@@ -8,7 +8,7 @@ use crate::openapi::{document::Operations, operation::reference, samples};
 pub(super) fn describe(on: &mut Operations) {
     let list = on.on("GET", "/api/v1/chats/{id}/share");
     list.schema::<ShareLink>();
-    list.about("Those that work, without their tokens. A chat has at most 100.")
+    list.about("Those that work, without their tokens. A chat has at most 20.")
         .gives_json(
             200,
             "The links.",
