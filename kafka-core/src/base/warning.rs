@@ -2,9 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+type Call = dyn Fn(&str) + Send + Sync;
+
 /// Takes a sentence for whoever runs the installation. It is called from any thread, and must be quick.
 #[derive(Clone, Default)]
-pub struct OnWarning(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct OnWarning(Option<Arc<Call>>);
 
 impl OnWarning {
     /// Calls this.

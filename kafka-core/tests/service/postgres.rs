@@ -15,7 +15,7 @@ use std::{
 
 use kafka_core::{
     AnswerRequest, Config, DownTarget, ErrorKind, Kafka, MigrateMode, NewChat, NewMessage, NewModel, NewUser,
-    PageRequest, PostgresAddress, ResponseStatus, Role, Schema, Secret, TurnEvent,
+    NodeKind, PageRequest, PostgresAddress, ResponseStatus, Role, Schema, Secret, TurnEvent,
     testing::{FreshDatabase, Gate, ScriptedAnswer, ScriptedCall, ScriptedPostgres, ScriptedProvider},
 };
 use tempfile::TempDir;
@@ -334,7 +334,10 @@ fn a_read_of_one_statement_has_no_transaction_and_a_message_one_without_savepoin
         }
         false
     });
-    let kafka = Kafka::open(server.config_of(&server.url_through(port))).unwrap();
+    let mut config = server.config_of(&server.url_through(port));
+    // A command keeps no house, the statements of which would be heard, too.
+    config.kind = NodeKind::Cli;
+    let kafka = Kafka::open(config).unwrap();
     let operator = kafka.operator();
     let chat = kafka.chats(&operator).create(NewChat::default()).unwrap().id;
     let words = |work: &dyn Fn()| {
