@@ -33,7 +33,7 @@ fn a_message_is_edited_answered_and_the_old_text_found_again() {
     assert_eq!(ids(&directory, &["chats", "branches", &chat]), [question.clone(), new.clone()]);
     assert_eq!(json(&directory, &["chats", "branches", &chat])["items"][0]["active_id"], new.as_str());
 
-    assert_eq!(ids(&directory, &["message", "activate", question]), [chat.clone()]);
+    assert_eq!(ids(&directory, &["message", "activate", question]), [chat.as_str()]);
     assert_eq!(texts(&directory, &chat), ["old", "Echo: old"]);
     // Named an answer, its question is answered once more.
     let again = json(&directory, &["message", "answer", answer]);
