@@ -97,7 +97,7 @@ CREATE TABLE chats (
     last_seq            BIGINT NOT NULL DEFAULT 0, -- the seq given last; never given twice
     created_at          BIGINT NOT NULL,
     updated_at          BIGINT NOT NULL
-);
+, tags TEXT NOT NULL DEFAULT '[]');
 CREATE INDEX chats_by_updated ON chats (updated_at, id);
 CREATE INDEX chats_by_user ON chats (user_id, updated_at, id);
 CREATE INDEX chats_by_workspace ON chats (workspace_id, updated_at, id);
@@ -332,3 +332,33 @@ CREATE TRIGGER search_chat_deleted AFTER DELETE ON chats
 BEGIN
     INSERT INTO search_changes (chat_number) VALUES (OLD.number);
 END;
+CREATE TABLE chat_tags (
+    number              INTEGER PRIMARY KEY,
+    chat_id             TEXT NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    user_id             TEXT REFERENCES users (id) ON DELETE CASCADE,
+    tag                 TEXT NOT NULL,
+    folded              TEXT NOT NULL,             -- the tag as it is compared
+    updated_at          BIGINT NOT NULL,
+    UNIQUE (chat_id, folded)
+);
+CREATE INDEX chat_tags_by_user ON chat_tags (user_id, folded, updated_at, chat_id);
+CREATE INDEX chat_tags_by_tag ON chat_tags (folded, updated_at, chat_id);
+CREATE TRIGGER chat_tags_moved AFTER UPDATE OF updated_at ON chats
+WHEN NEW.tags <> '[]'
+BEGIN
+    UPDATE chat_tags SET updated_at = NEW.updated_at WHERE chat_id = NEW.id;
+END;
+CREATE INDEX chats_pinned ON chats (updated_at, id) WHERE pinned_at IS NOT NULL;
+CREATE INDEX chats_pinned_by_user ON chats (user_id, updated_at, id) WHERE pinned_at IS NOT NULL;
+CREATE INDEX chats_archived ON chats (updated_at, id) WHERE archived_at IS NOT NULL;
+CREATE INDEX chats_archived_by_user ON chats (user_id, updated_at, id) WHERE archived_at IS NOT NULL;
+CREATE TABLE share_links (
+    number              INTEGER PRIMARY KEY,
+    id                  TEXT NOT NULL UNIQUE,
+    chat_id             TEXT NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    token_hash          TEXT NOT NULL UNIQUE,      -- SHA-256 of the whole token, hexadecimal
+    expires_at          BIGINT,                    -- null: never
+    revoked_at          BIGINT,
+    created_at          BIGINT NOT NULL
+);
+CREATE INDEX share_links_by_chat ON share_links (chat_id, created_at, id);
