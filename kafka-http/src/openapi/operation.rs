@@ -99,7 +99,7 @@ impl Operation {
 
     /// The same request may be sent twice.
     pub(super) fn once(&mut self) -> &mut Operation {
-        let schema = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
+        let schema = json!({"type": "string", "minLength": 1, "maxLength": 255});
         let about = "Sent again within 24 hours with the same body, it has no second effect and gets the first answer.";
         self.header("Idempotency-Key", schema, about).refuses(&[
             "idempotency_key_invalid",
