@@ -126,7 +126,8 @@ def furnish_path(case):
     kind = next((kind for start, kind in IN_PATHS if case.path.startswith(start)), None)
     if kind and case.path_parameters and not (kind == "token" and not TOKEN):
         name = next(name for name in ("id", "chat_id", "path") if name in case.path_parameters)
-        case.path_parameters[name] = str(made(kind) if case.method == "DELETE" else thing(kind))
+        value = made(kind) if case.method == "DELETE" else thing(kind)
+        case.path_parameters[name] = f"{value}_a.txt" if name == "path" else value
     if case.path_parameters and "n" in case.path_parameters:
         case.path_parameters["n"] = 1
 

@@ -54,9 +54,8 @@ pub(crate) fn page() -> Reply {
 /// A file that the page is made of, as it lies here for whoever takes it so.
 pub(crate) fn file(name: &str, accepted: Option<&str>) -> Option<Reply> {
     let Vendored { media_type, packed, bytes, .. } = FILES.iter().find(|file| file.name == name)?;
-    let takes_brotli = accepted.is_some_and(|accepted| {
-        accepted.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("br"))
-    });
+    let takes_brotli = accepted
+        .is_some_and(|accepted| accepted.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("br")));
     let reply = match takes_brotli {
         true => Reply::bytes(200, *media_type, *packed).with_header("Content-Encoding", "br"),
         false => Reply::sized(200, *media_type, *bytes, Decompressor::new(*packed, BUFFER_BYTES)),

@@ -157,11 +157,12 @@ impl<'r, 'c> Call<'r, 'c> {
     /// back says it in `Last-Event-ID`, which is newer than the query it first asked with.
     pub(crate) fn last_event(&self) -> Result<u64, Failure> {
         let number = "the number of an event";
+        let asked = self.query_as("after", number)?;
         match self.request.header("last-event-id") {
             Some(sent) => sent.parse().map_err(|_| {
                 refused_field("last_event_id_invalid", "Last-Event-ID", format!("give {number}"))
             }),
-            None => Ok(self.query_as("after", number)?.unwrap_or(0)),
+            None => Ok(asked.unwrap_or(0)),
         }
     }
 

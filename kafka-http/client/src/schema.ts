@@ -10014,10 +10014,31 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_c15164"];
+            /** @description * `text_too_long`: The text is too long: 1 MiB is the most. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "text_too_long",
+                     *       "detail": "The text is too long: 1 MiB is the most.",
+                     *       "request_id": "0197d1a0c0de7000"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Detail"] & {
+                        /** @enum {unknown} */
+                        code?: "text_too_long";
+                    };
+                };
+            };
             /**
              * @description * `base_url_refused`: The address of the endpoint is none, or one that may not be called.
+             *     * `nul_in_text`: A text holds the character U+0000.
              *     * `parent_not_a_question`: The message is none that a model could answer.
              *     * `provider_unknown`: No provider has this name.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -10042,7 +10063,7 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "base_url_refused" | "parent_not_a_question" | "provider_unknown";
+                        code?: "base_url_refused" | "nul_in_text" | "parent_not_a_question" | "provider_unknown" | "text_too_long";
                     };
                 };
             };

@@ -67,7 +67,8 @@ pub fn document() -> Result<Value, String> {
     }
     for Route { method, path, .. } in ROUTES {
         if !paths.get(path).is_some_and(|found| found.contains_key(&method.to_lowercase())) {
-            complaints.push(format!("{method} {path} is not described; do so in kafka-http/src/openapi/nouns"));
+            complaints
+                .push(format!("{method} {path} is not described; do so in kafka-http/src/openapi/nouns"));
         }
     }
     complaints.extend(bounds::set(&mut schemas, &Limits::default()));
@@ -197,7 +198,8 @@ mod tests {
     fn what_is_served_is_described_and_nothing_else() {
         let tables: [&[Dialect]; 3] = [&Dialect::ALL, &[Dialect::OpenChat], &[]];
         for dialects in tables {
-            let served = ROUTES.iter().filter(|route| route.dialect.is_none_or(|own| dialects.contains(&own)));
+            let served =
+                ROUTES.iter().filter(|route| route.dialect.is_none_or(|own| dialects.contains(&own)));
             let served: Vec<&Route> = served.collect();
             for needs_credential in [true, false] {
                 let document = crate::openapi::of(served.iter().copied(), needs_credential).unwrap();
@@ -227,7 +229,9 @@ mod tests {
             .as_object()
             .unwrap()
             .values()
-            .flat_map(|methods| methods.as_object().unwrap().values().map(|operation| &operation["operationId"]))
+            .flat_map(|methods| {
+                methods.as_object().unwrap().values().map(|operation| &operation["operationId"])
+            })
             .collect();
         let once: BTreeSet<&str> = ids.iter().map(|id| id.as_str().unwrap()).collect();
         assert_eq!(once.len(), ids.len(), "each operation has a name of its own");
@@ -235,7 +239,8 @@ mod tests {
 
     /// The same without references to responses that several share.
     fn without_shared(value: &Value) -> Value {
-        let is_shared = |value: &Value| value["$ref"].as_str().is_some_and(|path| path.contains("/responses/"));
+        let is_shared =
+            |value: &Value| value["$ref"].as_str().is_some_and(|path| path.contains("/responses/"));
         match value {
             Value::Object(object) => {
                 let own = object.iter().filter(|(_, value)| !is_shared(value));

@@ -99,10 +99,13 @@ impl Operation {
 
     /// The same request may be sent twice.
     pub(super) fn once(&mut self) -> &mut Operation {
-        let schema = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
+        let schema = json!({"type": "string", "minLength": 1, "maxLength": 255});
         let about = "Sent again within 24 hours with the same body, it has no second effect and gets the first answer.";
-        self.header("Idempotency-Key", schema, about)
-            .refuses(&["idempotency_key_invalid", "idempotency_mismatch", "account_required"])
+        self.header("Idempotency-Key", schema, about).refuses(&[
+            "idempotency_key_invalid",
+            "idempotency_mismatch",
+            "account_required",
+        ])
     }
 
     /// JSON of this type, for example this.
@@ -113,7 +116,11 @@ impl Operation {
         let schema = self.schema::<T>();
         let needs = serde_json::to_value(T::schema()).unwrap_or_default();
         self.is_body_required = needs["required"].as_array().is_some_and(|fields| !fields.is_empty());
-        self.takes_as("application/json", schema, example).refuses(&["bad_json", "field_missing", "field_invalid"])
+        self.takes_as("application/json", schema, example).refuses(&[
+            "bad_json",
+            "field_missing",
+            "field_invalid",
+        ])
     }
 
     /// JSON of this form, which no type has.
@@ -164,7 +171,8 @@ impl Operation {
         media_type: &str,
         content: Value,
     ) -> &mut Operation {
-        let reply = self.replies.entry(status).or_insert_with(|| json!({"description": about, "content": {}}));
+        let reply =
+            self.replies.entry(status).or_insert_with(|| json!({"description": about, "content": {}}));
         reply["content"][media_type] = content;
         self
     }
@@ -184,7 +192,8 @@ impl Operation {
     /// A part of a list, by cursor or by number.
     pub(super) fn pages<T: ToSchema>(&mut self, example: Value) -> &mut Operation {
         let items = json!({"type": "array", "items": self.schema::<T>()});
-        let number = |minimum: u32, maximum: u32| json!({"type": "integer", "minimum": minimum, "maximum": maximum});
+        let number =
+            |minimum: u32, maximum: u32| json!({"type": "integer", "minimum": minimum, "maximum": maximum});
         let cursor = json!({"type": "string"});
         self.query("limit", number(1, 200), "Most entries wanted; 50 by default. There are fewer where their texts exceed 1 MiB.")
             .query("after", cursor.clone(), "A `next_cursor`: what comes behind it. Not together with `before`.")
@@ -300,7 +309,8 @@ pub(super) fn or_empty(schema: Value) -> Value {
 
 /// What a client's method is called, for example `get_chats_id_messages`.
 fn operation_id(route: &Route) -> String {
-    let path = route.path.strip_prefix("/api/v1").unwrap_or(route.path).replace(['/', '{', '}', '-', '.'], " ");
+    let path =
+        route.path.strip_prefix("/api/v1").unwrap_or(route.path).replace(['/', '{', '}', '-', '.'], " ");
     let words: Vec<&str> = path.split_whitespace().collect();
     let words = if words.is_empty() { vec!["index"] } else { words };
     let prefix = if route.path.starts_with("/api/v1") { String::new() } else { dialect(route) };

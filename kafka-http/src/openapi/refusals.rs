@@ -131,7 +131,10 @@ pub(super) fn share(paths: &mut BTreeMap<&str, Map<String, Value>>) -> Map<Strin
     let mut shared = Map::new();
     // First they are counted, then replaced.
     for is_replacing in [false, true] {
-        let responses = paths.values_mut().flat_map(Map::values_mut).filter_map(|operation| operation["responses"].as_object_mut());
+        let responses = paths
+            .values_mut()
+            .flat_map(Map::values_mut)
+            .filter_map(|operation| operation["responses"].as_object_mut());
         for (status, response) in responses.flatten().filter(|(status, _)| status.as_str() >= "400") {
             let text = response.to_string();
             if !is_replacing {

@@ -52,7 +52,8 @@ pub(super) fn ready(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 pub(super) fn openapi(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let needs_credential = call.kafka().local_actor().is_err();
     let document = openapi::of(call.router.routes(), needs_credential).map_err(|error| {
-        Error::new(ErrorKind::Internal, "document_unreadable", "The document of the API cannot be read.").with_source(error)
+        Error::new(ErrorKind::Internal, "document_unreadable", "The document of the API cannot be read.")
+            .with_source(error)
     })?;
     Ok(Reply::bytes(200, "application/json", document).with_header("Cache-Control", "no-cache"))
 }
@@ -63,7 +64,6 @@ pub(super) fn docs(_call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 
 pub(super) fn docs_file(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let name = call.segments.first().map(String::as_str).unwrap_or_default();
-    docs::file(name, call.request.header("accept-encoding")).ok_or_else(|| {
-        Problem::new(404, "route_not_found", "The page of the API has no such file.").into()
-    })
+    docs::file(name, call.request.header("accept-encoding"))
+        .ok_or_else(|| Problem::new(404, "route_not_found", "The page of the API has no such file.").into())
 }

@@ -31,16 +31,18 @@ pub(super) fn describe(on: &mut Operations) {
             }),
         )
         .gives_as(200, "", "text/html", json!({"schema": text()}));
-    on.on("GET", "/health").about("Asks nothing but the process; for load balancers and supervisors.").gives_json(
-        200,
-        "It serves.",
-        json!({
-            "type": "object",
-            "required": ["status", "version"],
-            "properties": {"status": {"const": "ok"}, "version": text()},
-        }),
-        json!({"status": "ok", "version": "0.1.0"}),
-    );
+    on.on("GET", "/health")
+        .about("Asks nothing but the process; for load balancers and supervisors.")
+        .gives_json(
+            200,
+            "It serves.",
+            json!({
+                "type": "object",
+                "required": ["status", "version"],
+                "properties": {"status": {"const": "ok"}, "version": text()},
+            }),
+            json!({"status": "ok", "version": "0.1.0"}),
+        );
     on.on("GET", "/ready").about("Asks the database, too.").gives_json(
         200,
         "It answers.",

@@ -55,7 +55,9 @@ fn chat_fields() -> Value {
 }
 
 pub(super) fn describe(on: &mut Operations) {
-    let chats = on.on("GET", "/api/chats").about("The one changed last first. A page of which the texts exceed 1 MiB is refused.");
+    let chats = on
+        .on("GET", "/api/chats")
+        .about("The one changed last first. A page of which the texts exceed 1 MiB is refused.");
     let entry = chats.schema::<ShownChat<'_>>();
     list(chats, entry, chat());
     on.on("POST", "/api/chats")
@@ -63,7 +65,13 @@ pub(super) fn describe(on: &mut Operations) {
         .once()
         .takes_json(chat_fields(), json!({"name": "The trial", "notebooks": ["law"]}))
         .gives::<ShownChat<'_>>(201, "The chat.", chat())
-        .refuses(&["request_invalid", "text_too_long", "nul_in_text", "too_many_notebooks", "quota_exceeded"]);
+        .refuses(&[
+            "request_invalid",
+            "text_too_long",
+            "nul_in_text",
+            "too_many_notebooks",
+            "quota_exceeded",
+        ]);
     on.on("GET", "/api/chats/{id}")
         .about("With the number of its messages.")
         .gives::<ShownChat<'_>>(200, "The chat.", chat())
@@ -74,7 +82,13 @@ pub(super) fn describe(on: &mut Operations) {
         .about("What is absent stays, and notebooks that are `null`.")
         .takes_json(change, json!({"name": "The trial"}))
         .gives::<ShownChat<'_>>(200, "The chat as it is now.", chat())
-        .refuses(&["request_invalid", "chat_not_found", "text_too_long", "nul_in_text", "too_many_notebooks"]);
+        .refuses(&[
+            "request_invalid",
+            "chat_not_found",
+            "text_too_long",
+            "nul_in_text",
+            "too_many_notebooks",
+        ]);
     on.on("DELETE", "/api/chats/{id}")
         .about("Its messages go with it.")
         .gives_nothing(204, "The chat is gone.")
@@ -117,8 +131,13 @@ pub(super) fn describe(on: &mut Operations) {
         )
         .gives::<ShownMessage<'_>>(200, "The message as it is now.", message())
         .refuses(&[
-            "request_invalid", "message_not_found", "text_too_long", "nul_in_text", "message_streaming",
-            "role_fixed", "role_refused",
+            "request_invalid",
+            "message_not_found",
+            "text_too_long",
+            "nul_in_text",
+            "message_streaming",
+            "role_fixed",
+            "role_refused",
         ]);
     on.on("DELETE", "/api/messages/{id}")
         .about("Those that follow it stay.")

@@ -31,7 +31,11 @@ pub(super) fn items(schema: &str) -> Value {
 pub(super) fn gives_content(operation: &mut Operation) {
     let bytes = || json!({"schema": {"contentMediaType": "application/octet-stream"}});
     operation
-        .header("Range", json!({"type": "string"}), "One range of bytes, for example `bytes=0-99`; what is not understood means all.")
+        .header(
+            "Range",
+            json!({"type": "string"}),
+            "One range of bytes, for example `bytes=0-99`; what is not understood means all.",
+        )
         .gives_as(200, "The bytes, as an attachment; `ETag` is their SHA-256.", "*/*", bytes())
         .gives_as(206, "The part of them that was asked for.", "*/*", bytes())
         .gives_nothing(304, "`If-None-Match` names them: nothing to send.")
@@ -60,7 +64,9 @@ pub(super) fn describe(on: &mut Operations) {
         .gives::<File>(200, "The file.", samples::file())
         .refuses(&["file_not_found"]);
     on.on("PATCH", "/api/v1/files/{id}")
-        .about("Any text has a name in it: its last component, without control characters, at most 255 bytes.")
+        .about(
+            "Any text has a name in it: its last component, without control characters, at most 255 bytes.",
+        )
         .takes::<FilePatch>(json!({"filename": "report.md"}))
         .gives::<File>(200, "The file as it is now.", samples::file())
         .refuses(&["file_not_found"]);

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::files;
-use crate::openapi::{document::Operations, operation::{or_empty, uuid}, samples};
+use crate::openapi::{
+    document::Operations,
+    operation::{or_empty, uuid},
+    samples,
+};
 
 fn text() -> Value {
     json!({"type": "string"})
@@ -94,7 +98,12 @@ fn login(on: &mut Operations, path: &'static str) {
 fn deletes(on: &mut Operations, path: &'static str, about: &'static str, code: &'static str) {
     on.on("DELETE", path)
         .about(about)
-        .gives_json(200, "It is gone.", object(json!({"detail": text()})), json!({"detail": "It was deleted."}))
+        .gives_json(
+            200,
+            "It is gone.",
+            object(json!({"detail": text()})),
+            json!({"detail": "It was deleted."}),
+        )
         .refuses(&[code]);
 }
 
@@ -118,7 +127,12 @@ pub(super) fn describe(on: &mut Operations) {
             }),
         )
         .refuses(&[
-            "request_invalid", "user_not_found", "owner_not_yours", "text_too_long", "nul_in_text", "file_too_large",
+            "request_invalid",
+            "user_not_found",
+            "owner_not_yours",
+            "text_too_long",
+            "nul_in_text",
+            "file_too_large",
         ]);
     on.on("PATCH", "/workspace/rename")
         .about("The name has at most 255 characters.")
@@ -138,8 +152,15 @@ pub(super) fn describe(on: &mut Operations) {
         .takes_form(new_chat)
         .gives_json(200, "The chat.", chat(), chat_sample())
         .refuses(&[
-            "request_invalid", "workspace_not_found", "user_not_found", "file_not_found", "owner_not_yours",
-            "text_too_long", "nul_in_text", "too_many_files", "quota_exceeded",
+            "request_invalid",
+            "workspace_not_found",
+            "user_not_found",
+            "file_not_found",
+            "owner_not_yours",
+            "text_too_long",
+            "nul_in_text",
+            "too_many_files",
+            "quota_exceeded",
         ]);
     on.on("PATCH", "/chat/rename")
         .about("The name has at most 255 characters.")
@@ -171,7 +192,9 @@ pub(super) fn describe(on: &mut Operations) {
             "text_too_long", "nul_in_text", "file_too_large", "too_many_files", "filename_taken", "file_not_text",
         ]);
     on.on("PATCH", "/file/rename")
-        .about("Any text has a name in it: its last component, without control characters, at most 255 bytes.")
+        .about(
+            "Any text has a name in it: its last component, without control characters, at most 255 bytes.",
+        )
         .takes_form(form(json!({"file_id": uuid(), "new_name": text()})))
         .gives_json(
             200,
@@ -184,15 +207,26 @@ pub(super) fn describe(on: &mut Operations) {
     files::gives_content(
         on.on("GET", "/uploads/files/{path}")
             .about("`path` is `<id>_<filename>`, of which the id counts.")
-            .path("path", json!({"type": "string", "pattern": "^[0-9a-f-]{36}_[A-Za-z0-9._-]{1,99}$"}), json!(format!("{}_a.txt", samples::ID))),
+            .path(
+                "path",
+                json!({"type": "string", "pattern": "^[0-9a-f-]{36}_[A-Za-z0-9._-]{1,99}$"}),
+                json!(format!("{}_a.txt", samples::ID)),
+            ),
     );
     on.on("POST", "/models/new")
         .about("`ak` is the endpoint's key, which never comes out.")
         .takes_form(form(json!({"user_id": uuid(), "name": text(), "ak": text(), "base_url": text()})))
         .gives_json(200, "The model.", model(), model_sample())
         .refuses(&[
-            "request_invalid", "user_not_found", "owner_not_yours", "name_empty", "name_reserved", "text_too_long",
-            "nul_in_text", "base_url_refused", "model_exists",
+            "request_invalid",
+            "user_not_found",
+            "owner_not_yours",
+            "name_empty",
+            "name_reserved",
+            "text_too_long",
+            "nul_in_text",
+            "base_url_refused",
+            "model_exists",
         ]);
     deletes(on, "/models/delete/{id}", "Answers that it gave keep its name.", "model_not_found");
 }

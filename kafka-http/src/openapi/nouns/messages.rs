@@ -31,7 +31,12 @@ pub(super) fn describe(on: &mut Operations) {
         .takes::<MessagePatch>(json!({"content": "Who is Josef K.?"}))
         .gives::<Message>(200, "The message as it is now.", samples::message())
         .refuses(&[
-            "message_not_found", "content_empty", "text_too_long", "nul_in_text", "message_streaming", "role_fixed",
+            "message_not_found",
+            "content_empty",
+            "text_too_long",
+            "nul_in_text",
+            "message_streaming",
+            "role_fixed",
             "role_refused",
         ]);
     on.on("DELETE", "/api/v1/messages/{id}")

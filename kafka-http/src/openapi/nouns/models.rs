@@ -33,8 +33,16 @@ pub(super) fn describe(on: &mut Operations) {
         .takes::<ModelPatch>(json!({"is_default": false}))
         .gives::<Model>(200, "The model as it is now.", samples::model())
         .refuses(&[
-            "model_not_found", "name_empty", "name_reserved", "text_too_long", "nul_in_text", "model_exists",
-            "base_url_refused", "api_key_required", "params_out_of_range", "model_changed",
+            "model_not_found",
+            "name_empty",
+            "name_reserved",
+            "text_too_long",
+            "nul_in_text",
+            "model_exists",
+            "base_url_refused",
+            "api_key_required",
+            "params_out_of_range",
+            "model_changed",
         ]);
     on.on("DELETE", "/api/v1/models/{id}")
         .about("Answers that it gave keep its name.")

@@ -78,7 +78,8 @@ pub(super) fn describe(on: &mut Operations) {
             json!({"status": "deleted", "conversation_id": samples::ID}),
         )
         .refuses(&["chat_not_found"]);
-    let list = on.on("GET", "/conversations/{id}/messages").about("Those of the active branch, oldest first.");
+    let list =
+        on.on("GET", "/conversations/{id}/messages").about("Those of the active branch, oldest first.");
     let entry = list.schema::<ShownMessage<'_>>();
     list.gives_json(
         200,

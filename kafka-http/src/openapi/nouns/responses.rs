@@ -128,7 +128,11 @@ pub(super) fn describe(on: &mut Operations) {
         .refuses(&["response_not_found"]);
     on.on("POST", "/api/v1/responses/{id}/ticket")
         .about("For `EventSource`, which cannot send a header. It is good for this answer alone, for 60 s.")
-        .gives::<Ticket>(201, "The ticket.", json!({"ticket": "a ticket that is shown once", "expires_at": samples::AT}))
+        .gives::<Ticket>(
+            201,
+            "The ticket.",
+            json!({"ticket": "a ticket that is shown once", "expires_at": samples::AT}),
+        )
         .refuses(&["response_not_found"]);
     on.on("GET", "/ws/{chat_id}")
         .about(
