@@ -146,8 +146,8 @@ mod slow {
 
     use super::*;
 
-    /// Questions in other words than their passages, over all kinds of files in one chat: words alone put the right
-    /// passage before the model for that many of them at least.
+    /// Questions that name their subject, over all kinds of files in one chat: words alone put the right passage before
+    /// the model for nine of ten at least.
     #[test]
     fn most_questions_of_the_set_are_answered_from_the_right_passage() {
         let set = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/retrieval");
@@ -164,7 +164,7 @@ mod slow {
         }
         let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let (mut asked, mut answered) = (0, 0);
-        for line in fs::read_to_string(set.join("questions.jsonl")).unwrap().lines() {
+        for line in fs::read_to_string(set.join("named_questions.jsonl")).unwrap().lines() {
             let line: Value = serde_json::from_str(line).unwrap();
             let field = |name: &str| line[name].as_str().unwrap().to_owned();
             // A chat of its own for each, so that no question is understood with the one before.
@@ -179,6 +179,6 @@ mod slow {
                 usize::from(answer.sources.iter().any(|source| source.text.as_ref().is_some_and(holds)));
         }
         println!("{answered} of {asked}");
-        assert!(answered * 100 >= asked * 60, "{answered} of {asked}");
+        assert!(answered * 100 >= asked * 90, "{answered} of {asked}");
     }
 }

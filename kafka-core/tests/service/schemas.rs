@@ -36,6 +36,8 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("settings responses", "the same"),
     ("settings usage_daily", "the same"),
     ("settings users", "the same"),
+    ("column embeddings.vector: blob, not null", "bytes have another name on PostgreSQL"),
+    ("column embeddings.vector: bytea, not null", "the same"),
 ];
 
 /// What a schema holds, a line each, in words that belong to neither engine.

@@ -49,7 +49,7 @@ impl<'t> Blocks<'t> {
     }
 }
 
-/// A heading of its parts from the outside in; those that are blank are left out.
+/// A heading of at most six parts from the outside in; those that are blank are left out.
 pub(super) fn heading<'t>(parts: impl IntoIterator<Item = &'t str>) -> Rc<str> {
     let mut heading = String::new();
     for part in parts.into_iter().map(title).filter(|part| !part.is_empty()) {
@@ -58,7 +58,6 @@ pub(super) fn heading<'t>(parts: impl IntoIterator<Item = &'t str>) -> Rc<str> {
         }
         heading.push_str(part);
     }
-    heading.truncate(heading.floor_char_boundary(HEADING_BYTES));
     heading.into()
 }
 

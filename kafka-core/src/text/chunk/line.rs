@@ -4,8 +4,6 @@
 #[derive(Clone, Copy)]
 pub(super) struct Line<'t> {
     pub(super) start: usize,
-    /// The byte behind its end, where the next line starts.
-    pub(super) next: usize,
     pub(super) text: &'t str,
 }
 
@@ -32,6 +30,6 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.split_inclusive('\n').map(move |line| {
         let start = next;
         next += line.len();
-        Line { start, next, text: line.trim_end_matches(['\n', '\r']) }
+        Line { start, text: line.trim_end_matches(['\n', '\r']) }
     })
 }

@@ -227,6 +227,7 @@ fn a_page_says_what_is_seen_of_it() {
         ("<pre>\n  x\n    y ```\n</pre>z", "````\n  x\n    y ```\n````\n\nz"),
         ("<p># no heading", "\\# no heading"),
         ("<p>open <b", "open"),
+        ("<script>'<!--'</script>after", "after"),
         ("<script>never closed", ""),
         ("a\0b", "ab"),
     ] {
