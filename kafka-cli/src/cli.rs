@@ -6,8 +6,8 @@ use kafka_http::config::DatabaseArgs;
 
 use crate::{
     commands::{
-        based, chat, chat_file, chats, completions, compose, config, doctor, document, file, message, migrate, model,
-        r#move, plan, search, secret, selfcheck, serve, token, usage, user, workspace,
+        based, chat, chat_file, chats, completions, compose, config, doctor, document, file, message,
+        migrate, model, r#move, plan, search, secret, selfcheck, serve, token, usage, user, workspace,
     },
     context::Context,
     output::OutputArgs,

@@ -18,8 +18,8 @@ use crate::{
         network::{Resolver, SystemResolver},
     },
     service::{
-        completion::titles::Titles, embedding::EmbeddingEndpoint, extraction::Extractor, keyring::SecretSource,
-        registration::Registration,
+        completion::titles::Titles, embedding::EmbeddingEndpoint, extraction::Extractor,
+        keyring::SecretSource, registration::Registration,
     },
     storage::{MigrateMode, NodeKind, Synchronous},
 };

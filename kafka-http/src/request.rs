@@ -3,7 +3,8 @@
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use kafka_core::{
-    Actor, ChatFileId, ChatId, Cursor, DocumentId, Error, ErrorKind, FileId, IdempotencyKey, Kafka, MessageId, ModelId, PageRequest, Place, ResponseId, Secret, ShareLinkId, TokenId, UserId, WorkspaceId,
+    Actor, ChatFileId, ChatId, Cursor, DocumentId, Error, ErrorKind, FileId, IdempotencyKey, Kafka,
+    MessageId, ModelId, PageRequest, Place, ResponseId, Secret, ShareLinkId, TokenId, UserId, WorkspaceId,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 

@@ -10,7 +10,9 @@ use std::{
 };
 
 use kafka_core::{
-    AnswerRequest, ChatFilter, Config, DocumentPlace, DownTarget, ErrorKind, IdempotencyKey, Kafka, MoveProgress, MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewShareLink, NewToken,     NewVersion, NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
+    AnswerRequest, ChatFilter, Config, DocumentPlace, DownTarget, ErrorKind, IdempotencyKey, Kafka,
+    MoveProgress, MoveReport, MoveStep, NewChat, NewChatFile, NewFile, NewMessage, NewModel, NewShareLink,
+    NewToken, NewVersion, NewWorkspace, PageRequest, PlanPatch, Result, Role, Schema, Secret,
 };
 #[cfg(feature = "postgres")]
 use kafka_core::{PostgresAddress, testing::FreshDatabase};

@@ -7,7 +7,10 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, ChatId, Clock as _, DocumentId, DocumentPlace, Error, ErrorKind, Kafka, MemberRole, NewChat, NewChatFile, NewFile, NewModel, NewShareLink, NewToken, NewUser, NewWorkspace, PageRequest, Params, Permission, Permissions, Random as _, Result, Secret, StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
+    Actor, AnswerRequest, ChatId, Clock as _, DocumentId, DocumentPlace, Error, ErrorKind, Kafka, MemberRole,
+    NewChat, NewChatFile, NewFile, NewModel, NewShareLink, NewToken, NewUser, NewWorkspace, PageRequest,
+    Params, Permission, Permissions, Random as _, Result, Secret, StandingPatch, SystemClock, SystemRandom,
+    TimeoutSeconds, UserId,
 };
 use serde_json::{Value, json};
 

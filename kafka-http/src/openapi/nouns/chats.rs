@@ -15,8 +15,16 @@ pub(super) fn describe(on: &mut Operations) {
         .query("workspace_id", uuid(), "Those of one workspace.")
         .query("archived", json!({"type": "boolean"}), "Archived ones only, or others only.")
         .query("pinned", json!({"type": "boolean"}), "Pinned ones only, or others only.")
-        .query("tag", json!({"type": "string", "maxLength": 64}), "Those with this tag, whatever the case of its letters.")
-        .query("q", json!({"type": "string", "maxLength": 255}), "Those whose title contains this, whatever the case of ASCII letters.")
+        .query(
+            "tag",
+            json!({"type": "string", "maxLength": 64}),
+            "Those with this tag, whatever the case of its letters.",
+        )
+        .query(
+            "q",
+            json!({"type": "string", "maxLength": 255}),
+            "Those whose title contains this, whatever the case of ASCII letters.",
+        )
         .pages::<Chat>(samples::chat())
         .refuses(&["text_too_long", "nul_in_text"]);
     on.on("POST", "/api/v1/chats")
@@ -25,18 +33,35 @@ pub(super) fn describe(on: &mut Operations) {
         .takes::<NewChat>(json!({"title": "The trial", "default_model": "echo"}))
         .gives::<Chat>(201, "The chat.", samples::chat())
         .refuses(&[
-            "text_too_long", "nul_in_text", "too_many_notebooks", "tag_empty", "too_many_tags", "workspace_not_found", "owner_not_yours",
-            "user_not_found", "quota_exceeded",
+            "text_too_long",
+            "nul_in_text",
+            "too_many_notebooks",
+            "tag_empty",
+            "too_many_tags",
+            "workspace_not_found",
+            "owner_not_yours",
+            "user_not_found",
+            "quota_exceeded",
         ]);
     on.on("GET", "/api/v1/chats/{id}")
         .about("One that belongs to someone else is not found.")
         .gives::<Chat>(200, "The chat.", samples::chat())
         .refuses(&["chat_not_found"]);
     on.on("PATCH", "/api/v1/chats/{id}")
-        .about("What is absent stays; `null` removes it. `active_leaf_id` makes another branch the active one.")
+        .about(
+            "What is absent stays; `null` removes it. `active_leaf_id` makes another branch the active one.",
+        )
         .takes::<ChatPatch>(json!({"title": "The trial", "pinned": true}))
         .gives::<Chat>(200, "The chat as it is now.", samples::chat())
-        .refuses(&["chat_not_found", "text_too_long", "nul_in_text", "too_many_notebooks", "tag_empty", "too_many_tags", "active_leaf_unknown"]);
+        .refuses(&[
+            "chat_not_found",
+            "text_too_long",
+            "nul_in_text",
+            "too_many_notebooks",
+            "tag_empty",
+            "too_many_tags",
+            "active_leaf_unknown",
+        ]);
     on.on("DELETE", "/api/v1/chats/{id}")
         .about("Its messages, answers and files go with it, and models that answer in it are stopped.")
         .gives_nothing(204, "The chat is gone.")
