@@ -37,9 +37,9 @@ fn other(bytes: &[u8], declares: bool) -> Result<String, ExtractError> {
     }
     let sample = &bytes[..bytes.len().min(GUESSED_BY)];
     let sample = &sample[..sample.iter().rposition(u8::is_ascii).map_or(sample.len(), |at| at + 1)];
-    let likely = GUESSES
-        .iter()
-        .find(|(encoding, is_likely)| strictly(encoding, sample).is_some_and(|text| is_likely(&text)));
+    let likely = GUESSES.iter().find(|(encoding, is_likely)| {
+        strictly(encoding, sample).is_some_and(|text| is_likely(&text, sample))
+    });
     likely.and_then(|(encoding, _)| strictly(encoding, bytes)).ok_or(UNKNOWN_CHARSET)
 }
 
@@ -56,19 +56,19 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_label(name[..end.unwrap_or(name.len())].as_bytes())
 }
 
-type Guess = (&'static Encoding, fn(&str) -> bool);
+type Guess = (&'static Encoding, fn(&str, &[u8]) -> bool);
 
 /// What is likely, the strictest first.
 const GUESSES: [Guess; 8] = [
-    (EUC_JP, |text| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
-    (SHIFT_JIS, |text| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
-    (EUC_KR, |text| of_foreign(text, |sign| ('\u{ac00}'..'\u{d7a4}').contains(&sign)) >= 75),
+    (EUC_JP, |text, _| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
+    (SHIFT_JIS, |text, _| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
+    (EUC_KR, |text, _| of_foreign(text, |sign| ('\u{ac00}'..'\u{d7a4}').contains(&sign)) >= 75),
     // The order of the standard is by frequency, and its first level is what texts consist of.
-    (GBK, is_common_chinese),
-    (KOI8_R, is_cyrillic),
-    (WINDOWS_1251, is_cyrillic),
-    (WINDOWS_1252, is_latin),
-    (WINDOWS_1250, is_latin),
+    (GBK, |_, bytes| is_common_chinese(bytes)),
+    (KOI8_R, |text, _| is_cyrillic(text)),
+    (WINDOWS_1251, |text, _| is_cyrillic(text)),
+    (WINDOWS_1252, |text, _| is_latin(text)),
+    (WINDOWS_1250, |text, _| is_latin(text)),
 ];
 
 /// How many in a hundred of the signs beyond ASCII are such.
@@ -80,15 +80,18 @@ fn of_foreign(text: &str, is_such: impl Fn(char) -> bool) -> usize {
     if all == 0 { 0 } else { such * 100 / all }
 }
 
-/// Whether most is of the first level of GB 2312, which are the common signs: in it their lead bytes are B0 to D7.
-fn is_common_chinese(text: &str) -> bool {
-    let mut buffer = [0; 4];
-    let mut is_common = |sign: char| {
-        let bytes = GBK.encode(sign.encode_utf8(&mut buffer)).0;
-        matches!(bytes[..], [0xa1..=0xa3 | 0xb0..=0xd7, 0xa1..=0xfe])
-    };
-    let foreign: Vec<char> = text.chars().filter(|sign| !sign.is_ascii()).collect();
-    foreign.iter().filter(|sign| is_common(**sign)).count() * 10 >= foreign.len() * 9
+/// Whether what is not ASCII is, nearly all, of the first level of GB 2312, which are the common signs, and its punctuation.
+fn is_common_chinese(bytes: &[u8]) -> bool {
+    let (mut all, mut common, mut rest) = (0, 0, bytes);
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if !first.is_ascii() {
+            let second = rest.split_off_first().copied().unwrap_or_default();
+            all += 1;
+            common += usize::from(matches!(first, 0xa1..=0xa3 | 0xb0..=0xd7) && second > 0xa0);
+        }
+    }
+    common * 10 >= all * 9
 }
 
 /// Whether what is not ASCII is Cyrillic: words of small letters, of which the first may be a capital one. In the wrong one
