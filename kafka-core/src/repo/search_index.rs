@@ -1,22 +1,33 @@
 //! The tables whose names begin with `search_`: an index of words, derived from chats and messages, and how far it has
 //! come. What may be derived again is no data: it is left out where data is moved or compared.
 
+use serde::Serialize;
+
 use super::{
     params,
     search_terms::{document, label_of_chat, label_of_model, label_of_role, labels_of_owner, labels_of_time},
 };
 use crate::{
     base::{
-        error::Result,
+        error::{Error, ErrorKind, Result},
         page::{Room, Stretch},
     },
-    storage::{Conn, Row, Tx, sql::statements},
+    storage::{
+        Conn, Row, Tx,
+        sql::{Statement, statements},
+    },
 };
 
 const MESSAGE: &str = "SELECT m.number, c.number, c.user_id, c.workspace_id, m.role, m.model, m.created_at, m.content \
      FROM messages m JOIN chats c ON c.number = m.chat_number WHERE ";
 const CHAT: &str =
     "SELECT c.number, c.user_id, c.workspace_id, c.created_at, c.title, c.description FROM chats c WHERE ";
+/// What a batch puts in, on PostgreSQL.
+const ENTRIES: &str = "SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS tsvector) \
+     FROM json_array_elements(CAST(CAST($1 AS TEXT) AS JSON))";
+/// What it takes out, there.
+const NUMBERS: &str =
+    "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)))";
 
 statements! {
     STATE = ["SELECT s.generation, s.messages_upto, s.chats_upto FROM search_state s WHERE s.number = 1"];
@@ -35,13 +46,15 @@ statements! {
     ADVANCE = ["UPDATE search_state SET generation = generation + 1, messages_upto = $2, chats_upto = $3 \
         WHERE number = 1 AND generation = $1"];
     FORGET_CHANGES = ["DELETE FROM search_changes WHERE number <= $1"];
-    ADD_MESSAGE = ["INSERT INTO search_messages (rowid, words) VALUES ($1, $2)"]
-        or ["INSERT INTO search_messages (number, words) VALUES ($1, CAST(CAST($2 AS TEXT) AS tsvector))"];
-    ADD_CHAT = ["INSERT INTO search_chats (rowid, words) VALUES ($1, $2)"]
-        or ["INSERT INTO search_chats (number, words) VALUES ($1, CAST(CAST($2 AS TEXT) AS tsvector))"];
-    REMOVE_MESSAGE = ["DELETE FROM search_messages WHERE rowid = $1"]
-        or ["DELETE FROM search_messages WHERE number = $1"];
-    REMOVE_CHAT = ["DELETE FROM search_chats WHERE rowid = $1"] or ["DELETE FROM search_chats WHERE number = $1"];
+    /// A batch is one statement, since on PostgreSQL each one is a way there and back.
+    ADD_MESSAGES = ["INSERT INTO search_messages (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each($1)"]
+        or ["INSERT INTO search_messages (number, words) ", ENTRIES];
+    ADD_CHATS = ["INSERT INTO search_chats (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each($1)"]
+        or ["INSERT INTO search_chats (number, words) ", ENTRIES];
+    REMOVE_MESSAGES = ["DELETE FROM search_messages WHERE rowid IN (SELECT value FROM json_each($1))"]
+        or ["DELETE FROM search_messages WHERE number IN ", NUMBERS];
+    REMOVE_CHATS = ["DELETE FROM search_chats WHERE rowid IN (SELECT value FROM json_each($1))"]
+        or ["DELETE FROM search_chats WHERE number IN ", NUMBERS];
     CLEAR_MESSAGES = ["INSERT INTO search_messages (search_messages) VALUES ('delete-all')"]
         or ["DELETE FROM search_messages"];
     CLEAR_CHATS = ["INSERT INTO search_chats (search_chats) VALUES ('delete-all')"] or ["DELETE FROM search_chats"];
@@ -171,24 +184,35 @@ pub(crate) fn forget_changes(tx: &Tx<'_>, upto: i64) -> Result<()> {
     Ok(())
 }
 
-/// Puts an entry into the index, which has none of this number.
-pub(crate) fn add(tx: &Tx<'_>, table: Table, entry: &Entry) -> Result<()> {
-    let Some(words) = &entry.words else { return Ok(()) };
+/// Puts entries into the index, which has none of their numbers.
+pub(crate) fn add<'a>(tx: &Tx<'_>, table: Table, entries: impl Iterator<Item = &'a Entry>) -> Result<()> {
     let statement = match table {
-        Table::Messages => &ADD_MESSAGE,
-        Table::Chats => &ADD_CHAT,
+        Table::Messages => &ADD_MESSAGES,
+        Table::Chats => &ADD_CHATS,
     };
-    tx.execute(statement, params![entry.number, words])?;
-    Ok(())
+    let entries = entries.filter_map(|entry| Some((entry.number, entry.words.as_deref()?)));
+    run_batch(tx, statement, &entries.collect::<Vec<_>>())
 }
 
-/// Takes what the index holds of a number out of it.
-pub(crate) fn remove(tx: &Tx<'_>, table: Table, number: i64) -> Result<()> {
+/// Takes what the index holds of these numbers out of it.
+pub(crate) fn remove(tx: &Tx<'_>, table: Table, numbers: impl Iterator<Item = i64>) -> Result<()> {
     let statement = match table {
-        Table::Messages => &REMOVE_MESSAGE,
-        Table::Chats => &REMOVE_CHAT,
+        Table::Messages => &REMOVE_MESSAGES,
+        Table::Chats => &REMOVE_CHATS,
     };
-    tx.execute(statement, params![number])?;
+    run_batch(tx, statement, &numbers.collect::<Vec<_>>())
+}
+
+/// Hands a batch over as JSON, which both engines read.
+fn run_batch(tx: &Tx<'_>, statement: &'static Statement, batch: &[impl Serialize]) -> Result<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let batch = serde_json::to_string(batch).map_err(|fault| {
+        Error::new(ErrorKind::Internal, "index_unwritable", "A batch of the index of words cannot be written.")
+            .with_source(fault)
+    })?;
+    tx.execute(statement, params![&batch])?;
     Ok(())
 }
 

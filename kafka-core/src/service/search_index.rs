@@ -84,8 +84,9 @@ struct Batch {
     messages_upto: i64,
     chats_upto: i64,
     notes_upto: i64,
-    changed: Vec<(Table, i64, Option<Entry>)>,
-    new: Vec<(Table, Entry)>,
+    /// What the index may hold, and shall not as it is.
+    gone: HashSet<(Table, i64)>,
+    come: Vec<(Table, Entry)>,
     is_last: bool,
 }
 
@@ -114,11 +115,12 @@ fn step(storage: &Storage) -> Result<Step> {
             return Ok(false);
         }
         search_index::forget_changes(tx, batch.notes_upto)?;
-        for (table, number, entry) in &batch.changed {
-            search_index::remove(tx, *table, *number)?;
-            entry.as_ref().map_or(Ok(()), |entry| search_index::add(tx, *table, entry))?;
+        for table in [Table::Messages, Table::Chats] {
+            let gone = batch.gone.iter().filter(|(of, _)| *of == table).map(|(_, number)| *number);
+            search_index::remove(tx, table, gone)?;
+            let come = batch.come.iter().filter(|(of, _)| *of == table).map(|(_, entry)| entry);
+            search_index::add(tx, table, come)?;
         }
-        batch.new.iter().try_for_each(|(table, entry)| search_index::add(tx, *table, entry))?;
         Ok(true)
     })?;
     Ok(match (is_first, is_last) {
@@ -137,7 +139,7 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         let before = search_index::state(conn)?;
         let State { mut messages_upto, mut chats_upto, .. } = before;
         let (mut notes_upto, mut bytes) = (0, 0);
-        let (mut seen, mut changed) = (HashSet::new(), Vec::new());
+        let (mut gone, mut come) = (HashSet::new(), Vec::new());
         let changes = search_index::changes(conn, BATCH.entries)?;
         let mut are_all_noted = changes.len() < BATCH.entries as usize;
         for change in changes {
@@ -152,24 +154,32 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
                 (None, None) => continue,
             };
             // What lies above the mark is read as it is when the mark comes there.
-            if number <= upto && seen.insert((table, number)) {
+            if number <= upto && gone.insert((table, number)) {
                 let entry = find(conn, number)?;
                 bytes +=
                     entry.iter().filter_map(|entry| entry.words.as_ref()).map(String::len).sum::<usize>();
-                changed.push((table, number, entry));
+                come.extend(entry.map(|entry| (table, entry)));
             }
         }
-        let (mut new, mut is_last) = (Vec::new(), are_all_noted);
+        let mut is_last = are_all_noted;
         if bytes <= BATCH.bytes {
             let messages = search_index::new_messages(conn, messages_upto, BATCH)?;
             let chats = search_index::new_chats(conn, chats_upto, BATCH)?;
             is_last &= !messages.goes_on && !chats.goes_on;
             messages_upto = messages.rows.last().map_or(messages_upto, |last| last.number);
             chats_upto = chats.rows.last().map_or(chats_upto, |last| last.number);
-            new.extend(messages.rows.into_iter().map(|entry| (Table::Messages, entry)));
-            new.extend(chats.rows.into_iter().map(|entry| (Table::Chats, entry)));
+            come.extend(messages.rows.into_iter().map(|entry| (Table::Messages, entry)));
+            come.extend(chats.rows.into_iter().map(|entry| (Table::Chats, entry)));
         }
-        Ok(Some(Batch { before, messages_upto, chats_upto, notes_upto, changed, new, is_last }))
+        Ok(Some(Batch {
+            before,
+            messages_upto,
+            chats_upto,
+            notes_upto,
+            gone,
+            come,
+            is_last,
+        }))
     })
 }
 

@@ -33,7 +33,7 @@ pub(super) fn telling(origin: &str, lines: &[String]) -> String {
         let state = if after.is_empty() { last } else { MORE };
         let piece = piece.replace('\'', "''");
         // Writing to a string cannot fail.
-        let _ = write!(sql, "SELECT pg_notify('{CHANNEL}', '{origin} {number} {state}\n{piece}'); ");
+        let _ = write!(sql, "NOTIFY {CHANNEL}, '{origin} {number} {state}\n{piece}'; ");
         if after.is_empty() {
             return sql;
         }
@@ -97,8 +97,8 @@ mod tests {
 
     /// The payloads of the statements.
     fn payloads(sql: &str) -> Vec<String> {
-        let parts = sql.split("SELECT pg_notify('kafka_writes', '").skip(1);
-        parts.map(|part| part.strip_suffix("'); ").unwrap().replace("''", "'")).collect()
+        let parts = sql.split("NOTIFY kafka_writes, '").skip(1);
+        parts.map(|part| part.strip_suffix("'; ").unwrap().replace("''", "'")).collect()
     }
 
     fn heard(hearing: &mut Hearing, payloads: &[String]) -> Vec<Whole> {
