@@ -53,7 +53,7 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let name = head.split_once("charset=").or_else(|| head.split_once("encoding="))?.1;
     let name = name.trim_start_matches(['"', '\'', ' ']);
     let end = name.find(|sign: char| !(sign.is_ascii_alphanumeric() || "-_:".contains(sign)));
-    Encoding::for_label(name[..end.unwrap_or(name.len())].as_bytes())
+    Encoding::for_label(&name.as_bytes()[..end.unwrap_or(name.len())])
 }
 
 type Guess = (&'static Encoding, fn(&str, &[u8]) -> bool);
@@ -77,7 +77,7 @@ fn of_foreign(text: &str, is_such: impl Fn(char) -> bool) -> usize {
         .chars()
         .filter(|sign| !sign.is_ascii())
         .fold((0, 0), |(all, such), sign| (all + 1, such + usize::from(is_such(sign))));
-    if all == 0 { 0 } else { such * 100 / all }
+    (such * 100_usize).checked_div(all).unwrap_or(0)
 }
 
 /// Whether what is not ASCII is, nearly all, of the first level of GB 2312, which are the common signs, and its punctuation.
