@@ -138,6 +138,7 @@ mod slow {
     /// Questions that name their subject; of the others nearly none are found by their words.
     const NAMED: &str = "named_questions.jsonl";
 
+    #[expect(clippy::print_stdout, reason = "the table is what the ADR quotes")]
     #[test]
     fn headings_help_and_the_default_sizes_find_about_as_much_as_any() {
         println!("questions that share no word: {}", measure("questions.jsonl", &Sizes::default(), true));

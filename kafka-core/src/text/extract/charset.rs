@@ -37,9 +37,9 @@ fn other(bytes: &[u8], declares: bool) -> Result<String, ExtractError> {
     }
     let sample = &bytes[..bytes.len().min(GUESSED_BY)];
     let sample = &sample[..sample.iter().rposition(u8::is_ascii).map_or(sample.len(), |at| at + 1)];
-    let likely = GUESSES
-        .iter()
-        .find(|(encoding, is_likely)| strictly(encoding, sample).is_some_and(|text| is_likely(&text)));
+    let likely = GUESSES.iter().find(|(encoding, is_likely)| {
+        strictly(encoding, sample).is_some_and(|text| is_likely(&text, sample))
+    });
     likely.and_then(|(encoding, _)| strictly(encoding, bytes)).ok_or(UNKNOWN_CHARSET)
 }
 
@@ -53,22 +53,22 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let name = head.split_once("charset=").or_else(|| head.split_once("encoding="))?.1;
     let name = name.trim_start_matches(['"', '\'', ' ']);
     let end = name.find(|sign: char| !(sign.is_ascii_alphanumeric() || "-_:".contains(sign)));
-    Encoding::for_label(name[..end.unwrap_or(name.len())].as_bytes())
+    Encoding::for_label(&name.as_bytes()[..end.unwrap_or(name.len())])
 }
 
-type Guess = (&'static Encoding, fn(&str) -> bool);
+type Guess = (&'static Encoding, fn(&str, &[u8]) -> bool);
 
 /// What is likely, the strictest first.
 const GUESSES: [Guess; 8] = [
-    (EUC_JP, |text| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
-    (SHIFT_JIS, |text| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
-    (EUC_KR, |text| of_foreign(text, |sign| ('\u{ac00}'..'\u{d7a4}').contains(&sign)) >= 75),
+    (EUC_JP, |text, _| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
+    (SHIFT_JIS, |text, _| of_foreign(text, |sign| ('\u{3040}'..'\u{3100}').contains(&sign)) >= 25),
+    (EUC_KR, |text, _| of_foreign(text, |sign| ('\u{ac00}'..'\u{d7a4}').contains(&sign)) >= 75),
     // The order of the standard is by frequency, and its first level is what texts consist of.
-    (GBK, is_common_chinese),
-    (KOI8_R, is_cyrillic),
-    (WINDOWS_1251, is_cyrillic),
-    (WINDOWS_1252, is_latin),
-    (WINDOWS_1250, is_latin),
+    (GBK, |_, bytes| is_common_chinese(bytes)),
+    (KOI8_R, |text, _| is_cyrillic(text)),
+    (WINDOWS_1251, |text, _| is_cyrillic(text)),
+    (WINDOWS_1252, |text, _| is_latin(text)),
+    (WINDOWS_1250, |text, _| is_latin(text)),
 ];
 
 /// How many in a hundred of the signs beyond ASCII are such.
@@ -77,18 +77,21 @@ fn of_foreign(text: &str, is_such: impl Fn(char) -> bool) -> usize {
         .chars()
         .filter(|sign| !sign.is_ascii())
         .fold((0, 0), |(all, such), sign| (all + 1, such + usize::from(is_such(sign))));
-    if all == 0 { 0 } else { such * 100 / all }
+    (such * 100_usize).checked_div(all).unwrap_or(0)
 }
 
-/// Whether most is of the first level of GB 2312, which are the common signs: in it their lead bytes are B0 to D7.
-fn is_common_chinese(text: &str) -> bool {
-    let mut buffer = [0; 4];
-    let mut is_common = |sign: char| {
-        let bytes = GBK.encode(sign.encode_utf8(&mut buffer)).0;
-        matches!(bytes[..], [0xa1..=0xa3 | 0xb0..=0xd7, 0xa1..=0xfe])
-    };
-    let foreign: Vec<char> = text.chars().filter(|sign| !sign.is_ascii()).collect();
-    foreign.iter().filter(|sign| is_common(**sign)).count() * 10 >= foreign.len() * 9
+/// Whether what is not ASCII is, nearly all, of the first level of GB 2312, which are the common signs, and its punctuation.
+fn is_common_chinese(bytes: &[u8]) -> bool {
+    let (mut all, mut common, mut rest) = (0, 0, bytes);
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if !first.is_ascii() {
+            let second = rest.split_off_first().copied().unwrap_or_default();
+            all += 1;
+            common += usize::from(matches!(first, 0xa1..=0xa3 | 0xb0..=0xd7) && second > 0xa0);
+        }
+    }
+    common * 10 >= all * 9
 }
 
 /// Whether what is not ASCII is Cyrillic: words of small letters, of which the first may be a capital one. In the wrong one

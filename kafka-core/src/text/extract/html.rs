@@ -1,34 +1,29 @@
 //! What a page says, as Markdown.
 
-use html5gum::{Token, Tokenizer, emitters::default::DefaultEmitter};
+use super::{
+    markup::{Gap, Markup},
+    tags::{Token, tokens},
+};
 
-use super::markup::{Gap, Markup};
-
-/// What is seen of a page, until there is enough. A page is cut into tags and words; no tree is made, so that it may be as
-/// deep as it wants to.
+/// What is seen of a page, until there is enough. No tree is made of it, so that it may be as deep as it wants to.
 pub(super) fn text(page: &str, enough_bytes: usize) -> String {
-    let mut emitter = DefaultEmitter::default();
-    emitter.naively_switch_states(true);
     let (mut markup, mut hidden) = (Markup::new(), None);
     let (mut title, mut has_heading) = (String::new(), false);
-    for token in Tokenizer::new_with_emitter(page, emitter) {
+    for token in tokens(page) {
         if markup.len() >= enough_bytes {
             break;
         }
         match token {
-            Ok(Token::StartTag(tag)) if hidden.is_none() => {
-                if HIDDEN.contains(&&**tag.name) && !tag.self_closing {
-                    hidden = Some(tag.name.to_vec());
-                } else {
-                    has_heading |= **tag.name == *b"h1";
-                    start(&mut markup, &tag.name);
-                }
+            Token::Open { name, closes_itself } if hidden.is_none() => {
+                has_heading |= name == "h1";
+                start(&mut markup, &name);
+                hidden = Some(name).filter(|name| HIDDEN.contains(&&**name) && !closes_itself);
             }
-            Ok(Token::EndTag(tag)) if hidden.is_none() => end(&mut markup, &tag.name),
-            Ok(Token::EndTag(tag)) if hidden.as_ref() == Some(&*tag.name) => hidden = None,
-            Ok(Token::String(said)) => match hidden.as_deref() {
-                None => markup.say(&String::from_utf8_lossy(&said)),
-                Some(b"title") if title.is_empty() => title = String::from_utf8_lossy(&said).into_owned(),
+            Token::Close(name) if hidden.is_none() => end(&mut markup, &name),
+            Token::Close(name) if hidden.as_ref() == Some(&name) => hidden = None,
+            Token::Said(said) => match hidden.as_deref() {
+                None => markup.say(&said),
+                Some("title") if title.is_empty() => title = said.into_owned(),
                 Some(_) => {}
             },
             _ => {}
@@ -46,61 +41,61 @@ pub(super) fn text(page: &str, enough_bytes: usize) -> String {
 }
 
 /// What stands in no page.
-const HIDDEN: [&[u8]; 6] = [b"script", b"style", b"template", b"svg", b"noscript", b"title"];
+const HIDDEN: [&str; 6] = ["script", "style", "template", "svg", "noscript", "title"];
 
 /// What stands by itself, among others.
-const BLOCKS: [&[u8]; 27] = [
-    b"address",
-    b"article",
-    b"aside",
-    b"blockquote",
-    b"body",
-    b"caption",
-    b"dd",
-    b"details",
-    b"div",
-    b"dl",
-    b"dt",
-    b"fieldset",
-    b"figcaption",
-    b"figure",
-    b"footer",
-    b"form",
-    b"head",
-    b"header",
-    b"hr",
-    b"main",
-    b"nav",
-    b"option",
-    b"p",
-    b"section",
-    b"select",
-    b"summary",
-    b"tbody",
+const BLOCKS: [&str; 27] = [
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "caption",
+    "dd",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "head",
+    "header",
+    "hr",
+    "main",
+    "nav",
+    "option",
+    "p",
+    "section",
+    "select",
+    "summary",
+    "tbody",
 ];
 
-fn start(markup: &mut Markup, name: &[u8]) {
+fn start(markup: &mut Markup, name: &str) {
     match name {
-        [b'h', digit @ b'1'..=b'6'] => markup.heading(usize::from(digit - b'0')),
-        b"br" => markup.gap(Gap::Line),
-        b"li" => markup.item(),
-        b"ul" | b"ol" | b"menu" => markup.gap(Gap::Paragraph),
-        b"table" => markup.end_table(),
-        b"tr" => markup.begin_row(),
-        b"td" | b"th" => markup.begin_cell(),
-        b"pre" => markup.begin_code(),
+        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => markup.heading(usize::from(name.as_bytes()[1] - b'0')),
+        "br" => markup.gap(Gap::Line),
+        "li" => markup.item(),
+        "ul" | "ol" | "menu" => markup.gap(Gap::Paragraph),
+        "table" => markup.end_table(),
+        "tr" => markup.begin_row(),
+        "td" | "th" => markup.begin_cell(),
+        "pre" => markup.begin_code(),
         _ if BLOCKS.contains(&name) => markup.gap(Gap::Paragraph),
         _ => {}
     }
 }
 
-fn end(markup: &mut Markup, name: &[u8]) {
+fn end(markup: &mut Markup, name: &str) {
     match name {
-        [b'h', b'1'..=b'6'] | b"ul" | b"ol" | b"menu" => markup.end(Gap::Paragraph),
-        b"li" => markup.end(Gap::Line),
-        b"table" => markup.end_table(),
-        b"tr" => markup.end_row(),
-        b"pre" => markup.end_code(),
+        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "menu" => markup.end(Gap::Paragraph),
+        "li" => markup.end(Gap::Line),
+        "table" => markup.end_table(),
+        "tr" => markup.end_row(),
+        "pre" => markup.end_code(),
         _ if BLOCKS.contains(&name) => markup.gap(Gap::Paragraph),
         _ => {}
     }

@@ -12,6 +12,7 @@ mod office;
 mod pdf;
 #[cfg(feature = "extraction")]
 mod sheet;
+mod tags;
 #[cfg(feature = "extraction")]
 mod word;
 #[cfg(feature = "extraction")]

@@ -44,7 +44,7 @@ pub(super) fn text(parts: &mut Parts<'_>, enough_bytes: usize) -> Result<String,
 /// The names of sheets, and what they are called in the archive.
 fn sheets(workbook: &str) -> Result<Vec<(String, String)>, ExtractError> {
     let mut sheets = Vec::new();
-    xml::read(workbook, |piece| {
+    xml::read(workbook, &mut |piece| {
         if let Piece::Open("sheet", tag) = piece {
             let [name, id] = ["name", "id"].map(|name| xml::attribute(tag, name).unwrap_or_default());
             sheets.push((name, id));
@@ -56,7 +56,7 @@ fn sheets(workbook: &str) -> Result<Vec<(String, String)>, ExtractError> {
 
 fn targets(relations: &str) -> Result<BTreeMap<String, String>, ExtractError> {
     let mut targets = BTreeMap::new();
-    xml::read(relations, |piece| {
+    xml::read(relations, &mut |piece| {
         if let Piece::Open("Relationship", tag) = piece {
             let [id, target] = ["Id", "Target"].map(|name| xml::attribute(tag, name).unwrap_or_default());
             targets.insert(id, target);
@@ -69,7 +69,7 @@ fn targets(relations: &str) -> Result<BTreeMap<String, String>, ExtractError> {
 /// Texts that cells name by their numbers, without what tells how they sound.
 fn shared(strings: &str) -> Result<Vec<String>, ExtractError> {
     let (mut shared, mut is_text, mut is_sound) = (Vec::new(), false, false);
-    xml::read(strings, |piece| {
+    xml::read(strings, &mut |piece| {
         match piece {
             Piece::Open("si", _) => shared.push(String::new()),
             Piece::Open("rPh", _) => is_sound = true,
@@ -89,7 +89,7 @@ fn shared(strings: &str) -> Result<Vec<String>, ExtractError> {
 /// Which styles of cells show a number as a date.
 fn dates(styles: &str) -> Result<Vec<bool>, ExtractError> {
     let (mut own, mut dates, mut is_inside) = (BTreeMap::new(), Vec::new(), false);
-    xml::read(styles, |piece| {
+    xml::read(styles, &mut |piece| {
         match piece {
             Piece::Open("numFmt", tag) => {
                 let [id, code] =
@@ -146,7 +146,7 @@ struct Cell {
 impl Sheet<'_> {
     fn read(&mut self, part: &str, enough_bytes: usize) -> Result<(), ExtractError> {
         let (mut cell, mut column) = (Cell::default(), 0);
-        xml::read(part, |piece| {
+        xml::read(part, &mut |piece| {
             match piece {
                 Piece::Open("row", _) => {
                     self.markup.begin_row();

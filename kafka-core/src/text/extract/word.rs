@@ -33,7 +33,7 @@ pub(super) fn text(parts: &mut Parts<'_>, enough_bytes: usize) -> Result<String,
 /// The levels of the styles that are headings: they say so, or have the name that they have in every language.
 fn headings(styles: &str) -> Result<BTreeMap<String, usize>, ExtractError> {
     let (mut levels, mut style) = (BTreeMap::new(), String::new());
-    xml::read(styles, |piece| {
+    xml::read(styles, &mut |piece| {
         if let Piece::Open(name, tag) = piece {
             let value = || xml::attribute(tag, "val").unwrap_or_default();
             let level = match name {
@@ -74,7 +74,7 @@ fn body(
     enough_bytes: usize,
 ) -> Result<(), ExtractError> {
     let (mut tables, mut fallbacks, mut is_text) = (0_usize, 0_usize, false);
-    xml::read(part, |piece| {
+    xml::read(part, &mut |piece| {
         match piece {
             Piece::Open("Fallback", _) => fallbacks += 1,
             Piece::Close("Fallback") => fallbacks = fallbacks.saturating_sub(1),

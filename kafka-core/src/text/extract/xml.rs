@@ -19,7 +19,7 @@ pub(super) enum Piece<'x> {
 
 /// Gives the pieces of a part one after the other, until there is no more or none is wanted. Of entities, those of XML
 /// itself mean something.
-pub(super) fn read(part: &str, mut goes_on: impl FnMut(Piece<'_>) -> bool) -> Result<(), ExtractError> {
+pub(super) fn read(part: &str, goes_on: &mut dyn FnMut(Piece<'_>) -> bool) -> Result<(), ExtractError> {
     let mut reader = Reader::from_str(part);
     loop {
         let wants_more = match reader.read_event().map_err(|_| DAMAGED)? {
