@@ -53,7 +53,7 @@ fn a_document_is_read_and_shown() {
     assert_eq!((document.processing_status, &document.error_message), (ProcessingStatus::Completed, &None));
     assert!(document.chunk_count > 1 && document.tokens_used > 1000, "{document:?}");
     let listed = documents.list(DocumentPlace::Chat(chat.id), &PageRequest::default()).unwrap();
-    assert_eq!(listed.items, [document.clone()]);
+    assert_eq!(listed.items, std::slice::from_ref(&document));
 
     let at = text.find('ä').unwrap() as u64;
     for (start, end, expected) in [

@@ -178,7 +178,6 @@ mod slow {
             answered +=
                 usize::from(answer.sources.iter().any(|source| source.text.as_ref().is_some_and(holds)));
         }
-        println!("{answered} of {asked}");
         assert!(answered * 100 >= asked * 90, "{answered} of {asked}");
     }
 }

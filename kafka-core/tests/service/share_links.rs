@@ -106,7 +106,7 @@ fn unknown_expired_and_revoked_links_lead_nowhere_alike() {
     for gone in [token(&revoked), token(&expiring), token(&instant), Secret::new(String::new())] {
         assert_eq!(nowhere(&read(&stage.kafka, &gone).unwrap_err()), alike);
     }
-    assert_eq!(links.list(chat.id).unwrap(), [staying.link.clone()]);
+    assert_eq!(links.list(chat.id).unwrap(), std::slice::from_ref(&staying.link));
     // Neither is the token of an account a link, nor a link's the token of an account.
     let key = NewToken { name: "k".into(), scopes: None, expires_at: None };
     let key = stage.kafka.tokens(&ada).create(key).unwrap();
