@@ -1,6 +1,5 @@
 //! What retrieval is measured with: questions whose words are mostly not those of the passage that answers them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and says why")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
