@@ -156,7 +156,7 @@ fn new(role: Role, text: &str, parent_id: Option<Option<MessageId>>) -> NewMessa
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn the_chat_is_as_a_model_of_the_tree_has_it_and_nothing_is_lost(
