@@ -38,7 +38,8 @@ fn chats_are_made_listed_shown_and_deleted() {
 #[test]
 fn chats_are_pinned_archived_and_tagged() {
     let directory = TempDir::new().unwrap();
-    let [first, second] = ["First", "Second"].map(|title| ids(&directory, &["chats", "add", title]).remove(0));
+    let [first, second] =
+        ["First", "Second"].map(|title| ids(&directory, &["chats", "add", title]).remove(0));
     assert_eq!(printed(&directory, &["chats", "pin", &first, &second]), "Pinned 2 chats.\n");
     assert_eq!(printed(&directory, &["chats", "unpin", &second]), format!("Unpinned the chat {second}.\n"));
     assert_eq!(ids(&directory, &["chats", "list", "--pinned"]), [first.as_str()]);
@@ -64,7 +65,10 @@ fn a_chat_is_exported_to_standard_output_or_into_a_new_file() {
     let directory = TempDir::new().unwrap();
     let chat = ids(&directory, &["chat", "Hello <b>"]).remove(0);
     let markdown = printed(&directory, &["chats", "export", &chat]);
-    assert!(markdown.starts_with("# Hello \\<b\\>\n") && markdown.contains("\n> Echo: Hello <b>\n"), "{markdown}");
+    assert!(
+        markdown.starts_with("# Hello \\<b\\>\n") && markdown.contains("\n> Echo: Hello <b>\n"),
+        "{markdown}"
+    );
     let path = directory.path().join("chat.html");
     let file = path.to_str().unwrap();
     let export = ["chats", "export", &*chat, "--format", "html", "-o", file];

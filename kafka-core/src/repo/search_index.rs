@@ -209,8 +209,12 @@ fn run_batch(tx: &Tx<'_>, statement: &'static Statement, batch: &[impl Serialize
         return Ok(());
     }
     let batch = serde_json::to_string(batch).map_err(|fault| {
-        Error::new(ErrorKind::Internal, "index_unwritable", "A batch of the index of words cannot be written.")
-            .with_source(fault)
+        Error::new(
+            ErrorKind::Internal,
+            "index_unwritable",
+            "A batch of the index of words cannot be written.",
+        )
+        .with_source(fault)
     })?;
     tx.execute(statement, params![&batch])?;
     Ok(())

@@ -171,15 +171,7 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
             come.extend(messages.rows.into_iter().map(|entry| (Table::Messages, entry)));
             come.extend(chats.rows.into_iter().map(|entry| (Table::Chats, entry)));
         }
-        Ok(Some(Batch {
-            before,
-            messages_upto,
-            chats_upto,
-            notes_upto,
-            gone,
-            come,
-            is_last,
-        }))
+        Ok(Some(Batch { before, messages_upto, chats_upto, notes_upto, gone, come, is_last }))
     })
 }
 
