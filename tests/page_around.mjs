@@ -153,6 +153,7 @@ await journey("with passwords a link needs none", async (page) => {
   await idle(page);
   await choose(page, "Share…");
   await page.click("#sharing >> text=Make a link");
+  await page.locator("#link").waitFor();
   const link = await page.locator("#link").textContent();
   const visitor = await page.context().browser().newPage();
   await visitor.goto(link);

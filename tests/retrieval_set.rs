@@ -1,6 +1,5 @@
 //! What retrieval is measured with: questions whose words are mostly not those of the passage that answers them.
 
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -6,9 +6,15 @@ use tempfile::TempDir;
 
 use crate::support::{
     api::{Api, Scenario, id},
-    http::Reply,
     process::{Binary, RunningServer},
 };
+
+const HANDSHAKE: [(&str, &str); 4] = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
 
 fn server(data: &TempDir, flags: &[&str]) -> RunningServer {
     RunningServer::start(&Binary::kafka_http(), data.path(), flags)
@@ -122,7 +128,9 @@ fn a_link_opens_one_chat_to_be_read_and_nothing_else() {
                 .iter()
                 .fold(route.path.replace("{n}", "1"), |path, part| path.replace(part, &chat));
             let body = (route.method != "GET").then_some("{}");
-            let reply: Reply = visitor.send(route.method, &path, &[], body);
+            // A socket is asked for as its clients do.
+            let headers = if path.starts_with("/ws/") { &HANDSHAKE[..] } else { &[] };
+            let reply = visitor.send(route.method, &path, headers, body);
             assert!([401, 403, 404].contains(&reply.status), "{} {path}: {}", route.method, reply.status);
         }
         // The credentials of others are no links.
