@@ -1,5 +1,4 @@
 //! What retrieval is measured with: questions whose words are mostly not those of the passage that answers them.
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{values::joined, *};
 
 /// The settings as the documentation lists them: key, flag, environment variable, default.
-const DOCUMENTED: [(&str, &str, &str, &str); 28] = [
+const DOCUMENTED: [(&str, &str, &str, &str); 29] = [
     ("listen", "--listen", "KAFKA_LISTEN", "127.0.0.1:8000"),
     ("database", "--database", "DATABASE_URL", "sqlite://<data-dir>/kafka.db"),
     ("database_pool_size", "--database-pool-size", "KAFKA_DATABASE_POOL_SIZE", "5"),
