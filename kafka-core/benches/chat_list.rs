@@ -155,7 +155,9 @@ fn fill(path: &Path) -> (Kafka, Actor) {
         let json = serde_json::json!(its).to_string();
         let title = format!("Chat {number}");
         chats.execute((&id, &user, title, every(PINNED), every(ARCHIVED), json, at)).unwrap();
-        its.iter().for_each(|tag| drop(tags.execute((&id, &user, tag, at)).unwrap()));
+        for tag in its {
+            tags.execute((&id, &user, tag, at)).unwrap();
+        }
     }
     drop((chats, tags));
     tx.commit().unwrap();
