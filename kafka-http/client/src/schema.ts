@@ -418,10 +418,74 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Rename, configure, archive or pin a chat
+         * Rename, configure, archive, pin or tag a chat
          * @description What is absent stays; `null` removes it. `active_leaf_id` makes another branch the active one.
          */
         patch: operations["patch_chats_id"];
+        trace?: never;
+    };
+    "/api/v1/chats/{id}/branches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the active branch could go on otherwise, oldest first
+         * @description Empty for most chats. Without a cursor the last ones, still oldest first; `before` goes back, `after` forward.
+         */
+        get: operations["get_chats_id_branches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Documents of a chat, oldest first
+         * @description Those of the chat itself.
+         */
+        get: operations["get_chats_id_documents"];
+        put?: never;
+        /**
+         * Upload documents: a form with `files`, as often as there are
+         * @description PDF, DOCX, XLSX, HTML, Markdown, CSV, plain text and source code of at most 20 MiB each. They are `pending` at first, and read in the background; ask for one to see whether it is `completed`, or `failed` and why. Files are stored one after the other: where one is refused, those before it stay and stand in the error's `items`.
+         */
+        post: operations["post_chats_id_documents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A chat as one document: Markdown, JSON or HTML
+         * @description Sent as an attachment, piece by piece, however long the chat is. Markdown and HTML hold the active branch, JSON all messages as the API gives them.
+         */
+        get: operations["get_chats_id_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/chats/{id}/files": {
@@ -442,6 +506,26 @@ export interface paths {
          * @description Three ways: a form uploads files of at most 20 MiB, of which a `.based` text is version 1 of a text; `{filename, content}` writes a text of at most 1 MiB; `{file_id}` takes a file of the chat's workspace. A chat has at most 1000 files.
          */
         post: operations["post_chats_id_files"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a chat that begins as this one does
+         * @description With copies of the messages up to `message_id`, absent the end of the active branch, and of all files with their versions. Copies of answers have no `response`, and count as used by nobody.
+         */
+        post: operations["post_chats_id_fork"];
         delete?: never;
         options?: never;
         head?: never;
@@ -486,6 +570,78 @@ export interface paths {
          * @description With `content` a user's message is stored and answered, without it the message `parent_id` is answered again. The model is that of the request, of the chat, of its owner, of the installation, or `echo`. Answers of one chat come one after the other; 16 may wait. What a model says is stored before it is shown, and goes on whatever becomes of the caller. With `stream` the answer comes as events (`AnswerEvent`); then failures of the model are told by `response.failed`. In one piece only a failed answer is an error, with `response_id` and `user_message_id`.
          */
         post: operations["post_chats_id_responses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{id}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Links by which a chat can be read, oldest first
+         * @description Those that work, without their tokens. A chat has at most 20.
+         */
+        get: operations["get_chats_id_share"];
+        put?: never;
+        /**
+         * Make a link by which a chat can be read; its token is in this answer only
+         * @description Whoever has the link reads the active branch, without an account, until it expires or is revoked. Without `expires_at` and `expires_in`, which is in seconds, it does not expire. The token cannot be shown again.
+         */
+        post: operations["post_chats_id_share"];
+        /**
+         * Revoke all links to a chat
+         * @description They stop working at once.
+         */
+        delete: operations["delete_chats_id_share"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One document, and how far reading it has come
+         * @description Without its text.
+         */
+        get: operations["get_documents_id"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a document
+         * @description Its passages go with it. Answers that were made from them keep what they cited, marked as stale.
+         */
+        delete: operations["delete_documents_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{id}/passages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a document says between two bytes of its text
+         * @description At most 64 KiB. Places within a character are moved to its edges.
+         */
+        get: operations["get_documents_id_passages"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -586,6 +742,26 @@ export interface paths {
          * @description To keep the old text, store a new message under the same `parent_id` instead.
          */
         patch: operations["patch_messages_id"];
+        trace?: never;
+    };
+    "/api/v1/messages/{id}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose the branch that a message stands on
+         * @description Of several branches that the message stands on, the one that was written to last. To have the conversation end in the message itself, PATCH the chat's `active_leaf_id`.
+         */
+        post: operations["post_messages_id_activate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/models": {
@@ -770,10 +946,90 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Find messages and chats by what they say
+         * Find messages, chats and passages of documents by what they say
          * @description `mode` `hybrid`, the default, takes plain language; `text` wants all words and has operators: `"phrases"`, `begin*`, `-not`. A query has at most 1000 characters, a page at most 100 hits.
          */
         post: operations["post_search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/share-links/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a link to a chat
+         * @description It stops working at once.
+         */
+        delete: operations["delete_share_links_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The chat that the token of a link leads to
+         * @description The credential is the token of the link; no other opens anything here.
+         */
+        get: operations["get_shared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said in it, oldest first
+         * @description The active branch, without instructions, results of tools and ids. Pages are those of a chat's messages.
+         */
+        get: operations["get_shared_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tags of chats, by their letters, with how many have each
+         * @description Of all chats that the caller sees, archived ones among them.
+         */
+        get: operations["get_tags"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1384,6 +1640,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page that shows the chat of a link
+         * @description It takes the token from behind the `#` of its address, which browsers send to nobody.
+         */
+        get: operations["get_share"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/uploads/files/{path}": {
         parameters: {
             query?: never;
@@ -1567,6 +1843,13 @@ export interface components {
              */
             tokens_prompt: number;
         };
+        /** @description A place of the active branch where there is another way to go on than the one it takes. */
+        BranchPoint: {
+            active_id: components["schemas"]["MessageId"] | null;
+            /** @description All that follows it, in the order in which it was stored. */
+            message_ids: components["schemas"]["MessageId"][];
+            parent_id: components["schemas"]["MessageId"] | null;
+        };
         /** @description A conversation. */
         Chat: {
             active_leaf_id: components["schemas"]["MessageId"] | null;
@@ -1587,6 +1870,8 @@ export interface components {
             /** @description Names of notebooks that belong to it. */
             notebooks: string[];
             pinned_at: components["schemas"]["Timestamp"] | null;
+            /** @description What it is found by, in the order in which it was given. */
+            tags: string[];
             /** @description What it is called. */
             title: string | null;
             /**
@@ -1670,6 +1955,11 @@ export interface components {
             notebooks?: string[] | null;
             /** @description Pins or unpins. */
             pinned?: boolean | null;
+            /**
+             * @description New tags in place of the old: at most 32 of at most 64 characters. Blanks around them are taken away, and of those
+             *     that differ in upper and lower case only the first is kept.
+             */
+            tags?: string[] | null;
             /** @description A new title; `null` removes it. */
             title?: string | null;
         };
@@ -1759,6 +2049,38 @@ export interface components {
             /** @description What the server's log calls the request; also in `x-request-id`. */
             request_id: string;
         };
+        /** @description A file that is read and cut into passages, so that it can be searched and asked about. */
+        Document: {
+            chat_id: components["schemas"]["ChatId"] | null;
+            /**
+             * Format: int64
+             * @description How many passages it has; 0 until it is completed.
+             */
+            chunk_count: number;
+            /** @description When it was uploaded. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The model that made its vectors; none where there are none. */
+            embedding_model: string | null;
+            /** @description A sentence for people: why it failed; of a completed one, what is missing of its text. */
+            error_message: string | null;
+            file_id: components["schemas"]["FileId"] | null;
+            /** @description What it is called. */
+            filename: string;
+            /** @description Its id. */
+            id: components["schemas"]["DocumentId"];
+            /** @description How far it has come. */
+            processing_status: components["schemas"]["ProcessingStatus"];
+            /**
+             * Format: int64
+             * @description Model tokens of its passages, by estimate; 0 until it is completed.
+             */
+            tokens_used: number;
+        };
+        /**
+         * Format: uuid
+         * @description Identifies a document.
+         */
+        DocumentId: string;
         /** @description Bytes under a name. They lie under their hash, so equal ones are kept once. */
         File: {
             /** @description When it was uploaded. */
@@ -1800,16 +2122,15 @@ export interface components {
         /** @description Something that was found. */
         Hit: {
             chat_id: components["schemas"]["ChatId"] | null;
-            /** @description When the message was stored, or the chat made. */
+            /** @description When the message was stored, the chat made, or the document uploaded. */
             created_at: components["schemas"]["Timestamp"];
-            /** @description None as long as documents are not searched. */
-            document_id: string | null;
+            document_id: components["schemas"]["DocumentId"] | null;
             /**
              * Format: int64
-             * @description The same.
+             * @description Where it ends.
              */
             end: number | null;
-            /** @description The same. */
+            /** @description What it is called. */
             filename: string | null;
             /** @description What it is. */
             kind: components["schemas"]["HitKind"];
@@ -1828,10 +2149,10 @@ export interface components {
             snippet: string;
             /**
              * Format: int64
-             * @description The same.
+             * @description Where the passage begins, in bytes of the document's text.
              */
             start: number | null;
-            /** @description The same. */
+            /** @description The whole passage. */
             text: string | null;
             /** @description The title of that chat. */
             title: string | null;
@@ -1840,7 +2161,7 @@ export interface components {
          * @description What a hit is.
          * @enum {string}
          */
-        HitKind: "message" | "chat";
+        HitKind: "message" | "chat" | "document";
         /** @description A page of what was found. */
         Hits: {
             /** @description In the order that was asked for. */
@@ -1892,6 +2213,8 @@ export interface components {
              * @description Order inside the chat, from 1; a number is never given twice.
              */
             seq: number;
+            /** @description The passages of documents that the answer was made from; none for other messages. */
+            sources: components["schemas"]["Source"][] | null;
             /** @description Whether it is all there. */
             status: components["schemas"]["MessageStatus"];
             /**
@@ -2020,6 +2343,8 @@ export interface components {
             description?: string | null;
             /** @description At most 100 names of at most 255 characters. */
             notebooks?: string[];
+            /** @description As in `ChatPatch::tags`. */
+            tags?: string[];
             /** @description At most 255 characters. */
             title?: string | null;
             user_id?: components["schemas"]["UserId"] | null;
@@ -2031,6 +2356,13 @@ export interface components {
             content: string;
             /** @description Any text; `clean_filename` makes a name of it. */
             filename: string;
+        };
+        /** @description What a fork is made of. Everything may be left out. */
+        NewFork: {
+            message_id?: components["schemas"]["MessageId"] | null;
+            /** @description What the fork is called, at most 255 characters; absent is the title of the chat. */
+            title?: string | null;
+            user_id?: components["schemas"]["UserId"] | null;
         };
         /** @description What a new message is made of. */
         NewMessage: {
@@ -2072,6 +2404,15 @@ export interface components {
             /** @description Its name at the endpoint, if it is another. */
             upstream_model?: string | null;
             user_id?: components["schemas"]["UserId"] | null;
+        };
+        /** @description What a new link is made of. One that is given neither works until it is revoked. */
+        NewShareLink: {
+            expires_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description After how many seconds it stops working, at least one.
+             */
+            expires_in?: number | null;
         };
         /** @description What a new API key is made of. */
         NewToken: {
@@ -2153,6 +2494,25 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** @description A part of a document's text. */
+        Passage: {
+            /** @description The document. */
+            document_id: components["schemas"]["DocumentId"];
+            /**
+             * Format: int64
+             * @description Where it ends.
+             */
+            end: number;
+            /** @description What it is called. */
+            filename: string;
+            /**
+             * Format: int64
+             * @description Where the passage begins, in bytes of the document's text.
+             */
+            start: number;
+            /** @description What it says. */
+            text: string;
+        };
         PasswordChange: {
             current_password: components["schemas"]["Secret_String"];
             new_password: components["schemas"]["Secret_String"];
@@ -2208,6 +2568,11 @@ export interface components {
             title: string;
             type: string;
         };
+        /**
+         * @description How far a document has come.
+         * @enum {string}
+         */
+        ProcessingStatus: "pending" | "processing" | "completed" | "failed";
         Registration: {
             /** Format: email */
             email: string;
@@ -2304,7 +2669,10 @@ export interface components {
          * @enum {string}
          */
         SearchMode: "hybrid" | "text" | "vector";
-        /** @description A search. What is none does not narrow it; what narrows messages alone leaves out chats. */
+        /**
+         * @description A search. What is none does not narrow it; what narrows messages alone leaves out chats and
+         *     documents.
+         */
         SearchRequest: {
             /** @description Where an earlier page of the same search ended. */
             after?: string | null;
@@ -2339,6 +2707,71 @@ export interface components {
          *     `expose` stands in the code.
          */
         Secret_String: string;
+        /** @description A chat as whoever has a link to it sees it. */
+        SharedChat: {
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description What it is called. */
+            title: string | null;
+            /** @description When it was last renamed, configured or written to. */
+            updated_at: components["schemas"]["Timestamp"];
+        };
+        /** @description A message as whoever has a link to its chat sees it: no ids, no reasoning, no calls of tools, no records of answers. */
+        SharedMessage: {
+            /** @description Its plain text; of a message of the type `file` a sentence with the file's name, and nothing of what is in it. */
+            content: string;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The model that answered. */
+            model: string | null;
+            /** @description Who speaks. */
+            role: components["schemas"]["Role"];
+            /** @description Whether it is all there. */
+            status: components["schemas"]["MessageStatus"];
+            /** @description `text`, or `file` for one that tells what became of a file. */
+            type: string;
+        };
+        /** @description A link by which a chat can be read, without its secret. */
+        ShareLink: {
+            /** @description The chat. */
+            chat_id: components["schemas"]["ChatId"];
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            expires_at: components["schemas"]["Timestamp"] | null;
+            /** @description Its id, which is not the secret. */
+            id: components["schemas"]["ShareLinkId"];
+        };
+        /**
+         * Format: uuid
+         * @description Identifies a link by which a chat is read; it is not the secret.
+         */
+        ShareLinkId: string;
+        /** @description A passage that a model was given for an answer. */
+        Source: {
+            /** @description The document. */
+            document_id: components["schemas"]["DocumentId"];
+            /**
+             * Format: int64
+             * @description Where it ends.
+             */
+            end: number;
+            /** @description What it was called. */
+            filename: string;
+            /**
+             * Format: int32
+             * @description What the answer calls it: `[1]` and so on.
+             */
+            n: number;
+            /** @description The SHA-256 of what it said, hexadecimal. */
+            sha256: string;
+            /** @description Whether the document is gone since. */
+            stale: boolean;
+            /**
+             * Format: int64
+             * @description Where the passage begins, in bytes of the document's text.
+             */
+            start: number;
+        };
         /** @description What an administrator changes of an account. What is absent stays. */
         StandingPatch: {
             /** @description Whether the account may be used. */
@@ -2396,6 +2829,16 @@ export interface components {
          * @enum {string}
          */
         Step: "triage" | "write" | "edit" | "reply";
+        /** @description A tag, and how many chats have it. */
+        TagCount: {
+            /**
+             * Format: int64
+             * @description Chats that have it, archived ones among them.
+             */
+            chats: number;
+            /** @description The tag; where chats spell it differently, one of the spellings. */
+            tag: string;
+        };
         /** @description A credential for the events of one response. */
         Ticket: {
             /** @description When it stops working. */
@@ -2690,6 +3133,33 @@ export interface components {
         };
         /**
          * @description * `bad_body_framing`: The body is not framed as HTTP wants it.
+         *     * `bad_form`: The form is malformed.
+         *     * `bad_request_head`: The request line or a header field is not as HTTP wants it.
+         *     * `body_incomplete`: The connection ended before the body did.
+         */
+        E400_e7f2f0: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "bad_body_framing",
+                 *       "detail": "The body is not framed as HTTP wants it.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 400,
+                 *       "title": "Bad Request",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "bad_body_framing" | "bad_form" | "bad_request_head" | "body_incomplete";
+                };
+            };
+        };
+        /**
+         * @description * `bad_body_framing`: The body is not framed as HTTP wants it.
          *     * `bad_json`: The body is not JSON.
          *     * `bad_request_head`: The request line or a header field is not as HTTP wants it.
          *     * `body_incomplete`: The connection ended before the body did.
@@ -2791,6 +3261,33 @@ export interface components {
                 "application/json": components["schemas"]["Detail"] & {
                     /** @enum {unknown} */
                     code?: "credential_malformed" | "login_failed" | "password_missing" | "token_invalid";
+                };
+            };
+        };
+        /**
+         * @description * `credential_malformed`: The Authorization header is not understood; send `Authorization: Bearer` and a token.
+         *     * `credential_missing`: This needs a credential; log in and send its token as `Authorization: Bearer`.
+         */
+        E401_845157: {
+            headers: {
+                /** @description Always `Bearer`. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "credential_malformed",
+                 *       "detail": "The Authorization header is not understood; send `Authorization: Bearer` and a token.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 401,
+                 *       "title": "Unauthorized",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "credential_malformed" | "credential_missing";
                 };
             };
         };
@@ -3093,6 +3590,28 @@ export interface components {
                 };
             };
         };
+        /** @description * `share_link_not_found`: The link is unknown, expired or revoked, or its chat is gone or not yours. */
+        E404_5bf4e6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "share_link_not_found",
+                 *       "detail": "The link is unknown, expired or revoked, or its chat is gone or not yours.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 404,
+                 *       "title": "Not Found",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "share_link_not_found";
+                };
+            };
+        };
         /** @description * `message_not_found`: There is no such message, or it is not yours. */
         E404_6e5616: {
             headers: {
@@ -3153,6 +3672,28 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     code?: "chat_file_not_found" | "version_not_found";
+                };
+            };
+        };
+        /** @description * `document_not_found`: There is no such document, or it is not yours. */
+        E404_184bf6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "document_not_found",
+                 *       "detail": "There is no such document, or it is not yours.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 404,
+                 *       "title": "Not Found",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "document_not_found";
                 };
             };
         };
@@ -3472,6 +4013,28 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     code?: "email_taken" | "username_taken";
+                };
+            };
+        };
+        /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
+        E409_f57396: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "message_streaming",
+                 *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 409,
+                 *       "title": "Conflict",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "message_streaming";
                 };
             };
         };
@@ -3935,6 +4498,30 @@ export interface components {
                 "application/json": components["schemas"]["Detail"] & {
                     /** @enum {unknown} */
                     code?: "login_throttled";
+                };
+            };
+        };
+        /** @description * `quota_exceeded`: A limit of the account's plan is reached. */
+        E429_bd72b2: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "quota_exceeded",
+                 *       "detail": "A limit of the account's plan is reached.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 429,
+                 *       "title": "Too Many Requests",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "quota_exceeded";
                 };
             };
         };
@@ -5647,8 +6234,12 @@ export interface operations {
                 page?: number;
                 /** @description Entries of a numbered page; 20 by default. */
                 page_size?: number;
+                /** @description Pinned ones only, or others only. */
+                pinned?: boolean;
                 /** @description Those whose title contains this, whatever the case of ASCII letters. */
                 q?: string;
+                /** @description Those with this tag, whatever the case of its letters. */
+                tag?: string;
                 /** @description Those of one workspace. */
                 workspace_id?: string;
             };
@@ -5677,6 +6268,7 @@ export interface operations {
                      *           "message_count": 0,
                      *           "notebooks": [],
                      *           "pinned_at": null,
+                     *           "tags": [],
                      *           "title": "The trial",
                      *           "total_tokens": 0,
                      *           "updated_at": "2026-11-30T09:00:00.000Z",
@@ -5804,6 +6396,7 @@ export interface operations {
                      *       "message_count": 0,
                      *       "notebooks": [],
                      *       "pinned_at": null,
+                     *       "tags": [],
                      *       "title": "The trial",
                      *       "total_tokens": 0,
                      *       "updated_at": "2026-11-30T09:00:00.000Z",
@@ -5851,8 +6444,10 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
+             *     * `tag_empty`: A tag has at least one character that is no blank.
              *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
+             *     * `too_many_tags`: A chat has at most 32 tags.
              */
             422: {
                 headers: {
@@ -5871,34 +6466,11 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "field_invalid" | "field_missing" | "idempotency_key_invalid" | "idempotency_mismatch" | "nul_in_text" | "text_too_long" | "too_many_notebooks";
+                        code?: "field_invalid" | "field_missing" | "idempotency_key_invalid" | "idempotency_mismatch" | "nul_in_text" | "tag_empty" | "text_too_long" | "too_many_notebooks" | "too_many_tags";
                     };
                 };
             };
-            /** @description * `quota_exceeded`: A limit of the account's plan is reached. */
-            429: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "quota_exceeded",
-                     *       "detail": "A limit of the account's plan is reached.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 429,
-                     *       "title": "Too Many Requests",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "quota_exceeded";
-                    };
-                };
-            };
+            429: components["responses"]["E429_bd72b2"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -5933,6 +6505,7 @@ export interface operations {
                      *       "message_count": 0,
                      *       "notebooks": [],
                      *       "pinned_at": null,
+                     *       "tags": [],
                      *       "title": "The trial",
                      *       "total_tokens": 0,
                      *       "updated_at": "2026-11-30T09:00:00.000Z",
@@ -6021,6 +6594,7 @@ export interface operations {
                      *       "message_count": 0,
                      *       "notebooks": [],
                      *       "pinned_at": null,
+                     *       "tags": [],
                      *       "title": "The trial",
                      *       "total_tokens": 0,
                      *       "updated_at": "2026-11-30T09:00:00.000Z",
@@ -6043,8 +6617,10 @@ export interface operations {
              *     * `field_invalid`: A field has the wrong type.
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
+             *     * `tag_empty`: A tag has at least one character that is no blank.
              *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
+             *     * `too_many_tags`: A chat has at most 32 tags.
              */
             422: {
                 headers: {
@@ -6063,7 +6639,299 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "active_leaf_unknown" | "field_invalid" | "field_missing" | "nul_in_text" | "text_too_long" | "too_many_notebooks";
+                        code?: "active_leaf_unknown" | "field_invalid" | "field_missing" | "nul_in_text" | "tag_empty" | "text_too_long" | "too_many_notebooks" | "too_many_tags";
+                    };
+                };
+            };
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_chats_id_branches: {
+        parameters: {
+            query?: {
+                /** @description A `next_cursor`: what comes behind it. Not together with `before`. */
+                after?: string;
+                /** @description A `prev_cursor`: what comes before it. */
+                before?: string;
+                /** @description Most entries wanted; 50 by default. There are fewer where their texts exceed 1 MiB. */
+                limit?: number;
+                /** @description A numbered page, from 1, in place of a cursor. */
+                page?: number;
+                /** @description Entries of a numbered page; 20 by default. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A part of the list: with cursors, or with numbers where `page` or `page_size` was given. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "active_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "message_ids": [
+                     *             "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *             "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                     *           ],
+                     *           "parent_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "prev_cursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["BranchPoint"][];
+                        /** @description For `after`; null at the end of the list. */
+                        next_cursor?: string | null;
+                        page?: number;
+                        page_size?: number;
+                        /** @description For `before`; null at its start. */
+                        prev_cursor?: string | null;
+                        /** @description Entries of the whole list. */
+                        total?: number;
+                        total_pages?: number;
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_0a38d2"];
+            408: components["responses"]["E408_c15164"];
+            422: components["responses"]["E422_a18ca5"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_chats_id_documents: {
+        parameters: {
+            query?: {
+                /** @description A `next_cursor`: what comes behind it. Not together with `before`. */
+                after?: string;
+                /** @description A `prev_cursor`: what comes before it. */
+                before?: string;
+                /** @description Most entries wanted; 50 by default. There are fewer where their texts exceed 1 MiB. */
+                limit?: number;
+                /** @description A numbered page, from 1, in place of a cursor. */
+                page?: number;
+                /** @description Entries of a numbered page; 20 by default. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A part of the list: with cursors, or with numbers where `page` or `page_size` was given. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "chunk_count": 3,
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "embedding_model": null,
+                     *           "error_message": null,
+                     *           "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *           "filename": "report.pdf",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "processing_status": "completed",
+                     *           "tokens_used": 1200
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "prev_cursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Document"][];
+                        /** @description For `after`; null at the end of the list. */
+                        next_cursor?: string | null;
+                        page?: number;
+                        page_size?: number;
+                        /** @description For `before`; null at its start. */
+                        prev_cursor?: string | null;
+                        /** @description Entries of the whole list. */
+                        total?: number;
+                        total_pages?: number;
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_0a38d2"];
+            408: components["responses"]["E408_c15164"];
+            422: components["responses"]["E422_a18ca5"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    post_chats_id_documents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again within 24 hours with the same body, it has no second effect and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    files: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description The documents. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "chunk_count": 3,
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "embedding_model": null,
+                     *           "error_message": null,
+                     *           "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *           "filename": "report.pdf",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "processing_status": "completed",
+                     *           "tokens_used": 1200
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Document"][];
+                    };
+                };
+            };
+            400: components["responses"]["E400_e7f2f0"];
+            401: components["responses"]["E401_d220f1"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_0a38d2"];
+            408: components["responses"]["E408_075c59"];
+            /**
+             * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+             *     * `file_too_large`: The file is too large: 20 MiB are the most.
+             *     * `form_too_large`: The form is too large.
+             *     * `too_many_documents`: The chat has as many documents as it may have, 1000.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "body_too_large",
+                     *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 413,
+                     *       "title": "Payload Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "too_many_documents";
+                    };
+                };
+            };
+            415: components["responses"]["E415_624b38"];
+            422: components["responses"]["E422_0d6328"];
+            429: components["responses"]["E429_bd72b2"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_chats_id_export: {
+        parameters: {
+            query?: {
+                /** @description Markdown by default. */
+                format?: "md" | "json" | "html";
+            };
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "text/html": string;
+                    "text/markdown": string;
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_0a38d2"];
+            408: components["responses"]["E408_c15164"];
+            /** @description * `query_invalid`: A parameter of the query is not what it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "query_invalid",
+                     *       "detail": "A parameter of the query is not what it should be.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 422,
+                     *       "title": "Unprocessable Entity",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query_invalid";
                     };
                 };
             };
@@ -6338,6 +7206,126 @@ export interface operations {
             503: components["responses"]["E503_2e7340"];
         };
     };
+    post_chats_id_fork: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again within 24 hours with the same body, it has no second effect and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "title": "The trial, otherwise"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewFork"];
+            };
+        };
+        responses: {
+            /** @description The fork. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "active_leaf_id": null,
+                     *       "archived_at": null,
+                     *       "created_at": "2026-11-30T09:00:00.000Z",
+                     *       "default_model": "echo",
+                     *       "description": null,
+                     *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *       "message_count": 0,
+                     *       "notebooks": [],
+                     *       "pinned_at": null,
+                     *       "tags": [],
+                     *       "title": "The trial",
+                     *       "total_tokens": 0,
+                     *       "updated_at": "2026-11-30T09:00:00.000Z",
+                     *       "user_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *       "workspace_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            400: components["responses"]["E400_eabcb5"];
+            401: components["responses"]["E401_d220f1"];
+            403: components["responses"]["E403_6946b4"];
+            /**
+             * @description * `chat_not_found`: There is no such chat, or it is not yours.
+             *     * `user_not_found`: There is no such account, or it is not yours.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "chat_not_found",
+                     *       "detail": "There is no such chat, or it is not yours.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "chat_not_found" | "user_not_found";
+                    };
+                };
+            };
+            408: components["responses"]["E408_075c59"];
+            409: components["responses"]["E409_f57396"];
+            413: components["responses"]["E413_bd22a8"];
+            415: components["responses"]["E415_624b38"];
+            /**
+             * @description * `field_invalid`: A field has the wrong type.
+             *     * `field_missing`: A field that must be given is missing.
+             *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
+             *     * `idempotency_mismatch`: The key was used with another body.
+             *     * `message_unknown`: The chat has no such message.
+             *     * `nul_in_text`: A text holds the character U+0000.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "field_invalid",
+                     *       "detail": "A field has the wrong type.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 422,
+                     *       "title": "Unprocessable Entity",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "field_invalid" | "field_missing" | "idempotency_key_invalid" | "idempotency_mismatch" | "message_unknown" | "nul_in_text" | "text_too_long";
+                    };
+                };
+            };
+            429: components["responses"]["E429_bd72b2"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
     get_chats_id_messages: {
         parameters: {
             query?: {
@@ -6381,6 +7369,7 @@ export interface operations {
                      *           "response": null,
                      *           "role": "user",
                      *           "seq": 1,
+                     *           "sources": null,
                      *           "status": "complete",
                      *           "token_count": null,
                      *           "tool_call_id": null,
@@ -6460,6 +7449,7 @@ export interface operations {
                      *       "response": null,
                      *       "role": "user",
                      *       "seq": 1,
+                     *       "sources": null,
                      *       "status": "complete",
                      *       "token_count": null,
                      *       "tool_call_id": null,
@@ -6602,6 +7592,7 @@ export interface operations {
                      *         },
                      *         "role": "assistant",
                      *         "seq": 2,
+                     *         "sources": null,
                      *         "status": "complete",
                      *         "token_count": null,
                      *         "tool_call_id": null,
@@ -6638,6 +7629,7 @@ export interface operations {
                      *         "response": null,
                      *         "role": "user",
                      *         "seq": 1,
+                     *         "sources": null,
                      *         "status": "complete",
                      *         "token_count": null,
                      *         "tool_call_id": null,
@@ -6855,6 +7847,353 @@ export interface operations {
                     };
                 };
             };
+        };
+    };
+    get_chats_id_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The links. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "expires_at": "2026-11-30T09:00:00.000Z",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["ShareLink"][];
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_0a38d2"];
+            408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    post_chats_id_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "expires_in": 604800
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewShareLink"];
+            };
+        };
+        responses: {
+            /** @description The link, with its token and the page that shows the chat. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *       "created_at": "2026-11-30T09:00:00.000Z",
+                     *       "expires_at": "2026-11-30T09:00:00.000Z",
+                     *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *       "token": "a token that is shown once",
+                     *       "url": "/share#a token that is shown once"
+                     *     }
+                     */
+                    "application/json": {
+                        /** Format: password */
+                        token: string;
+                        url: string;
+                    } & components["schemas"]["ShareLink"];
+                };
+            };
+            400: components["responses"]["E400_eabcb5"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_0a38d2"];
+            408: components["responses"]["E408_075c59"];
+            /** @description * `too_many_share_links`: The chat has as many links as it may have, 20. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too_many_share_links",
+                     *       "detail": "The chat has as many links as it may have, 20.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 409,
+                     *       "title": "Conflict",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "too_many_share_links";
+                    };
+                };
+            };
+            413: components["responses"]["E413_436e65"];
+            415: components["responses"]["E415_624b38"];
+            /**
+             * @description * `expiry_out_of_range`: The link would expire at once, or never.
+             *     * `expiry_past`: The instant lies in the past.
+             *     * `expiry_twice`: Give the instant or the seconds, not both.
+             *     * `field_invalid`: A field has the wrong type.
+             *     * `field_missing`: A field that must be given is missing.
+             *     * `idempotency_unsupported`: The answer shows a secret, which is not stored to be given again.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "expiry_out_of_range",
+                     *       "detail": "The link would expire at once, or never.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 422,
+                     *       "title": "Unprocessable Entity",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "expiry_out_of_range" | "expiry_past" | "expiry_twice" | "field_invalid" | "field_missing" | "idempotency_unsupported";
+                    };
+                };
+            };
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    delete_chats_id_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No link leads to the chat any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_0a38d2"];
+            408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_documents_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *       "chunk_count": 3,
+                     *       "created_at": "2026-11-30T09:00:00.000Z",
+                     *       "embedding_model": null,
+                     *       "error_message": null,
+                     *       "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *       "filename": "report.pdf",
+                     *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *       "processing_status": "completed",
+                     *       "tokens_used": 1200
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_184bf6"];
+            408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    delete_documents_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_184bf6"];
+            408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_documents_id_passages: {
+        parameters: {
+            query?: {
+                /** @description Where it ends; absent the end of the text, or 64 KiB further. */
+                end?: number;
+                /** @description Where the passage begins, in bytes of the text; 0 by default. */
+                start?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it says there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "document_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *       "end": 27,
+                     *       "filename": "report.pdf",
+                     *       "start": 0,
+                     *       "text": "K. was arrested one morning"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Passage"];
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_184bf6"];
+            408: components["responses"]["E408_c15164"];
+            /** @description * `document_not_ready`: The document is not read yet, or could not be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "document_not_ready",
+                     *       "detail": "The document is not read yet, or could not be.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 409,
+                     *       "title": "Conflict",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "document_not_ready";
+                    };
+                };
+            };
+            /**
+             * @description * `passage_out_of_range`: The document has no such passage, or it is longer than 64 KiB.
+             *     * `query_invalid`: A parameter of the query is not what it should be.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "passage_out_of_range",
+                     *       "detail": "The document has no such passage, or it is longer than 64 KiB.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 422,
+                     *       "title": "Unprocessable Entity",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "passage_out_of_range" | "query_invalid";
+                    };
+                };
+            };
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
         };
     };
     get_files_id: {
@@ -7102,6 +8441,7 @@ export interface operations {
                      *       "response": null,
                      *       "role": "user",
                      *       "seq": 1,
+                     *       "sources": null,
                      *       "status": "complete",
                      *       "token_count": null,
                      *       "tool_call_id": null,
@@ -7146,28 +8486,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_b73a0c"];
             408: components["responses"]["E408_c15164"];
-            /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "message_streaming",
-                     *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 409,
-                     *       "title": "Conflict",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "message_streaming";
-                    };
-                };
-            };
+            409: components["responses"]["E409_f57396"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -7212,6 +8531,7 @@ export interface operations {
                      *       "response": null,
                      *       "role": "user",
                      *       "seq": 1,
+                     *       "sources": null,
                      *       "status": "complete",
                      *       "token_count": null,
                      *       "tool_call_id": null,
@@ -7283,6 +8603,56 @@ export interface operations {
                     };
                 };
             };
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    post_messages_id_activate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The chat as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "active_leaf_id": null,
+                     *       "archived_at": null,
+                     *       "created_at": "2026-11-30T09:00:00.000Z",
+                     *       "default_model": "echo",
+                     *       "description": null,
+                     *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *       "message_count": 0,
+                     *       "notebooks": [],
+                     *       "pinned_at": null,
+                     *       "tags": [],
+                     *       "title": "The trial",
+                     *       "total_tokens": 0,
+                     *       "updated_at": "2026-11-30T09:00:00.000Z",
+                     *       "user_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *       "workspace_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_b73a0c"];
+            408: components["responses"]["E408_c15164"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -8104,8 +9474,9 @@ export interface operations {
              *     * `limit_out_of_range`: The limit is none that is allowed.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `query_too_long`: The query is longer than 1000 characters.
+             *     * `sort_refused`: What is found by meaning has no order but the best first.
              *     * `text_too_long`: The text is too long: 1 MiB is the most.
-             *     * `vectors_missing`: Searching by meaning is not possible yet.
+             *     * `vectors_missing`: Searching by meaning needs an endpoint that makes vectors, which the operator has not named.
              */
             422: {
                 headers: {
@@ -8124,10 +9495,180 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "cursor_invalid" | "field_invalid" | "field_missing" | "limit_out_of_range" | "nul_in_text" | "query_too_long" | "text_too_long" | "vectors_missing";
+                        code?: "cursor_invalid" | "field_invalid" | "field_missing" | "limit_out_of_range" | "nul_in_text" | "query_too_long" | "sort_refused" | "text_too_long" | "vectors_missing";
                     };
                 };
             };
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    delete_share_links_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_5bf4e6"];
+            408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-30T09:00:00.000Z",
+                     *       "title": "The trial",
+                     *       "updated_at": "2026-11-30T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharedChat"];
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_845157"];
+            403: components["responses"]["E403_db9a6d"];
+            404: components["responses"]["E404_5bf4e6"];
+            408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_shared_messages: {
+        parameters: {
+            query?: {
+                /** @description A `next_cursor`: what comes behind it. Not together with `before`. */
+                after?: string;
+                /** @description A `prev_cursor`: what comes before it. */
+                before?: string;
+                /** @description Most entries wanted; 50 by default. There are fewer where their texts exceed 1 MiB. */
+                limit?: number;
+                /** @description A numbered page, from 1, in place of a cursor. */
+                page?: number;
+                /** @description Entries of a numbered page; 20 by default. */
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A part of the list: with cursors, or with numbers where `page` or `page_size` was given. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "content": "Who is K.?",
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "model": null,
+                     *           "role": "user",
+                     *           "status": "complete",
+                     *           "type": "text"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "prev_cursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["SharedMessage"][];
+                        /** @description For `after`; null at the end of the list. */
+                        next_cursor?: string | null;
+                        page?: number;
+                        page_size?: number;
+                        /** @description For `before`; null at its start. */
+                        prev_cursor?: string | null;
+                        /** @description Entries of the whole list. */
+                        total?: number;
+                        total_pages?: number;
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_845157"];
+            403: components["responses"]["E403_db9a6d"];
+            404: components["responses"]["E404_5bf4e6"];
+            408: components["responses"]["E408_c15164"];
+            422: components["responses"]["E422_a18ca5"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tags. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chats": 3,
+                     *           "tag": "work"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["TagCount"][];
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            408: components["responses"]["E408_c15164"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -9154,33 +10695,7 @@ export interface operations {
                     };
                 };
             };
-            /**
-             * @description * `bad_body_framing`: The body is not framed as HTTP wants it.
-             *     * `bad_form`: The form is malformed.
-             *     * `bad_request_head`: The request line or a header field is not as HTTP wants it.
-             *     * `body_incomplete`: The connection ended before the body did.
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "bad_body_framing",
-                     *       "detail": "The body is not framed as HTTP wants it.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 400,
-                     *       "title": "Bad Request",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "bad_body_framing" | "bad_form" | "bad_request_head" | "body_incomplete";
-                    };
-                };
-            };
+            400: components["responses"]["E400_e7f2f0"];
             401: components["responses"]["E401_d220f1"];
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_cceaf0"];
@@ -10772,6 +12287,32 @@ export interface operations {
                         /** @constant */
                         status: "ready";
                     };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            403: components["responses"]["E403_db9a6d"];
+            408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             400: components["responses"]["E400_0097df"];
