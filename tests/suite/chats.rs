@@ -28,6 +28,7 @@ fn a_chat_is_made_changed_and_deleted() {
         "total_tokens",
         "archived_at",
         "pinned_at",
+        "tags",
         "created_at",
         "updated_at",
     ];

@@ -43,7 +43,8 @@ fn the_page_s_files_are_packed_for_who_takes_them_so() {
         assert_eq!((plain.body.len(), plain.header("content-encoding")), (bytes, None));
         let packed = api.send("GET", &path, &[("Accept-Encoding", "gzip, br")], None);
         assert!(packed.body.len() < bytes / 4 && packed.header("content-encoding") == Some("br"));
-        assert_eq!(packed.header("vary"), plain.header("vary"));
+        let varies = ("vary".to_owned(), "Accept-Encoding".to_owned());
+        assert!([&plain, &packed].iter().all(|reply| reply.headers.contains(&varies)));
     }
     assert_eq!(api.send("GET", "/docs/swagger-ui.map", &[], None).status, 404);
 }

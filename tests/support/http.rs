@@ -126,7 +126,7 @@ impl Reply {
         let mut values =
             self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let value = values.next();
-        assert_eq!(values.next(), None, "{name} stands more than once in {self:?}");
+        assert_eq!(values.next(), None, "{name} stands more than once in {:?}", self.headers);
         value
     }
 

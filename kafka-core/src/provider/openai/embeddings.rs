@@ -136,7 +136,7 @@ mod tests {
             (r#"[{"embedding":[1]}]"#, Err("another number of vectors than it was sent texts")),
             (r#"[{"embedding":[1]},{"embedding":[1,2]}]"#, Err("vectors of different lengths")),
             (r#"[{"embedding":[0]},{"embedding":[1]}]"#, Err("a vector of numbers that are no direction")),
-            (r#"[{"embedding":[1e39]},{"embedding":[1]}]"#, Err("a vector of numbers that are no direction")),
+            (r#"[{"embedding":[1e39]},{"embedding":[1]}]"#, Err("something else than vectors")),
             (r#"[{"embedding":[null]},{"embedding":[1]}]"#, Err("something else than vectors")),
             (r#"[{"embedding":[NaN]},{"embedding":[1]}]"#, Err("something else than vectors")),
             (
