@@ -80,3 +80,4 @@ function expected({ events, again, said, missing }) {
 }
 
 await browser.close();
+process.exit(0);

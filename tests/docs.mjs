@@ -72,3 +72,4 @@ async function seen(page, name) {
 }
 
 await browser.close();
+process.exit(0);

@@ -20,7 +20,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The document once it is completed or failed.
-fn read(api: &Api, document: &str) -> Value {
+pub(crate) fn read(api: &Api, document: &str) -> Value {
     let began = Instant::now();
     loop {
         let found = api.get(&format!("/api/v1/documents/{document}"));

@@ -7,11 +7,14 @@ use kafka_http::router::ROUTES;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{
-    api::{self, Api, id},
-    form::Form,
-    http::Reply,
-    process::{Binary, RunningServer},
+use crate::{
+    chat_documents,
+    support::{
+        api::{self, Api, id},
+        form::Form,
+        http::Reply,
+        process::{Binary, RunningServer},
+    },
 };
 
 fn text(reply: &Reply) -> String {
@@ -154,6 +157,9 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
     let response = id(&answer["response"]);
     let written = json!({"filename": "a", "content": "Hello"});
     let text_of_chat = id(&api.post(&format!("/api/v1/chats/{chat}/files"), &written));
+    let uploaded = api.upload(&format!("/api/v1/chats/{chat}/documents"), &[], &[("a.txt", b"Hello")]);
+    let document = id(&uploaded.json()["items"][0]);
+    chat_documents::read(&api, &document);
     let without_account = [
         "/api/v1/users/me",
         "/api/v1/workspaces/{id}",
@@ -170,6 +176,7 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
             "messages" if route.path.starts_with("/api/v1/") => &message,
             "responses" => &response,
             "chat-files" => &text_of_chat,
+            "documents" => &document,
             _ => &chat,
         };
         let path = route.path.replace("{id}", id).replace("{chat_id}", &chat).replace("{path}", &chat);
@@ -294,6 +301,13 @@ mod slow {
             walk.api = own;
             walk.call("DELETE", "/api/v1/share-links/{id}", &id(&shared), None, 204);
             walk.call("DELETE", "/api/v1/chats/{id}/share", &chat, None, 204);
+
+            let document = walk.upload("/api/v1/chats/{id}/documents", &chat);
+            walk.call("GET", "/api/v1/chats/{id}/documents", &chat, None, 200);
+            walk.call("GET", "/api/v1/documents/{id}", &document, None, 200);
+            chat_documents::read(&walk.api, &document);
+            walk.call("GET", "/api/v1/documents/{id}/passages", &document, None, 200);
+            walk.call("DELETE", "/api/v1/documents/{id}", &document, None, 204);
 
             walk.call("DELETE", "/api/v1/messages/{id}", &message, None, 204);
             walk.call("DELETE", "/api/v1/chats/{id}", &chat, None, 204);
