@@ -1,4 +1,4 @@
-//! The document of the API. Tests make it of the routes, of what [`nouns`] says of them and of the types, and compare it
+//! The document of the API. Tests make it of the routes, of what `nouns` says of them and of the types, and compare it
 //! with `openapi.json`; a release has that file embedded, and nothing that makes it.
 
 #[cfg(feature = "openapi")]
