@@ -113,7 +113,7 @@ pub(super) fn describe(on: &mut Operations) {
             "Events without names: `{\"content\"}` for each piece, and at the end `{\"done\",\"message_id\"}` or `{\"error\"}`. A \
              question that was answered is told its answer again; one that failed is asked again.",
         )
-        .query("model", json!({"type": "string", "maxLength": 255}), "The model that is to answer, in place of the question's.")
+        .query("model", json!({"type": "string"}), "The model that is to answer, in place of the question's.")
         .gives_events("The answer.", "data: {\"content\":\"Echo:\"}\n\ndata: {\"done\":true}\n\n")
         .refuses(&[
             "chat_not_found", "conversation_empty", "text_too_long", "nul_in_text", "parent_not_a_question", "chat_busy", "quota_exceeded",
