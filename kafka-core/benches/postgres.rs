@@ -176,9 +176,9 @@ impl ByHand {
         let (nobody, reach) = OPERATOR;
         let row = self.client.query_one(&self.chat, &[&nobody, &reach, &id.to_string()]).unwrap();
         let texts: [Option<String>; 7] = [1, 2, 3, 4, 5, 6, 7].map(|column| row.get(column));
-        let leaf: Option<String> = row.get(8);
-        let numbers: [Option<i64>; 7] = [0, 9, 10, 11, 12, 13, 14].map(|column| row.get(column));
-        black_box((texts, leaf, numbers));
+        let [leaf, tags]: [Option<String>; 2] = [8, 13].map(|column| row.get(column));
+        let numbers: [Option<i64>; 7] = [0, 9, 10, 11, 12, 14, 15].map(|column| row.get(column));
+        black_box((texts, leaf, tags, numbers));
     }
 
     fn last_50(&mut self, chat: ChatId) -> usize {
@@ -235,6 +235,7 @@ type Message = (
     [Option<String>; 3],
     String,
     Option<i64>,
+    Option<String>,
     [i64; 2],
     Option<String>,
 );
@@ -249,7 +250,8 @@ fn read_message(row: &Row) -> Message {
         [row.get(8), row.get(9), row.get(10)],
         row.get(11),
         row.get(12),
-        [row.get(13), row.get(14)],
-        row.get(15),
+        row.get(13),
+        [row.get(14), row.get(15)],
+        row.get(16),
     )
 }
