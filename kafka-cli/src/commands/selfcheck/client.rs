@@ -138,11 +138,15 @@ impl Server {
     }
 }
 
-/// Pairs of a name and a text as a form; what is named `files` is a file.
+/// Pairs of a name and a text as a form; what is named `files` is a file, whose own name may follow.
 fn form(fields: &[Value]) -> String {
     let part = |field: &Value| {
         let text = |at: usize| field[at].as_str().unwrap_or_default();
-        let filename = if text(0) == "files" { "; filename=\"selfcheck.txt\"" } else { "" };
+        let filename = match (text(0), text(2)) {
+            ("files", "") => "; filename=\"selfcheck.txt\"".to_owned(),
+            ("files", name) => format!("; filename=\"{name}\""),
+            _ => String::new(),
+        };
         let head = format!("Content-Disposition: form-data; name=\"{}\"{filename}", text(0));
         format!("--selfcheck\r\n{head}\r\n\r\n{}\r\n", text(1))
     };

@@ -9,8 +9,8 @@ use std::{
 use kafka_core::{
     Actor, AnswerRequest, ChatId, Clock as _, DocumentId, DocumentPlace, Error, ErrorKind, Kafka, MemberRole,
     NewChat, NewChatFile, NewFile, NewModel, NewShareLink, NewToken, NewUser, NewWorkspace, PageRequest,
-    Params, Permission, Permissions, Random as _, Result, Secret, StandingPatch, SystemClock, SystemRandom,
-    TimeoutSeconds, UserId,
+    Params, Permission, Permissions, ProcessingStatus, Random as _, Result, Secret, StandingPatch,
+    SystemClock, SystemRandom, TimeoutSeconds, UserId,
 };
 use serde_json::{Value, json};
 
@@ -30,6 +30,7 @@ const NOWHERE: &str = "http://192.0.2.1/v1";
 
 pub(super) struct Stage<'k> {
     kafka: &'k Kafka,
+    server: &'k Server,
     operator: Actor,
     /// Part of every name, so that two runs do not meet.
     run: String,
@@ -62,13 +63,14 @@ pub(super) struct Things {
 }
 
 impl<'k> Stage<'k> {
-    pub(super) fn set(kafka: &'k Kafka, server: &Server) -> Result<Stage<'k>> {
+    pub(super) fn set(kafka: &'k Kafka, server: &'k Server) -> Result<Stage<'k>> {
         let mut random = [0; 6];
         SystemRandom.fill(&mut random);
         let run: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let id = new_account(kafka, &run, "owner")?;
         let mut stage = Stage {
             kafka,
+            server,
             operator: kafka.operator(),
             run,
             accounts: vec![id],
@@ -78,7 +80,7 @@ impl<'k> Stage<'k> {
             owner: (id, kafka.operator()),
             members: Vec::new(),
         };
-        match stage.people().and_then(|()| stage.wait_until_known(server)) {
+        match stage.people().and_then(|()| stage.wait_until_known()) {
             Ok(()) => Ok(stage),
             // What was made until then goes now; why it failed is what is worth telling.
             Err(error) => stage.clear().and(Err(error)),
@@ -172,11 +174,11 @@ impl<'k> Stage<'k> {
     }
 
     /// Until the server knows the owner, and what was revoked, disabled and has expired is so there, too.
-    fn wait_until_known(&self, server: &Server) -> Result<()> {
+    fn wait_until_known(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         for (caller, token) in &self.tokens {
             let expected = if caller.is_stranger() { 401 } else { 200 };
-            while server.call("GET", "/api/v1/users/me", Some(token), None)?.status != expected {
+            while self.server.call("GET", "/api/v1/users/me", Some(token), None)?.status != expected {
                 if Instant::now() > end {
                     return Err(Error::new(
                         ErrorKind::Conflict,
@@ -251,12 +253,26 @@ impl<'k> Stage<'k> {
         })
     }
 
-    /// A document that was read.
+    /// A document that was read. It is uploaded to the server, which then reads it at once; what another process has
+    /// stored it finds a second later.
     fn document(&self, chat: ChatId) -> Result<DocumentId> {
-        let documents = self.kafka.documents(&self.owner.1);
-        let new = NewFile::named(MARK);
-        let document = documents.upload(DocumentPlace::Chat(chat), new, &mut MARK.as_bytes())?;
-        Ok(documents.wait(document.id, PATIENCE, |_| ())?.id)
+        let path = format!("/api/v1/chats/{chat}/documents");
+        let form = json!([["files", MARK, MARK]]);
+        let answer = self.server.call("POST", &path, self.token(Caller::Owner, "documents"), Some(&form))?;
+        let id =
+            answer.json()["items"][0]["id"].as_str().and_then(|id| id.parse().ok()).ok_or_else(|| {
+                let what = format!("The server answers POST {path} with {} and no document.", answer.status);
+                Error::new(ErrorKind::Provider, "server_unexpected", what)
+            })?;
+        let document = self.kafka.documents(&self.owner.1).wait(id, PATIENCE, |_| ())?;
+        match document.processing_status {
+            ProcessingStatus::Completed => Ok(id),
+            status => {
+                let what =
+                    format!("The server has taken the document {id}, which is still {status}; is it busy?");
+                Err(Error::new(ErrorKind::Conflict, "document_not_ready", what))
+            }
+        }
     }
 
     /// Deletes the key among things that are not needed any more: an account may have a hundred.
