@@ -94,7 +94,7 @@ impl<'k> Search<'k> {
             }
             SearchMode::Text => Vec::new(),
             _ if sort == SearchSort::Newest => Vec::new(),
-            _ => nearness::nearest(self.installation, scope, request, mode)?,
+            _ => nearness::nearest(self.installation, (scope, self.actor.user_id()), request, mode)?,
         };
         let near = if tables.contains(&Table::Chunks) { near } else { Vec::new() };
         if mode == SearchMode::Vector {
