@@ -85,7 +85,9 @@ impl<'k> Usage<'k> {
             return Err(administration::required());
         }
         let range = self.range(period)?;
-        self.installation.storage().read_one_anywhere(|conn| usage_daily::accounts(conn, range, MOST_ACCOUNTS))
+        self.installation
+            .storage()
+            .read_one_anywhere(|conn| usage_daily::accounts(conn, range, MOST_ACCOUNTS))
     }
 
     fn of_account(&self, user: UserId, range: (Day, Day)) -> Result<UsageSummary> {

@@ -8,23 +8,21 @@ async function readDocuments({ id, workspace_id: workspace }, signal) {
   return (await Promise.all(paths.map((path) => readAll(path, signal)))).flat();
 }
 
-/** Reads the list, and again until each document is read or cannot be. */
+/** Reads the list, and again until each document is read or cannot be. Whoever looks anew goes on looking. */
 async function loadDocuments(here) {
-  if (!here.chat || here.isWatching) return;
+  if (!here.chat) return;
   const { signal } = here.left;
-  here.isWatching = true;
-  try {
-    for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(2 * wait, LONGEST_PAUSE_MS)) {
-      const before = here.documents;
-      here.documents = await patiently(() => readDocuments(here.chat, signal), signal);
-      if (view !== here) return;
-      showDocuments();
-      tellRead(before, here.documents);
-      if (!here.documents.some(isUnread)) return;
-      await pause(wait, signal);
-    }
-  } finally {
-    here.isWatching = false;
+  const look = here.look = {};
+  for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(2 * wait, LONGEST_PAUSE_MS)) {
+    const documents = await patiently(() => readDocuments(here.chat, signal), signal);
+    if (view !== here || here.look !== look) return;
+    const before = here.documents;
+    here.documents = documents;
+    showDocuments();
+    tellRead(before, documents);
+    if (!documents.some(isUnread)) return;
+    await pause(wait, signal);
+    if (here.look !== look) return;
   }
 }
 

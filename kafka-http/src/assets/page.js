@@ -105,6 +105,7 @@ at("keep-tags").onclick = () => at("tagging").close();
 at("sharing").querySelector("form").onsubmit = makeLink;
 at("close-sharing").onclick = () => at("sharing").close();
 at("copy-link").onclick = () => copyText(at("link").textContent, at("copy-link"));
+at("open-usage").onclick = openUsage;
 at("undo").onclick = undoLeaving;
 at("model").onchange = () => chooseModel(at("model").value);
 at("composer").onsubmit = (event) => { event.preventDefault(); send(); };

@@ -31,8 +31,8 @@ async function takeIn(here, files, shelf, key) {
   }
   here.coming = [];
   // Of several files those before one that was refused are there.
-  show();
-  const loaded = here.chat && load(here).catch(() => {});
+  if (!here.chat) return show();
+  const loaded = load(here).catch(show);
   // Nobody waits until a document is read.
   if (shelf === "files") await loaded;
 }

@@ -31,7 +31,9 @@ pub(super) fn lines<C: Counted>(used: &[C], with_bars: bool) -> Vec<Line<'_, C>>
     let most = used.iter().map(C::tokens).max().unwrap_or(0).max(1);
     // Whatever was used can be seen.
     let signs = |tokens: u64| (u128::from(tokens) * BAR).div_ceil(u128::from(most));
-    let bar = |tokens| if with_bars { "█".repeat(usize::try_from(signs(tokens)).unwrap_or(0)) } else { String::new() };
+    let bar = |tokens| {
+        if with_bars { "█".repeat(usize::try_from(signs(tokens)).unwrap_or(0)) } else { String::new() }
+    };
     used.iter().map(|used| Line { used, name: used.name(), bar: bar(used.tokens()) }).collect()
 }
 

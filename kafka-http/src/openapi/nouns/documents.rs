@@ -4,23 +4,11 @@ use kafka_core::{Document, Passage};
 use serde_json::json;
 
 use super::files::{form, items};
-use crate::openapi::{document::Operations, samples};
+use crate::openapi::{document::Operations, operation::Operation, samples};
 
-pub(super) fn describe(on: &mut Operations) {
-    on.on("GET", "/api/v1/chats/{id}/documents")
-        .about("Those of the chat itself.")
-        .pages::<Document>(samples::document())
-        .refuses(&["chat_not_found"]);
-    on.on("GET", "/api/v1/workspaces/{id}/documents")
-        .about("Every chat of the workspace is answered from them, besides its own.")
-        .pages::<Document>(samples::document())
-        .refuses(&["workspace_not_found"]);
-    for (path, not_found) in
-        [("/api/v1/chats/{id}/documents", "chat_not_found"), ("/api/v1/workspaces/{id}/documents", "workspace_not_found")]
-    {
-        let create = on.on("POST", path);
-        create.schema::<Document>();
-        create
+fn upload(create: &mut Operation, not_found: &'static str) {
+    create.schema::<Document>();
+    create
         .about(
             "PDF, DOCX, XLSX, HTML, Markdown, CSV, plain text and source code of at most 20 MiB each. They are `pending` at \
              first, and read in the background; ask for one to see whether it is `completed`, or `failed` and why. Files are \
@@ -32,7 +20,19 @@ pub(super) fn describe(on: &mut Operations) {
         .refuses(&[
             not_found, "field_missing", "field_invalid", "file_too_large", "too_many_documents", "quota_exceeded",
         ]);
-    }
+}
+
+pub(super) fn describe(on: &mut Operations) {
+    on.on("GET", "/api/v1/chats/{id}/documents")
+        .about("Those of the chat itself.")
+        .pages::<Document>(samples::document())
+        .refuses(&["chat_not_found"]);
+    on.on("GET", "/api/v1/workspaces/{id}/documents")
+        .about("Every chat of the workspace is answered from them, besides its own.")
+        .pages::<Document>(samples::document())
+        .refuses(&["workspace_not_found"]);
+    upload(on.on("POST", "/api/v1/chats/{id}/documents"), "chat_not_found");
+    upload(on.on("POST", "/api/v1/workspaces/{id}/documents"), "workspace_not_found");
     on.on("GET", "/api/v1/documents/{id}")
         .about("Without its text.")
         .gives::<Document>(200, "The document.", samples::document())
