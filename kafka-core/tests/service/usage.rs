@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kafka_core::{
     Actor, AnswerRequest, Chat, Clock as _, Day, Delta, DownTarget, ErrorKind, Kafka, NewChat, NewMessage,
-    NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, Secret, StandingPatch, TokenUsage,
+    NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, TokenUsage,
     Turn, TurnEvent, UsageSummary,
     testing::{Gate, ScriptedAnswer, ScriptedCall},
 };
 use proptest::prelude::*;
 
-use crate::stage::{In, PASSWORD, Stage, unheard_of};
+use crate::stage::{In, Stage, unheard_of};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -302,11 +302,8 @@ fn everyone_sees_their_own_and_nobody_elses() {
 #[test]
 fn administrators_see_what_each_account_used() {
     let stage = Stage::new(In::Memory);
-    let (ada, bob) = (stage.user("ada"), stage.user("bob"));
-    let admin = StandingPatch { is_admin: Some(true), ..StandingPatch::default() };
-    stage.kafka.administration(&stage.operator).update(bob.user_id().unwrap(), admin).unwrap();
-    let token = stage.kafka.login("bob", Secret::new(PASSWORD.into())).unwrap().token;
-    let bob = stage.kafka.authenticate(&token).unwrap();
+    // The first account administers.
+    let (bob, ada) = (stage.user("bob"), stage.user("ada"));
     for (actor, times) in [(&ada, 2), (&bob, 1)] {
         for _ in 0..times {
             stage.ask(&stage.chat_of(actor), AnswerRequest::text("Hi"));
