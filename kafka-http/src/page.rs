@@ -52,6 +52,9 @@ const SHARED_FRAME: &str = include_str!("assets/shared.html");
 const SHARED_SCRIPT: &str = concat!(include_str!("assets/markdown.js"), include_str!("assets/shared.js"));
 
 static PAGE: LazyLock<Page> = LazyLock::new(|| Page::of(FRAME, SCRIPT));
+/// The page where models give titles to chats, which it then looks for.
+static TITLED: LazyLock<Page> =
+    LazyLock::new(|| Page::of(&FRAME.replacen("<html ", "<html data-titles ", 1), SCRIPT));
 static SHARED: LazyLock<Page> = LazyLock::new(|| Page::of(SHARED_FRAME, SHARED_SCRIPT));
 
 impl Page {
@@ -104,9 +107,9 @@ pub(crate) fn is_wanted(accept: Option<&str>) -> bool {
     })
 }
 
-/// The page.
-pub(crate) fn reply() -> Reply {
-    PAGE.reply()
+/// The page, as it is where chats get titles from models or do not.
+pub(crate) fn reply(has_titles: bool) -> Reply {
+    if has_titles { TITLED.reply() } else { PAGE.reply() }
 }
 
 /// The page of whoever has a link to a chat, which search engines shall not list.

@@ -164,11 +164,18 @@ mod slow {
 
     #[test]
     fn the_page_pins_tags_exports_and_shares_chats() {
-        let data = [(); 2].map(|()| TempDir::new().unwrap());
+        let data = [(); 3].map(|()| TempDir::new().unwrap());
         let server = RunningServer::start(&Binary::kafka(), data[0].path(), &[]);
         let closed = closed(&data[1]);
-        let journeys = browser::drive("page_around.mjs", &[server.url(), closed.url()], |_| false);
-        assert_eq!(journeys, 6, "every journey was made");
+        let titled = RunningServer::start(&Binary::kafka(), data[2].path(), &["--titles=on"]);
+        let endpoint = ScriptedEndpoint::start(|_| Script::stream(&["Storks in winter"]));
+        for url in [&server, &titled] {
+            let model = json!({"name": "naming", "base_url": endpoint.base_url()});
+            Api::of(url).post("/api/v1/models", &model);
+        }
+        let urls = [server.url(), closed.url(), titled.url()];
+        let journeys = browser::drive("page_around.mjs", &urls, |_| false);
+        assert_eq!(journeys, 8, "every journey was made");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What can be done with the branches of a conversation: see where it branches, go over to another branch, fork it.
 
 use super::{
-    chats, forks, listing, messages,
+    chats, forks,
+    listing::{self, FromEnd},
+    messages,
     once::{IdempotencyKey, Once},
 };
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
         actor::Actor,
         error::Result,
         id::{ChatId, MessageId},
-        page::{Cursor, Page, PageRequest, Place},
+        page::{Page, PageRequest},
         permission::{Area, Permission},
     },
     entity::{
@@ -52,37 +54,18 @@ impl<'k> Branches<'k> {
     /// # Errors
     /// `NotFound` for the chat; `Invalid` for a page out of range, or a cursor that no page gave.
     pub fn list(&self, chat: ChatId, request: &PageRequest) -> Result<Page<BranchPoint>> {
-        let (scope, limits) = (self.actor.scope(READ)?, self.installation.limits());
-        let cursor = |point: &BranchPoint| Cursor::of(&[&point.seq]);
-        let seq_of = |cursor: &Cursor| -> Result<i64> {
-            let [seq] = cursor.keys()?;
-            cursor.key(seq)
-        };
-        let page = listing::read(self.installation.storage(), request, |conn| match request {
-            PageRequest::Numbered { page, page_size } => {
-                let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
-                let stretch = branches::numbered(conn, scope, chat, room, offset)?;
-                let total = branches::count(conn, scope, chat)?;
-                listing::numbered(stretch, room, total, *page)
-            }
-            PageRequest::Cursor { limit, place } => {
-                let room = listing::room(limits, *limit)?;
-                match place {
-                    Place::Start => Ok(listing::backward(
-                        branches::before(conn, scope, chat, i64::MAX, room)?,
-                        true,
-                        cursor,
-                    )),
-                    Place::Before(before) => {
-                        let rows = branches::before(conn, scope, chat, seq_of(before)?, room)?;
-                        Ok(listing::backward(rows, false, cursor))
-                    }
-                    Place::After(after) => {
-                        let rows = branches::after(conn, scope, chat, seq_of(after)?, room)?;
-                        Ok(listing::forward(rows, false, cursor))
-                    }
-                }
-            }
+        let scope = self.actor.scope(READ)?;
+        let page = listing::read(self.installation.storage(), request, |conn| {
+            let pages = FromEnd {
+                after: &|seq, room| branches::after(conn, scope, chat, seq, room),
+                before: &|seq, room| branches::before(conn, scope, chat, seq, room),
+                numbered: &|room, offset| {
+                    let rows = branches::numbered(conn, scope, chat, room, offset)?;
+                    Ok((rows, branches::count(conn, scope, chat)?))
+                },
+                number: &|point| point.seq,
+            };
+            pages.page(self.installation.limits(), request)
         })?;
         if page.items.is_empty() {
             // Most chats have none, which says nothing about whether there is such a chat.

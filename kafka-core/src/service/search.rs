@@ -122,6 +122,7 @@ impl<'k> Search<'k> {
                 }
             }
             let labels = search::labels(conn, scope, &filter)?;
+            search::plan_anew(conn)?;
             let lookup = Lookup { scope, filter: &filter, labels: &labels };
             let search = Running { conn, lookup, query: &query, tables: &tables, near: &near, limit };
             match sort {

@@ -8,6 +8,7 @@ use crate::{
     repo::{
         chunks::{self, Asked, Found},
         documents,
+        search::plan_anew,
         search_terms::Wanted,
     },
     storage::Conn,
@@ -89,6 +90,7 @@ pub(super) fn matching(
     if query.wanted.is_empty() {
         return Ok(Vec::new());
     }
+    plan_anew(conn)?;
     let mut candidates = BTreeMap::new();
     let mut add = |found: Vec<Found>| candidates.extend(found.into_iter().map(|found| (found.number, found)));
     if query.wanted.len() > 1 {
