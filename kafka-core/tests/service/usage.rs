@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kafka_core::{
     Actor, AnswerRequest, Chat, Clock as _, Day, Delta, DownTarget, ErrorKind, Kafka, NewChat, NewMessage,
-    NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, TokenUsage,
-    Turn, TurnEvent, UsageSummary,
+    NewWorkspace, Period, ProviderError, ResponseStatus, Role, Schema, TokenUsage, Turn, TurnEvent,
+    UsageSummary,
     testing::{Gate, ScriptedAnswer, ScriptedCall},
 };
 use proptest::prelude::*;
