@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_core::{
     AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind, Kafka,
-    NewFile, Period, ProcessingStatus, SearchArea, SearchMode, SearchRequest, SearchSort,
+    NewFile, Period, ProcessingStatus, Role, SearchArea, SearchMode, SearchRequest, SearchSort,
     testing::{Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
@@ -115,6 +115,26 @@ fn what_means_the_same_is_found_by_vectors_and_answered_from() {
     assert!(endpoint.requests().iter().all(|request| request.header("authorization") == Some("Bearer sk-1")));
     kafka.documents(&stage.operator).delete(cars.id).unwrap();
     assert!(!names(kafka, &by(SearchMode::Vector, "car")).contains(&"cars.txt".to_owned()));
+}
+
+#[test]
+fn a_question_that_can_find_no_passage_is_sent_to_no_endpoint() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.txt", "A cat.");
+    let sent = endpoint.requests().len();
+    let plain = || SearchRequest::plain("cat");
+    for request in [
+        SearchRequest { areas: Some(vec![SearchArea::Messages, SearchArea::Chats]), ..plain() },
+        SearchRequest { role: Some(Role::User), ..plain() },
+        SearchRequest { sort: Some(SearchSort::Newest), ..plain() },
+        SearchRequest { mode: Some(SearchMode::Text), ..plain() },
+    ] {
+        stage.kafka.search(&stage.operator).find(&request).unwrap();
+        assert_eq!(endpoint.requests().len(), sent, "{request:?}");
+    }
+    stage.kafka.search(&stage.operator).find(&plain()).unwrap();
+    assert_eq!(endpoint.requests().len(), sent + 1);
 }
 
 #[test]
