@@ -98,7 +98,7 @@ impl<'k> Search<'k> {
             _ if !tables.contains(&Table::Chunks) && self.installation.embedding().model().is_some() => {
                 Vec::new()
             }
-            _ => nearness::nearest(self.installation, scope, request, mode)?,
+            _ => nearness::nearest(self.installation, (scope, self.actor.user_id()), request, mode)?,
         };
         if mode == SearchMode::Vector {
             tables.clear();

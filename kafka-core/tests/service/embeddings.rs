@@ -108,10 +108,21 @@ fn what_means_the_same_is_found_by_vectors_and_answered_from() {
     let answer = stage.ask(&chat, AnswerRequest::text("Where did the cat sleep?"));
     assert_eq!(answer.sources[0].source.filename, "cats.txt");
     assert!(answer.sources[0].text.as_ref().unwrap().contains("feline"));
-    // What they cost is the owner's: ten tokens a passage.
-    let usage = kafka.usage(&user).summary(Period::default()).unwrap();
-    let spent = usage.models.iter().find(|model| model.model == "toy").unwrap();
-    assert_eq!((spent.tokens_prompt, spent.tokens_total, spent.responses), (30, 30, 0));
+    // What they cost is the owner's: ten tokens a passage, and ten a question in the chat.
+    let spent = |actor| {
+        let usage = kafka.usage(actor).summary(Period::default()).unwrap();
+        let toy = usage.models.iter().find(|model| model.model == "toy");
+        (toy.map(|toy| (toy.tokens_prompt, toy.tokens_total, toy.responses)), usage.total_tokens_used)
+    };
+    let answered = answer.response.tokens_total.unwrap();
+    assert_eq!(spent(&user), (Some((40, 40, 0)), 40 + answered));
+    // What is searched is paid for by whoever searches; the operator, who has no account, did it three times.
+    assert_eq!(spent(&stage.operator), (Some((70, 70, 0)), 70 + answered));
+    kafka.search(&user).find(&by(SearchMode::Hybrid, "cat")).unwrap();
+    assert_eq!(spent(&user), (Some((50, 50, 0)), 50 + answered));
+    kafka.search(&user).find(&by(SearchMode::Text, "cat")).unwrap();
+    assert_eq!(spent(&user), (Some((50, 50, 0)), 50 + answered), "words cost nothing");
+    assert_eq!(spent(&other), (None, 0));
     assert!(endpoint.requests().iter().all(|request| request.header("authorization") == Some("Bearer sk-1")));
     kafka.documents(&stage.operator).delete(cars.id).unwrap();
     assert!(!names(kafka, &by(SearchMode::Vector, "car")).contains(&"cars.txt".to_owned()));
