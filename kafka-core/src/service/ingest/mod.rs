@@ -210,9 +210,7 @@ impl Work<'_> {
                 if documents::number_of_job(tx, job, node)?.is_none() {
                     return Ok(false);
                 }
-                for (idx, chunk) in chunks.iter().enumerate().take(to).skip(from) {
-                    chunks::insert(tx, number, u32::try_from(idx).unwrap_or(u32::MAX), chunk, &text)?;
-                }
+                chunks::insert(tx, number, from, &chunks[from..to], &text)?;
                 Ok(true)
             })?;
             if !is_stored {
@@ -230,7 +228,8 @@ impl Work<'_> {
             Ok(documents::number_of_job(tx, job, node)?.is_some())
         });
         Ok(match made? {
-            Made::All => End::Completed(note),
+            // Words find it meanwhile, and it gets its vectors with those that are made anew.
+            Made::All | Made::Unavailable => End::Completed(note),
             Made::Refused(sentence) => End::Failed(sentence),
             Made::Stopped => LATER,
         })
