@@ -13,7 +13,7 @@ mod sharing;
 
 use std::{
     env, fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::Arc,
     time::{Duration, Instant},
@@ -40,22 +40,34 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Set to what is measured, for the program that does it. Each has a process of its own, since memory counts.
 const PART: &str = "KAFKA_BENCH_PART";
 
+/// Where the database lies that one part fills and the next one reads.
+const PLACE: &str = "KAFKA_BENCH_PLACE";
+
 fn main() {
     match env::var(PART).as_deref() {
-        Ok("finding") => finding(),
+        Ok("filling") => filling(&place()),
+        Ok("finding") => finding(&place()),
         Ok("reading") => reading(),
         Ok(_) => sharing::measure(),
         Err(_) => {
-            let itself = env::current_exe().unwrap();
-            let mut on_one = Command::new("taskset");
-            on_one.args(["--cpu-list", "0"]).arg(&itself);
-            for (part, mut command) in
-                [("finding", on_one), ("reading", Command::new(&itself)), ("sharing", Command::new(&itself))]
-            {
-                assert!(command.env(PART, part).status().unwrap().success());
+            let (itself, directory) = (env::current_exe().unwrap(), directory());
+            for part in ["filling", "finding", "reading", "sharing"] {
+                let mut command = match part {
+                    "finding" => Command::new("taskset"),
+                    _ => Command::new(&itself),
+                };
+                if part == "finding" {
+                    command.args(["--cpu-list", "0"]).arg(&itself);
+                }
+                command.env(PART, part).env(PLACE, directory.path().join("documents.db"));
+                assert!(command.status().unwrap().success());
             }
         }
     }
+}
+
+fn place() -> PathBuf {
+    env::var_os(PLACE).unwrap().into()
 }
 
 /// Not in memory, where no disk is waited for.
@@ -63,22 +75,31 @@ fn directory() -> TempDir {
     TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-fn finding() {
+fn filling(path: &Path) {
     let passages = env::var("PASSAGES").ok().and_then(|count| count.parse().ok()).unwrap_or(PASSAGES);
-    let directory = directory();
-    let path = directory.path().join("documents.db");
-    let chat = filling::fill(&path, passages, &|path| Kafka::open(config(path, None)).unwrap());
-    println!("{passages} passages of {} documents in one chat, {DIMS} dimensions", passages / filling::OF_DOCUMENT);
+    filling::fill(path, passages, &|path| Kafka::open(config(path, None)).unwrap());
+    println!(
+        "{passages} passages of {} documents in one chat, {DIMS} dimensions",
+        passages / filling::OF_DOCUMENT
+    );
+    let kafka = Kafka::open(config(path, None)).unwrap();
+    let began = Instant::now();
+    kafka.search(&kafka.operator()).refresh().unwrap();
+    let rate = passages as f64 / began.elapsed().as_secs_f64();
+    println!("{:44} {rate:8.0} passages/s", "indexing their words");
+}
+
+fn finding(path: &Path) {
     let endpoint = ScriptedEndpoint::start(|request| {
         let said = request.json()["input"][0].as_str().unwrap().len();
         let embedding = Dice(said as u64).direction();
         Script::json(200, &json!({"data": [{"index": 0, "embedding": embedding}]}))
     });
-    let kafka = Kafka::open(config(&path, Some(endpoint.base_url()))).unwrap();
+    let kafka = Kafka::open(config(path, Some(endpoint.base_url()))).unwrap();
     let me = kafka.operator();
-    let began = Instant::now();
-    kafka.search(&me).refresh().unwrap();
-    println!("{:44} {:8.0} passages/s", "indexing their words", passages as f64 / began.elapsed().as_secs_f64());
+    let chat = kafka.chats(&me).list(&ChatFilter::default(), &PageRequest::first(1)).unwrap().items[0].id;
+    let documents = kafka.documents(&me).list(DocumentPlace::Chat(chat), &PageRequest::first(200)).unwrap();
+    let vectors = (documents.items.len() * filling::OF_DOCUMENT * DIMS * 4) as f64 / 1e6;
     let model = NewModel {
         provider: Some(MODEL.into()),
         is_default: true,
@@ -97,7 +118,7 @@ fn finding() {
         assert!(!kafka.search(&me).find(&request(mode, number)).unwrap().items.is_empty());
     };
     // The words first, so that what follows is the vectors' memory alone.
-    let words = Kafka::open(config(&path, None)).unwrap();
+    let words = Kafka::open(config(path, None)).unwrap();
     let by_words = |number: usize| {
         let found = words.search(&words.operator()).find(&request(SearchMode::Hybrid, number)).unwrap();
         assert!(!found.items.is_empty());
@@ -108,10 +129,11 @@ fn finding() {
     let began = Instant::now();
     search(SearchMode::Vector, 0);
     println!("{:44} {:8.2} s", "the first question, which reads all vectors", began.elapsed().as_secs_f64());
-    let (vectors, after) = ((passages * DIMS * 4) as f64 / 1e6, resident_mb());
-    let ratio = (after - before) / vectors;
+    let ratio = (resident_mb() - before) / vectors;
     let verdict = if ratio <= MEMORY_GOAL { "" } else { "  misses the goal" };
-    println!("memory that it took, by the vectors' {vectors:5.1} MB {ratio:8.2} (goal {MEMORY_GOAL}){verdict}");
+    println!(
+        "memory that it took, by the vectors' {vectors:5.1} MB {ratio:8.2} (goal {MEMORY_GOAL}){verdict}"
+    );
     println!("{QUERIES} questions each on one processor, ms {:>13} {:>8}", "p50", "p99");
     show("by vectors", &latencies(|number| search(SearchMode::Vector, number)), None);
     show("by both", &latencies(|number| search(SearchMode::Hybrid, number)), Some(QUERY_GOAL));
@@ -129,7 +151,9 @@ fn answered(kafka: &Kafka, chat: ChatId, question: &str) {
 fn reading() {
     let text = Dice(3).markdown(TEXT_BYTES);
     let directory = directory();
-    let kafka = Kafka::open(config(&directory.path().join("kafka.db"), None)).unwrap();
+    let mut config = config(&directory.path().join("kafka.db"), None);
+    config.limits.extracted_bytes = 2 * TEXT_BYTES;
+    let kafka = Kafka::open(config).unwrap();
     let me = kafka.operator();
     let chat = kafka.chats(&me).create(kafka_core::NewChat::default()).unwrap().id;
     let began = Instant::now();
@@ -138,7 +162,7 @@ fn reading() {
     let document = documents.upload(DocumentPlace::Chat(chat), new, &mut text.as_bytes()).unwrap();
     let read = documents.wait(document.id, PATIENCE, |_| ()).unwrap();
     let seconds = began.elapsed().as_secs_f64();
-    assert_eq!(read.processing_status, ProcessingStatus::Completed);
+    assert_eq!((read.processing_status, read.error_message), (ProcessingStatus::Completed, None));
     let verdict = if seconds < READ_GOAL { "" } else { "  misses the goal" };
     println!(
         "{:44} {seconds:8.2} s (goal {READ_GOAL}), {} passages{verdict}",
@@ -149,8 +173,11 @@ fn reading() {
 
 fn config(path: &Path, embedding_url: Option<String>) -> Config {
     let mut config = Config { kind: NodeKind::Cli, ..Config::file(path) };
-    config.embedding =
-        embedding_url.map(|base_url| EmbeddingEndpoint { base_url, model: filling::MODEL.into(), api_key: None });
+    config.embedding = embedding_url.map(|base_url| EmbeddingEndpoint {
+        base_url,
+        model: filling::MODEL.into(),
+        api_key: None,
+    });
     config.addresses = AddressPolicy::PrivateAllowed;
     config.providers.push(Arc::new(ScriptedProvider::new(MODEL, |_| ScriptedAnswer::of(&["Yes."]))));
     config

@@ -36,7 +36,11 @@ const MODEL: &str = "scripted";
 fn main() {
     let model = EmbeddingModel::start();
     let set = Set::read();
-    println!("{} documents, {} questions, vectors of all-MiniLM-L6-v2", set.documents.len(), set.questions.len());
+    println!(
+        "{} documents, {} questions, vectors of all-MiniLM-L6-v2",
+        set.documents.len(),
+        set.questions.len()
+    );
 
     let data = tempfile::tempdir().unwrap();
     let without = Library::new(&data.path().join("words"), &set, None);
@@ -105,7 +109,8 @@ impl Set {
         let entries = fs::read_dir(place.join("documents")).unwrap();
         let mut documents: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         documents.sort();
-        let lines = ["questions.jsonl", "named_questions.jsonl"].map(|name| fs::read_to_string(place.join(name)).unwrap());
+        let lines = ["questions.jsonl", "named_questions.jsonl"]
+            .map(|name| fs::read_to_string(place.join(name)).unwrap());
         let question = |line: &str| {
             let entry: Value = serde_json::from_str(line).unwrap();
             let [text, document, passage] =
@@ -119,7 +124,8 @@ impl Set {
     fn figures(&self, mut rank: impl FnMut(&Question) -> Option<usize>) -> Figures {
         let ranks: Vec<_> = self.questions.iter().map(&mut rank).collect();
         let of = |part: &dyn Fn(usize) -> bool| {
-            let part: Vec<_> = ranks.iter().enumerate().filter(|(at, _)| part(*at)).map(|(_, rank)| *rank).collect();
+            let part: Vec<_> =
+                ranks.iter().enumerate().filter(|(at, _)| part(*at)).map(|(_, rank)| *rank).collect();
             let found = part.iter().flatten().filter(|rank| **rank <= FIRST).count();
             let reciprocal: f64 = part.iter().flatten().map(|rank| 1.0 / *rank as f64).sum();
             (found as f64 / part.len() as f64, reciprocal / part.len() as f64)
@@ -158,8 +164,11 @@ impl Library {
     fn new(place: &Path, set: &Set, embedding_url: Option<String>) -> Library {
         fs::create_dir(place).unwrap();
         let mut config = Config::file(place.join("kafka.db"));
-        config.embedding =
-            embedding_url.map(|base_url| EmbeddingEndpoint { base_url, model: "all-MiniLM-L6-v2".into(), api_key: None });
+        config.embedding = embedding_url.map(|base_url| EmbeddingEndpoint {
+            base_url,
+            model: "all-MiniLM-L6-v2".into(),
+            api_key: None,
+        });
         config.addresses = AddressPolicy::PrivateAllowed;
         config.providers.push(Arc::new(ScriptedProvider::new(MODEL, |_| ScriptedAnswer::of(&["Yes."]))));
         let kafka = Kafka::open(config).unwrap();
@@ -182,7 +191,12 @@ impl Library {
         let uploaded: Vec<_> = uploaded.collect();
         let texts = uploaded.into_iter().map(|(name, id)| {
             let read = documents.wait(id, PATIENCE, |_| ()).unwrap();
-            assert_eq!(read.processing_status, ProcessingStatus::Completed, "{name}: {:?}", read.error_message);
+            assert_eq!(
+                read.processing_status,
+                ProcessingStatus::Completed,
+                "{name}: {:?}",
+                read.error_message
+            );
             let mut text = String::new();
             loop {
                 let next = documents.passage(id, text.len() as u64, None).unwrap();
@@ -198,7 +212,11 @@ impl Library {
     }
 
     /// The rank of the first part of a document that has more than half of the passage.
-    fn rank(&self, question: &Question, parts: impl Iterator<Item = (DocumentId, u64, u64)>) -> Option<usize> {
+    fn rank(
+        &self,
+        question: &Question,
+        parts: impl Iterator<Item = (DocumentId, u64, u64)>,
+    ) -> Option<usize> {
         let (id, text) = &self.texts[&question.document];
         let start = text.find(&question.passage).unwrap() as u64;
         let end = start + question.passage.len() as u64;
@@ -216,7 +234,10 @@ impl Library {
             ..SearchRequest::plain(&question.text)
         };
         let hits = self.kafka.search(&self.kafka.operator()).find(&request).unwrap().items;
-        self.rank(question, hits.iter().map(|hit| (hit.document_id.unwrap(), hit.start.unwrap(), hit.end.unwrap())))
+        self.rank(
+            question,
+            hits.iter().map(|hit| (hit.document_id.unwrap(), hit.start.unwrap(), hit.end.unwrap())),
+        )
     }
 
     fn ranks_of_answer(&self, question: &Question) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use kafka_core::{ChatId, Kafka, NewChat};
+use kafka_core::{Kafka, NewChat};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ impl Dice {
 }
 
 /// Makes an installation whose one chat has documents with so many passages together.
-pub(crate) fn fill(path: &Path, passages: usize, open: &dyn Fn(&Path) -> Kafka) -> ChatId {
+pub(crate) fn fill(path: &Path, passages: usize, open: &dyn Fn(&Path) -> Kafka) {
     let kafka = open(path);
     let chat = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap().id;
     kafka.close();
@@ -116,13 +116,13 @@ pub(crate) fn fill(path: &Path, passages: usize, open: &dyn Fn(&Path) -> Kafka) 
             let mut start = 0;
             for (idx, text) in texts.iter().enumerate() {
                 let end = start + text.len();
-                chunk.execute(params![document, idx, start, end, text]).unwrap();
+                chunk.execute(params![document, idx as i64, start as i64, end as i64, text]).unwrap();
                 start = end;
-                let vector: Vec<u8> = dice.direction().iter().flat_map(|number| number.to_le_bytes()).collect();
-                embedding.execute(params![tx.last_insert_rowid(), MODEL, DIMS, vector]).unwrap();
+                let vector: Vec<u8> =
+                    dice.direction().iter().flat_map(|number| number.to_le_bytes()).collect();
+                embedding.execute(params![tx.last_insert_rowid(), MODEL, DIMS as i64, vector]).unwrap();
             }
         }
     }
     tx.commit().unwrap();
-    chat
 }

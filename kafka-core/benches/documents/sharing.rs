@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kafka_core::{ChatId, Config, DocumentPlace, Kafka, NewChat, NewFile, NewMessage, PageRequest, Role};
+use kafka_core::{
+    ChatId, Config, DocumentPlace, Kafka, NewChat, NewFile, NewMessage, PageRequest, ProcessingStatus, Role,
+};
 
 use crate::{at, filling::Dice};
 
@@ -21,7 +23,9 @@ const GOAL: f64 = 2.0;
 
 pub(crate) fn measure() {
     let directory = crate::directory();
-    let kafka = Kafka::open(Config::file(directory.path().join("kafka.db"))).unwrap();
+    let mut config = Config::file(directory.path().join("kafka.db"));
+    config.limits.extracted_bytes = 2 * TEXT_BYTES;
+    let kafka = Kafka::open(config).unwrap();
     let me = kafka.operator();
     let chats: Vec<ChatId> =
         (0..ASKING).map(|_| kafka.chats(&me).create(NewChat::default()).unwrap().id).collect();
@@ -31,27 +35,33 @@ pub(crate) fn measure() {
     let read = AtomicUsize::new(0);
     for number in 0..ROUNDS {
         add(&mut alone, round(&kafka, &chats));
-        let stop = AtomicBool::new(false);
+        let (stop, text) = (AtomicBool::new(false), Dice(number as u64).markdown(TEXT_BYTES));
         thread::scope(|scope| {
-            let (kafka, stop, read) = (&kafka, &stop, &read);
-            scope.spawn(move || take_in(kafka, shelf, number as u64, stop, read));
-            // It is uploaded by then.
-            thread::sleep(Duration::from_millis(300));
+            let (kafka, stop, read, text) = (&kafka, &stop, &read, &text);
+            scope.spawn(move || take_in(kafka, shelf, text, stop, read));
             add(&mut beside, round(kafka, &chats));
             stop.store(true, Ordering::Relaxed);
         });
     }
-    let read = read.into_inner() as f64 / 1e6 / (ROUNDS as f64 * ROUND.as_secs_f64());
-    println!("{ASKING} threads ask every {} ms; meanwhile {read:4.1} MB/s are taken in", PACE.as_millis());
+    let read = read.into_inner() / TEXT_BYTES;
+    println!(
+        "{ASKING} threads ask every {} ms, {ROUNDS} times {} s; meanwhile {read} texts of {} MB are taken in",
+        PACE.as_millis(),
+        ROUND.as_secs(),
+        TEXT_BYTES / 1_000_000
+    );
     println!("{:44} {:>8} {:>8}", "ms", "p50", "p99");
-    for (what, alone, beside) in [
-        ("messages stored", &mut alone[0], &mut beside[0]),
-        ("pages of messages", &mut alone[1], &mut beside[1]),
-    ] {
+    let pairs = alone.iter_mut().zip(&mut beside);
+    for (what, (alone, beside)) in ["messages stored", "pages of messages"].into_iter().zip(pairs) {
         alone.sort_by(f64::total_cmp);
         beside.sort_by(f64::total_cmp);
         println!("{:44} {:8.2} {:8.2}", format!("{what}, alone"), at(alone, 50), at(alone, 99));
-        println!("{:44} {:8.2} {:8.2}", format!("{what}, while it is taken in"), at(beside, 50), at(beside, 99));
+        println!(
+            "{:44} {:8.2} {:8.2}",
+            format!("{what}, while it is taken in"),
+            at(beside, 50),
+            at(beside, 99)
+        );
         let ratio = at(beside, 99) / at(alone, 99);
         let verdict = if ratio < GOAL { "" } else { "  misses the goal" };
         println!("{:44} {ratio:17.2} (goal {GOAL}){verdict}", "p99 with it by p99 alone");
@@ -93,23 +103,19 @@ fn round(kafka: &Kafka, chats: &[ChatId]) -> [Vec<f64>; 2] {
     all
 }
 
-/// Takes in one text after the other.
-fn take_in(kafka: &Kafka, chat: ChatId, seed: u64, stop: &AtomicBool, read: &AtomicUsize) {
+/// Takes a text in, again and again.
+fn take_in(kafka: &Kafka, chat: ChatId, text: &str, stop: &AtomicBool, read: &AtomicUsize) {
     let me = kafka.operator();
     let documents = kafka.documents(&me);
-    let mut dice = Dice(seed << 32 | 5);
     while !stop.load(Ordering::Relaxed) {
-        let text = dice.markdown(TEXT_BYTES);
         let new = NewFile::named("long.md");
         let id = documents.upload(DocumentPlace::Chat(chat), new, &mut text.as_bytes()).unwrap().id;
         let mut is_read = false;
-        while !is_read && !stop.load(Ordering::Relaxed) {
+        // What was begun is brought to its end, so that the next round alone is alone.
+        while !is_read {
             thread::sleep(Duration::from_millis(20));
-            is_read = documents.get(id).unwrap().chunk_count > 0;
+            is_read = documents.get(id).unwrap().processing_status == ProcessingStatus::Completed;
         }
-        if is_read {
-            read.fetch_add(text.len(), Ordering::Relaxed);
-        }
-        documents.delete(id).unwrap();
+        read.fetch_add(text.len(), Ordering::Relaxed);
     }
 }

@@ -36,7 +36,9 @@ mod tests {
 
     #[test]
     fn what_stands_ahead_in_both_is_best_and_what_says_little_counts_for_little() {
-        for (weights, expected) in [([1.0, 1.0, 0.1], ["b", "a", "d", "c"]), ([0.01; 3], ["b", "d", "a", "c"])] {
+        for (weights, expected) in
+            [([1.0, 1.0, 0.1], ["b", "a", "d", "c"]), ([0.01; 3], ["b", "d", "a", "c"])]
+        {
             let by_words: Vec<_> = ["a", "b", "c"].into_iter().zip(weights).collect();
             let scores = fused(&by_words, &["b", "d"]);
             let mut order = ["a", "b", "c", "d"];
