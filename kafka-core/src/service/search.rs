@@ -23,8 +23,8 @@ use crate::{
     },
     storage::{Conn, NodeKind},
     text::search::{
-        fusion::fused,
-        matching::{Match, scores},
+        fusion::{fused, weight},
+        matching::{Match, Scores, scores},
         query::Query,
         snippet::snippet,
     },
@@ -78,7 +78,7 @@ impl<'k> Search<'k> {
         let limit = limit(limits, request.limit)?;
         let mode = request.mode.unwrap_or(SearchMode::Hybrid);
         let mut query = match mode {
-            SearchMode::Hybrid | SearchMode::Vector => Query::plain(&request.query),
+            SearchMode::Hybrid | SearchMode::Vector => Query::plain(&request.query).without_stop_words(),
             SearchMode::Text => Query::with_operators(&request.query),
         };
         let after = request.after.clone().map(|after| Cursor::new(after).in_field("after"));
@@ -224,10 +224,10 @@ impl Running<'_> {
                 }
             }
         }
-        let mut ranked = score(candidates);
+        let (mut ranked, most) = score(candidates);
         ranked.sort_by_key(|(score, (found, _))| (Reverse(*score), place(found), Reverse(found.number)));
         if !self.near.is_empty() {
-            ranked = self.with_near(ranked)?;
+            ranked = self.with_near(ranked, most)?;
         }
         let end = start.saturating_add(self.limit);
         let next_cursor =
@@ -236,14 +236,20 @@ impl Running<'_> {
         Ok(Hits { items, next_cursor })
     }
 
-    /// What words have found and what is near, by the ranks of both.
-    fn with_near(&self, ranked: Vec<(u64, Matched)>) -> Result<Vec<(u64, Matched)>> {
+    /// What words have found and what is near, by the ranks of both. Messages and chats, which have no vectors, count in
+    /// full what they are found by.
+    fn with_near(&self, ranked: Vec<(u64, Matched)>, most: u64) -> Result<Vec<(u64, Matched)>> {
         let key = |found: &Found| (place(found), found.number);
-        let by_words: Vec<_> = ranked.iter().map(|(_, (found, _))| key(found)).collect();
+        let weight = |score: u64, found: &Found| match found.noun {
+            Noun::Passage(..) => weight(Scores::part(most, score)),
+            Noun::Message(..) | Noun::Chat => 1.0,
+        };
+        let by_words: Vec<_> =
+            ranked.iter().map(|(score, (found, _))| (key(found), weight(*score, found))).collect();
         let near: Vec<_> = self.near.iter().map(|number| (Table::Chunks.place(), *number)).collect();
-        let scores = fused(&[&by_words, &near]);
+        let scores = fused(&by_words, &near);
         let mut all: Vec<Matched> = ranked.into_iter().map(|(_, matched)| matched).collect();
-        for (_, number) in near.iter().filter(|near| !by_words.contains(near)) {
+        for (_, number) in near.iter().filter(|near| !by_words.iter().any(|(there, _)| there == *near)) {
             if let Some(found) = search::passage(self.conn, self.lookup.scope, *number)? {
                 let matched = Match::of(self.query, &found.text).unwrap_or_default();
                 all.push((found, matched));
@@ -309,13 +315,15 @@ impl Running<'_> {
             }
         }
         let next_cursor = goes_on.then(|| Cursor::of(&[&before[0], &before[1], &before[2]]));
-        Ok(Hits { items: score(items).into_iter().map(hit).collect(), next_cursor })
+        Ok(Hits { items: score(items).0.into_iter().map(hit).collect(), next_cursor })
     }
 }
 
-fn score(found: Vec<Matched>) -> Vec<(u64, Matched)> {
+/// What was found with what it is worth, and the most that it could be worth.
+fn score(found: Vec<Matched>) -> (Vec<(u64, Matched)>, u64) {
     let (found, matches): (Vec<Found>, Vec<Match>) = found.into_iter().unzip();
-    scores(&matches).into_iter().zip(found.into_iter().zip(matches)).collect()
+    let Scores { each, most } = scores(&matches);
+    (each.into_iter().zip(found.into_iter().zip(matches)).collect(), most)
 }
 
 /// Of what is as good, messages come first.

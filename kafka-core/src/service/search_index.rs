@@ -5,7 +5,10 @@
 //! without holding up anyone, and taken into the index in one transaction with the mark and the notes: whatever dies in
 //! between, nothing is lost or comes in twice. Whoever finds that someone else's batch came first throws its own away.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use super::{installation::Installation, upkeep::Upkeep};
 use crate::{
@@ -118,9 +121,11 @@ pub(crate) fn wait_for_document(
         if is_to_stop() {
             return Ok(false);
         }
+        let began = Instant::now();
         if step(storage)? == Step::Overtaken {
             std::thread::sleep(LOOK);
         }
+        storage.give_way(began.elapsed());
     }
     Ok(true)
 }
@@ -139,7 +144,7 @@ pub(crate) fn waiting(storage: &Storage) -> Result<u64> {
 fn step(storage: &Storage) -> Result<Step> {
     let Some(batch) = next_batch(storage)? else { return Ok(Step::Done) };
     let is_last = batch.is_last;
-    let is_first = storage.write(move |tx| {
+    let is_first = storage.write_behind(move |tx| {
         if !search_index::advance(tx, batch.before, batch.upto)? {
             return Ok(false);
         }
@@ -190,7 +195,12 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         if bytes <= BATCH.bytes {
             for table in Table::ALL {
                 let mark = &mut upto[table.place()];
-                let rows = search_index::new_rows(conn, table, *mark, BATCH)?;
+                // Passages come by the thousand, and nobody waits for them.
+                let room = match table {
+                    Table::Chunks => Room { bytes: storage.piece(BATCH.bytes), ..BATCH },
+                    Table::Messages | Table::Chats => BATCH,
+                };
+                let rows = search_index::new_rows(conn, table, *mark, room)?;
                 is_last &= !rows.goes_on;
                 *mark = rows.rows.last().map_or(*mark, |last| last.number);
                 come.extend(rows.rows.into_iter().map(|entry| (table, entry)));

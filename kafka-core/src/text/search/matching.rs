@@ -100,9 +100,25 @@ impl Part<'_> {
     }
 }
 
-/// A score for each match, in thousandths: higher where what is wanted stands more often, and where what few of the
+/// What matches are worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scores {
+    /// Of each, in their order, in thousandths.
+    pub(crate) each: Vec<u64>,
+    /// What no text reaches, however often it says everything.
+    pub(crate) most: u64,
+}
+
+impl Scores {
+    /// Which part of the most a score is.
+    pub(crate) fn part(most: u64, score: u64) -> f64 {
+        score as f64 / most.max(1) as f64
+    }
+}
+
+/// A score for each match: higher where what is wanted stands more often, and where what few of the
 /// others hold; lower for long texts. (BM25, with the texts at hand as the collection.)
-pub(crate) fn scores(matches: &[Match]) -> Vec<u64> {
+pub(crate) fn scores(matches: &[Match]) -> Scores {
     const SATURATION: f64 = 1.2;
     const LENGTH: f64 = 0.75;
     let total = matches.len() as f64;
@@ -118,7 +134,8 @@ pub(crate) fn scores(matches: &[Match]) -> Vec<u64> {
         });
         parts.sum()
     };
-    matches.iter().map(|found| (score(found) * 1000.0) as u64).collect()
+    let most = rarities.iter().sum::<f64>() * (SATURATION + 1.0) * 1000.0;
+    Scores { each: matches.iter().map(|found| (score(found) * 1000.0) as u64).collect(), most: most as u64 }
 }
 
 #[cfg(test)]
@@ -163,11 +180,12 @@ mod tests {
             "common",
         ];
         let matches: Vec<Match> = texts.iter().map(|text| Match::of(&query, text).unwrap()).collect();
-        let scores = scores(&matches);
+        let Scores { each: scores, most } = scores(&matches);
+        assert!(scores.iter().all(|score| *score < most), "{scores:?} {most}");
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(scores[*index]));
         assert_eq!(order[0], 3, "{scores:?}");
         assert!(scores[2] > scores[1] && scores[2] > scores[4] && scores[0] > scores[1], "{scores:?}");
-        assert_eq!(super::scores(&[]), Vec::<u64>::new());
+        assert_eq!(super::scores(&[]), Scores::default());
     }
 }

@@ -4,7 +4,10 @@
 //! must not be there. In plain language every word counts, and no sign means anything. Whatever is no word is passed
 //! over, so that every text is a query.
 
-use super::words::{stands_alone, words};
+use super::{
+    stop_words::is_stop_word,
+    words::{stands_alone, words},
+};
 
 /// Parts of one query that count; what comes behind them does not.
 const MOST_CLAUSES: usize = 32;
@@ -52,6 +55,15 @@ impl Query {
             is_paired = next.is_some();
         }
         query
+    }
+
+    /// The same without words that stand in any text, unless it has no others.
+    pub(crate) fn without_stop_words(mut self) -> Query {
+        let says_something = |clause: &Clause| !matches!(&clause.words[..], [word] if is_stop_word(word));
+        if self.wanted.iter().any(says_something) {
+            self.wanted.retain(says_something);
+        }
+        self
     }
 
     /// A query with operators.
