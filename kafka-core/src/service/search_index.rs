@@ -142,7 +142,14 @@ pub(crate) fn waiting(storage: &Storage) -> Result<u64> {
 }
 
 fn step(storage: &Storage) -> Result<Step> {
-    let Some(batch) = next_batch(storage)? else { return Ok(Step::Done) };
+    match next_batch(storage)? {
+        Some(batch) => take_in(storage, batch),
+        None => Ok(Step::Done),
+    }
+}
+
+/// Takes a batch into the index, if that is still as it was when the batch was read.
+fn take_in(storage: &Storage, batch: Batch) -> Result<Step> {
     let is_last = batch.is_last;
     let is_first = storage.write_behind(move |tx| {
         if !search_index::advance(tx, batch.before, batch.upto)? {
@@ -208,4 +215,40 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         }
         Ok(Some(Batch { before, upto, notes_upto, gone, come, is_last }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Migrator, Place, StorageOptions, sql::unlisted_statements};
+
+    unlisted_statements! {
+        INSERT = ["INSERT INTO chats (id, title, created_at, updated_at) VALUES ('a', 'Pebbles', 0, 0)"];
+        RENAME = ["UPDATE chats SET title = 'Rocks'"];
+    }
+
+    /// With a chat that is not indexed.
+    fn storage() -> Storage {
+        let storage = Storage::open(Place::Memory, StorageOptions::default()).unwrap();
+        Migrator::new(&storage).unwrap().up(None).unwrap();
+        storage.write(|tx| tx.execute(&INSERT, &[])).unwrap();
+        storage
+    }
+
+    #[test]
+    fn a_batch_is_thrown_away_when_another_came_first() {
+        let storage = storage();
+        let [one, other] = [(); 2].map(|()| next_batch(&storage).unwrap().unwrap());
+        assert_eq!(take_in(&storage, one).unwrap(), Step::Done);
+        assert_eq!(take_in(&storage, other).unwrap(), Step::Overtaken);
+        assert!(next_batch(&storage).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_changes_before_it_is_indexed_comes_in_once() {
+        let storage = storage();
+        storage.write(|tx| tx.execute(&RENAME, &[])).unwrap();
+        let batch = next_batch(&storage).unwrap().unwrap();
+        assert_eq!((batch.come.len(), batch.gone.len(), batch.notes_upto), (1, 0, 1));
+    }
 }
