@@ -90,7 +90,10 @@ impl Link {
     }
 
     /// Waits for what was left to travel with the next statement.
-    #[cfg_attr(not(feature = "postgres"), expect(clippy::unnecessary_wraps, reason = "SQLite leaves nothing"))]
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unnecessary_wraps, reason = "SQLite leaves nothing")
+    )]
     pub(super) fn settle(&self) -> Result<()> {
         match self {
             Link::Sqlite(_) => Ok(()),

@@ -346,11 +346,8 @@ fn run_in_savepoints(connection: &Link, jobs: &[Arc<dyn Job>]) -> Result<Vec<Aft
     let run = |sql| connection.run(sql).map_err(|_| Spoilt::ByFault);
     for job in jobs {
         run("SAVEPOINT job")?;
-        // What it left for later is its own fault, too.
-        let done = job.run(connection).and_then(|hooks| {
-            connection.settle().map(|()| hooks).map_err(|error| Failed { error, has_written: true })
-        });
-        match done {
+        // What it left to travel with the next statement goes before the RELEASE, which then fails with it.
+        match job.run(connection) {
             Ok(hooks) => after.extend(hooks),
             Err(failed) => {
                 run("ROLLBACK TO job")?;

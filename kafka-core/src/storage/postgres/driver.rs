@@ -12,10 +12,7 @@ use std::{
     time::Instant,
 };
 
-use futures_util::{
-    SinkExt, TryStreamExt,
-    future::maybe_done,
-};
+use futures_util::{SinkExt, TryStreamExt, future::maybe_done};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{
     AsyncMessage, Client, Config, Error as Fault, Notification, Row, RowStream, SimpleQueryMessage, Socket,

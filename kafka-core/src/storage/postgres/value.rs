@@ -2,8 +2,8 @@
 
 use std::error::Error as StdError;
 
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use rusqlite::types::ValueRef;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 
 use super::fault;
 use crate::{base::error::Result as Answer, storage::value::Value};
