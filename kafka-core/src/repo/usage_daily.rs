@@ -75,14 +75,12 @@ statements! {
 
 /// Counts a message that someone sent, for the chat's owner.
 pub(crate) fn count_message(tx: &Tx<'_>, chat: ChatId, day: Day) -> Result<()> {
-    tx.execute(&COUNT_MESSAGE, params![chat, day.number()])?;
-    Ok(())
+    tx.execute_later(&COUNT_MESSAGE, params![chat, day.number()])
 }
 
 /// Counts a chat that was made, for its owner.
 pub(crate) fn count_chat(tx: &Tx<'_>, chat: ChatId, day: Day) -> Result<()> {
-    tx.execute(&COUNT_CHAT, params![chat, day.number()])?;
-    Ok(())
+    tx.execute_later(&COUNT_CHAT, params![chat, day.number()])
 }
 
 /// Counts a document that was uploaded, for the owner of the chat or workspace.

@@ -268,12 +268,13 @@ impl Case {
         !reads && (self.method() != "GET" || asks)
     }
 
+    /// Whether its ids are whole numbers, which can be guessed.
+    pub(super) fn names_numbers(&self) -> bool {
+        self.path().starts_with("/api/chats") || self.path().starts_with("/api/messages")
+    }
+
     /// An id of its sort that nothing has.
     pub(super) fn nothing(&self) -> &'static str {
-        if self.path().starts_with("/api/chats") || self.path().starts_with("/api/messages") {
-            "9007199254740991"
-        } else {
-            NOTHING
-        }
+        if self.names_numbers() { "9007199254740991" } else { NOTHING }
     }
 }

@@ -12,12 +12,18 @@ use crate::{
     storage::Tx,
 };
 
+/// Codes of what is wrong with the endpoint, whatever it is asked, and passes.
+const PASSING: [&str; 4] =
+    ["provider_unreachable", "provider_timeout", "provider_rate_limited", "provider_failed"];
+
 /// What came of it.
 pub(in crate::service) enum Made {
     /// All passages have their vectors, or there is no endpoint for any.
     All,
     /// The endpoint gave none, for this reason.
     Refused(String),
+    /// The endpoint gives nobody any now; later it may.
+    Unavailable,
     /// The document is gone, or this process ends.
     Stopped,
 }
@@ -40,6 +46,7 @@ pub(in crate::service) fn make(
         let embedded = match embedding.of_passages(&sent, cancel) {
             Ok(embedded) => embedded,
             Err(error) if error.kind() == ErrorKind::Cancelled => return Ok(Made::Stopped),
+            Err(error) if PASSING.contains(&error.code()) => return Ok(Made::Unavailable),
             Err(error) => {
                 return Ok(Made::Refused(format!("Its vectors could not be made: {}", error.message())));
             }
@@ -56,9 +63,7 @@ pub(in crate::service) fn make(
             if !is_wanted(tx)? {
                 return Ok(false);
             }
-            for (chunk, vector) in chunks.iter().zip(&embedded.vectors) {
-                embeddings::store(tx, *chunk, &model, vector)?;
-            }
+            embeddings::store(tx, &chunks, &model, &embedded.vectors)?;
             let owner = documents::owner(tx, id)?.flatten();
             cost::count(tx, owner, day, &model, tokens)?;
             Ok(true)
