@@ -51,7 +51,7 @@ impl<'k> Search<'k> {
 
     /// Finds messages, chats and passages of documents that the actor may see, whatever the query is: what is no word is passed over, and a
     /// query without words finds nothing. Case and accents make no difference. Of a text the first 16,000 words are
-    /// searched, of a query the first 32 parts count. What was stored is found within a second, an answer when it has
+    /// searched, of a query the first 32 parts and 64 words count. What was stored is found within a second, an answer when it has
     /// ended.
     ///
     /// Words, `"phrases"`, `begin*` (two letters at least) and `-not` are understood in the mode `text`, where a text
@@ -94,9 +94,12 @@ impl<'k> Search<'k> {
             }
             SearchMode::Text => Vec::new(),
             _ if sort == SearchSort::Newest => Vec::new(),
-            _ => nearness::nearest(self.installation, scope, request, mode)?,
+            // Whoever asks for no passages has nothing sent to the endpoint.
+            _ if !tables.contains(&Table::Chunks) && self.installation.embedding().model().is_some() => {
+                Vec::new()
+            }
+            _ => nearness::nearest(self.installation, (scope, self.actor.user_id()), request, mode)?,
         };
-        let near = if tables.contains(&Table::Chunks) { near } else { Vec::new() };
         if mode == SearchMode::Vector {
             tables.clear();
         }
@@ -122,6 +125,7 @@ impl<'k> Search<'k> {
                 }
             }
             let labels = search::labels(conn, scope, &filter)?;
+            search::plan_anew(conn)?;
             let lookup = Lookup { scope, filter: &filter, labels: &labels };
             let search = Running { conn, lookup, query: &query, tables: &tables, near: &near, limit };
             match sort {

@@ -26,8 +26,10 @@ const LOOKS_BEHIND_OTHERS: u32 = 20;
 /// When it fails.
 const LOOKS_AFTER_FAILURE: u32 = 100;
 /// How much longer it rests after a batch than that took, while more waits: whoever stores messages has four fifths of
-/// the time at least. In a flood of more than some thousands a second the index lags until it is over.
+/// the time at least. In a flood of more than some thousands a second the index lags until it is over …
 const REST: u32 = 4;
+/// … and then catches up: as long as nobody else writes, so many batches are taken in at a look.
+const BATCHES_WHEN_CALM: u32 = 10;
 /// Rows of a batch, and about the bytes of their texts: it holds up other writes for some 20 ms.
 const BATCH: Room = Room { entries: 1000, bytes: 256 << 10 };
 
@@ -46,9 +48,19 @@ impl Indexing {
                 rests -= 1;
                 return true;
             }
-            let began = installation.clock().instant();
-            rests = match step(installation.storage()) {
+            let storage = installation.storage();
+            let mut began = installation.clock().instant();
+            let mut done = step(storage);
+            for _ in 1..BATCHES_WHEN_CALM {
+                if !matches!(done, Ok(Step::More)) || !storage.is_calm() {
+                    break;
+                }
+                began = installation.clock().instant();
+                done = step(storage);
+            }
+            rests = match done {
                 Ok(Step::Done) => LOOKS_WHEN_DONE,
+                Ok(Step::More) if storage.is_calm() => 0,
                 Ok(Step::More) => looks(REST * began.elapsed()),
                 Ok(Step::Overtaken) => LOOKS_BEHIND_OTHERS,
                 Err(_) => LOOKS_AFTER_FAILURE,
@@ -57,7 +69,7 @@ impl Indexing {
         })
     }
 
-    /// Ends it after the batch it is at.
+    /// Ends it after the look it is at.
     pub(crate) fn stop(&self) {
         self.0.stop();
     }

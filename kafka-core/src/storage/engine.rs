@@ -283,6 +283,11 @@ impl Storage {
         done.map_err(|error| fault::locate(error, self.path()))
     }
 
+    /// Whether the last commit was that of one caller alone: then nobody waits for the database but who came since.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.0.file.as_ref().is_none_or(|file| file.writer.is_calm())
+    }
+
     /// The bytes of files.
     pub(crate) fn blobs(&self) -> &Blobs {
         &self.0.blobs

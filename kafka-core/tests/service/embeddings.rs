@@ -7,7 +7,7 @@ use std::{
 
 use kafka_core::{
     AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind, Kafka,
-    NewFile, Period, ProcessingStatus, SearchArea, SearchMode, SearchRequest, SearchSort,
+    NewFile, Period, ProcessingStatus, Role, SearchArea, SearchMode, SearchRequest, SearchSort,
     testing::{Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
@@ -121,13 +121,44 @@ fn what_means_the_same_is_found_by_vectors_and_answered_from() {
     let answer = stage.ask(&chat, AnswerRequest::text("Where did the cat sleep?"));
     assert_eq!(answer.sources[0].source.filename, "cats.txt");
     assert!(answer.sources[0].text.as_ref().unwrap().contains("feline"));
-    // What they cost is the owner's: ten tokens a passage.
-    let usage = kafka.usage(&user).summary(Period::default()).unwrap();
-    let spent = usage.models.iter().find(|model| model.model == "toy").unwrap();
-    assert_eq!((spent.tokens_prompt, spent.tokens_total, spent.responses), (30, 30, 0));
+    // What they cost is the owner's: ten tokens a passage, and ten a question in the chat.
+    let spent = |actor| {
+        let usage = kafka.usage(actor).summary(Period::default()).unwrap();
+        let toy = usage.models.iter().find(|model| model.model == "toy");
+        (toy.map(|toy| (toy.tokens_prompt, toy.tokens_total, toy.responses)), usage.total_tokens_used)
+    };
+    let answered = answer.response.tokens_total.unwrap();
+    assert_eq!(spent(&user), (Some((40, 40, 0)), 40 + answered));
+    // What is searched is paid for by whoever searches; the operator, who has no account, did it three times.
+    assert_eq!(spent(&stage.operator), (Some((70, 70, 0)), 70 + answered));
+    kafka.search(&user).find(&by(SearchMode::Hybrid, "cat")).unwrap();
+    assert_eq!(spent(&user), (Some((50, 50, 0)), 50 + answered));
+    kafka.search(&user).find(&by(SearchMode::Text, "cat")).unwrap();
+    assert_eq!(spent(&user), (Some((50, 50, 0)), 50 + answered), "words cost nothing");
+    assert_eq!(spent(&other), (None, 0));
     assert!(endpoint.requests().iter().all(|request| request.header("authorization") == Some("Bearer sk-1")));
     kafka.documents(&stage.operator).delete(cars.id).unwrap();
     assert!(!names(kafka, &by(SearchMode::Vector, "car")).contains(&"cars.txt".to_owned()));
+}
+
+#[test]
+fn a_question_that_can_find_no_passage_is_sent_to_no_endpoint() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.txt", "A cat.");
+    let sent = endpoint.requests().len();
+    let plain = || SearchRequest::plain("cat");
+    for request in [
+        SearchRequest { areas: Some(vec![SearchArea::Messages, SearchArea::Chats]), ..plain() },
+        SearchRequest { role: Some(Role::User), ..plain() },
+        SearchRequest { sort: Some(SearchSort::Newest), ..plain() },
+        SearchRequest { mode: Some(SearchMode::Text), ..plain() },
+    ] {
+        stage.kafka.search(&stage.operator).find(&request).unwrap();
+        assert_eq!(endpoint.requests().len(), sent, "{request:?}");
+    }
+    stage.kafka.search(&stage.operator).find(&plain()).unwrap();
+    assert_eq!(endpoint.requests().len(), sent + 1);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Making the vectors of a document: batch by batch, each of which is stored and counted when it is there.
 
-use super::BATCH;
+use super::{BATCH, cost};
 use crate::{
     base::{
         cancel::CancelToken,
         day::Day,
         error::{ErrorKind, Result},
     },
-    repo::{documents, embeddings, usage_daily, users},
+    repo::{documents, embeddings},
     service::installation::Installation,
     storage::Tx,
 };
@@ -56,8 +56,7 @@ pub(in crate::service) fn make(
             let sentence = "Its vectors could not be made: the endpoint gives vectors of different lengths.";
             return Ok(Made::Refused(sentence.to_owned()));
         }
-        let estimate = || sent.iter().map(|text| text.len() as u64).sum::<u64>().div_ceil(4);
-        let tokens = i64::try_from(embedded.tokens.unwrap_or_else(estimate)).unwrap_or(i64::MAX);
+        let tokens = cost::tokens(&embedded, &sent);
         let (model, day) = (model.clone(), Day::of(installation.now()));
         let chunks: Vec<i64> = texts.iter().map(|(chunk, _)| *chunk).collect();
         let is_stored = storage.write(move |tx| {
@@ -66,8 +65,7 @@ pub(in crate::service) fn make(
             }
             embeddings::store(tx, &chunks, &model, &embedded.vectors)?;
             let owner = documents::owner(tx, id)?.flatten();
-            usage_daily::count_embedding(tx, owner, day, &model, tokens)?;
-            owner.map_or(Ok(()), |owner| users::spend_of(tx, owner, tokens))?;
+            cost::count(tx, owner, day, &model, tokens)?;
             Ok(true)
         })?;
         if !is_stored {

@@ -8,6 +8,7 @@ use crate::{
     repo::{
         chunks::{self, Asked, Found},
         documents,
+        search::plan_anew,
     },
     storage::Conn,
     text::search::{
@@ -86,6 +87,7 @@ pub(super) fn matching(
     if query.wanted.is_empty() {
         return Ok(Vec::new());
     }
+    plan_anew(conn)?;
     let candidates = asked.matching(conn, query, CANDIDATES)?.rows;
     let (scored, most) = by_words(candidates.into_iter(), query);
     let weighted: Vec<(i64, f64)> =
