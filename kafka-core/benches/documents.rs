@@ -21,8 +21,8 @@ use std::{
 
 use filling::{DIMS, Dice};
 use kafka_core::{
-    AddressPolicy, AnswerRequest, ChatId, Config, DocumentPlace, EmbeddingEndpoint, Kafka, NewFile, NewModel,
-    NodeKind, ProcessingStatus, SearchArea, SearchMode, SearchRequest,
+    AddressPolicy, AnswerRequest, ChatFilter, ChatId, Config, DocumentPlace, EmbeddingEndpoint, Kafka,
+    NewFile, NewModel, NodeKind, PageRequest, ProcessingStatus, SearchArea, SearchMode, SearchRequest,
     testing::{Script, ScriptedAnswer, ScriptedEndpoint, ScriptedProvider},
 };
 use serde_json::json;
