@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The chat page for browsers; else what this is, and the routes there are
-         * @description Whoever accepts `text/html`, as browsers do, gets the chat page; everyone else JSON.
+         * @description Whoever accepts `text/html`, as browsers do, gets the chat page; everyone else JSON. How many conversations and messages there are is told to whoever sees everything: the local operator, and administrators.
          */
         get: operations["get_index"];
         put?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Chats: all of them, or a numbered page
-         * @description The one changed last first. A page of which the texts exceed 1 MiB is refused.
+         * @description The one changed last first.
          */
         get: operations["get_chat_history_api_chats"];
         put?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Messages of a chat: all of them, or a numbered page
-         * @description Those of the active branch, oldest first.
+         * @description Those of the active branch, oldest first, without answers of which nothing came; pages count those, too.
          */
         get: operations["get_chat_history_api_messages_chat_id"];
         put?: never;
@@ -381,7 +381,7 @@ export interface paths {
         };
         /**
          * Chats, the one changed last first
-         * @description The filters join by AND. One search by title runs at a time; who waits over 1 s gets 503.
+         * @description The filters join by AND. What has to look through many chats (`q`, far numbered pages, and within a workspace `tag`, `pinned` and `archived`) is done for one caller at a time: who waits over 1 s gets 503 `searches_at_capacity`, and of one account one waits.
          */
         get: operations["get_chats"];
         put?: never;
@@ -947,7 +947,7 @@ export interface paths {
         put?: never;
         /**
          * Find messages, chats and passages of documents by what they say
-         * @description `mode` `hybrid`, the default, takes plain language; `text` wants all words and has operators: `"phrases"`, `begin*`, `-not`. A query has at most 1000 characters, a page at most 100 hits.
+         * @description `mode` `hybrid`, the default, takes plain language; `text` wants all words and has operators: `"phrases"`, `begin*`, `-not`. A query has at most 1000 characters, of which the first 32 parts count; a page has at most 100 hits. Of a text the first 16,000 words are searched. The `best` are ranked among the newest 500 texts that hold everything, in plain language also among the newest 100 for each word, and end there; the `newest` are all there are. `begin*` waits for its turn as `GET /api/v1/chats` with `q` does.
          */
         post: operations["post_search"];
         delete?: never;
@@ -1025,7 +1025,7 @@ export interface paths {
         };
         /**
          * Tags of chats, by their letters, with how many have each
-         * @description Of all chats that the caller sees, archived ones among them.
+         * @description Of all chats that the caller sees, archived ones among them: the first 1,000 by their letters. It waits for its turn as `GET /api/v1/chats` with `q` does.
          */
         get: operations["get_tags"];
         put?: never;
@@ -1371,7 +1371,7 @@ export interface paths {
         head?: never;
         /**
          * Choose the model that answers in a chat
-         * @description A name has at most 255 characters; it is resolved when the model is to answer.
+         * @description A name has at most 255 characters; it is resolved when the model is to answer. A blank one stands for the model that would answer now.
          */
         patch: operations["patch_open_chat_conversations_id"];
         trace?: never;
@@ -1385,7 +1385,7 @@ export interface paths {
         };
         /**
          * All messages of a chat
-         * @description Those of the active branch, oldest first.
+         * @description Those of the active branch, oldest first, without answers of which nothing came.
          */
         get: operations["get_open_chat_conversations_id_messages"];
         put?: never;
@@ -1409,7 +1409,7 @@ export interface paths {
         };
         /**
          * The answer to the last question, as it is written
-         * @description Events without names: `{"content"}` for each piece, and at the end `{"done","message_id"}` or `{"error"}`. A question that was answered is told its answer again; one that failed is asked again.
+         * @description Events without names: `{"content"}` for each piece, and at the end `{"done","message_id"}` or `{"error"}`. The last question is answered. One that was answered is told its answer again; one that failed is asked again.
          */
         get: operations["get_open_chat_conversations_id_stream"];
         put?: never;
@@ -1965,7 +1965,7 @@ export interface components {
         };
         Conversation: {
             created_at: components["schemas"]["Timestamp"];
-            default_model: string | null;
+            default_model: string;
             id: components["schemas"]["ChatId"];
             /**
              * Format: int64
@@ -2682,14 +2682,13 @@ export interface components {
             in?: components["schemas"]["SearchArea"][] | null;
             /**
              * Format: int32
-             * @description Most hits wanted: by default `Limits::search_default`, at most
-             *     `Limits::search_max`.
+             * @description Most hits wanted: 20 by default, 100 at most.
              */
             limit?: number | null;
             mode?: components["schemas"]["SearchMode"] | null;
             /** @description Messages that name this model: its answers, and the questions that asked for it. */
             model?: string | null;
-            /** @description Any text at all, of at most `Limits::search_query_chars`. */
+            /** @description Any text at all, of at most 1,000 characters. */
             query: string;
             role?: components["schemas"]["Role"] | null;
             sort?: components["schemas"]["SearchSort"] | null;
@@ -4016,28 +4015,6 @@ export interface components {
                 };
             };
         };
-        /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
-        E409_f57396: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "message_streaming",
-                 *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
-                 *       "request_id": "0197d1a0c0de7000",
-                 *       "status": 409,
-                 *       "title": "Conflict",
-                 *       "type": "about:blank"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "message_streaming";
-                };
-            };
-        };
         /** @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most. */
         E413_436e65: {
             headers: {
@@ -4221,13 +4198,45 @@ export interface components {
             };
         };
         /**
+         * @description * `nul_in_text`: A text holds the character U+0000.
+         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
+         *     * `text_too_long`: A text is longer than its field allows.
+         */
+        E422_2e5dcf: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "nul_in_text",
+                 *       "detail": [
+                 *         {
+                 *           "input": null,
+                 *           "loc": [
+                 *             "body"
+                 *           ],
+                 *           "msg": "A text holds the character U+0000.",
+                 *           "type": "value_error"
+                 *         }
+                 *       ],
+                 *       "request_id": "0197d1a0c0de7000"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Detail"] & {
+                    /** @enum {unknown} */
+                    code?: "nul_in_text" | "request_invalid" | "text_too_long";
+                };
+            };
+        };
+        /**
          * @description * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
          *     * `idempotency_mismatch`: The key was used with another body.
          *     * `nul_in_text`: A text holds the character U+0000.
          *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         *     * `text_too_long`: A text is longer than its field allows.
          */
-        E422_5f8a9d: {
+        E422_3e83ce: {
             headers: {
                 [name: string]: unknown;
             };
@@ -4255,38 +4264,13 @@ export interface components {
             };
         };
         /**
-         * @description * `field_invalid`: A field has the wrong type.
-         *     * `field_missing`: A field that must be given is missing.
-         */
-        E422_6d4e82: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "field_invalid",
-                 *       "detail": "A field has the wrong type.",
-                 *       "request_id": "0197d1a0c0de7000",
-                 *       "status": 422,
-                 *       "title": "Unprocessable Entity",
-                 *       "type": "about:blank"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "field_invalid" | "field_missing";
-                };
-            };
-        };
-        /**
          * @description * `email_invalid`: The address is none.
          *     * `nul_in_text`: A text holds the character U+0000.
          *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         *     * `text_too_long`: A text is longer than its field allows.
          *     * `username_invalid`: A username has no @.
          */
-        E422_9f3707: {
+        E422_4fe081: {
             headers: {
                 [name: string]: unknown;
             };
@@ -4314,34 +4298,27 @@ export interface components {
             };
         };
         /**
-         * @description * `page_out_of_range`: The page is none that is allowed.
-         *     * `page_too_large`: The texts of the numbered page exceed 1 MiB; ask for a smaller one.
-         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
+         * @description * `field_invalid`: A field has the wrong type.
+         *     * `field_missing`: A field that must be given is missing.
          */
-        E422_771bcf: {
+        E422_6d4e82: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
-                 *       "code": "page_out_of_range",
-                 *       "detail": [
-                 *         {
-                 *           "input": null,
-                 *           "loc": [
-                 *             "body"
-                 *           ],
-                 *           "msg": "The page is none that is allowed.",
-                 *           "type": "value_error"
-                 *         }
-                 *       ],
-                 *       "request_id": "0197d1a0c0de7000"
+                 *       "code": "field_invalid",
+                 *       "detail": "A field has the wrong type.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 422,
+                 *       "title": "Unprocessable Entity",
+                 *       "type": "about:blank"
                  *     }
                  */
-                "application/json": components["schemas"]["Detail"] & {
+                "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
-                    code?: "page_out_of_range" | "page_too_large" | "request_invalid";
+                    code?: "field_invalid" | "field_missing";
                 };
             };
         };
@@ -4372,38 +4349,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     code?: "cursor_invalid" | "limit_out_of_range" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid";
-                };
-            };
-        };
-        /**
-         * @description * `nul_in_text`: A text holds the character U+0000.
-         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: The text is too long: 1 MiB is the most.
-         */
-        E422_f34a98: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "nul_in_text",
-                 *       "detail": [
-                 *         {
-                 *           "input": null,
-                 *           "loc": [
-                 *             "body"
-                 *           ],
-                 *           "msg": "A text holds the character U+0000.",
-                 *           "type": "value_error"
-                 *         }
-                 *       ],
-                 *       "request_id": "0197d1a0c0de7000"
-                 *     }
-                 */
-                "application/json": components["schemas"]["Detail"] & {
-                    /** @enum {unknown} */
-                    code?: "nul_in_text" | "request_invalid" | "text_too_long";
                 };
             };
         };
@@ -4498,6 +4443,30 @@ export interface components {
                 "application/json": components["schemas"]["Detail"] & {
                     /** @enum {unknown} */
                     code?: "login_throttled";
+                };
+            };
+        };
+        /** @description * `search_waits`: Another search of the caller waits for its turn already. */
+        E429_126023: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "search_waits",
+                 *       "detail": "Another search of the caller waits for its turn already.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 429,
+                 *       "title": "Too Many Requests",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "search_waits";
                 };
             };
         };
@@ -4649,6 +4618,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "conversations": 3,
                      *       "description": "Chat backend. Not Apache Kafka.",
                      *       "message": "Welcome to Kafka, a chat backend.",
                      *       "name": "kafka",
@@ -4661,10 +4631,12 @@ export interface operations {
                      *       ],
                      *       "service": "kafka",
                      *       "status": "online",
+                     *       "total_messages": 14,
                      *       "version": "0.1.0"
                      *     }
                      */
                     "application/json": {
+                        conversations: number | null;
                         description: string;
                         message: string;
                         name: string;
@@ -4675,6 +4647,7 @@ export interface operations {
                         }[];
                         service: string;
                         status: string;
+                        total_messages: number | null;
                         version: string;
                     };
                     "text/html": string;
@@ -4740,7 +4713,7 @@ export interface operations {
             401: components["responses"]["E401_9dcfc3"];
             403: components["responses"]["E403_58f8fc"];
             408: components["responses"]["E408_c15164"];
-            422: components["responses"]["E422_771bcf"];
+            422: components["responses"]["E422_f184e6"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -4804,7 +4777,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              */
             422: {
@@ -4862,6 +4835,7 @@ export interface operations {
                      * @example {
                      *       "created_at": "2026-11-30T09:00:00.000Z",
                      *       "id": 1,
+                     *       "messages_count": 2,
                      *       "name": "The trial",
                      *       "notebooks": [
                      *         "law"
@@ -4937,7 +4911,7 @@ export interface operations {
             /**
              * @description * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              */
             422: {
@@ -5056,7 +5030,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_5f8a9d"];
+            422: components["responses"]["E422_3e83ce"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -5181,7 +5155,7 @@ export interface operations {
              * @description * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
              *     * `role_refused`: A message cannot have this role here.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -5239,25 +5213,6 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_6e5616"];
             408: components["responses"]["E408_c15164"];
-            /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "message_streaming",
-                     *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
-                     *       "request_id": "0197d1a0c0de7000"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Detail"] & {
-                        /** @enum {unknown} */
-                        code?: "message_streaming";
-                    };
-                };
-            };
             422: components["responses"]["E422_f184e6"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -5319,7 +5274,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_c15164"];
-            422: components["responses"]["E422_771bcf"];
+            422: components["responses"]["E422_f184e6"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -5544,7 +5499,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "expires_at": "2026-11-30T09:00:00.000Z",
+                     *       "expires_at": "2026-12-07T09:00:00.000Z",
                      *       "token": "a token that is shown once",
                      *       "user": {
                      *         "created_at": "2026-11-30T09:00:00.000Z",
@@ -5653,7 +5608,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "expires_at": "2026-11-30T09:00:00.000Z",
+                     *       "expires_at": "2026-12-07T09:00:00.000Z",
                      *       "token": "a token that is shown once",
                      *       "user": {
                      *         "created_at": "2026-11-30T09:00:00.000Z",
@@ -5716,7 +5671,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `password_too_long`: The password is longer than 72 bytes.
              *     * `password_too_short`: The password is shorter than 8 characters.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `username_invalid`: A username has no @.
              */
             422: {
@@ -6147,7 +6102,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `version_ambiguous`: Give the whole text or a diff, not both.
              */
             422: {
@@ -6329,7 +6284,8 @@ export interface operations {
              *     * `page_size_out_of_range`: The page size is none that is allowed.
              *     * `page_too_large`: The texts of the numbered page exceed 1 MiB; ask for a smaller one.
              *     * `query_invalid`: A parameter of the query is not what it should be.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `tag_empty`: A tag has at least one character that is no blank.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -6348,10 +6304,11 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "cursor_invalid" | "limit_out_of_range" | "nul_in_text" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid" | "text_too_long";
+                        code?: "cursor_invalid" | "limit_out_of_range" | "nul_in_text" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid" | "tag_empty" | "text_too_long";
                     };
                 };
             };
+            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -6445,7 +6402,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `tag_empty`: A tag has at least one character that is no blank.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              *     * `too_many_tags`: A chat has at most 32 tags.
              */
@@ -6618,7 +6575,7 @@ export interface operations {
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `tag_empty`: A tag has at least one character that is no blank.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              *     * `too_many_tags`: A chat has at most 32 tags.
              */
@@ -6807,6 +6764,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ]
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -6903,8 +6867,64 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "chat": {
+                     *         "active_leaf_id": null,
+                     *         "archived_at": null,
+                     *         "created_at": "2026-11-30T09:00:00.000Z",
+                     *         "default_model": "echo",
+                     *         "description": null,
+                     *         "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *         "message_count": 0,
+                     *         "notebooks": [],
+                     *         "pinned_at": null,
+                     *         "tags": [],
+                     *         "title": "The trial",
+                     *         "total_tokens": 0,
+                     *         "updated_at": "2026-11-30T09:00:00.000Z",
+                     *         "user_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *         "workspace_id": null
+                     *       },
+                     *       "exported_at": "2026-11-30T09:00:00.000Z",
+                     *       "files": [],
+                     *       "format": "kafka-chat",
+                     *       "messages": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "content": "Who is K.?",
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "model": null,
+                     *           "parent_id": null,
+                     *           "parts": null,
+                     *           "response": null,
+                     *           "role": "user",
+                     *           "seq": 1,
+                     *           "sources": null,
+                     *           "status": "complete",
+                     *           "token_count": null,
+                     *           "tool_call_id": null,
+                     *           "type": "text",
+                     *           "updated_at": "2026-11-30T09:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": Record<string, never>;
+                    /**
+                     * @example <!doctype html>
+                     *     <title>The trial</title>
+                     */
                     "text/html": string;
+                    /**
+                     * @example # The trial
+                     *
+                     *     ## user
+                     *
+                     *     > Who is K.?
+                     */
                     "text/markdown": string;
                 };
             };
@@ -7033,6 +7053,13 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["NewChatFile"] | components["schemas"]["Link"];
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ]
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -7178,7 +7205,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -7287,7 +7314,28 @@ export interface operations {
                 };
             };
             408: components["responses"]["E408_075c59"];
-            409: components["responses"]["E409_f57396"];
+            /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "message_streaming",
+                     *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 409,
+                     *       "title": "Conflict",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "message_streaming";
+                    };
+                };
+            };
             413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
@@ -7297,7 +7345,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `message_unknown`: The chat has no such message.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -7476,7 +7524,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `parent_unknown`: The chat has no such message.
              *     * `parts_invalid`: The parts are no JSON array.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `tool_call_id_misplaced`: `tool_call_id` belongs to messages of the role `tool`, and only there.
              */
             422: {
@@ -7743,7 +7791,7 @@ export interface operations {
              *     * `parent_not_a_question`: The message is none that a model could answer.
              *     * `parent_unknown`: The chat has no such message.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -7768,6 +7816,7 @@ export interface operations {
             };
             /**
              * @description * `chat_busy`: 16 answers of the chat wait already.
+             *     * `owner_busy`: As many answers as one owner may have run or wait already in the chats of the chat's owner.
              *     * `quota_exceeded`: A limit of the account's plan is reached.
              */
             429: {
@@ -7789,7 +7838,7 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "chat_busy" | "quota_exceeded";
+                        code?: "chat_busy" | "owner_busy" | "quota_exceeded";
                     };
                 };
             };
@@ -7873,7 +7922,7 @@ export interface operations {
                      *         {
                      *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
                      *           "created_at": "2026-11-30T09:00:00.000Z",
-                     *           "expires_at": "2026-11-30T09:00:00.000Z",
+                     *           "expires_at": "2026-12-07T09:00:00.000Z",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
                      *         }
                      *       ]
@@ -7925,7 +7974,7 @@ export interface operations {
                      * @example {
                      *       "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
                      *       "created_at": "2026-11-30T09:00:00.000Z",
-                     *       "expires_at": "2026-11-30T09:00:00.000Z",
+                     *       "expires_at": "2026-12-07T09:00:00.000Z",
                      *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
                      *       "token": "a token that is shown once",
                      *       "url": "/share#a token that is shown once"
@@ -8486,7 +8535,6 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_b73a0c"];
             408: components["responses"]["E408_c15164"];
-            409: components["responses"]["E409_f57396"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -8580,7 +8628,7 @@ export interface operations {
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `role_refused`: A message cannot have this role here.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -8821,7 +8869,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `params_out_of_range`: A parameter of sampling is out of its range.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -9012,7 +9060,7 @@ export interface operations {
              *     * `name_reserved`: The name `echo` is the built-in model's.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `params_out_of_range`: A parameter of sampling is out of its range.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -9475,7 +9523,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `query_too_long`: The query is longer than 1000 characters.
              *     * `sort_refused`: What is found by meaning has no order but the best first.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `vectors_missing`: Searching by meaning needs an endpoint that makes vectors, which the operator has not named.
              */
             422: {
@@ -9499,6 +9547,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -9669,6 +9718,7 @@ export interface operations {
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_4cf26c"];
             408: components["responses"]["E408_c15164"];
+            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -9851,7 +9901,7 @@ export interface operations {
              *     * `name_empty`: The name is empty.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `scopes_empty`: A key needs a scope.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -10135,7 +10185,7 @@ export interface operations {
              *     * `field_invalid`: A field has the wrong type.
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `username_invalid`: A username has no @.
              */
             422: {
@@ -10400,7 +10450,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -10547,7 +10597,7 @@ export interface operations {
              * @description * `field_invalid`: A field has the wrong type.
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -10662,6 +10712,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ]
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -10824,7 +10881,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_9f3707"];
+            422: components["responses"]["E422_4fe081"];
             429: components["responses"]["E429_47c9d7"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -10922,7 +10979,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_9f3707"];
+            422: components["responses"]["E422_4fe081"];
             429: components["responses"]["E429_47c9d7"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -10976,6 +11033,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "chat_name": "The trial",
+                 *       "user_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                 *       "workspace_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     chat_name: string;
                     selected_file_ids?: (string)[];
@@ -11061,7 +11125,7 @@ export interface operations {
                 };
             };
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             429: components["responses"]["E429_0c4ed4"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11077,6 +11141,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "chat_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                 *       "new_name": "The trial"
+                 *     }
+                 */
                 "multipart/form-data": {
                     /** Format: uuid */
                     chat_id: string;
@@ -11114,7 +11184,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11142,6 +11212,7 @@ export interface operations {
                      *           "created_at": "2026-11-30T09:00:00.000Z",
                      *           "default_model": "echo",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "message_count": 2,
                      *           "updated_at": "2026-11-30T09:00:00.000Z"
                      *         }
                      *       ]
@@ -11207,7 +11278,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_5f8a9d"];
+            422: components["responses"]["E422_3e83ce"];
             429: components["responses"]["E429_0c4ed4"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11342,7 +11413,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11449,7 +11520,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_5f8a9d"];
+            422: components["responses"]["E422_3e83ce"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11477,9 +11548,9 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example data: {"content":"Echo:"}
+                     * @example data: {"content":"Echo: Who is K.?"}
                      *
-                     *     data: {"done":true}
+                     *     data: {"done":true,"message_id":"0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"}
                      */
                     "text/event-stream": {
                         data: string;
@@ -11553,7 +11624,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `parent_not_a_question`: The message is none that a model could answer.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -11584,6 +11655,7 @@ export interface operations {
             };
             /**
              * @description * `chat_busy`: 16 answers of the chat wait already.
+             *     * `owner_busy`: As many answers as one owner may have run or wait already in the chats of the chat's owner.
              *     * `quota_exceeded`: A limit of the account's plan is reached.
              */
             429: {
@@ -11602,7 +11674,7 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "chat_busy" | "quota_exceeded";
+                        code?: "chat_busy" | "owner_busy" | "quota_exceeded";
                     };
                 };
             };
@@ -11736,6 +11808,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "file_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                 *       "new_name": "a.txt"
+                 *     }
+                 */
                 "multipart/form-data": {
                     /** Format: uuid */
                     file_id: string;
@@ -11808,6 +11886,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ],
+                 *       "is_chat": true,
+                 *       "target_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                     is_chat: boolean;
@@ -11958,7 +12045,7 @@ export interface operations {
              * @description * `file_not_text`: The file is not text.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -12010,12 +12097,15 @@ export interface operations {
                     /**
                      * @example {
                      *       "status": "ok",
+                     *       "timestamp": "2026-11-30T09:00:00.000Z",
                      *       "version": "0.1.0"
                      *     }
                      */
                     "application/json": {
                         /** @constant */
                         status: "ok";
+                        /** Format: date-time */
+                        timestamp: string;
                         version: string;
                     };
                 };
@@ -12131,6 +12221,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ak": "the endpoint's key",
+                 *       "base_url": "https://api.example.org/v1",
+                 *       "name": "gpt",
+                 *       "user_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     ak: string;
                     base_url: string;
@@ -12197,7 +12295,7 @@ export interface operations {
              *     * `name_reserved`: The name `echo` is the built-in model's.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -12421,6 +12519,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ],
+                 *       "name": "Castle",
+                 *       "owner_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     files?: string[];
                     name: string;
@@ -12507,7 +12614,7 @@ export interface operations {
                 };
             };
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -12522,6 +12629,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "new_name": "Castle",
+                 *       "workspace_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     new_name: string;
                     /** Format: uuid */
@@ -12556,7 +12669,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
