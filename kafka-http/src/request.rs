@@ -114,13 +114,17 @@ impl<'r, 'c> Call<'r, 'c> {
 
     /// A parameter of the query. Nothing after its `=` is as good as absent; of several the last holds.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
+        self.query_as_sent(name).filter(|value| !value.is_empty())
+    }
+
+    /// The same where nothing is a value, too.
+    pub(crate) fn query_as_sent(&self, name: &str) -> Option<String> {
         let parameters = self.request.query()?.split('&').rev();
         let mut pairs = parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
         let (_, value) = pairs.find(|(sent, _)| percent_decoded(sent).is_some_and(|sent| sent == name))?;
         // In queries, a plus is a blank.
         let value = value.replace('+', " ");
-        let value = percent_decoded(&value).unwrap_or(Cow::Borrowed(&value)).into_owned();
-        (!value.is_empty()).then_some(value)
+        Some(percent_decoded(&value).unwrap_or(Cow::Borrowed(&value)).into_owned())
     }
 
     /// A parameter of the query that is not just any text.

@@ -127,7 +127,7 @@ impl Router {
         }
         match dialect_of(&self.patterns, request.path()) {
             Some(Dialect::Kafka | Dialect::ChatHistory | Dialect::OpenChat) => {
-                fastapi::reply(&problem, request.id())
+                fastapi::reply(&problem, request)
             }
             None => problem.reply(request.id()),
         }

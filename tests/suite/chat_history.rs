@@ -154,6 +154,8 @@ fn each_mistake_is_told_as_fastapi_tells_it() {
         ("GET", format!("{of_chat}?page_size=101"), none.clone(), list("less_than_equal", json!(["query", "page_size"]), &at_most(100), json!("101"), json!({"le": 100}))),
         ("GET", "/api/chats/?page_size=0".to_owned(), none.clone(), list("greater_than_equal", json!(["query", "page_size"]), positive, json!("0"), json!({"ge": 1}))),
         ("GET", "/api/chats/?page=two".to_owned(), none.clone(), list("int_parsing", json!(["query", "page"]), parsing, json!("two"), none.clone())),
+        ("GET", "/api/chats/?page=".to_owned(), none.clone(), list("int_parsing", json!(["query", "page"]), parsing, json!(""), none.clone())),
+        ("GET", format!("{of_chat}?page=1&page_size="), none.clone(), list("int_parsing", json!(["query", "page_size"]), parsing, json!(""), none.clone())),
         ("POST", "/api/messages/".to_owned(), said(json!("robot"), json!("Hi")), list("enum", json!(["body", "role"]), roles, json!("robot"), json!({"expected": "'user', 'ai' or 'system'"}))),
         ("POST", "/api/messages/".to_owned(), said(json!("assistant"), json!("Hi")), list("enum", json!(["body", "role"]), roles, json!("assistant"), json!({"expected": "'user', 'ai' or 'system'"}))),
         ("POST", "/api/messages/".to_owned(), said(json!("ai"), json!("")), list("string_too_short", json!(["body", "content"]), short, json!(""), json!({"min_length": 1}))),
@@ -217,6 +219,30 @@ fn each_mistake_is_told_as_fastapi_tells_it() {
             &["allow: GET, PUT, DELETE, HEAD, OPTIONS", "method_not_allowed"],
         ),
     ]);
+}
+
+#[test]
+fn a_page_of_chats_is_given_however_long_its_texts_are() {
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+    let api = Api::of(&server);
+    let notebooks = vec!["\u{1f4d3}".repeat(255); 100];
+    let made: Vec<i64> =
+        (0..20).map(|_| number(&api.post("/api/chats/", &json!({"notebooks": notebooks})))).collect();
+    let numbers =
+        |list: &Value| -> Vec<i64> { list["items"].as_array().unwrap().iter().map(number).collect() };
+    let newest_first: Vec<i64> = made.into_iter().rev().collect();
+    for (query, from, to, page, size, pages) in [
+        ("", 0, 20, 1, 20, 1),
+        ("?page=1", 0, 20, 1, 20, 1),
+        ("?page=3&page_size=9", 18, 20, 3, 9, 3),
+        ("?page=9", 20, 20, 9, 20, 1),
+    ] {
+        let list = api.get(&format!("/api/chats/{query}"));
+        assert_eq!(numbers(&list), newest_first[from..to], "{query}");
+        let told = [&list["total"], &list["page"], &list["page_size"], &list["total_pages"]];
+        assert_eq!(told.map(|number| number.as_u64().unwrap()), [20, page, size, pages], "{query}");
+    }
 }
 
 /// The line ends where the active branch does, and what lies beside it is not counted.

@@ -72,6 +72,11 @@ fn what_is_no_search_is_told_by_its_field() {
         let named = problem["errors"][0]["field"].as_str().unwrap_or_default();
         assert!(named.starts_with(field), "{body}: {problem}");
     }
+    for day in ["2026-11-30", "yesterday", ""] {
+        let problem = api.expect(422, "POST", SEARCH, Some(&json!({"query": "a", "to": day})));
+        let said = problem["errors"][0]["message"].as_str().unwrap();
+        assert_eq!(said, format!("give an instant such as 2026-01-31T08:00:00Z, not {day:?}"));
+    }
     for query in
         ["", "\"", "' OR 1=1 --", "NEAR(", "*", "-", "a:b^2", "\u{10ffff}\u{fffe}\u{301}", "𝔘𝔫𝔦 ㍿ \u{202e}"]
     {

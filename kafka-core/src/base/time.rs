@@ -67,7 +67,9 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+        let refused =
+            |_| D::Error::custom(format!("give an instant such as 2026-01-31T08:00:00Z, not {text:?}"));
+        text.parse().map_err(refused)
     }
 }
 

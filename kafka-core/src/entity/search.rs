@@ -48,7 +48,7 @@ words! {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchRequest {
-    /// Any text at all, of at most [`Limits::search_query_chars`](crate::Limits).
+    /// Any text at all, of at most 1,000 characters.
     pub query: String,
     /// Where to look; none is everywhere.
     #[serde(default, rename = "in")]
@@ -80,8 +80,7 @@ pub struct SearchRequest {
     /// Where an earlier page of the same search ended.
     #[serde(default)]
     pub after: Option<String>,
-    /// Most hits wanted: by default [`Limits::search_default`](crate::Limits), at most
-    /// [`Limits::search_max`](crate::Limits).
+    /// Most hits wanted: 20 by default, 100 at most.
     #[serde(default)]
     pub limit: Option<u32>,
 }

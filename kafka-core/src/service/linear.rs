@@ -125,7 +125,32 @@ impl<'k> Linear<'k> {
             Ok((stretch.rows, left))
         })?;
         let walker = Walker::new(self, Followed::Everything, !left.is_empty());
-        Ok(ChatWalk { walker, first, left })
+        let total = (first.len() + left.len()) as u64;
+        Ok(ChatWalk { walker, total, first, left })
+    }
+
+    /// One numbered page of those, however long their texts are. The page counts from 1; its size is 1 to 100.
+    ///
+    /// # Errors
+    /// As [`chats`](Linear::chats); `Invalid` for a page out of range.
+    pub fn page_of_chats(&self, page: u32, page_size: u32) -> Result<ChatWalk> {
+        let scope = self.actor.scope(READ)?;
+        if self.actor.is_anonymous() {
+            auth::account_of(&self.actor)?;
+        }
+        let (room, offset) = listing::numbered_room(self.installation.limits(), page, page_size)?;
+        let (total, first) = self.installation.storage().read_anywhere(|conn| {
+            let numbers = linear::numbers_of_chats(conn, scope)?;
+            let from = usize::try_from(offset).unwrap_or(usize::MAX).min(numbers.len());
+            let to = from.saturating_add(room.entries as usize).min(numbers.len());
+            Ok((numbers.len() as u64, linear::chats(conn, scope, &numbers[from..to])?))
+        })?;
+        Ok(ChatWalk {
+            walker: Walker::new(self, Followed::Everything, false),
+            total,
+            first,
+            left: Vec::new(),
+        })
     }
 
     /// Every message of a chat's active branch, oldest first. What is stored after the walk began is not part of it;
@@ -320,16 +345,23 @@ impl Iterator for MessageWalk {
     }
 }
 
-/// The batches of [`Linear::chats`]. None is empty.
+/// The batches of [`Linear::chats`] and [`Linear::page_of_chats`]. None is empty.
 #[derive(Debug)]
 pub struct ChatWalk {
     walker: Walker,
+    total: u64,
     first: Vec<LinearChat>,
     /// The next one last.
     left: Vec<i64>,
 }
 
 impl ChatWalk {
+    /// Chats that the actor could see when the walk began.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
     fn read_on(&mut self) -> Result<Vec<LinearChat>> {
         self.walker.check()?;
         let scope = self.walker.actor.scope(READ)?;

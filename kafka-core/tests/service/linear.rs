@@ -110,6 +110,36 @@ fn numbered_pages_are_the_line_in_parts() {
     assert!(linear.messages(stage.chat().id).unwrap().is_over());
 }
 
+#[test]
+fn numbered_pages_of_chats_are_the_list_in_parts_however_long_their_texts_are() {
+    let stage = Stage::new(In::Memory);
+    let linear = stage.kafka.linear(&stage.operator);
+    let long = vec!["\u{1f600}".repeat(255); 100];
+    for number in 0..20 {
+        stage.clock.advance(Duration::from_millis(1));
+        let new = NewChat { notebooks: long.clone(), ..NewChat::titled(number.to_string()) };
+        stage.kafka.chats(&stage.operator).create(new).unwrap();
+    }
+    assert_eq!(linear.chats().unwrap().total(), 20);
+    for (page, size, expected) in [
+        (1, 20, (0..20).rev().collect::<Vec<u32>>()),
+        (1, 3, vec![19, 18, 17]),
+        (7, 3, vec![1, 0]),
+        (8, 3, vec![]),
+        (u32::MAX, 100, vec![]),
+    ] {
+        let walk = linear.page_of_chats(page, size).unwrap();
+        assert_eq!(walk.total(), 20);
+        let titles = walk.flat_map(Result::unwrap).map(|found| found.chat.title.unwrap().parse().unwrap());
+        assert_eq!(titles.collect::<Vec<u32>>(), expected, "page {page} of {size}");
+    }
+    for (page, size, code) in
+        [(0, 3, "page_out_of_range"), (1, 0, "page_size_out_of_range"), (1, 101, "page_size_out_of_range")]
+    {
+        assert_eq!(linear.page_of_chats(page, size).unwrap_err().code(), code);
+    }
+}
+
 /// A chat that is written to meanwhile moves to the head of every list, but is not lost from this one.
 #[test]
 fn a_walk_of_chats_shows_each_once_whatever_moves_meanwhile() {

@@ -1,13 +1,11 @@
 //! The Chat History Backend's own routes: rows have whole numbers for ids, a chat is one line of messages, and a list
 //! without a page is given as a whole.
 
-use kafka_core::{
-    Chat, ChatFilter, ChatPatch, Message, MessagePatch, NewChat, NewMessage, PageRequest, Role, Timestamp,
-};
+use kafka_core::{Chat, ChatPatch, LinearChat, Message, MessagePatch, NewChat, NewMessage, Role, Timestamp};
 use serde::Serialize;
 
 use super::{
-    fastapi,
+    fastapi, is_said,
     pydantic::{self, Fields},
     whole,
 };
@@ -83,31 +81,33 @@ fn of_message<T>(outcome: kafka_core::Result<T>, number: i64) -> Result<T, Failu
     fastapi::unknown(outcome, "message_not_found", || format!("Message with id {number} not found"))
 }
 
-/// How a list goes on after its entries: the page that it is.
-fn tail(total: u64, page: u32, page_size: u64) -> String {
-    let pages = total.div_ceil(page_size.max(1));
-    format!(r#"],"total":{total},"page":{page},"page_size":{page_size},"total_pages":{pages}}}"#)
-}
+/// How a list begins.
+const HEAD: &str = r#"{"items":["#;
 
-/// The same where all entries are one page.
-fn tail_of_all(total: u64) -> String {
-    tail(total, 1, total.max(1))
+/// How a list goes on after its entries, of which it gave so many: the page that it is of `total`, or all as one page.
+fn tail_of(page: Option<(u32, u32)>, total: u64) -> impl FnOnce(u64) -> String + Send + 'static {
+    move |given| {
+        let (total, page, page_size) = match page {
+            Some((page, page_size)) => (total, page, u64::from(page_size)),
+            None => (given, 1, given.max(1)),
+        };
+        let pages = total.div_ceil(page_size);
+        format!(r#"],"total":{total},"page":{page},"page_size":{page_size},"total_pages":{pages}}}"#)
+    }
 }
 
 pub(crate) fn chats(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
-    let Some((page, page_size)) = pydantic::page(call)? else {
-        let walk = call.kafka().linear(&actor).chats()?;
-        let encode = |chat: &kafka_core::LinearChat, bytes: &mut Vec<u8>| {
-            serde_json::to_writer(bytes, &ShownChat::of(&chat.chat))
-        };
-        return whole::reply(call, walk, r#"{"items":["#.to_owned(), encode, tail_of_all);
+    let page = pydantic::page(call)?;
+    let linear = call.kafka().linear(&actor);
+    let walk = match page {
+        Some((page, page_size)) => linear.page_of_chats(page, page_size)?,
+        None => linear.chats()?,
     };
-    let asked = PageRequest::Numbered { page, page_size };
-    let found = call.kafka().chats(&actor).list(&ChatFilter::default(), &asked)?;
-    let items: Vec<ShownChat<'_>> = found.items.iter().map(ShownChat::of).collect();
-    let shown = kafka_core::Page { items, next_cursor: None, prev_cursor: None, numbers: found.numbers };
-    reply::ok(&shown)
+    let tail = tail_of(page, walk.total());
+    let encode =
+        |found: &LinearChat, bytes: &mut Vec<u8>| serde_json::to_writer(bytes, &ShownChat::of(&found.chat));
+    whole::reply(call, walk, HEAD.to_owned(), |_| true, encode, tail)
 }
 
 pub(crate) fn new_chat(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
@@ -181,15 +181,11 @@ pub(crate) fn messages(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
         None => linear.messages_of(number),
     };
     let walk = of_chat(walk, number)?;
-    let total = walk.total();
-    let tail = move |count| match page {
-        Some((page, page_size)) => tail(total, page, u64::from(page_size)),
-        None => tail_of_all(count),
-    };
+    let tail = tail_of(page, walk.total());
     let encode = move |message: &Message, bytes: &mut Vec<u8>| {
         serde_json::to_writer(bytes, &ShownMessage::of(message, number))
     };
-    whole::reply(call, walk, r#"{"items":["#.to_owned(), encode, tail)
+    whole::reply(call, walk, HEAD.to_owned(), is_said, encode, tail)
 }
 
 pub(crate) fn message(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {

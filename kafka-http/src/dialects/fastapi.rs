@@ -3,34 +3,37 @@
 
 use kafka_core::{Actor, IdempotencyKey, NewFile, StagedFile};
 use serde_json::{Map, Value, json};
+use tiny_http::Method;
 
 use crate::{
     error::{Failure, Problem},
     request::Call,
-    server::Reply,
+    server::{Reply, Request},
 };
 
 /// A problem as these systems tell it.
-pub(crate) fn reply(problem: &Problem, request_id: &str) -> Reply {
+pub(crate) fn reply(problem: &Problem, request: &Request<'_>) -> Reply {
+    // What has no body can be wrong in its query alone.
+    let place = if matches!(request.method(), Method::Get | Method::Head) { "query" } else { "body" };
     let detail = match problem.members.get(DETAIL) {
         Some(list) => list.clone(),
-        None if problem.status == 422 => listed(problem),
+        None if problem.status == 422 => listed(problem, place),
         None => Value::from(&*problem.detail),
     };
-    let body = json!({"detail": detail, "code": problem.code, "request_id": request_id});
+    let body = json!({"detail": detail, "code": problem.code, "request_id": request.id()});
     problem.with_headers(Reply::bytes(problem.status, "application/json", body.to_string().into_bytes()))
 }
 
 /// The member of a [`Problem`] that holds the list, where the mistakes are known more closely.
 const DETAIL: &str = "detail";
 
-/// What the library refused, as a list.
-fn listed(problem: &Problem) -> Value {
+/// What the library refused in this part of the request, as a list.
+fn listed(problem: &Problem, place: &str) -> Value {
     let entry = |loc: Value, message: &str| json!({"type": "value_error", "loc": loc, "msg": message, "input": null, "ctx": {"reason": message}});
     match problem.errors.is_empty() {
-        true => json!([entry(json!(["body"]), &problem.detail)]),
+        true => json!([entry(json!([place]), &problem.detail)]),
         false => {
-            let of = |error: &kafka_core::FieldError| entry(json!(["body", error.field]), &error.message);
+            let of = |error: &kafka_core::FieldError| entry(json!([place, error.field]), &error.message);
             problem.errors.iter().map(of).collect()
         }
     }

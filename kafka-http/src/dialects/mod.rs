@@ -8,6 +8,8 @@ pub(crate) mod open_chat;
 mod pydantic;
 mod whole;
 
+use kafka_core::{Message, MessageStatus};
+
 /// A wire format besides that of the API itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -32,4 +34,10 @@ impl Dialect {
             Dialect::OpenChat => "open-chat",
         }
     }
+}
+
+/// Whether these clients are shown the message, which have no word for an answer that is still awaited or failed: one
+/// of which nothing came is not listed.
+fn is_said(message: &Message) -> bool {
+    !message.content.is_empty() || message.status == MessageStatus::Complete
 }

@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use kafka_core::{
-    AnswerRequest, Chat, ChatId, ChatPatch, Error, EventStream, IdempotencyKey, LinearChat, Message,
-    MessageStatus, NewChat, NewMessage, Next, PageRequest, Response, ResponseStatus, Role, Timestamp,
-    TurnEvent,
+    Actor, AnswerRequest, Chat, ChatId, ChatPatch, Error, EventStream, IdempotencyKey, LinearChat, Message,
+    MessageId, MessageStatus, NewChat, NewMessage, Next, PageRequest, Place, Response, ResponseStatus, Role,
+    Timestamp, TurnEvent,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 use tiny_http::Method;
 
-use super::{fastapi, pydantic::Fields, whole};
+use super::{fastapi, is_said, pydantic::Fields, whole};
 use crate::{
     error::{Failure, Problem},
     reply,
@@ -21,11 +21,14 @@ use crate::{
     sse,
 };
 
+/// Messages that are read at a time where the last question is looked for; mostly it is the last or the one before.
+const LOOKED_AT: u32 = 10;
+
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Conversation<'a> {
     id: ChatId,
-    default_model: Option<&'a str>,
+    default_model: &'a str,
     created_at: Timestamp,
     updated_at: Timestamp,
     /// In lists.
@@ -33,11 +36,12 @@ pub(crate) struct Conversation<'a> {
     message_count: Option<u64>,
 }
 
-impl Conversation<'_> {
-    fn of(chat: &Chat) -> Conversation<'_> {
+impl<'a> Conversation<'a> {
+    /// Where the chat names no model, `default` is the one that would answer now: what clients show has a name.
+    fn of(chat: &'a Chat, default: &'a str) -> Conversation<'a> {
         Conversation {
             id: chat.id,
-            default_model: chat.default_model.as_deref(),
+            default_model: chat.default_model.as_deref().unwrap_or(default),
             created_at: chat.created_at,
             updated_at: chat.updated_at,
             message_count: None,
@@ -99,35 +103,48 @@ pub(crate) fn models(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     reply::ok(&ShownModels { models, cached: offered.is_cached })
 }
 
-pub(crate) fn conversations(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
-    let actor = call.authenticate()?;
-    let walk = call.kafka().linear(&actor).chats()?;
-    let encode = |found: &LinearChat, bytes: &mut Vec<u8>| {
-        let message_count = Some(found.message_count);
-        serde_json::to_writer(bytes, &Conversation { message_count, ..Conversation::of(&found.chat) })
-    };
-    whole::reply(call, walk, r#"{"conversations":["#.to_owned(), encode, |_| "]}".to_owned())
+/// The name that was asked for, or where it is blank that of the model that would answer now.
+fn named(call: &Call<'_, '_>, actor: &Actor, asked: Option<String>) -> Result<String, Failure> {
+    match asked.filter(|name| !name.trim().is_empty()) {
+        Some(name) => Ok(name),
+        None => Ok(call.kafka().models(actor).default_name()?),
+    }
 }
 
-/// Without a model, the one that would answer now: what clients show has a name.
+/// One conversation.
+fn shown(call: &Call<'_, '_>, actor: &Actor, chat: &Chat) -> Result<Reply, Failure> {
+    let name = named(call, actor, chat.default_model.clone())?;
+    reply::ok(&Conversation::of(chat, &name))
+}
+
+pub(crate) fn conversations(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    let default = named(call, &actor, None)?;
+    let walk = call.kafka().linear(&actor).chats()?;
+    let encode = move |found: &LinearChat, bytes: &mut Vec<u8>| {
+        let message_count = Some(found.message_count);
+        serde_json::to_writer(
+            bytes,
+            &Conversation { message_count, ..Conversation::of(&found.chat, &default) },
+        )
+    };
+    whole::reply(call, walk, r#"{"conversations":["#.to_owned(), |_| true, encode, |_| "]}".to_owned())
+}
+
 pub(crate) fn new_conversation(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     let (object, key) = fastapi::object_once(call)?;
     let mut fields = Fields::of(&object);
     let asked = fields.optional_text("default_model", 0, usize::MAX).flatten();
     fields.end()?;
-    let default_model = match asked.filter(|name| !name.is_empty()) {
-        Some(name) => name,
-        None => call.kafka().models(&actor).default_name()?,
-    };
-    let new = NewChat { default_model: Some(default_model), ..NewChat::default() };
-    reply::ok(&Conversation::of(&call.kafka().chats(&actor).idempotent(key).create(new)?))
+    let new = NewChat { default_model: Some(named(call, &actor, asked)?), ..NewChat::default() };
+    shown(call, &actor, &call.kafka().chats(&actor).idempotent(key).create(new)?)
 }
 
 pub(crate) fn conversation(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     let id = id(call)?;
-    reply::ok(&Conversation::of(&of_one(call.kafka().chats(&actor).get(id))?))
+    shown(call, &actor, &of_one(call.kafka().chats(&actor).get(id))?)
 }
 
 pub(crate) fn change_conversation(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
@@ -135,10 +152,11 @@ pub(crate) fn change_conversation(call: &mut Call<'_, '_>) -> Result<Reply, Fail
     let id = id(call)?;
     let object = fastapi::object(call)?;
     let mut fields = Fields::of(&object);
-    let default_model = Some(fields.text("default_model", 0));
+    let asked = Some(fields.text("default_model", 0));
     fields.end()?;
+    let default_model = Some(named(call, &actor, asked)?);
     let patch = ChatPatch { default_model: Some(default_model), ..ChatPatch::default() };
-    reply::ok(&Conversation::of(&of_one(call.kafka().chats(&actor).update(id, patch))?))
+    shown(call, &actor, &of_one(call.kafka().chats(&actor).update(id, patch))?)
 }
 
 pub(crate) fn delete_conversation(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
@@ -155,7 +173,7 @@ pub(crate) fn messages(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let encode =
         |message: &Message, bytes: &mut Vec<u8>| serde_json::to_writer(bytes, &ShownMessage::of(message));
     let head = format!(r#"{{"conversation_id":"{id}","messages":["#);
-    whole::reply(call, walk, head, encode, |_| "]}".to_owned())
+    whole::reply(call, walk, head, is_said, encode, |_| "]}".to_owned())
 }
 
 pub(crate) fn new_message(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
@@ -171,38 +189,33 @@ pub(crate) fn new_message(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     reply::ok(&ShownMessage::of(&of_one(fastapi::of_field(made, "content", "message"))?))
 }
 
-/// Answers the question at the end of the conversation. Browsers ask again when a stream has ended, and draw pages
-/// twice: who comes again is told the answer that there is, and the model is asked once.
+/// Answers the last question of the conversation. Browsers ask again when a stream has ended, and draw pages twice: who
+/// comes again is told the answer that there is, and the model is asked once.
 pub(crate) fn stream(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     let chat = id(call)?;
-    let kafka = call.kafka();
-    let last = of_one(kafka.messages(&actor).list(chat, &PageRequest::first(1)))?.items.pop();
-    let Some(last) = last else {
-        return Err(Problem::new(400, "conversation_empty", "No messages in conversation").into());
-    };
+    let Asked { question, answer, last } = asked(call, &actor, chat)?;
     if *call.request.method() == Method::Head {
         let nothing = |_| Ok(Next::<String>::Over);
         return Ok(sse::reply_in(nothing, call.router.heartbeat, call.router.log, call.request.id()));
     }
-    let question = match (&last.response, last.status) {
-        (Some(response), MessageStatus::Streaming | MessageStatus::Complete) => {
+    let kafka = call.kafka();
+    match answer {
+        Some(Message { response: Some(response), .. }) => {
             return Ok(tell(call, kafka.responses(&actor).events(response.id, 0)?));
         }
-        // One that failed is asked again.
-        (Some(_), _) => last.parent_id.map(|id| kafka.messages(&actor).get(id)).transpose()?,
-        (None, _) => Some(last.clone()),
-    };
-    let Some(question) = question.filter(|message| matches!(message.role, Role::User | Role::Tool)) else {
-        let detail = "The last message is no question; send one first";
-        return Err(Problem::new(400, "nothing_to_answer", detail).into());
-    };
+        Some(written) => {
+            let told = data(&json!({"content": written.content})) + &done(written.id);
+            return Ok(events(told));
+        }
+        None => {}
+    }
     let request = AnswerRequest {
         model: call.query("model").or(question.model),
         parent_id: Some(Some(question.id)),
         ..AnswerRequest::default()
     };
-    let attempt = last.id.to_string();
+    let attempt = last.to_string();
     let key = IdempotencyKey::new("GET", call.request.path().trim_end_matches('/'), &attempt, b"")?;
     let key = (!actor.is_anonymous()).then_some(key);
     let started = kafka.completions(&actor).idempotent(key).start(chat, request);
@@ -210,10 +223,47 @@ pub(crate) fn stream(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
         && error.code() == "model_not_found"
     {
         // What no model can answer is told where clients listen.
-        let told = failed(error.message()).into_bytes();
-        return Ok(Reply::bytes(200, sse::MEDIA_TYPE, told).with_header("Cache-Control", "no-cache"));
+        return Ok(events(failed(error.message())));
     }
     Ok(tell(call, of_one(started)?.into_events()))
+}
+
+/// The last question of a conversation.
+struct Asked {
+    question: Message,
+    /// The last answer behind it: one that is being written, one that a model gave, or one that was stored as it is, by
+    /// another door or as the copy of a fork. One that failed is none.
+    answer: Option<Message>,
+    /// The last message of all.
+    last: MessageId,
+}
+
+fn asked(call: &Call<'_, '_>, actor: &Actor, chat: ChatId) -> Result<Asked, Failure> {
+    let (mut answer, mut last, mut place) = (None, None, Place::Start);
+    loop {
+        let request = PageRequest::Cursor { limit: Some(LOOKED_AT), place };
+        let page = of_one(call.kafka().messages(actor).list(chat, &request))?;
+        for message in page.items.into_iter().rev() {
+            let last = *last.get_or_insert(message.id);
+            match (message.role, message.status) {
+                (Role::User | Role::Tool, _) => return Ok(Asked { question: message, answer, last }),
+                (Role::Assistant, MessageStatus::Streaming | MessageStatus::Complete) => {
+                    answer = answer.or(Some(message));
+                }
+                (Role::Assistant | Role::System, _) => {}
+            }
+        }
+        match page.prev_cursor {
+            Some(cursor) => place = Place::Before(cursor),
+            None if last.is_none() => {
+                return Err(Problem::new(400, "conversation_empty", "No messages in conversation").into());
+            }
+            None => {
+                let detail = "The conversation has no question; send one first";
+                return Err(Problem::new(400, "nothing_to_answer", detail).into());
+            }
+        }
+    }
 }
 
 /// The events of an answer in Open Chat's words.
@@ -235,15 +285,24 @@ fn tell(call: &Call<'_, '_>, mut events: EventStream) -> Reply {
 
 fn ended(response: &Response) -> String {
     match (response.status, &response.error) {
-        (ResponseStatus::Completed, _) => data(&json!({"done": true, "message_id": response.message_id})),
+        (ResponseStatus::Completed, _) => done(response.message_id),
         (_, Some(error)) => failed(&error.detail),
         (ResponseStatus::Cancelled, None) => failed("The answer was cancelled."),
         (_, None) => failed("The answer was cut off; what came is kept."),
     }
 }
 
+fn done(message: MessageId) -> String {
+    data(&json!({"done": true, "message_id": message}))
+}
+
 fn failed(sentence: &str) -> String {
     data(&json!({"error": sentence}))
+}
+
+/// A stream of which all is known.
+fn events(told: String) -> Reply {
+    Reply::bytes(200, sse::MEDIA_TYPE, told.into_bytes()).with_header("Cache-Control", "no-cache")
 }
 
 fn data(value: &Value) -> String {

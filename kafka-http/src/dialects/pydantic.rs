@@ -170,7 +170,7 @@ pub(super) fn number(call: &Call<'_, '_>, name: &str) -> Result<i64, Failure> {
 pub(super) fn page(call: &Call<'_, '_>) -> Result<Option<(u32, u32)>, Failure> {
     let mut mistakes = Vec::new();
     let mut of = |name: &str, most: u32| {
-        let text = call.query(name)?;
+        let text = call.query_as_sent(name)?;
         let loc = json!(["query", name]);
         let (kind, bound, limit) = match parsed(&text).map(|number| (number, u32::try_from(number))) {
             Some((_, Ok(number))) if (1..=most).contains(&number) => return Some(number),

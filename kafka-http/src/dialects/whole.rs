@@ -14,11 +14,13 @@ use crate::{
     server::{BodyWriter, Reply},
 };
 
-/// The entries of a walk, separated by commas, between `head` and what `tail` makes of their number.
+/// The entries of a walk, separated by commas, between `head` and what `tail` makes of their number. An entry that
+/// `is_shown` says no to is left out, and not counted.
 pub(super) fn reply<T, W>(
     call: &Call<'_, '_>,
     mut walk: W,
     head: String,
+    is_shown: impl Fn(&T) -> bool + Send + 'static,
     encode: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Send + 'static,
     tail: impl FnOnce(u64) -> String + Send + 'static,
 ) -> Result<Reply, Failure>
@@ -28,7 +30,7 @@ where
     let mut count = 0;
     let mut begun = head.into_bytes();
     let mut add = move |batch: Vec<T>, bytes: &mut Vec<u8>| {
-        for entry in &batch {
+        for entry in batch.iter().filter(|entry| is_shown(entry)) {
             if count > 0 {
                 bytes.push(b',');
             }

@@ -156,8 +156,14 @@ const CODES: &[(u16, &str, &str)] = &[
     (429, "chat_busy", "16 answers of the chat wait already."),
     (429, "login_throttled", "There were too many failed logins; wait."),
     (429, "names_throttled", "Too many names that are taken were tried; wait."),
+    (
+        429,
+        "owner_busy",
+        "As many answers as one owner may have run or wait already in the chats of the chat's owner.",
+    ),
     (429, "quota_exceeded", "A limit of the account's plan is reached."),
     (429, "registration_throttled", "Too many registrations came from this address; wait."),
+    (429, "search_waits", "Another search of the caller waits for its turn already."),
     (431, "head_too_large", "The request line and the header fields exceed 32 KiB."),
     (431, "too_many_header_fields", "The request has more than 64 header fields."),
     (502, "provider_bad_answer", "The endpoint's answer is not understood."),
@@ -174,7 +180,9 @@ pub(super) fn statuses_of(code: &str) -> impl Iterator<Item = u16> {
     CODES.iter().filter(move |(_, known, _)| *known == code).map(|(status, ..)| *status)
 }
 
-/// What the code means.
-pub(super) fn sentence_of(code: &str) -> &'static str {
-    CODES.iter().find(|(_, known, _)| *known == code).map_or("", |(.., sentence)| sentence)
+/// What the code means with this status; where a route gives it another than the table, what it means elsewhere.
+pub(super) fn sentence_of(status: u16, code: &str) -> &'static str {
+    let rows = || CODES.iter().filter(|(_, known, _)| *known == code);
+    let row = rows().find(|(own, ..)| *own == status).or_else(|| rows().next());
+    row.map_or("", |(.., sentence)| sentence)
 }

@@ -251,6 +251,76 @@ mod tests {
         }
     }
 
+    /// An error of an operation, with what many share looked up.
+    fn refusal<'d>(document: &'d Value, method: &str, path: &str, status: u16) -> &'d Value {
+        let reply = &document["paths"][path][method.to_lowercase()]["responses"][status.to_string()];
+        match reply["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+            Some(name) => &document["components"]["responses"][name],
+            None => reply,
+        }
+    }
+
+    #[test]
+    fn errors_stand_where_they_happen_and_mean_what_their_status_says() {
+        let document = document().unwrap();
+        let (too_long, of_field) =
+            ("The text is too long: 1 MiB is the most.", "A text is longer than its field allows.");
+        for (method, path, status, line, stands) in [
+            ("POST", "/api/v1/search", 429, "`search_waits`", true),
+            ("GET", "/api/v1/chats", 429, "`search_waits`", true),
+            ("GET", "/api/v1/tags", 429, "`search_waits`", true),
+            ("POST", "/api/v1/chats/{id}/responses", 429, "`owner_busy`", true),
+            ("GET", "/conversations/{id}/stream", 429, "`owner_busy`", true),
+            ("DELETE", "/api/v1/messages/{id}", 409, "", false),
+            ("DELETE", "/api/messages/{id}", 409, "", false),
+            ("PATCH", "/api/v1/messages/{id}", 409, "`message_streaming`", true),
+            ("GET", "/api/messages/chat/{id}", 422, "`page_too_large`", false),
+            ("GET", "/api/chats", 422, "`page_too_large`", false),
+            ("GET", "/api/v1/chats", 422, "`page_too_large`", true),
+            ("POST", "/api/v1/chats", 422, of_field, true),
+            ("POST", "/api/v1/chats", 422, too_long, false),
+            ("POST", "/api/v1/chats/{id}/messages", 413, too_long, true),
+            ("POST", "/api/v1/chats/{id}/messages", 413, of_field, false),
+            // Here the status is another than in the table.
+            ("GET", "/conversations/{id}/stream", 400, "There is no question that could be answered.", true),
+        ] {
+            let said = refusal(&document, method, path, status)["description"].as_str().unwrap_or_default();
+            let is_there = if line.is_empty() { !said.is_empty() } else { said.contains(line) };
+            assert_eq!(is_there, stands, "{method} {path} {status}: {line} in\n{said}");
+        }
+    }
+
+    /// But for pages and bytes, which nobody writes by hand.
+    #[test]
+    fn whoever_sends_or_gets_something_finds_an_example() {
+        let document = document().unwrap();
+        let operations = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
+            methods.as_object().unwrap().iter().map(move |(method, of)| (format!("{method} {path}"), of))
+        });
+        let mut lacking = Vec::new();
+        for (name, operation) in operations {
+            let replies = operation["responses"].as_object().unwrap();
+            let good = replies.iter().filter(|(status, _)| status.starts_with('2')).map(|(_, reply)| reply);
+            for body in good.chain([&operation["requestBody"]]) {
+                for (media_type, content) in body["content"].as_object().into_iter().flatten() {
+                    let is_page =
+                        ["*/*", "text/html", "text/css", "text/javascript"].contains(&&**media_type);
+                    if !is_page && content["example"].is_null() {
+                        lacking.push(format!("{name}: {media_type}"));
+                    }
+                }
+            }
+        }
+        assert!(lacking.is_empty(), "{lacking:#?}");
+        for (path, method, pointer) in [
+            ("/conversations", "get", "/conversations/0/message_count"),
+            ("/api/chats/{id}", "get", "/messages_count"),
+        ] {
+            let shown = &document["paths"][path][method]["responses"]["200"]["content"]["application/json"];
+            assert!(shown["example"].pointer(pointer).is_some_and(Value::is_u64), "{path} {pointer}");
+        }
+    }
+
     #[test]
     fn links_of_rustdoc_become_names() {
         let table = [

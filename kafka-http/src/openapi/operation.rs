@@ -129,11 +129,14 @@ impl Operation {
         self.takes_as("application/json", schema, example)
     }
 
-    /// A form with these fields.
-    pub(super) fn takes_form(&mut self, schema: Value) -> &mut Operation {
+    /// A form with these fields, for example these.
+    pub(super) fn takes_form(&mut self, schema: Value, example: Value) -> &mut Operation {
         self.is_body_required = true;
-        self.body.insert("multipart/form-data".to_owned(), json!({"schema": schema}));
-        self.refuses(&["bad_form", "form_too_large"])
+        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        for name in required.filter(|name| example[name].is_null()) {
+            self.complaints.push(format!("the example of the form has no {name}"));
+        }
+        self.takes_as("multipart/form-data", schema, example).refuses(&["bad_form", "form_too_large"])
     }
 
     fn takes_as(&mut self, media_type: &str, schema: Value, example: Value) -> &mut Operation {

@@ -57,7 +57,7 @@ pub(super) fn replies(codes: &BTreeSet<(u16, &'static str)>, is_dialect: bool) -
 }
 
 fn reply(status: u16, codes: &[&'static str], is_dialect: bool) -> Value {
-    let lines = codes.iter().map(|code| format!("* `{code}`: {}", codes::sentence_of(code)));
+    let lines = codes.iter().map(|code| format!("* `{code}`: {}", codes::sentence_of(status, code)));
     let said = match codes {
         [] => sentence_of_status(status).to_owned(),
         _ => lines.collect::<Vec<_>>().join("\n"),
@@ -106,7 +106,7 @@ fn sentence_of_status(status: u16) -> &'static str {
 }
 
 fn example(status: u16, code: &str, is_dialect: bool) -> Value {
-    let sentence = match codes::sentence_of(code) {
+    let sentence = match codes::sentence_of(status, code) {
         "" => sentence_of_status(status),
         sentence => sentence,
     };

@@ -6,6 +6,8 @@ pub(super) const ID: &str = "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e";
 const PARENT: &str = "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d";
 const OWNER: &str = "0197d19f-0b2a-7c43-b1d2-e3f405162738";
 pub(super) const AT: &str = "2026-11-30T09:00:00.000Z";
+/// A week later.
+pub(super) const LATER: &str = "2026-12-07T09:00:00.000Z";
 
 pub(super) fn user() -> Value {
     json!({
@@ -15,7 +17,7 @@ pub(super) fn user() -> Value {
 }
 
 pub(super) fn login() -> Value {
-    json!({"user": user(), "token": "a token that is shown once", "expires_at": AT})
+    json!({"user": user(), "token": "a token that is shown once", "expires_at": LATER})
 }
 
 pub(super) fn token() -> Value {
@@ -56,7 +58,7 @@ pub(super) fn branch_point() -> Value {
 }
 
 pub(super) fn share_link() -> Value {
-    json!({"id": ID, "chat_id": PARENT, "expires_at": AT, "created_at": AT})
+    json!({"id": ID, "chat_id": PARENT, "expires_at": LATER, "created_at": AT})
 }
 
 pub(super) fn issued_share_link() -> Value {

@@ -1,6 +1,6 @@
 //! The server itself.
 
-use kafka_core::{Error, ErrorKind};
+use kafka_core::{Clock as _, Error, ErrorKind, SystemClock};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,6 +21,8 @@ pub(super) fn index(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 }
 
 fn routes(call: &Call<'_, '_>) -> Result<Reply, Failure> {
+    // How much there is, whoever sees all of it is told; nobody is refused the rest for it.
+    let seen = call.authenticate().ok().and_then(|actor| call.kafka().administration(&actor).stats().ok());
     let routes: Vec<Value> = call
         .router
         .routes()
@@ -35,12 +37,15 @@ fn routes(call: &Call<'_, '_>) -> Result<Reply, Failure> {
         // And those of Open Chat.
         "status": "online",
         "service": "kafka",
+        "conversations": seen.as_ref().map(|stats| stats.chats),
+        "total_messages": seen.as_ref().map(|stats| stats.messages),
         "routes": routes,
     }))
 }
 
 pub(super) fn health(_call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
-    reply::ok(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+    // The instant is what clients of Open Chat read here.
+    reply::ok(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "timestamp": SystemClock.now()}))
 }
 
 pub(super) fn ready(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {

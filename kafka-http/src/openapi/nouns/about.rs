@@ -2,31 +2,39 @@
 
 use serde_json::json;
 
-use crate::openapi::document::Operations;
+use crate::openapi::{document::Operations, samples::AT};
 
 pub(super) fn describe(on: &mut Operations) {
     let text = || json!({"type": "string"});
+    let count = || json!({"type": ["integer", "null"]});
     let route = json!({
         "type": "object",
         "required": ["method", "path", "summary"],
         "properties": {"method": text(), "path": text(), "summary": text()},
     });
     on.on("GET", "/")
-        .about("Whoever accepts `text/html`, as browsers do, gets the chat page; everyone else JSON.")
+        .about(
+            "Whoever accepts `text/html`, as browsers do, gets the chat page; everyone else JSON. How many conversations and \
+             messages there are is told to whoever sees everything: the local operator, and administrators.",
+        )
         .gives_json(
             200,
             "What this is.",
             json!({
                 "type": "object",
-                "required": ["name", "version", "description", "message", "status", "service", "routes"],
+                "required": [
+                    "name", "version", "description", "message", "status", "service", "conversations", "total_messages",
+                    "routes",
+                ],
                 "properties": {
                     "name": text(), "version": text(), "description": text(), "message": text(), "status": text(),
-                    "service": text(), "routes": {"type": "array", "items": route},
+                    "service": text(), "conversations": count(), "total_messages": count(), "routes": {"type": "array", "items": route},
                 },
             }),
             json!({
                 "name": "kafka", "version": "0.1.0", "description": "Chat backend. Not Apache Kafka.",
                 "message": "Welcome to Kafka, a chat backend.", "status": "online", "service": "kafka",
+                "conversations": 3, "total_messages": 14,
                 "routes": [{"method": "GET", "path": "/health", "summary": "Whether the process serves"}],
             }),
         )
@@ -38,10 +46,12 @@ pub(super) fn describe(on: &mut Operations) {
             "It serves.",
             json!({
                 "type": "object",
-                "required": ["status", "version"],
-                "properties": {"status": {"const": "ok"}, "version": text()},
+                "required": ["status", "version", "timestamp"],
+                "properties": {
+                    "status": {"const": "ok"}, "version": text(), "timestamp": {"type": "string", "format": "date-time"},
+                },
             }),
-            json!({"status": "ok", "version": "0.1.0"}),
+            json!({"status": "ok", "version": "0.1.0", "timestamp": AT}),
         );
     on.on("GET", "/ready").about("Asks the database, too.").gives_json(
         200,

@@ -25,7 +25,7 @@ pub(super) fn describe(on: &mut Operations) {
         )
         .once()
         .takes_json(json!({"anyOf": [text, link]}), json!({"filename": "notes.txt", "content": "one\n"}))
-        .takes_form(files::form())
+        .takes_form(files::form(), files::form_sample())
         .gives_json(
             201,
             "The file; for a form `items` of files.",

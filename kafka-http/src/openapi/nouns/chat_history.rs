@@ -41,7 +41,7 @@ fn list(operation: &mut Operation, entry: Value, example: Value) {
             }),
             json!({"items": [example], "total": 1, "page": 1, "page_size": 1, "total_pages": 1}),
         )
-        .refuses(&["request_invalid", "page_out_of_range", "page_too_large"]);
+        .refuses(&["request_invalid"]);
 }
 
 fn chat_fields() -> Value {
@@ -55,9 +55,7 @@ fn chat_fields() -> Value {
 }
 
 pub(super) fn describe(on: &mut Operations) {
-    let chats = on
-        .on("GET", "/api/chats")
-        .about("The one changed last first. A page of which the texts exceed 1 MiB is refused.");
+    let chats = on.on("GET", "/api/chats").about("The one changed last first.");
     let entry = chats.schema::<ShownChat<'_>>();
     list(chats, entry, chat());
     on.on("POST", "/api/chats")
@@ -72,9 +70,11 @@ pub(super) fn describe(on: &mut Operations) {
             "too_many_notebooks",
             "quota_exceeded",
         ]);
+    let mut counted = chat();
+    counted["messages_count"] = 2.into();
     on.on("GET", "/api/chats/{id}")
         .about("With the number of its messages.")
-        .gives::<ShownChat<'_>>(200, "The chat.", chat())
+        .gives::<ShownChat<'_>>(200, "The chat.", counted)
         .refuses(&["request_invalid", "chat_not_found"]);
     let mut change = chat_fields();
     change["properties"]["notebooks"]["type"] = json!(["array", "null"]);
@@ -109,7 +109,7 @@ pub(super) fn describe(on: &mut Operations) {
         )
         .gives::<ShownMessage<'_>>(201, "The message.", message())
         .refuses(&["request_invalid", "chat_not_found", "text_too_long", "nul_in_text"]);
-    let messages = on.on("GET", "/api/messages/chat/{id}").about("Those of the active branch, oldest first.");
+    let messages = on.on("GET", "/api/messages/chat/{id}").about("Those of the active branch, oldest first, without answers of which nothing came; pages count those, too.");
     messages.refuses(&["chat_not_found"]);
     let entry = messages.schema::<ShownMessage<'_>>();
     list(messages, entry, message());
@@ -142,5 +142,5 @@ pub(super) fn describe(on: &mut Operations) {
     on.on("DELETE", "/api/messages/{id}")
         .about("Those that follow it stay.")
         .gives_nothing(204, "The message is gone.")
-        .refuses(&["request_invalid", "message_not_found", "message_streaming"]);
+        .refuses(&["request_invalid", "message_not_found"]);
 }

@@ -3,7 +3,7 @@
 use kafka_core::{Document, Passage};
 use serde_json::json;
 
-use super::files::{form, items};
+use super::files::{form, form_sample, items};
 use crate::openapi::{document::Operations, operation::Operation, samples};
 
 fn upload(create: &mut Operation, not_found: &'static str) {
@@ -15,7 +15,7 @@ fn upload(create: &mut Operation, not_found: &'static str) {
              stored one after the other: where one is refused, those before it stay and stand in the error's `items`.",
         )
         .once()
-        .takes_form(form())
+        .takes_form(form(), form_sample())
         .gives_json(201, "The documents.", items("Document"), json!({"items": [samples::document()]}))
         .refuses(&[
             not_found, "field_missing", "field_invalid", "file_too_large", "too_many_documents", "quota_exceeded",

@@ -18,6 +18,11 @@ pub(super) fn form() -> Value {
     })
 }
 
+/// One with a file.
+pub(super) fn form_sample() -> Value {
+    json!({"files": ["Hello"]})
+}
+
 /// `{"items"}` of what was stored.
 pub(super) fn items(schema: &str) -> Value {
     json!({
@@ -56,7 +61,7 @@ pub(super) fn describe(on: &mut Operations) {
              the error's `items`.",
         )
         .once()
-        .takes_form(form())
+        .takes_form(form(), form_sample())
         .gives_json(201, "The files.", items("File"), json!({"items": [samples::file()]}))
         .refuses(&["workspace_not_found", "field_missing", "field_invalid", "file_too_large"]);
     on.on("GET", "/api/v1/files/{id}")

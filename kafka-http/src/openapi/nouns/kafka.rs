@@ -112,7 +112,10 @@ pub(super) fn describe(on: &mut Operations) {
     login(on, "/auth/login");
     on.on("POST", "/workspace/new")
         .about("`files` may be repeated; each has at most 20 MiB.")
-        .takes_form(form_with_files(json!({"owner_id": uuid(), "name": text()})))
+        .takes_form(
+            form_with_files(json!({"owner_id": uuid(), "name": text()})),
+            json!({"owner_id": samples::ID, "name": "Castle", "files": ["Hello"]}),
+        )
         .gives_json(
             200,
             "The workspace.",
@@ -136,7 +139,10 @@ pub(super) fn describe(on: &mut Operations) {
         ]);
     on.on("PATCH", "/workspace/rename")
         .about("The name has at most 255 characters.")
-        .takes_form(form(json!({"workspace_id": uuid(), "new_name": text()})))
+        .takes_form(
+            form(json!({"workspace_id": uuid(), "new_name": text()})),
+            json!({"workspace_id": samples::ID, "new_name": "Castle"}),
+        )
         .gives_json(
             200,
             "The new name.",
@@ -149,7 +155,10 @@ pub(super) fn describe(on: &mut Operations) {
     new_chat["properties"]["selected_file_ids"] = list(or_empty(uuid()));
     on.on("POST", "/chat/new")
         .about("`selected_file_ids` may be repeated: files of the workspace that the chat shall have.")
-        .takes_form(new_chat)
+        .takes_form(
+            new_chat,
+            json!({"user_id": samples::ID, "workspace_id": samples::ID, "chat_name": "The trial"}),
+        )
         .gives_json(200, "The chat.", chat(), chat_sample())
         .refuses(&[
             "request_invalid",
@@ -164,7 +173,10 @@ pub(super) fn describe(on: &mut Operations) {
         ]);
     on.on("PATCH", "/chat/rename")
         .about("The name has at most 255 characters.")
-        .takes_form(form(json!({"chat_id": uuid(), "new_name": text()})))
+        .takes_form(
+            form(json!({"chat_id": uuid(), "new_name": text()})),
+            json!({"chat_id": samples::ID, "new_name": "The trial"}),
+        )
         .gives_json(200, "The chat with its new name.", chat(), chat_sample())
         .refuses(&["request_invalid", "chat_not_found", "text_too_long", "nul_in_text"]);
     deletes(on, "/chat/{id}", "Its messages and files go with it.", "chat_not_found");
@@ -180,7 +192,7 @@ pub(super) fn describe(on: &mut Operations) {
             "Into the chat `target_id` where `is_chat` is true, else into the workspace. A file has at most 20 MiB. Whoever \
              names `s3_urls`, one for each file, gets objects in place of ids; they are stored and never fetched.",
         )
-        .takes_form(upload)
+        .takes_form(upload, json!({"target_id": samples::ID, "is_chat": true, "files": ["Hello"]}))
         .gives_json(
             200,
             "The files.",
@@ -195,7 +207,10 @@ pub(super) fn describe(on: &mut Operations) {
         .about(
             "Any text has a name in it: its last component, without control characters, at most 255 bytes.",
         )
-        .takes_form(form(json!({"file_id": uuid(), "new_name": text()})))
+        .takes_form(
+            form(json!({"file_id": uuid(), "new_name": text()})),
+            json!({"file_id": samples::ID, "new_name": "a.txt"}),
+        )
         .gives_json(
             200,
             "The new name and path.",
@@ -215,7 +230,13 @@ pub(super) fn describe(on: &mut Operations) {
     );
     on.on("POST", "/models/new")
         .about("`ak` is the endpoint's key, which never comes out.")
-        .takes_form(form(json!({"user_id": uuid(), "name": text(), "ak": text(), "base_url": text()})))
+        .takes_form(
+            form(json!({"user_id": uuid(), "name": text(), "ak": text(), "base_url": text()})),
+            json!({
+                "user_id": samples::ID, "name": "gpt", "ak": "the endpoint's key",
+                "base_url": "https://api.example.org/v1",
+            }),
+        )
         .gives_json(200, "The model.", model(), model_sample())
         .refuses(&[
             "request_invalid",

@@ -42,5 +42,5 @@ pub(super) fn describe(on: &mut Operations) {
     on.on("DELETE", "/api/v1/messages/{id}")
         .about("Those that follow it stay. Where it was the end of the active branch, the one before it is from then on.")
         .gives_nothing(204, "The message is gone.")
-        .refuses(&["message_not_found", "message_streaming"]);
+        .refuses(&["message_not_found"]);
 }

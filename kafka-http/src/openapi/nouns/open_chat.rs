@@ -11,6 +11,12 @@ fn conversation() -> Value {
     json!({"id": samples::ID, "default_model": "echo", "created_at": samples::AT, "updated_at": samples::AT})
 }
 
+fn listed() -> Value {
+    let mut listed = conversation();
+    listed["message_count"] = 2.into();
+    listed
+}
+
 fn message() -> Value {
     json!({
         "id": samples::ID, "role": "user", "content": "Who is K.?", "model": null, "timestamp": samples::AT,
@@ -35,7 +41,7 @@ pub(super) fn describe(on: &mut Operations) {
             "required": ["conversations"],
             "properties": {"conversations": {"type": "array", "items": entry}},
         }),
-        json!({"conversations": [conversation()]}),
+        json!({"conversations": [listed()]}),
     );
     on.on("POST", "/conversations")
         .about("Without a model the one that would answer now. A name has at most 255 characters.")
@@ -54,7 +60,9 @@ pub(super) fn describe(on: &mut Operations) {
         .gives::<Conversation<'_>>(200, "The conversation.", conversation())
         .refuses(&["chat_not_found"]);
     on.on("PATCH", "/conversations/{id}")
-        .about("A name has at most 255 characters; it is resolved when the model is to answer.")
+        .about("A name has at most 255 characters; it is resolved when the model is to answer. A blank one stands for the model \
+             that would answer now.",
+        )
         .takes_json(
             json!({
                 "type": "object",
@@ -78,8 +86,9 @@ pub(super) fn describe(on: &mut Operations) {
             json!({"status": "deleted", "conversation_id": samples::ID}),
         )
         .refuses(&["chat_not_found"]);
-    let list =
-        on.on("GET", "/conversations/{id}/messages").about("Those of the active branch, oldest first.");
+    let list = on
+        .on("GET", "/conversations/{id}/messages")
+        .about("Those of the active branch, oldest first, without answers of which nothing came.");
     let entry = list.schema::<ShownMessage<'_>>();
     list.gives_json(
         200,
@@ -110,13 +119,21 @@ pub(super) fn describe(on: &mut Operations) {
         .refuses(&["request_invalid", "chat_not_found", "text_too_long", "nul_in_text"]);
     on.on("GET", "/conversations/{id}/stream")
         .about(
-            "Events without names: `{\"content\"}` for each piece, and at the end `{\"done\",\"message_id\"}` or `{\"error\"}`. A \
-             question that was answered is told its answer again; one that failed is asked again.",
+            "Events without names: `{\"content\"}` for each piece, and at the end `{\"done\",\"message_id\"}` or `{\"error\"}`. The \
+             last question is answered. One that was answered is told its answer again; one that failed is asked again.",
         )
         .query("model", json!({"type": "string"}), "The model that is to answer, in place of the question's.")
-        .gives_events("The answer.", "data: {\"content\":\"Echo:\"}\n\ndata: {\"done\":true}\n\n")
+        .gives_events(
+            "The answer.",
+            &format!(
+                "data: {}\n\ndata: {}\n\n",
+                json!({"content": "Echo: Who is K.?"}),
+                json!({"done": true, "message_id": samples::ID}),
+            ),
+        )
         .refuses(&[
-            "chat_not_found", "conversation_empty", "text_too_long", "nul_in_text", "parent_not_a_question", "chat_busy", "quota_exceeded",
+            "chat_not_found", "conversation_empty", "text_too_long", "nul_in_text", "parent_not_a_question", "chat_busy",
+            "owner_busy", "quota_exceeded",
             "base_url_refused", "provider_unknown",
         ])
         .refuses_with(400, "nothing_to_answer");
