@@ -1,14 +1,14 @@
 // Pins, archives, tags, exports and shares chats on the chat page, as people do, and reads a shared one. `tests/suite/page.rs`
-// starts this with the URLs of a server and of a server with passwords. Prints `ok` and a name for each journey; the first
+// starts this with the URLs of a server, of a server with passwords, and of one where models give titles. Prints `ok` and a name for each journey; the first
 // failure ends it.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 
 import { until } from "./support/browser.mjs";
-import { answer, apiOf, end, idle, journey, reads, say, text } from "./support/chat_page.mjs";
+import { answer, apiOf, chooseModel, end, idle, journey, reads, say, text } from "./support/chat_page.mjs";
 
-const [url, closedUrl, shots] = process.argv.slice(3);
+const [url, closedUrl, titledUrl, shots] = process.argv.slice(3);
 const api = apiOf(url);
 
 /** For whoever wants to look at it. */
@@ -160,5 +160,33 @@ await journey("with passwords a link needs none", async (page) => {
   await reads(visitor.locator("article.user .text"), "Only for you");
   await visitor.close();
 }, { start: closedUrl, isOpen: false, expected: /401/ });
+
+/** Asks in a new chat for the first time, and tells how often the chat was read until a minute later. */
+async function firstExchange(page) {
+  let looks = 0;
+  page.on("request", (request) => {
+    if (request.method() === "GET" && /\/chats\/[^/]+$/.test(new URL(request.url()).pathname)) looks += 1;
+  });
+  await page.clock.install();
+  await page.reload();
+  await page.locator("#model option >> text=naming").waitFor({ state: "attached" });
+  await chooseModel(page, "naming");
+  await say(page, "Where do storks go?");
+  await reads(answer(page), "Storks in winter");
+  await idle(page);
+  await until("the chat is read", () => looks > 0);
+  for (let second = 0; second < 60; second += 1) await page.clock.runFor(1000);
+  return looks;
+}
+
+await journey("where models give titles, the first one is looked for", async (page) => {
+  await firstExchange(page);
+  await reads(page.locator("#title"), "Storks in winter");
+}, { start: titledUrl });
+
+await journey("elsewhere the chat is read once", async (page) => {
+  assert.equal(await firstExchange(page), 1);
+  assert.equal(await text(page, "#title"), "Where do storks go?");
+}, { start: url });
 
 await end();

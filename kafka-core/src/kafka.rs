@@ -435,6 +435,12 @@ impl Kafka {
         self.0.is_open()
     }
 
+    /// Whether models give titles to chats, as [`Config::titles`] says: who shows a chat may then look for one.
+    #[must_use]
+    pub fn gives_titles(&self) -> bool {
+        self.0.titling().is_on()
+    }
+
     /// Whether the database answers: what a readiness check asks.
     ///
     /// # Errors

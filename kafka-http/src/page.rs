@@ -19,6 +19,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/chats.js"),
     include_str!("assets/chat_menu.js"),
     include_str!("assets/sharing.js"),
+    include_str!("assets/usage.js"),
     include_str!("assets/models.js"),
     include_str!("assets/composer.js"),
     include_str!("assets/view.js"),
@@ -27,6 +28,8 @@ const SCRIPT: &str = concat!(
     include_str!("assets/search.js"),
     include_str!("assets/notes.js"),
     include_str!("assets/files.js"),
+    include_str!("assets/documents.js"),
+    include_str!("assets/citations.js"),
     include_str!("assets/uploads.js"),
     include_str!("assets/downloads.js"),
     include_str!("assets/panel.js"),
@@ -49,6 +52,9 @@ const SHARED_FRAME: &str = include_str!("assets/shared.html");
 const SHARED_SCRIPT: &str = concat!(include_str!("assets/markdown.js"), include_str!("assets/shared.js"));
 
 static PAGE: LazyLock<Page> = LazyLock::new(|| Page::of(FRAME, SCRIPT));
+/// The page where models give titles to chats, which it then looks for.
+static TITLED: LazyLock<Page> =
+    LazyLock::new(|| Page::of(&FRAME.replacen("<html ", "<html data-titles ", 1), SCRIPT));
 static SHARED: LazyLock<Page> = LazyLock::new(|| Page::of(SHARED_FRAME, SHARED_SCRIPT));
 
 impl Page {
@@ -101,9 +107,9 @@ pub(crate) fn is_wanted(accept: Option<&str>) -> bool {
     })
 }
 
-/// The page.
-pub(crate) fn reply() -> Reply {
-    PAGE.reply()
+/// The page, as it is where chats get titles from models or do not.
+pub(crate) fn reply(has_titles: bool) -> Reply {
+    if has_titles { TITLED.reply() } else { PAGE.reply() }
 }
 
 /// The page of whoever has a link to a chat, which search engines shall not list.
@@ -118,7 +124,7 @@ mod tests {
     #[test]
     fn the_page_is_small() {
         let [page, shared] = [&PAGE, &SHARED].map(|page| page.html.len());
-        assert!(page < 135_000, "{page} bytes");
+        assert!(page < 160_000, "{page} bytes");
         assert!(shared < 40_000, "{shared} bytes");
     }
 

@@ -245,4 +245,8 @@ fn over_a_socket_one_edits_answers_anew_and_chooses_and_the_others_are_told() {
     // Other doors are told here, too.
     room.activate(&room.question);
     assert_eq!(other.json()["active_leaf_id"], json!(room.answer));
+    room.api.delete(&format!("/api/v1/messages/{}", room.answer));
+    let left = other.json();
+    assert_eq!((&left["action"], &left["active_leaf_id"]), (&json!("branch"), &json!(room.question)));
+    assert_eq!(contents(&left["conversation"]), ["old"]);
 }

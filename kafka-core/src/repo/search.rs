@@ -48,6 +48,8 @@ const NEWEST_FIRST: &str = " ORDER BY s.rowid DESC LIMIT $5";
 const NEWEST_FIRST_POSTGRES: &str = " ORDER BY s.number DESC LIMIT $5";
 
 statements! {
+    /// Until the end of the transaction.
+    PLAN_ANEW = ["SELECT 1"] or ["SELECT set_config('plan_cache_mode', 'force_custom_plan', TRUE)"];
     WORKSPACES = ["SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
         UNION SELECT wm.workspace_id FROM workspace_members wm WHERE wm.user_id = $1 LIMIT $2"];
     FIND_MESSAGES = [FOUND_MESSAGE, OF_MESSAGE, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST]
@@ -70,6 +72,15 @@ pub(crate) struct Filter {
     pub(crate) workspace_id: Option<WorkspaceId>,
     pub(crate) role: Option<Role>,
     pub(crate) model: Option<String>,
+}
+
+/// Has PostgreSQL look at what is searched for before it decides how. A plan for whatever may come, which it takes to after
+/// a few calls, begins with all messages: a rare word took seconds.
+pub(crate) fn plan_anew(conn: &Conn<'_>) -> Result<()> {
+    match conn.is_postgres() {
+        true => conn.first(&PLAN_ANEW, params![], |_| Ok(())).map(drop),
+        false => Ok(()),
+    }
 }
 
 /// More workspaces than these narrow the index no more; the scope's predicate does.

@@ -160,3 +160,40 @@ impl<T> ByCreation<'_, T> {
         }
     }
 }
+
+/// Reads the rows on one side of a number that have room.
+type FromNumber<'a, T> = &'a dyn Fn(i64, Room) -> Result<Stretch<T>>;
+
+/// How a list by numbers is read of which one sees the end first, as of a conversation.
+pub(crate) struct FromEnd<'a, T> {
+    pub(crate) after: FromNumber<'a, T>,
+    pub(crate) before: FromNumber<'a, T>,
+    pub(crate) numbered: FromOffset<'a, T>,
+    pub(crate) number: &'a dyn Fn(&T) -> i64,
+}
+
+impl<T> FromEnd<'_, T> {
+    /// The page that was asked for, oldest entries first; without a cursor the last one.
+    pub(crate) fn page(&self, limits: &Limits, request: &PageRequest) -> Result<Page<T>> {
+        let cursor = |entry: &T| Cursor::of(&[&(self.number)(entry)]);
+        let number_of = |cursor: &Cursor| {
+            let [number] = cursor.keys()?;
+            cursor.key(number)
+        };
+        match request {
+            PageRequest::Numbered { page, page_size } => {
+                let (room, offset) = numbered_room(limits, *page, *page_size)?;
+                let (stretch, total) = (self.numbered)(room, offset)?;
+                numbered(stretch, room, total, *page)
+            }
+            PageRequest::Cursor { limit, place } => {
+                let room = room(limits, *limit)?;
+                match place {
+                    Place::Start => Ok(backward((self.before)(i64::MAX, room)?, true, cursor)),
+                    Place::Before(at) => Ok(backward((self.before)(number_of(at)?, room)?, false, cursor)),
+                    Place::After(at) => Ok(forward((self.after)(number_of(at)?, room)?, false, cursor)),
+                }
+            }
+        }
+    }
+}

@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 use super::{
     branches, chats,
     completion::recover::Ender,
-    input, listing,
+    input,
+    listing::{self, FromEnd},
     once::{IdempotencyKey, Once, once},
     retrieval,
 };
@@ -16,7 +17,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::{ChatId, MessageId},
         limits::Limits,
-        page::{Cursor, Page, PageRequest, Place},
+        page::{Page, PageRequest},
         permission::{Area, Permission},
         time::Timestamp,
     },
@@ -230,36 +231,17 @@ pub(super) fn page_of_branch(
     chat: ChatId,
     request: &PageRequest,
 ) -> Result<Page<Message>> {
-    let cursor = |message: &Message| Cursor::of(&[&message.seq]);
-    let seq_of = |cursor: &Cursor| -> Result<i64> {
-        let [seq] = cursor.keys()?;
-        cursor.key(seq)
-    };
-    let limits = installation.limits();
-    listing::read(installation.storage(), request, |conn| match request {
-        PageRequest::Numbered { page, page_size } => {
-            let (room, offset) = listing::numbered_room(limits, *page, *page_size)?;
-            let stretch = messages::branch_numbered(conn, scope, chat, room, offset)?;
-            let total = messages::branch_count(conn, scope, chat)?;
-            listing::numbered(stretch, room, total, *page)
-        }
-        PageRequest::Cursor { limit, place } => {
-            let room = listing::room(limits, *limit)?;
-            match place {
-                Place::Start => {
-                    let rows = messages::branch_before(conn, scope, chat, i64::MAX, room)?;
-                    Ok(listing::backward(rows, true, cursor))
-                }
-                Place::Before(before) => {
-                    let rows = messages::branch_before(conn, scope, chat, seq_of(before)?, room)?;
-                    Ok(listing::backward(rows, false, cursor))
-                }
-                Place::After(after) => {
-                    let rows = messages::branch_after(conn, scope, chat, seq_of(after)?, room)?;
-                    Ok(listing::forward(rows, false, cursor))
-                }
-            }
-        }
+    listing::read(installation.storage(), request, |conn| {
+        let pages = FromEnd {
+            after: &|seq, room| messages::branch_after(conn, scope, chat, seq, room),
+            before: &|seq, room| messages::branch_before(conn, scope, chat, seq, room),
+            numbered: &|room, offset| {
+                let rows = messages::branch_numbered(conn, scope, chat, room, offset)?;
+                Ok((rows, messages::branch_count(conn, scope, chat)?))
+            },
+            number: &|message| message.seq,
+        };
+        pages.page(installation.limits(), request)
     })
 }
 

@@ -5,7 +5,10 @@
 //! without holding up anyone, and taken into the index in one transaction with the mark and the notes: whatever dies in
 //! between, nothing is lost or comes in twice. Whoever finds that someone else's batch came first throws its own away.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use super::{installation::Installation, upkeep::Upkeep};
 use crate::{
@@ -23,8 +26,10 @@ const LOOKS_BEHIND_OTHERS: u32 = 20;
 /// When it fails.
 const LOOKS_AFTER_FAILURE: u32 = 100;
 /// How much longer it rests after a batch than that took, while more waits: whoever stores messages has four fifths of
-/// the time at least. In a flood of more than some thousands a second the index lags until it is over.
+/// the time at least. In a flood of more than some thousands a second the index lags until it is over …
 const REST: u32 = 4;
+/// … and then catches up: as long as nobody else writes, so many batches are taken in at a look.
+const BATCHES_WHEN_CALM: u32 = 10;
 /// Rows of a batch, and about the bytes of their texts: it holds up other writes for some 20 ms.
 const BATCH: Room = Room { entries: 1000, bytes: 256 << 10 };
 
@@ -43,9 +48,19 @@ impl Indexing {
                 rests -= 1;
                 return true;
             }
-            let began = installation.clock().instant();
-            rests = match step(installation.storage()) {
+            let storage = installation.storage();
+            let mut began = installation.clock().instant();
+            let mut done = step(storage);
+            for _ in 1..BATCHES_WHEN_CALM {
+                if !matches!(done, Ok(Step::More)) || !storage.is_calm() {
+                    break;
+                }
+                began = installation.clock().instant();
+                done = step(storage);
+            }
+            rests = match done {
                 Ok(Step::Done) => LOOKS_WHEN_DONE,
+                Ok(Step::More) if storage.is_calm() => 0,
                 Ok(Step::More) => looks(REST * began.elapsed()),
                 Ok(Step::Overtaken) => LOOKS_BEHIND_OTHERS,
                 Err(_) => LOOKS_AFTER_FAILURE,
@@ -54,7 +69,7 @@ impl Indexing {
         })
     }
 
-    /// Ends it after the batch it is at.
+    /// Ends it after the look it is at.
     pub(crate) fn stop(&self) {
         self.0.stop();
     }
@@ -106,9 +121,11 @@ pub(crate) fn wait_for_document(
         if is_to_stop() {
             return Ok(false);
         }
+        let began = Instant::now();
         if step(storage)? == Step::Overtaken {
             std::thread::sleep(LOOK);
         }
+        storage.give_way(began.elapsed());
     }
     Ok(true)
 }
@@ -125,9 +142,16 @@ pub(crate) fn waiting(storage: &Storage) -> Result<u64> {
 }
 
 fn step(storage: &Storage) -> Result<Step> {
-    let Some(batch) = next_batch(storage)? else { return Ok(Step::Done) };
+    match next_batch(storage)? {
+        Some(batch) => take_in(storage, batch),
+        None => Ok(Step::Done),
+    }
+}
+
+/// Takes a batch into the index, if that is still as it was when the batch was read.
+fn take_in(storage: &Storage, batch: Batch) -> Result<Step> {
     let is_last = batch.is_last;
-    let is_first = storage.write(move |tx| {
+    let is_first = storage.write_behind(move |tx| {
         if !search_index::advance(tx, batch.before, batch.upto)? {
             return Ok(false);
         }
@@ -178,7 +202,12 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         if bytes <= BATCH.bytes {
             for table in Table::ALL {
                 let mark = &mut upto[table.place()];
-                let rows = search_index::new_rows(conn, table, *mark, BATCH)?;
+                // Passages come by the thousand, and nobody waits for them.
+                let room = match table {
+                    Table::Chunks => Room { bytes: storage.piece(BATCH.bytes), ..BATCH },
+                    Table::Messages | Table::Chats => BATCH,
+                };
+                let rows = search_index::new_rows(conn, table, *mark, room)?;
                 is_last &= !rows.goes_on;
                 *mark = rows.rows.last().map_or(*mark, |last| last.number);
                 come.extend(rows.rows.into_iter().map(|entry| (table, entry)));
@@ -186,4 +215,40 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         }
         Ok(Some(Batch { before, upto, notes_upto, gone, come, is_last }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Migrator, Place, StorageOptions, sql::unlisted_statements};
+
+    unlisted_statements! {
+        INSERT = ["INSERT INTO chats (id, title, created_at, updated_at) VALUES ('a', 'Pebbles', 0, 0)"];
+        RENAME = ["UPDATE chats SET title = 'Rocks'"];
+    }
+
+    /// With a chat that is not indexed.
+    fn storage() -> Storage {
+        let storage = Storage::open(Place::Memory, StorageOptions::default()).unwrap();
+        Migrator::new(&storage).unwrap().up(None).unwrap();
+        storage.write(|tx| tx.execute(&INSERT, &[])).unwrap();
+        storage
+    }
+
+    #[test]
+    fn a_batch_is_thrown_away_when_another_came_first() {
+        let storage = storage();
+        let [one, other] = [(); 2].map(|()| next_batch(&storage).unwrap().unwrap());
+        assert_eq!(take_in(&storage, one).unwrap(), Step::Done);
+        assert_eq!(take_in(&storage, other).unwrap(), Step::Overtaken);
+        assert!(next_batch(&storage).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_changes_before_it_is_indexed_comes_in_once() {
+        let storage = storage();
+        storage.write(|tx| tx.execute(&RENAME, &[])).unwrap();
+        let batch = next_batch(&storage).unwrap().unwrap();
+        assert_eq!((batch.come.len(), batch.gone.len(), batch.notes_upto), (1, 0, 1));
+    }
 }

@@ -75,6 +75,13 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Makes an empty file that only this user can read, where there is none.
+pub(super) fn create_private_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    private::only_this_user(options.write(true).create_new(true));
+    options.open(path)
+}
+
 /// Makes the new name outlive a power failure.
 pub(super) fn sync_directory(file: &Path) -> io::Result<()> {
     match file.parent().filter(|directory| !directory.as_os_str().is_empty()) {

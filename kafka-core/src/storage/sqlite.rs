@@ -13,6 +13,7 @@ use super::{
     engine::{StorageOptions, Synchronous},
     fault,
     lock::Locks,
+    snapshot,
 };
 use crate::base::error::{Error, ErrorKind, Result};
 
@@ -43,6 +44,9 @@ pub(super) fn open_memory() -> Result<Connection> {
 /// The connection that writes, and the file's one name. Makes the file and its directory when they do not exist.
 pub(super) fn open_file(path: &Path, options: &StorageOptions) -> Result<(Connection, PathBuf)> {
     check_path(path)?;
+    // What SQLite makes, others may read; it gives the files beside this one the same rights. Where there is one, or
+    // none can be made, it says so itself.
+    drop(snapshot::create_private_new(path));
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags, options.busy_timeout).map_err(|fault| named(path, fault))?;
@@ -307,6 +311,21 @@ mod tests {
             assert_eq!((error.code(), error.kind()), (code, kind));
             let named = if code == "database_cannot_open" { path.parent().unwrap() } else { &path };
             assert!(error.message().contains(&named.display().to_string()), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_database_and_what_lies_beside_it_are_for_this_user_only() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kafka.db");
+        let storage = open(&path).unwrap();
+        storage.write(|tx| tx.execute(&MAKE, &[])).unwrap();
+        for name in ["kafka.db", "kafka.db-wal", "kafka.db-shm"] {
+            let metadata = fs::metadata(directory.path().join(name)).unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
         }
     }
 

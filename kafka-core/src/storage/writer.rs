@@ -133,6 +133,11 @@ impl Writer {
         answer.unwrap_or_else(|| Err(closed()))
     }
 
+    /// Whether calls come one at a time.
+    pub(super) fn is_calm(&self) -> bool {
+        self.shared.calm.load(Ordering::Relaxed)
+    }
+
     /// Refuses new jobs, finishes those that wait, and closes the connection.
     pub(super) fn stop(&self) {
         lock(&self.shared.queue).closed = true;

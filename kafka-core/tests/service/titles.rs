@@ -144,6 +144,26 @@ fn a_title_that_fails_costs_nothing_but_a_line_in_the_log() {
     assert_eq!(stage.kafka.chats(&stage.operator).get(chat.id).unwrap().title, None);
 }
 
+/// Of eight places.
+#[test]
+fn a_provider_that_panics_over_titles_keeps_none_of_their_places() {
+    let script = |call: &ScriptedCall| match is_title(call) {
+        true if call.number < 2 * 8 => ScriptedAnswer::new().then(|| panic!("a defect of the provider")),
+        _ => answered(call),
+    };
+    let (stage, failures) = stage(script, |_| {});
+    for failed in 1..=8 {
+        stage.ask(&stage.chat(), AnswerRequest::text("Where do storks go?"));
+        while failures.lock().unwrap().len() < failed {
+            std::thread::yield_now();
+        }
+    }
+    assert_eq!(failures.lock().unwrap().as_slice(), ["provider_panicked"; 8]);
+    let chat = stage.chat();
+    stage.ask(&chat, AnswerRequest::text("Where do storks go?"));
+    wait_for_title(&stage, &chat, "Storks in winter");
+}
+
 #[test]
 fn a_plan_that_has_nothing_left_pays_for_no_title() {
     let (stage, failures) = stage(answered, |config| config.quotas = true);

@@ -164,6 +164,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each account used, the one that spent most first
+         * @description For administrators, and the local operator. The first thousand; what belongs to nobody has no `user_id`.
+         */
+        get: operations["get_admin_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users": {
         parameters: {
             query?: never;
@@ -1200,6 +1220,30 @@ export interface paths {
         patch: operations["patch_workspaces_id"];
         trace?: never;
     };
+    "/api/v1/workspaces/{id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Documents that all chats of a workspace share, oldest first
+         * @description Every chat of the workspace is answered from them, besides its own.
+         */
+        get: operations["get_workspaces_id_documents"];
+        put?: never;
+        /**
+         * Upload documents for all chats of a workspace: a form with `files`, as often as there are
+         * @description PDF, DOCX, XLSX, HTML, Markdown, CSV, plain text and source code of at most 20 MiB each. They are `pending` at first, and read in the background; ask for one to see whether it is `completed`, or `failed` and why. Files are stored one after the other: where one is refused, those before it stay and stand in the error's `items`.
+         */
+        post: operations["post_workspaces_id_documents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workspaces/{id}/files": {
         parameters: {
             query?: never;
@@ -1764,6 +1808,42 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What one account used, or what belongs to nobody. */
+        AccountUsage: {
+            /**
+             * Format: int64
+             * @description Chats made.
+             */
+            chats_created: number;
+            /**
+             * Format: int64
+             * @description Documents uploaded.
+             */
+            documents_uploaded: number;
+            /** @description Its e-mail address. */
+            email: string | null;
+            /**
+             * Format: int64
+             * @description Answers that ended, however they did.
+             */
+            responses: number;
+            /**
+             * Format: int64
+             * @description Tokens that models answered.
+             */
+            tokens_completion: number;
+            /**
+             * Format: int64
+             * @description Tokens sent to models.
+             */
+            tokens_prompt: number;
+            /**
+             * Format: int64
+             * @description Both, as endpoints state it, which may be more.
+             */
+            tokens_total: number;
+            user_id: components["schemas"]["UserId"] | null;
+        };
         /** @description An event of an answer: the word after `event:` and what stands after `data:`. */
         AnswerEvent: {
             data: {
@@ -2530,7 +2610,7 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /**
              * Format: int64
-             * @description Documents in one chat.
+             * @description Documents in one chat, and as many that all chats of one workspace share.
              */
             document_limit: number | null;
             /** @description Its id. */
@@ -4038,6 +4118,33 @@ export interface components {
                 };
             };
         };
+        /**
+         * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+         *     * `file_too_large`: The file is too large: 20 MiB are the most.
+         *     * `form_too_large`: The form is too large.
+         *     * `too_many_documents`: The chat has as many documents as it may have, 1000.
+         */
+        E413_2ea510: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "body_too_large",
+                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 413,
+                 *       "title": "Payload Too Large",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "body_too_large" | "file_too_large" | "form_too_large" | "too_many_documents";
+                };
+            };
+        };
         /** @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most. */
         E413_436e65: {
             headers: {
@@ -4342,6 +4449,31 @@ export interface components {
                 "application/json": components["schemas"]["Detail"] & {
                     /** @enum {unknown} */
                     code?: "page_out_of_range" | "page_too_large" | "request_invalid";
+                };
+            };
+        };
+        /**
+         * @description * `period_invalid`: The period ends before it begins, or is longer than 366 days.
+         *     * `query_invalid`: A parameter of the query is not what it should be.
+         */
+        E422_860e1e: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "period_invalid",
+                 *       "detail": "The period ends before it begins, or is longer than 366 days.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 422,
+                 *       "title": "Unprocessable Entity",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "period_invalid" | "query_invalid";
                 };
             };
         };
@@ -5359,6 +5491,57 @@ export interface operations {
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_50edd2"];
             408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_admin_usage: {
+        parameters: {
+            query?: {
+                /** @description The first day. */
+                from?: string;
+                /** @description The last day. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What each used. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chats_created": 1,
+                     *           "documents_uploaded": 0,
+                     *           "email": null,
+                     *           "responses": 1,
+                     *           "tokens_completion": 5,
+                     *           "tokens_prompt": 4,
+                     *           "tokens_total": 9,
+                     *           "user_id": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["AccountUsage"][];
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_50edd2"];
+            408: components["responses"]["E408_c15164"];
+            422: components["responses"]["E422_860e1e"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -6847,33 +7030,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_0a38d2"];
             408: components["responses"]["E408_075c59"];
-            /**
-             * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
-             *     * `file_too_large`: The file is too large: 20 MiB are the most.
-             *     * `form_too_large`: The form is too large.
-             *     * `too_many_documents`: The chat has as many documents as it may have, 1000.
-             */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "body_too_large",
-                     *       "detail": "The body is too large: 16 MiB of JSON are the most.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 413,
-                     *       "title": "Payload Too Large",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "too_many_documents";
-                    };
-                };
-            };
+            413: components["responses"]["E413_2ea510"];
             415: components["responses"]["E415_624b38"];
             422: components["responses"]["E422_0d6328"];
             429: components["responses"]["E429_bd72b2"];
@@ -9936,6 +10093,8 @@ export interface operations {
                 from?: string;
                 /** @description The last day. */
                 to?: string;
+                /** @description Whose, for administrators and the local operator. */
+                user_id?: string;
             };
             header?: never;
             path?: never;
@@ -9984,32 +10143,9 @@ export interface operations {
             400: components["responses"]["E400_0097df"];
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_1410af"];
             408: components["responses"]["E408_c15164"];
-            /**
-             * @description * `period_invalid`: The period ends before it begins, or is longer than 366 days.
-             *     * `query_invalid`: A parameter of the query is not what it should be.
-             */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "period_invalid",
-                     *       "detail": "The period ends before it begins, or is longer than 366 days.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 422,
-                     *       "title": "Unprocessable Entity",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "period_invalid" | "query_invalid";
-                    };
-                };
-            };
+            422: components["responses"]["E422_860e1e"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -10570,6 +10706,144 @@ export interface operations {
                     };
                 };
             };
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_workspaces_id_documents: {
+        parameters: {
+            query?: {
+                /** @description A `next_cursor`: what comes behind it. Not together with `before`. */
+                after?: string;
+                /** @description A `prev_cursor`: what comes before it. */
+                before?: string;
+                /** @description Most entries wanted; 50 by default. There are fewer where their texts exceed 1 MiB. */
+                limit?: number;
+                /** @description A numbered page, from 1, in place of a cursor. */
+                page?: number;
+                /** @description Entries of a numbered page; 20 by default. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A part of the list: with cursors, or with numbers where `page` or `page_size` was given. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "chunk_count": 3,
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "embedding_model": null,
+                     *           "error_message": null,
+                     *           "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *           "filename": "report.pdf",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "processing_status": "completed",
+                     *           "tokens_used": 1200
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "prev_cursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Document"][];
+                        /** @description For `after`; null at the end of the list. */
+                        next_cursor?: string | null;
+                        page?: number;
+                        page_size?: number;
+                        /** @description For `before`; null at its start. */
+                        prev_cursor?: string | null;
+                        /** @description Entries of the whole list. */
+                        total?: number;
+                        total_pages?: number;
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_cceaf0"];
+            408: components["responses"]["E408_c15164"];
+            422: components["responses"]["E422_a18ca5"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    post_workspaces_id_documents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again within 24 hours with the same body, it has no second effect and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    files: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description The documents. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "chunk_count": 3,
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "embedding_model": null,
+                     *           "error_message": null,
+                     *           "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *           "filename": "report.pdf",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "processing_status": "completed",
+                     *           "tokens_used": 1200
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Document"][];
+                    };
+                };
+            };
+            400: components["responses"]["E400_e7f2f0"];
+            401: components["responses"]["E401_d220f1"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_cceaf0"];
+            408: components["responses"]["E408_075c59"];
+            413: components["responses"]["E413_2ea510"];
+            415: components["responses"]["E415_624b38"];
+            422: components["responses"]["E422_0d6328"];
+            429: components["responses"]["E429_bd72b2"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];

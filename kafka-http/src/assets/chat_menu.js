@@ -3,11 +3,11 @@
 /** When to look for the title that a model may give a chat after its first answer: milliseconds after the last look. */
 const TITLE_LOOKS = [1500, 4000, 10_000];
 
-/** Reads the chat as it is after an answer; after the first one until a title has come, if one comes. */
+/** Reads the chat as it is after an answer; after the first one, where models give titles, until one has come. */
 async function readAgain(here, signal) {
   const read = () => call("GET", `chats/${here.chat.id}`, { signal });
   putFirst(await read());
-  if (here.chat.message_count > 2) return;
+  if (here.chat.message_count > 2 || !("titles" in document.documentElement.dataset)) return;
   for (const wait of TITLE_LOOKS) {
     await pause(wait, signal);
     if (signal.aborted) return;

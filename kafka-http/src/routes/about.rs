@@ -13,7 +13,10 @@ use crate::{
 
 /// For a browser the page, for everyone else the list of routes.
 pub(super) fn index(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
-    let reply = if page::is_wanted(call.request.header("accept")) { page::reply() } else { routes(call)? };
+    let reply = match page::is_wanted(call.request.header("accept")) {
+        true => page::reply(call.kafka().gives_titles()),
+        false => routes(call)?,
+    };
     Ok(reply.with_header("Vary", "Accept"))
 }
 

@@ -56,6 +56,14 @@ impl Session {
         }
     }
 
+    /// Tells what stands on the active branch after a message was taken from the chat.
+    pub(super) fn show_what_is_left(&self) {
+        match self.kafka().chats(self.actor()).get(self.chat()) {
+            Ok(chat) => self.show_branch(chat.active_leaf_id),
+            Err(error) => self.explain(&error),
+        }
+    }
+
     /// Tells what stands on the active branch, as it was when it ended in this message.
     pub(super) fn show_branch(&self, leaf: Option<MessageId>) {
         let Some(leaf) = leaf else { return self.outbox.text(frame::branch(None, &[])) };

@@ -202,6 +202,7 @@ impl Session {
                 }
             }
             Change::Branch { active_leaf_id, .. } => self.show_branch(active_leaf_id),
+            Change::MessageDeleted { .. } => self.show_what_is_left(),
             Change::ChatDeleted(_) => {
                 self.refuse(NO_CHAT);
                 self.outbox.close(CloseCode::Normal, "");

@@ -314,7 +314,10 @@ impl<'k> Stage<'k> {
         for chat in &chats.items {
             messages.extend(self.kafka.messages(&actor).list(chat.id, &page)?.items);
             texts.extend(self.kafka.chat_files(&actor).list(chat.id, &page)?.items);
-            documents.extend(self.kafka.documents(&actor).list(DocumentPlace::Chat(chat.id), &page)?.items);
+            // One that was just uploaded changes by itself until it is read.
+            for document in self.kafka.documents(&actor).list(DocumentPlace::Chat(chat.id), &page)?.items {
+                documents.push(self.kafka.documents(&actor).wait(document.id, PATIENCE, |_| ())?);
+            }
         }
         let tokens = self.kafka.tokens(&self.operator).of(id).list(&page)?;
         let names: Vec<_> = tokens.items.iter().map(|token| (token.id, &token.name)).collect();

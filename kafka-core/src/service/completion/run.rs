@@ -100,6 +100,15 @@ pub(in crate::service) enum Work {
     Compose(Wishes),
 }
 
+/// What is said of a provider whose code panicked.
+pub(super) fn panicked() -> Error {
+    Error::new(
+        ErrorKind::Provider,
+        "provider_panicked",
+        "The provider failed unexpectedly; the log says where.",
+    )
+}
+
 /// An answer that its thread works on.
 pub(in crate::service) struct Answering {
     pub(in crate::service) installation: Installation,
@@ -122,13 +131,7 @@ pub(in crate::service) struct Answering {
 impl Answering {
     fn run(mut self, work: Work, slot: Slot) {
         // A provider is code that others write: its panic ends this answer and nothing else.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.work(work))).unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::Provider,
-                "provider_panicked",
-                "The provider failed unexpectedly; the log says where.",
-            ))
-        });
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.work(work))).unwrap_or_else(|_| Err(panicked()));
         match outcome {
             Ok(status) => self.ending.status = status,
             Err(error) if error.kind() == ErrorKind::Cancelled => {

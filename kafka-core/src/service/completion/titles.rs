@@ -6,6 +6,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use super::{live::Running, prompt};
+use super::{live::Running, prompt, run::panicked};
 use crate::{
     base::{
         cancel::CancelToken,
@@ -87,6 +88,10 @@ impl Titling {
     pub(crate) fn new(titles: Option<Titles>) -> Titling {
         Titling { titles, running: AtomicUsize::new(0) }
     }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.titles.is_some()
+    }
 }
 
 /// Gives the chat a title after its first answer, if that is wanted and nobody has given it one.
@@ -96,14 +101,17 @@ pub(super) fn after(installation: &Installation, running: &Running, callable: &C
     if callable.provider.name() == ECHO {
         return;
     }
-    if titling.running.fetch_add(1, Ordering::AcqRel) < MOST
-        && running.wait_until_over(PATIENCE)
-        && let Err(error) = give(installation, running, callable)
-        && let Some(tell) = &titles.on_failure
-    {
+    let is_room = titling.running.fetch_add(1, Ordering::AcqRel) < MOST;
+    let given = match is_room && running.wait_until_over(PATIENCE) {
+        // A provider is code that others write: its panic must not keep the place.
+        true => catch_unwind(AssertUnwindSafe(|| give(installation, running, callable)))
+            .unwrap_or_else(|_| Err(panicked())),
+        false => Ok(()),
+    };
+    titling.running.fetch_sub(1, Ordering::AcqRel);
+    if let (Err(error), Some(tell)) = (given, &titles.on_failure) {
         tell(&error);
     }
-    titling.running.fetch_sub(1, Ordering::AcqRel);
 }
 
 /// A chat that lacks a title, and what was said in it.
