@@ -22,7 +22,10 @@ use tokio_postgres::{
 };
 
 use super::{fault, value::Encoded};
-use crate::{base::error::Result as Answer, storage::sql::Statement};
+use crate::{
+    base::error::{Error, Result as Answer},
+    storage::sql::Statement,
+};
 
 pub(super) struct Driver {
     /// None while it is closed.
@@ -63,11 +66,7 @@ impl From<Fault> for Failed {
 type Params<'p> = &'p [&'p (dyn ToSql + Sync)];
 
 impl Driver {
-    pub(super) fn connect<T>(
-        config: &Config,
-        tls: T,
-        refused: impl FnOnce(Fault) -> crate::Error,
-    ) -> Answer<Driver>
+    pub(super) fn connect<T>(config: &Config, tls: T, refused: impl FnOnce(Fault) -> Error) -> Answer<Driver>
     where
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
