@@ -438,12 +438,17 @@ fn imported_modules(code: &str) -> Vec<(usize, Option<usize>, String)> {
 
 /// Which crates may be named below which directories of which sources.
 const PLACES: &[(&[&str], &str, &[&str])] = &[
-    (&["rusqlite", "postgres", "refinery_core"], "kafka-core/src/", &["kafka-core/src/storage/"]),
+    (&["rusqlite", "refinery_core"], "kafka-core/src/", &["kafka-core/src/storage/"]),
+    (
+        &["tokio", "tokio_postgres", "futures_util"],
+        "kafka-core/src/",
+        &["kafka-core/src/storage/postgres/", "kafka-core/src/storage/conn.rs"],
+    ),
     (&["ureq"], "kafka-core/src/", &["kafka-core/src/provider/"]),
     (&["bcrypt", "chacha20poly1305"], "kafka-core/src/", &["kafka-core/src/crypto/"]),
     (&["similar", "lopdf"], "kafka-core/src/", &["kafka-core/src/text/"]),
-    (&["rusqlite", "postgres", "refinery_core", "ureq", "bcrypt"], "kafka-http/src/", &[]),
-    (&["rusqlite", "postgres", "refinery_core", "ureq", "bcrypt"], "kafka-cli/src/", &[]),
+    (&["rusqlite", "tokio", "tokio_postgres", "refinery_core", "ureq", "bcrypt"], "kafka-http/src/", &[]),
+    (&["rusqlite", "tokio", "tokio_postgres", "refinery_core", "ureq", "bcrypt"], "kafka-cli/src/", &[]),
 ];
 
 fn dependencies_stay_in_place(tree: &Tree) -> Vec<String> {

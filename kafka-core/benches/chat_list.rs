@@ -61,13 +61,14 @@ fn main() {
     println!("{CHATS} chats of one user, first page of {PAGE}; {RUNS} alternating runs");
     println!("{:14} {:>10} {:>10} {:>10} {:>12}", "list", "p50 ms", "p99 ms", "raw p50", "library/raw");
     for list in lists() {
+        let sql = sql(list.statement);
         let (mut library, mut by_hand) = (Vec::new(), Vec::new());
         for _ in 0..RUNS {
             library.push(timed(|| {
                 let page = kafka.chats(&actor).list(&list.filter, &PageRequest::default()).unwrap();
                 assert_eq!(page.items.len(), list.page, "{}", list.name);
             }));
-            by_hand.push(timed(|| assert!(read(&raw, &list, &actor) >= list.page)));
+            by_hand.push(timed(|| assert!(read(&raw, &sql, &list, &actor) >= list.page)));
         }
         library.sort_unstable();
         by_hand.sort_unstable();
@@ -92,11 +93,16 @@ fn timed(program: impl FnOnce()) -> Duration {
     began.elapsed()
 }
 
-/// Runs the library's statement as the user, and reads every value of its rows.
-fn read(connection: &Connection, list: &List, actor: &Actor) -> usize {
-    let name = format!("chat_lists::{}", list.statement);
+/// One of the library's statements.
+fn sql(name: &str) -> String {
+    let name = format!("chat_lists::{name}");
     let (_, sql) = testing::statements().find(|(known, _)| known.ends_with(&name)).unwrap();
-    let mut statement = connection.prepare_cached(&sql.replace('$', "?")).unwrap();
+    sql.replace('$', "?")
+}
+
+/// Runs the library's statement as the user, and reads every value of its rows.
+fn read(connection: &Connection, sql: &str, list: &List, actor: &Actor) -> usize {
+    let mut statement = connection.prepare_cached(sql).unwrap();
     let flag = |flag: Option<bool>| flag.map_or(Value::Null, |flag| Value::Integer(flag.into()));
     let values = [
         Value::Text(actor.user_id().unwrap().to_string()),

@@ -51,8 +51,7 @@ fn fill(client: &mut Client, messages: usize) {
     let copy = "COPY messages (id, chat_number, seq, role, content, created_at, updated_at) FROM STDIN";
     let mut rows = client.copy_in(copy).unwrap();
     for (number, text) in searching::texts(messages).enumerate() {
-        let (chat, seq, at) =
-            (number % CHATS + 1, number / CHATS + 1, 1_767_225_600_000_i64 + number as i64);
+        let (chat, seq, at) = (number % CHATS + 1, number / CHATS + 1, 1_767_225_600_000_i64 + number as i64);
         writeln!(rows, "{}\t{chat}\t{seq}\tuser\t{text}\t{at}\t{at}", Uuid::now_v7()).unwrap();
     }
     rows.finish().unwrap();

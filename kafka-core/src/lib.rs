@@ -53,7 +53,7 @@ pub use entity::{
     stats::Stats,
     token::{Invitation, IssuedToken, Login, NewToken, OpenInvitation, Ticket, Token},
     tool_call::ToolCall,
-    usage::{DayUsage, ModelUsage, Period, UsageLimits, UsageSummary},
+    usage::{AccountUsage, DayUsage, ModelUsage, Period, UsageLimits, UsageSummary},
     user::{NewUser, StandingPatch, User, UserPatch},
     workspace::{MemberRole, NewWorkspace, Workspace, WorkspacePatch},
 };

@@ -19,6 +19,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/chats.js"),
     include_str!("assets/chat_menu.js"),
     include_str!("assets/sharing.js"),
+    include_str!("assets/usage.js"),
     include_str!("assets/models.js"),
     include_str!("assets/composer.js"),
     include_str!("assets/view.js"),
@@ -27,6 +28,8 @@ const SCRIPT: &str = concat!(
     include_str!("assets/search.js"),
     include_str!("assets/notes.js"),
     include_str!("assets/files.js"),
+    include_str!("assets/documents.js"),
+    include_str!("assets/citations.js"),
     include_str!("assets/uploads.js"),
     include_str!("assets/downloads.js"),
     include_str!("assets/panel.js"),
@@ -121,7 +124,7 @@ mod tests {
     #[test]
     fn the_page_is_small() {
         let [page, shared] = [&PAGE, &SHARED].map(|page| page.html.len());
-        assert!(page < 135_000, "{page} bytes");
+        assert!(page < 160_000, "{page} bytes");
         assert!(shared < 40_000, "{shared} bytes");
     }
 

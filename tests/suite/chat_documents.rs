@@ -119,6 +119,37 @@ fn the_command_adds_documents_without_and_beside_a_server() {
     assert_eq!(usage["doc_count"], 1);
 }
 
+#[test]
+fn documents_of_a_workspace_answer_in_all_its_chats_and_in_no_other() {
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+    let api = Api::of(&server);
+    let workspace = id(&api.post("/api/v1/workspaces", &json!({"name": "Lighthouse"})));
+    let path = format!("/api/v1/workspaces/{workspace}/documents");
+    let reply = api.upload(&path, &[], &[("horn.txt", b"The horn is sounded in fog.")]);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let shared = &reply.json()["items"][0];
+    assert_eq!((&shared["chat_id"], &shared["processing_status"]), (&Value::Null, &json!("pending")));
+    let horn = id(shared);
+    let done = read(&api, &horn);
+    assert_eq!(done["processing_status"], "completed", "{done}");
+    assert_eq!(api.get(&path)["items"], json!([done]));
+    let ask = |chat: Value| {
+        let chat = id(&api.post("/api/v1/chats", &chat));
+        assert_eq!(api.get(&format!("/api/v1/chats/{chat}/documents"))["items"], json!([]));
+        let asked = json!({"content": "When is the horn sounded?"});
+        api.post(&format!("/api/v1/chats/{chat}/responses"), &asked)["sources"].clone()
+    };
+    for _ in 0..2 {
+        assert_eq!(ask(json!({"workspace_id": workspace}))[0]["document_id"], json!(horn));
+    }
+    assert_eq!(ask(json!({})), json!([]));
+    let nothing = api.expect(404, "GET", &format!("/api/v1/workspaces/{horn}/documents"), None);
+    assert_eq!(nothing["code"], "workspace_not_found");
+    api.expect(204, "DELETE", &format!("/api/v1/documents/{horn}"), None);
+    assert_eq!(api.get(&path)["items"], json!([]));
+}
+
 mod slow {
     use super::*;
 

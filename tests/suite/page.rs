@@ -36,7 +36,7 @@ fn browsers_get_the_page_and_everyone_else_json() {
             Scenario { contains: &["content-type: application/json"], ..Scenario::default() },
         ]);
         let got = api.send("GET", "/", &html, None);
-        assert!(got.body.len() < 135_000, "{} bytes", got.body.len());
+        assert!(got.body.len() < 160_000, "{} bytes", got.body.len());
         let head = api.send("HEAD", "/", &html, None);
         assert_eq!(head.header("content-length"), Some(got.body.len().to_string().as_str()));
     }
@@ -137,6 +137,21 @@ mod slow {
         let closed = closed(&data[1]);
         let journeys = browser::drive("page_files.mjs", &[server.url(), closed.url()], |_| false);
         assert_eq!(journeys, 9, "every journey was made");
+    }
+
+    #[test]
+    fn the_page_has_documents_read_opens_what_answers_cite_and_draws_what_was_used() {
+        let endpoint = ScriptedEndpoint::start(|_| {
+            let said = "In fog the horn is sounded [1], see also [2, 1]; not [7], nor `[1]`.";
+            let usage = json!({"prompt_tokens": 300, "completion_tokens": 100, "total_tokens": 400});
+            Script::events().token(said).finish("stop").data(&json!({"choices": [], "usage": usage})).done()
+        });
+        let data = TempDir::new().unwrap();
+        let server = RunningServer::start(&Binary::kafka(), data.path(), &[]);
+        let model = json!({"name": "citing", "base_url": endpoint.base_url()});
+        Api::of(&server).post("/api/v1/models", &model);
+        let journeys = browser::drive("page_documents.mjs", &[server.url()], |_| false);
+        assert_eq!(journeys, 5, "every journey was made");
     }
 
     #[test]

@@ -138,6 +138,27 @@ mod slow {
         {
             assert_eq!(k.expect(422, "GET", &format!("/api/v1/usage?{query}"), None)["code"], code);
         }
+        // Administrators see that of others, and what each used; others do not.
+        let own = k.get("/api/v1/users/me");
+        let of_k = format!("/api/v1/usage?user_id={}", id(&own));
+        assert_eq!(own["total_tokens_used"], spent);
+        assert_eq!((admin.get(&of_k), k.get(&of_k)), (usage.clone(), usage.clone()));
+        let each = admin.get("/api/v1/admin/usage")["items"].clone();
+        let counted = each.as_array().unwrap().iter().find(|of| of["user_id"] == own["id"]).unwrap();
+        assert_eq!((&counted["email"], &counted["tokens_total"]), (&json!("k@example.org"), &json!(spent)));
+        assert_eq!(k.expect(403, "GET", "/api/v1/admin/usage", None)["code"], "admin_required");
+        let of_admin = format!("/api/v1/usage?user_id={}", id(&admin.get("/api/v1/users/me")));
+        assert_eq!(k.expect(404, "GET", &of_admin, None)["code"], "user_not_found");
+        for (by, list) in [("day", &usage["days"]), ("model", &usage["models"])] {
+            let args = ["usage", "--by", by, "--user", "k@example.org", "--json"];
+            let printed: Value = serde_json::from_str(&kafka(data.path(), &args)).unwrap();
+            assert_eq!(&printed["items"], list, "{by}");
+        }
+        let printed: Value =
+            serde_json::from_str(&kafka(data.path(), &["usage", "--by", "user", "--json"])).unwrap();
+        assert_eq!(printed["items"], each);
+        let table = kafka(data.path(), &["usage", "--by", "user"]);
+        assert!(table.contains("k@example.org") && !table.contains('█'), "no terminal, no chart: {table}");
         let printed: Value =
             serde_json::from_str(&kafka(data.path(), &["usage", "--user", "k@example.org", "--json"]))
                 .unwrap();

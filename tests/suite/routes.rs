@@ -164,6 +164,7 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
         "/api/v1/users/me",
         "/api/v1/workspaces/{id}",
         "/api/v1/workspaces/{id}/files",
+        "/api/v1/workspaces/{id}/documents",
         "/api/v1/files/{id}",
         "/api/v1/files/{id}/content",
         "/api/v1/files/{id}/text",
@@ -234,6 +235,8 @@ mod slow {
 
             let file = walk.upload("/api/v1/workspaces/{id}/files", &workspace);
             walk.call("GET", "/api/v1/workspaces/{id}/files", &workspace, None, 200);
+            walk.upload("/api/v1/workspaces/{id}/documents", &workspace);
+            walk.call("GET", "/api/v1/workspaces/{id}/documents", &workspace, None, 200);
             walk.call("GET", "/api/v1/files/{id}", &file, None, 200);
             walk.call("GET", "/api/v1/files/{id}/content", &file, None, 200);
             walk.call("GET", "/api/v1/files/{id}/text", &file, None, 200);
@@ -322,6 +325,7 @@ mod slow {
             walk.call("GET", "/api/v1/admin/users", "", None, 200);
             walk.call("PATCH", "/api/v1/admin/users/{id}", &user, Some(json!({"is_active": true})), 200);
             walk.call("GET", "/api/v1/admin/stats", "", None, 200);
+            walk.call("GET", "/api/v1/admin/usage", "", None, 200);
             let login = |walk: &mut Walk, password: &str| {
                 let account = json!({"email": "k@example.org", "password": password});
                 let token = walk.call("POST", "/api/v1/auth/login", "", Some(account), 200);

@@ -26,7 +26,7 @@ use crate::{
     --plain takes a question as it is: one of its words will do.")]
 pub(crate) struct Args {
     /// What to look for
-    #[arg(required = true, value_name = "WORD")]
+    #[arg(required = true, value_name = "WORD", allow_hyphen_values = true, value_parser = word)]
     words: Vec<String>,
     /// Take the words as plain language
     #[arg(long)]
@@ -61,6 +61,14 @@ pub(crate) struct Args {
     /// Go on after this cursor, the `next_cursor` of the page before
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
+}
+
+/// A part of a query. It may begin with a hyphen, as options do.
+fn word(text: &str) -> Result<String, String> {
+    match text.starts_with("--") {
+        false => Ok(text.to_owned()),
+        true => Err("there is no such option; one hyphen leaves out what has a word".to_owned()),
+    }
 }
 
 fn area(text: &str) -> Result<SearchArea, String> {

@@ -43,6 +43,7 @@ fn chats_are_pinned_archived_and_tagged() {
     assert_eq!(printed(&directory, &["chats", "pin", &first, &second]), "Pinned 2 chats.\n");
     assert_eq!(printed(&directory, &["chats", "unpin", &second]), format!("Unpinned the chat {second}.\n"));
     assert_eq!(ids(&directory, &["chats", "list", "--pinned"]), [first.as_str()]);
+    assert_eq!(printed(&directory, &["chats", "list"]).matches(" (pinned)").count(), 1);
     fails(&run(&directory, &["chats", "archive", &second, UNKNOWN]), 4, &[UNKNOWN]);
     assert_eq!(ids(&directory, &["chats", "list", "--archived"]).len(), 0, "none is changed");
     let archived = json(&directory, &["chats", "archive", &second]);

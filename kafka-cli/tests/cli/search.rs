@@ -35,6 +35,8 @@ fn a_command_without_a_server_finds_what_was_said() {
         (&["granite"][..], 2),
         (&["nothing such"], 0),
         (&["granite marble"], 0),
+        (&["granite", "-echo"], 1),
+        (&["-echo", "granite"], 1),
         (&["granite marble", "--plain"], 4),
         (&["gr*", "--chat", of_chat, "--newest"], 2),
         (&["gr*", "--model", "echo"], 1),
@@ -53,8 +55,9 @@ fn a_command_without_a_server_finds_what_was_said() {
 #[test]
 fn typical_mistakes_are_told() {
     let directory = talked();
-    let table: [(&[&str], i32, &[&str]); 5] = [
+    let table: [(&[&str], i32, &[&str]); 6] = [
         (&["search"], 2, &["<WORD>"]),
+        (&["search", "x", "--nwest"], 2, &["no such option"]),
         (&["search", "x", "--role", "ai"], 2, &["user, assistant, system or tool"]),
         (&["search", "x", "--from", "yesterday"], 2, &["2026-01-31"]),
         (&["search", "x", "--limit", "0"], 2, &["1 to 100"]),

@@ -14,7 +14,7 @@ pub struct Plan {
     pub name: String,
     /// Tokens a day in UTC, sent and answered together.
     pub token_limit_daily: Option<u64>,
-    /// Documents in one chat.
+    /// Documents in one chat, and as many that all chats of one workspace share.
     pub document_limit: Option<u64>,
     /// Chats at a time.
     pub chat_limit: Option<u64>,

@@ -107,11 +107,19 @@ impl SharedMessage {
         if !matches!(message.role, Role::User | Role::Assistant) {
             return None;
         }
-        let note = if message.kind == "file" { FileNote::of(&message.content) } else { None };
+        let content = match message.kind.as_str() {
+            "file" => match FileNote::of(&message.content) {
+                Some(note) => note.sentence,
+                // Whatever it holds may be what is in a file.
+                None if message.content.trim_start().starts_with('{') => "A file.".to_owned(),
+                None => message.content,
+            },
+            _ => message.content,
+        };
         Some(SharedMessage {
             role: message.role,
             kind: message.kind,
-            content: note.map_or(message.content, |note| note.sentence),
+            content,
             model: message.model.filter(|_| message.role == Role::Assistant),
             status: message.status,
             created_at: message.created_at,

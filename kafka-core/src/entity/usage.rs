@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::day::Day;
+use crate::base::{day::Day, id::UserId};
 
 /// The days that a summary is about, both included. Without `to` it ends today; without `from` it is
 /// the 30 days up to `to`. Days are in UTC.
@@ -100,4 +100,26 @@ pub struct ModelUsage {
     pub tokens_completion: u64,
     /// Both, as its endpoint states it, which may be more.
     pub tokens_total: u64,
+}
+
+/// What one account used, or what belongs to nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AccountUsage {
+    /// The account; none for what belongs to nobody.
+    pub user_id: Option<UserId>,
+    /// Its e-mail address.
+    pub email: Option<String>,
+    /// Answers that ended, however they did.
+    pub responses: u64,
+    /// Tokens sent to models.
+    pub tokens_prompt: u64,
+    /// Tokens that models answered.
+    pub tokens_completion: u64,
+    /// Both, as endpoints state it, which may be more.
+    pub tokens_total: u64,
+    /// Documents uploaded.
+    pub documents_uploaded: u64,
+    /// Chats made.
+    pub chats_created: u64,
 }

@@ -182,20 +182,17 @@ pub(crate) fn update(tx: &Tx<'_>, scope: Scope, chat: &Chat) -> Result<()> {
 
 /// Notes a message that was stored at the end of the active branch.
 pub(crate) fn advance(tx: &Tx<'_>, id: ChatId, seq: i64, leaf: MessageId, now: Timestamp) -> Result<()> {
-    tx.execute(&ADVANCE, params![id, seq, leaf, now])?;
-    Ok(())
+    tx.execute_later(&ADVANCE, params![id, seq, leaf, now])
 }
 
 /// Notes a message that was deleted.
 pub(crate) fn shrink(tx: &Tx<'_>, id: ChatId, leaf: Option<MessageId>, now: Timestamp) -> Result<()> {
-    tx.execute(&SHRINK, params![id, leaf, now])?;
-    Ok(())
+    tx.execute_later(&SHRINK, params![id, leaf, now])
 }
 
 /// Notes that a message changed, and the tokens that cost.
 pub(crate) fn touch(tx: &Tx<'_>, id: ChatId, tokens: i64, now: Timestamp) -> Result<()> {
-    tx.execute(&TOUCH, params![id, tokens, now])?;
-    Ok(())
+    tx.execute_later(&TOUCH, params![id, tokens, now])
 }
 
 /// What a chat is called; none where there is no such chat.

@@ -2,7 +2,7 @@
 
 use super::{
     params, scope,
-    search_terms::{Wanted, expression, label_of_chat, label_of_shelf},
+    search_terms::{any_label, any_part, label_of_chat, label_of_shelf},
 };
 use crate::{
     base::{
@@ -12,27 +12,36 @@ use crate::{
         page::{Room, Stretch},
     },
     storage::{Conn, Row, Tx, Value, sql::statements},
-    text::chunk::Chunk,
+    text::{chunk::Chunk, search::query::Query},
 };
 
 const COLUMNS: &str = "SELECT k.number, d.id, d.filename, k.idx, k.start_byte, k.end_byte, k.token_count, k.heading, k.content ";
-/// SQLite keeps the order of `CROSS JOIN`: the index comes first.
-const FOUND: &str = "FROM search_chunks s CROSS JOIN chunks k ON k.number = s.rowid \
-     CROSS JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
-     WHERE s.words MATCH $5 AND ";
-const FOUND_POSTGRES: &str = "FROM search_chunks s JOIN chunks k ON k.number = s.number \
-     JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
-     WHERE s.words @@ CAST(CAST($5 AS TEXT) AS tsquery) AND ";
+/// SQLite keeps the order of `CROSS JOIN`: the index comes first. What it may find is asked once, and texts are read of the
+/// best alone.
+const BEST: &str = "FROM (SELECT s.rowid AS number, s.rank AS score FROM search_chunks s \
+     CROSS JOIN chunks k ON k.number = s.rowid WHERE s.words MATCH $5 || ' AND ' || $6 AND k.document_number IN (";
+const BEST_POSTGRES: &str = "FROM (SELECT s.number, -ts_rank(s.words, CAST(CAST($5 AS TEXT) AS tsquery)) AS score \
+     FROM search_chunks s JOIN chunks k ON k.number = s.number \
+     WHERE s.words @@ CAST(CAST($5 AS TEXT) AS tsquery) AND s.words @@ CAST(CAST($6 AS TEXT) AS tsquery) \
+     AND k.document_number IN (";
+const ADMITTED: &str = "SELECT d.number FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
+const OF_BEST: &str = ") ORDER BY 2 LIMIT $7) s CROSS JOIN chunks k ON k.number = s.number \
+     CROSS JOIN documents d ON d.number = k.document_number ORDER BY s.score, s.number DESC";
+const OF_BEST_POSTGRES: &str = ") ORDER BY 2, 1 DESC LIMIT $7) s JOIN chunks k ON k.number = s.number \
+     JOIN documents d ON d.number = k.document_number ORDER BY s.score, s.number DESC";
 /// Of the chat `$3` and its workspace `$4`.
 const FOR_CHAT: &str = "(d.chat_id = $3 OR d.workspace_id = $4) AND d.processing_status = 'completed' AND ";
 
 statements! {
     INSERT = ["INSERT INTO chunks (document_number, idx, start_byte, end_byte, token_count, heading, content) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)"];
+        VALUES ($1, $2, $3, $4, $5, $6, $7)"]
+        or ["INSERT INTO chunks (document_number, idx, start_byte, end_byte, token_count, heading, content) \
+        SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), \
+        CAST($5 AS BIGINT[]), CAST($6 AS TEXT[]), CAST($7 AS TEXT[]))"];
     CLEAR_SOME = ["DELETE FROM chunks WHERE number IN (SELECT k.number FROM chunks k WHERE k.document_number = $1 \
         ORDER BY k.number LIMIT $2)"];
-    MATCHING = [COLUMNS, FOUND, FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY s.rowid DESC LIMIT $6"]
-        or [COLUMNS, FOUND_POSTGRES, FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY s.number DESC LIMIT $6"];
+    MATCHING = [COLUMNS, BEST, ADMITTED, FOR_CHAT, scope::DOCUMENT_READ, OF_BEST]
+        or [COLUMNS, BEST_POSTGRES, ADMITTED, FOR_CHAT, scope::DOCUMENT_READ, OF_BEST_POSTGRES];
     NUMBERED = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
         LEFT JOIN chats c ON c.id = d.chat_id WHERE k.number = $5 AND ", FOR_CHAT, scope::DOCUMENT_READ];
     OUTLINES = ["SELECT d.number, d.filename, d.outline FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ",
@@ -41,13 +50,25 @@ statements! {
         WHERE k.document_number = $1 ORDER BY k.idx LIMIT $2"];
 }
 
-/// Stores a passage of a text.
-pub(crate) fn insert(tx: &Tx<'_>, document: i64, idx: u32, chunk: &Chunk, text: &str) -> Result<()> {
-    let bytes = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
-    let content = text.get(chunk.start..chunk.end).unwrap_or_default();
-    let (start, end, tokens) = (bytes(chunk.start), bytes(chunk.end), bytes(chunk.tokens));
-    let heading = Some(chunk.heading.as_str()).filter(|heading| !heading.is_empty());
-    tx.execute(&INSERT, params![document, idx, start, end, tokens, heading, content]).map(drop)
+/// Stores passages of a text, which stand there one after another; the first is number `first` of them.
+pub(crate) fn insert(tx: &Tx<'_>, document: i64, first: usize, chunks: &[Chunk], text: &str) -> Result<()> {
+    let number = |at: usize| Value::from(i64::try_from(at).unwrap_or(i64::MAX));
+    let rows: Vec<[Value<'_>; 7]> = (first..)
+        .zip(chunks)
+        .map(|(idx, chunk)| {
+            let heading = Some(chunk.heading.as_str()).filter(|heading| !heading.is_empty());
+            [
+                document.into(),
+                number(idx),
+                number(chunk.start),
+                number(chunk.end),
+                number(chunk.tokens),
+                heading.into(),
+                text.get(chunk.start..chunk.end).unwrap_or_default().into(),
+            ]
+        })
+        .collect();
+    tx.execute_each(&INSERT, &rows).map(drop)
 }
 
 /// Deletes so many passages of a document at most, and returns how many those were.
@@ -94,17 +115,19 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The newest passages that hold what is wanted.
-    pub(crate) fn matching(self, conn: &Conn<'_>, wanted: Wanted<'_>, room: Room) -> Result<Stretch<Found>> {
+    /// The best of the passages that hold any part of a query, by the engine's own measure.
+    pub(crate) fn matching(self, conn: &Conn<'_>, query: &Query, room: Room) -> Result<Stretch<Found>> {
         let mut labels = vec![label_of_chat(self.chat_number)];
         labels.extend(self.workspace.map(label_of_shelf));
-        let expression = expression(wanted, &[labels], conn.is_postgres());
+        let parts = any_part(query, conn.is_postgres());
+        let labels = any_label(&labels, conn.is_postgres());
         let values = [
             self.scope.user(),
             self.scope.reach(),
             self.chat.into(),
             self.workspace.into(),
-            Value::from(&expression),
+            Value::from(&parts),
+            Value::from(&labels),
             room.and_one().into(),
         ];
         conn.stretch(&MATCHING, &values, room, read)

@@ -59,9 +59,8 @@ statements! {
     KEEP_TEXT = ["UPDATE documents SET content = $2, content_hash = $3, outline = $4, updated_at = $5 WHERE id = $1"];
     /// While it is being read, and by whom it is.
     NUMBER_OF_JOB = ["SELECT d.number FROM jobs j JOIN documents d ON d.id = j.subject WHERE j.number = $1 AND j.node_id = $2"];
-    COMPLETE = ["UPDATE documents SET processing_status = 'completed', error_message = $2, updated_at = $3, \
-        tokens_used = (SELECT CAST(COALESCE(SUM(k.token_count), 0) AS BIGINT) FROM chunks k WHERE k.document_number = documents.number), \
-        chunk_count = (SELECT COUNT(*) FROM chunks k WHERE k.document_number = documents.number) WHERE id = $1"];
+    COMPLETE = ["UPDATE documents SET processing_status = 'completed', error_message = $2, chunk_count = $3, \
+        tokens_used = $4, updated_at = $5 WHERE id = $1"];
     FAIL = ["UPDATE documents SET processing_status = 'failed', error_message = $2, updated_at = $3, content = '', \
         content_hash = NULL, outline = NULL, embedding_model = NULL WHERE id = $1"];
     OWNER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
@@ -204,9 +203,16 @@ pub(crate) fn number_of_job(conn: &Conn<'_>, job: i64, node: NodeId) -> Result<O
     conn.first(&NUMBER_OF_JOB, params![job, node], |row| row.next())
 }
 
-/// Notes that it can be found, and counts its passages.
-pub(crate) fn complete(tx: &Tx<'_>, id: DocumentId, note: &Option<String>, now: Timestamp) -> Result<()> {
-    tx.execute(&COMPLETE, params![id, note, now]).map(drop)
+/// Notes that it can be found, and how many passages and tokens it has.
+pub(crate) fn complete(
+    tx: &Tx<'_>,
+    id: DocumentId,
+    note: &Option<String>,
+    counts: [usize; 2],
+    now: Timestamp,
+) -> Result<()> {
+    let [chunks, tokens] = counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    tx.execute(&COMPLETE, params![id, note, chunks, tokens, now]).map(drop)
 }
 
 /// Notes why it cannot be read, and keeps nothing of it. Comes after its passages went.

@@ -8,7 +8,7 @@ use crate::{
         id::{ChatId, DocumentId, WorkspaceId},
         time::Timestamp,
     },
-    storage::{Conn, Tx, sql::statements},
+    storage::{Conn, Tx, Value, sql::statements},
 };
 
 const EMBEDDED: &str = "SELECT d.id, d.number FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
@@ -17,6 +17,9 @@ const EMBEDDED: &str = "SELECT d.id, d.number FROM documents d LEFT JOIN chats c
 statements! {
     /// A passage has one vector: that of the model in use.
     STORE = ["INSERT INTO embeddings (chunk_number, model, dims, vector) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (chunk_number) DO UPDATE SET model = excluded.model, dims = excluded.dims, vector = excluded.vector"]
+        or ["INSERT INTO embeddings (chunk_number, model, dims, vector) SELECT * \
+        FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS BYTEA[])) \
         ON CONFLICT (chunk_number) DO UPDATE SET model = excluded.model, dims = excluded.dims, vector = excluded.vector"];
     OF_DOCUMENT = ["SELECT k.number, e.vector FROM chunks k JOIN embeddings e ON e.chunk_number = k.number \
         WHERE k.document_number = $1 AND e.model = $2 ORDER BY k.number"];
@@ -35,11 +38,15 @@ statements! {
 /// A document with vectors: its id and its number.
 pub(crate) type Embedded = (DocumentId, i64);
 
-/// Stores the vector of a passage, or puts it in place of another model's.
-pub(crate) fn store(tx: &Tx<'_>, chunk: i64, model: &str, vector: &[f32]) -> Result<()> {
-    let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
-    let dims = i64::try_from(vector.len()).unwrap_or(i64::MAX);
-    tx.execute(&STORE, params![chunk, model, dims, bytes.as_slice()]).map(drop)
+/// Stores the vectors of passages, or puts them in place of another model's.
+pub(crate) fn store(tx: &Tx<'_>, chunks: &[i64], model: &str, vectors: &[Vec<f32>]) -> Result<()> {
+    let bytes = |vector: &Vec<f32>| vector.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let stored: Vec<Vec<u8>> = vectors.iter().map(bytes).collect();
+    let rows = chunks.iter().zip(&stored).map(|(chunk, bytes)| {
+        let dims = i64::try_from(bytes.len() / 4).unwrap_or(i64::MAX);
+        [(*chunk).into(), model.into(), dims.into(), bytes.as_slice().into()]
+    });
+    tx.execute_each(&STORE, &rows.collect::<Vec<[Value<'_>; 4]>>()).map(drop)
 }
 
 /// Calls `visit` with each vector of a document and the number of its passage.

@@ -31,7 +31,7 @@ statements! {
     LINE = ["WITH RECURSIVE line (id, parent_id, seq, status) AS ( \
         SELECT m.id, m.parent_id, m.seq, m.status FROM messages m WHERE m.id = $1 UNION ALL \
         SELECT m.id, m.parent_id, m.seq, m.status FROM line JOIN messages m ON m.id = line.parent_id) \
-        SELECT line.id, line.status FROM line ORDER BY line.seq"];
+        SELECT l.id, l.status FROM (SELECT * FROM line LIMIT $2) AS l ORDER BY l.seq"];
     COPY_MESSAGES = [NEW_MESSAGES, EACH, OF_MESSAGES] or [NEW_MESSAGES, EACH_ON_POSTGRES, OF_MESSAGES];
     FILES = ["SELECT f.id FROM chat_files f WHERE f.chat_id = $1 ORDER BY f.created_at, f.id"];
     COPY_FILES = [NEW_FILES, EACH, OF_FILES] or [NEW_FILES, EACH_ON_POSTGRES, OF_FILES];
@@ -40,9 +40,9 @@ statements! {
     SETTLE = ["UPDATE chats SET last_seq = $2, message_count = $2, active_leaf_id = $3 WHERE id = $1"];
 }
 
-/// The branch that ends in a message, oldest first, with what is known of each.
-pub(crate) fn line(conn: &Conn<'_>, last: MessageId) -> Result<Vec<(MessageId, MessageStatus)>> {
-    conn.all(&LINE, params![last], |row| Ok((row.next()?, row.next()?)))
+/// The branch that ends in a message, oldest first, and so many of its last messages at most, with what is known of each.
+pub(crate) fn line(conn: &Conn<'_>, last: MessageId, most: u32) -> Result<Vec<(MessageId, MessageStatus)>> {
+    conn.all(&LINE, params![last, most], |row| Ok((row.next()?, row.next()?)))
 }
 
 /// A message that is copied: its copy, what that follows, and its place.

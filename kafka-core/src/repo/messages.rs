@@ -91,6 +91,9 @@ statements! {
     /// Where the branch to a message leaves the active one; none for one that has nothing in common with it.
     LEAVES_AT = [UP_TO_BRANCH, "SELECT line.seq FROM line WHERE line.on_branch = 1"];
     LEAVE_BRANCH = ["UPDATE messages SET on_branch = 0 WHERE chat_number = ", NUMBER_OF_CHAT, " AND on_branch = 1 AND seq > $1"];
+    LEAVING = ["SELECT COUNT(*) FROM (SELECT 1 FROM messages m WHERE m.chat_number = ", NUMBER_OF_CHAT, " AND m.on_branch = 1 \
+        AND m.seq > $1 LIMIT $3) AS leaving"];
+    JOINING = [UP_TO_BRANCH, "SELECT COUNT(*) FROM (SELECT 1 FROM line WHERE line.on_branch = 0 LIMIT $2) AS joining"];
     JOIN_BRANCH = ["UPDATE messages SET on_branch = 1 WHERE id IN (", UP_TO_BRANCH, "SELECT line.id FROM line WHERE line.on_branch = 0)"];
     /// The ancestors of a message, nearest first, itself included. It walks parents, not the active
     /// branch, because an answer may have waited while another branch became active.
@@ -233,17 +236,28 @@ pub(crate) fn is_in_chat(conn: &Conn<'_>, chat: ChatId, id: MessageId) -> Result
 
 /// Makes the branch from a root to `leaf`, a message of the chat, the active one; none makes no message active.
 ///
-/// Three statements, which look up each message that joins and change each that joins or leaves.
-pub(crate) fn activate(tx: &Tx<'_>, chat: ChatId, leaf: Option<MessageId>) -> Result<()> {
-    let leaves_at: Option<i64> = match leaf {
-        Some(leaf) => tx.first(&LEAVES_AT, params![leaf], |row| row.next())?,
-        None => None,
-    };
-    tx.execute(&LEAVE_BRANCH, params![leaves_at.unwrap_or(0), chat])?;
+/// A few statements, which look up each message that joins and change each that joins or leaves. False, and nothing
+/// is changed, when these are more than `most`.
+pub(crate) fn activate(tx: &Tx<'_>, chat: ChatId, leaf: Option<MessageId>, most: u32) -> Result<bool> {
+    let too_many = i64::from(most) + 1;
+    let count = |counted: Option<i64>| counted.unwrap_or(0);
+    let (mut joining, mut leaves_at) = (0, None);
+    if let Some(leaf) = leaf {
+        joining = count(tx.first(&JOINING, params![leaf, too_many], |row| row.next())?);
+        if joining < too_many {
+            leaves_at = tx.first(&LEAVES_AT, params![leaf], |row| row.next())?;
+        }
+    }
+    let leaves_at: i64 = leaves_at.unwrap_or(0);
+    let leaving = count(tx.first(&LEAVING, params![leaves_at, chat, too_many], |row| row.next())?);
+    if joining + leaving >= too_many {
+        return Ok(false);
+    }
+    tx.execute(&LEAVE_BRANCH, params![leaves_at, chat])?;
     if let Some(leaf) = leaf {
         tx.execute(&JOIN_BRANCH, params![leaf])?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// A message as a model sees it.

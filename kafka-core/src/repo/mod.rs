@@ -27,6 +27,7 @@ pub(crate) mod search;
 pub(crate) mod search_index;
 pub(crate) mod search_terms;
 pub(crate) mod share_links;
+pub(crate) mod shared;
 pub(crate) mod stats;
 pub(crate) mod usage_daily;
 pub(crate) mod users;
@@ -71,6 +72,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         search::ALL,
         search_index::ALL,
         share_links::ALL,
+        shared::ALL,
         stats::ALL,
         usage_daily::ALL,
         users::ALL,

@@ -4,7 +4,7 @@ use super::params;
 use crate::{
     base::{
         error::Result,
-        id::{ChatId, UserId},
+        id::{ChatId, UserId, WorkspaceId},
     },
     entity::plan::Plan,
     storage::{Conn, Row, Tx, sql::statements},
@@ -34,6 +34,8 @@ statements! {
     NAMED = ["SELECT ", COLUMNS, " FROM plans p WHERE p.name = $1"];
     OF_USER = ["SELECT u.id, u.is_admin, ", COLUMNS, OF_ACCOUNT, "$1"];
     OF_CHAT = ["SELECT u.id, u.is_admin, ", COLUMNS, OF_ACCOUNT, "(SELECT c.user_id FROM chats c WHERE c.id = $1)"];
+    OF_WORKSPACE = ["SELECT u.id, u.is_admin, ", COLUMNS, OF_ACCOUNT,
+        "(SELECT w.owner_id FROM workspaces w WHERE w.id = $1)"];
     UPDATE = ["UPDATE plans SET token_limit_daily = $2, document_limit = $3, chat_limit = $4, updated_at = $5 \
         WHERE name = $1"];
     DELETE = ["DELETE FROM plans WHERE name = $1"];
@@ -82,6 +84,11 @@ pub(crate) fn of_user(conn: &Conn<'_>, user: UserId) -> Result<Option<Held>> {
 /// Of the chat's owner; none when it is nobody's.
 pub(crate) fn of_chat(conn: &Conn<'_>, chat: ChatId) -> Result<Option<Held>> {
     conn.first(&OF_CHAT, params![chat], read_held)
+}
+
+/// Of the workspace's owner; none when it is nobody's.
+pub(crate) fn of_workspace(conn: &Conn<'_>, workspace: WorkspaceId) -> Result<Option<Held>> {
+    conn.first(&OF_WORKSPACE, params![workspace], read_held)
 }
 
 /// Stores the limits of a plan.

@@ -61,7 +61,7 @@ pub(crate) fn append(tx: &Tx<'_>, node: NodeId, said: &[(ResponseId, Vec<Event>)
 
 /// Replaces all rows of an answer that has ended by as few as there can be.
 pub(crate) fn replace(tx: &Tx<'_>, response: ResponseId, events: &[Event]) -> Result<()> {
-    tx.execute(&CLEAR, params![response])?;
+    tx.execute_later(&CLEAR, params![response])?;
     insert(tx, response, events)
 }
 
@@ -119,7 +119,7 @@ fn encode(seq: u64, kind: &str, data: &str, encoder: &mut Encoder) {
 
 fn insert(tx: &Tx<'_>, response: ResponseId, events: &[Event]) -> Result<()> {
     for row in rows(events) {
-        tx.execute(&INSERT, params![response, row.seq, row.kind, &*row.data])?;
+        tx.execute_later(&INSERT, params![response, row.seq, row.kind, &*row.data])?;
     }
     Ok(())
 }

@@ -86,7 +86,7 @@ statements! {
 
 /// Stores a response that begins, for which so many tokens of its owner's plan are kept free.
 pub(crate) fn insert(tx: &Tx<'_>, response: &Response, node: NodeId, reserved: u64) -> Result<()> {
-    tx.execute(
+    tx.execute_later(
         &INSERT,
         params![
             response.id,
@@ -98,8 +98,7 @@ pub(crate) fn insert(tx: &Tx<'_>, response: &Response, node: NodeId, reserved: u
             i64::try_from(reserved).unwrap_or(i64::MAX),
             response.created_at
         ],
-    )?;
-    Ok(())
+    )
 }
 
 pub(crate) fn find(conn: &Conn<'_>, scope: Scope, id: ResponseId) -> Result<Option<Response>> {
@@ -148,8 +147,7 @@ pub(crate) fn reserved_of_owner(conn: &Conn<'_>, user: UserId) -> Result<Vec<(Ch
 
 /// Changes how many tokens of its owner's plan are kept free for a response while it runs.
 pub(crate) fn reserve(tx: &Tx<'_>, id: ResponseId, tokens: u64) -> Result<()> {
-    tx.execute(&RESERVE, params![id, i64::try_from(tokens).unwrap_or(i64::MAX)])?;
-    Ok(())
+    tx.execute_later(&RESERVE, params![id, i64::try_from(tokens).unwrap_or(i64::MAX)])
 }
 
 /// Stores how a running response ended. False when it ran no longer.

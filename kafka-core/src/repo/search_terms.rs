@@ -145,11 +145,7 @@ pub(super) fn expression(wanted: Wanted<'_>, labels: &[Vec<String>], is_postgres
         Wanted::Part(query, clause) => (query, vec![spelled(clause, is_postgres)]),
     };
     let mut groups: Vec<String> = parts;
-    let label = |label: &String| if is_postgres { format!("'{label}'") } else { format!("\"{label}\"") };
-    groups.extend(labels.iter().map(|group| {
-        let group: Vec<String> = group.iter().map(label).collect();
-        format!("({})", group.join(or))
-    }));
+    groups.extend(labels.iter().map(|group| any_label(group, is_postgres)));
     let mut text = groups.join(and);
     if !query.unwanted.is_empty() {
         let unwanted: Vec<String> =
@@ -158,6 +154,19 @@ pub(super) fn expression(wanted: Wanted<'_>, labels: &[Vec<String>], is_postgres
         text = format!("({text}) {not}({})", unwanted.join(or));
     }
     text
+}
+
+/// One of these labels.
+pub(super) fn any_label(labels: &[String], is_postgres: bool) -> String {
+    let label = |label: &String| if is_postgres { format!("'{label}'") } else { format!("\"{label}\"") };
+    let labels: Vec<String> = labels.iter().map(label).collect();
+    format!("({})", labels.join(if is_postgres { " | " } else { " OR " }))
+}
+
+/// One of the parts that a query wants.
+pub(super) fn any_part(query: &Query, is_postgres: bool) -> String {
+    let parts: Vec<String> = query.wanted.iter().map(|clause| spelled(clause, is_postgres)).collect();
+    format!("({})", parts.join(if is_postgres { " | " } else { " OR " }))
 }
 
 /// Words are letters and digits only, so nothing in them has to be escaped.

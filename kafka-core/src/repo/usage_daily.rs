@@ -12,7 +12,7 @@ use crate::{
     entity::{
         document::DocumentPlace,
         response::Response,
-        usage::{DayUsage, ModelUsage},
+        usage::{AccountUsage, DayUsage, ModelUsage},
     },
     storage::{Conn, Tx, sql::statements},
 };
@@ -63,6 +63,11 @@ statements! {
     DAYS_OF_EVERYONE = [DAYS, OF_EVERYONE, " GROUP BY u.day ORDER BY u.day"];
     MODELS_OF_OWNER = [MODELS, OF_OWNER, BY_COST];
     MODELS_OF_EVERYONE = [MODELS, OF_EVERYONE, BY_COST];
+    ACCOUNTS = ["SELECT u.user_id, a.email, CAST(SUM(u.responses) AS BIGINT), CAST(SUM(u.tokens_prompt) AS BIGINT), \
+        CAST(SUM(u.tokens_completion) AS BIGINT), CAST(SUM(u.tokens_total) AS BIGINT), \
+        CAST(SUM(u.documents_uploaded) AS BIGINT), CAST(SUM(u.chats_created) AS BIGINT) \
+        FROM usage_daily u LEFT JOIN users a ON a.id = u.user_id WHERE u.day BETWEEN $1 AND $2 \
+        GROUP BY u.user_id, a.email ORDER BY SUM(u.tokens_total) DESC, a.email LIMIT $3"];
     /// Accounts keep their own sums, so that only what belongs to nobody is added up.
     TOKENS_OF_ALL_TIME = ["SELECT CAST((SELECT COALESCE(SUM(a.total_tokens_used), 0) FROM users a) \
         + (SELECT COALESCE(SUM(u.tokens_total), 0) FROM usage_daily u WHERE COALESCE(u.user_id, '') = '') AS BIGINT)"];
@@ -70,14 +75,12 @@ statements! {
 
 /// Counts a message that someone sent, for the chat's owner.
 pub(crate) fn count_message(tx: &Tx<'_>, chat: ChatId, day: Day) -> Result<()> {
-    tx.execute(&COUNT_MESSAGE, params![chat, day.number()])?;
-    Ok(())
+    tx.execute_later(&COUNT_MESSAGE, params![chat, day.number()])
 }
 
 /// Counts a chat that was made, for its owner.
 pub(crate) fn count_chat(tx: &Tx<'_>, chat: ChatId, day: Day) -> Result<()> {
-    tx.execute(&COUNT_CHAT, params![chat, day.number()])?;
-    Ok(())
+    tx.execute_later(&COUNT_CHAT, params![chat, day.number()])
 }
 
 /// Counts a document that was uploaded, for the owner of the chat or workspace.
@@ -177,6 +180,22 @@ pub(crate) fn models(
             tokens_prompt: row.next()?,
             tokens_completion: row.next()?,
             tokens_total: row.next()?,
+        })
+    })
+}
+
+/// The accounts that used anything, and nobody, the one that spent most first, and so many at most.
+pub(crate) fn accounts(conn: &Conn<'_>, (from, to): (Day, Day), most: u32) -> Result<Vec<AccountUsage>> {
+    conn.all(&ACCOUNTS, params![from.number(), to.number(), most], |row| {
+        Ok(AccountUsage {
+            user_id: row.next()?,
+            email: row.next()?,
+            responses: row.next()?,
+            tokens_prompt: row.next()?,
+            tokens_completion: row.next()?,
+            tokens_total: row.next()?,
+            documents_uploaded: row.next()?,
+            chats_created: row.next()?,
         })
     })
 }

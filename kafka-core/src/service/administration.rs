@@ -38,6 +38,11 @@ pub struct Administration<'k> {
     actor: Actor,
 }
 
+/// The refusal of whoever does not administer.
+pub(super) fn required() -> Error {
+    Error::new(ErrorKind::Forbidden, "admin_required", "Only an administrator may do this; ask one.")
+}
+
 impl<'k> Administration<'k> {
     pub(crate) fn new(installation: &'k Installation, actor: &Actor) -> Administration<'k> {
         Administration { installation, actor: *actor }
@@ -48,11 +53,7 @@ impl<'k> Administration<'k> {
         self.actor.require(permission)?;
         match self.actor.is_admin() {
             true => Ok(Scope::Operator),
-            false => Err(Error::new(
-                ErrorKind::Forbidden,
-                "admin_required",
-                "Only an administrator may do this; ask one.",
-            )),
+            false => Err(required()),
         }
     }
 

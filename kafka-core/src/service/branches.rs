@@ -9,7 +9,7 @@ use super::{
 use crate::{
     base::{
         actor::Actor,
-        error::Result,
+        error::{Error, ErrorKind, Result},
         id::{ChatId, MessageId},
         page::{Page, PageRequest},
         permission::{Area, Permission},
@@ -27,6 +27,8 @@ use crate::{
 const READ: Permission = Permission::read(Area::Chats);
 /// What it needs for changing something.
 const WRITE: Permission = Permission::write(Area::Chats);
+/// Messages that one change of the active branch, or one fork, may touch: everyone's writes wait meanwhile.
+pub(super) const MOST_MESSAGES: u32 = 10_000;
 
 /// Branches of conversations, as one actor may use them. Made by [`Kafka::branches`](crate::Kafka::branches).
 #[derive(Debug)]
@@ -79,7 +81,7 @@ impl<'k> Branches<'k> {
     /// name it as [`ChatPatch::active_leaf_id`](crate::ChatPatch::active_leaf_id).
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; `TooLarge` (`branch_too_long`) where more than 10,000 messages would join and leave the active branch.
     pub fn activate(&self, id: MessageId) -> Result<Chat> {
         let (scope, now) = (self.actor.scope(WRITE)?, self.installation.now());
         let feed = self.installation.feed().clone();
@@ -102,15 +104,16 @@ impl<'k> Branches<'k> {
     }
 
     /// Makes a chat of the actor's own that begins as this one does: with copies of the messages up to one of them, and
-    /// of all files with their versions. What is copied was not asked of a model again, so copies have no
+    /// of all files with their versions. Documents stay the chat's that they were given to: what cites them in a copy
+    /// leads there. What is copied was not asked of a model again, so copies have no
     /// [`Response`](crate::Response), and count as used by nobody; the new chat counts as one that was made. It lies in
     /// the same workspace if the actor may put chats there, else in none. It keeps the default model, unless that
     /// is another account's.
     ///
     /// # Errors
     /// `NotFound` for the chat, which the actor need only be able to read; `Invalid` for a title that is too long, or a
-    /// message that is not in the chat (`message_unknown`); `Conflict` (`message_streaming`) while one of the messages
-    /// is being written; `Forbidden` when someone else is named as the owner; `QuotaExceeded` when plans are enforced
+    /// message that is not in the chat (`message_unknown`); `TooLarge` (`branch_too_long`) for more than 10,000 messages;
+    /// `Conflict` (`message_streaming`) while one of the messages is being written; `Forbidden` when someone else is named as the owner; `QuotaExceeded` when plans are enforced
     /// and the owner's allows no further chat.
     pub fn fork(&self, chat: ChatId, new: NewFork) -> Result<Chat> {
         forks::fork(self.installation, &self.actor, self.once.as_ref(), chat, new)
@@ -126,9 +129,19 @@ pub(crate) fn go_over(
     from: Option<MessageId>,
     leaf: Option<MessageId>,
 ) -> Result<()> {
-    if leaf != from {
-        repo::messages::activate(tx, chat, leaf)?;
-        feed.branch(tx, chat, leaf);
+    if leaf == from {
+        return Ok(());
+    }
+    match repo::messages::activate(tx, chat, leaf, MOST_MESSAGES)? {
+        true => feed.branch(tx, chat, leaf),
+        false => return Err(too_long("choose a message nearer to the active branch")),
     }
     Ok(())
+}
+
+/// Whatever would touch more messages at once than others can wait for.
+pub(super) fn too_long(advice: &str) -> Error {
+    let sentence =
+        format!("This would take more than {MOST_MESSAGES} messages of the chat at once; {advice}.");
+    Error::new(ErrorKind::TooLarge, "branch_too_long", sentence)
 }

@@ -75,7 +75,7 @@ impl<'k> Documents<'k> {
     /// `NotFound` for a chat or workspace that one may not write to; `TooLarge` beyond
     /// [`Limits::file_bytes`](crate::Limits::file_bytes), and for more than
     /// [`Limits::documents_per_chat`](crate::Limits::documents_per_chat); `QuotaExceeded` when plans are enforced and
-    /// that of the chat's owner has no room; `Invalid` (`file_unreadable`) when `bytes` fails.
+    /// that of the chat's or workspace's owner has no room; `Invalid` (`file_unreadable`) when `bytes` fails.
     pub fn upload(&self, place: DocumentPlace, new: NewFile, bytes: &mut dyn Read) -> Result<Document> {
         let scope = self.actor.scope(WRITE)?;
         self.installation.storage().read_one(|conn| workspace_of(conn, scope, place))?;

@@ -1,6 +1,7 @@
 //! Forking a conversation.
 
 use super::{
+    branches::{MOST_MESSAGES, too_long},
     chats,
     completion::resolve,
     input,
@@ -87,7 +88,10 @@ fn line(tx: &Tx<'_>, chat: &Chat, last: Option<MessageId>) -> Result<Vec<Message
         return Err(Error::invalid("message_unknown", "message_id", "name a message of this chat"));
     }
     let Some(last) = last.or(chat.active_leaf_id) else { return Ok(Vec::new()) };
-    let line = forks::line(tx, last)?;
+    let line = forks::line(tx, last, MOST_MESSAGES + 1)?;
+    if line.len() > MOST_MESSAGES as usize {
+        return Err(too_long("fork the chat at an earlier one"));
+    }
     if let Some((id, _)) = line.iter().find(|(_, status)| *status == MessageStatus::Streaming) {
         return Err(Error::new(
             ErrorKind::Conflict,

@@ -53,12 +53,22 @@ impl<'k> Linear<'k> {
         Linear { installation, actor: *actor }
     }
 
+    /// The scope of whoever may name rows by their numbers, which can be guessed: not callers without a credential,
+    /// to whom an id is all that lets them in.
+    fn scope_by_number(&self) -> Result<Scope> {
+        if self.actor.is_anonymous() {
+            auth::account_of(&self.actor)?;
+        }
+        self.actor.scope(READ)
+    }
+
     /// One chat.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; `Unauthenticated` (`account_required`) for callers without a credential, as for everything here that
+    /// goes by a number.
     pub fn chat(&self, number: i64) -> Result<LinearChat> {
-        let scope = self.actor.scope(READ)?;
+        let scope = self.scope_by_number()?;
         let found =
             self.installation.storage().read_one_anywhere(|conn| linear::chat(conn, scope, number))?;
         found.ok_or_else(|| no_chat(number))
@@ -69,7 +79,7 @@ impl<'k> Linear<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn chat_id(&self, number: i64) -> Result<ChatId> {
-        let scope = self.actor.scope(READ)?;
+        let scope = self.scope_by_number()?;
         let found = self.installation.storage().read_one(|conn| linear::chat_id(conn, scope, number))?;
         found.ok_or_else(|| no_chat(number))
     }
@@ -79,7 +89,7 @@ impl<'k> Linear<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn message(&self, number: i64) -> Result<(i64, Message)> {
-        let scope = self.actor.scope(READ)?;
+        let scope = self.scope_by_number()?;
         let found =
             self.installation.storage().read_one_anywhere(|conn| linear::message(conn, scope, number))?;
         found.ok_or_else(|| no_message(number))
@@ -90,7 +100,7 @@ impl<'k> Linear<'k> {
     /// # Errors
     /// `NotFound`.
     pub fn message_id(&self, number: i64) -> Result<MessageId> {
-        let scope = self.actor.scope(READ)?;
+        let scope = self.scope_by_number()?;
         let found = self.installation.storage().read_one(|conn| linear::message_id(conn, scope, number))?;
         found.ok_or_else(|| no_message(number))
     }
@@ -103,10 +113,7 @@ impl<'k> Linear<'k> {
     /// `Unauthenticated` (`account_required`) for callers without a credential, as
     /// [`Chats::list`](crate::Chats::list).
     pub fn chats(&self) -> Result<ChatWalk> {
-        let scope = self.actor.scope(READ)?;
-        if self.actor.is_anonymous() {
-            auth::account_of(&self.actor)?;
-        }
+        let scope = self.scope_by_number()?;
         let (first, left) = self.installation.storage().read_anywhere(|conn| {
             let stretch = linear::newest_chats(conn, scope, BATCH)?;
             let mut left = match stretch.goes_on {
@@ -188,7 +195,10 @@ impl<'k> Linear<'k> {
         most: u64,
         unknown: impl Fn() -> Error,
     ) -> Result<MessageWalk> {
-        let scope = self.actor.scope(READ)?;
+        let scope = match name {
+            Name::Id(_) => self.actor.scope(READ)?,
+            Name::Number(_) => self.scope_by_number()?,
+        };
         let room = Room { entries: BATCH.entries.min(u32::try_from(most).unwrap_or(u32::MAX)), ..BATCH };
         let (bounds, stretch) = self.installation.storage().read_anywhere(|conn| {
             let Some(bounds) = linear::bounds(conn, scope, name)? else { return Err(unknown()) };

@@ -134,15 +134,20 @@ impl Quotas {
 }
 
 impl Quotas {
-    /// Refuses one more document where so many are, if the plan of the chat's owner has no room for it.
+    /// Refuses one more document where so many are, if the plan of the chat's or workspace's owner has no room for it.
     pub(crate) fn admit_document(self, tx: &Tx<'_>, place: DocumentPlace, there: u64) -> Result<()> {
-        let DocumentPlace::Chat(chat) = place else { return Ok(()) };
         if !self.enforced {
             return Ok(());
         }
-        let Some((_, plan)) = bound(repo::plans::of_chat(tx, chat)?) else { return Ok(()) };
+        let (held, what) = match place {
+            DocumentPlace::Chat(chat) => (repo::plans::of_chat(tx, chat)?, "documents a chat"),
+            DocumentPlace::Workspace(workspace) => {
+                (repo::plans::of_workspace(tx, workspace)?, "documents a workspace")
+            }
+        };
+        let Some((_, plan)) = bound(held) else { return Ok(()) };
         match plan.document_limit {
-            Some(limit) if there >= limit => Err(too_many(&plan.name, "documents a chat", limit)),
+            Some(limit) if there >= limit => Err(too_many(&plan.name, what, limit)),
             _ => Ok(()),
         }
     }

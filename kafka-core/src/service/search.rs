@@ -23,8 +23,8 @@ use crate::{
     },
     storage::{Conn, NodeKind},
     text::search::{
-        fusion::fused,
-        matching::{Match, scores},
+        fusion::{fused, weight},
+        matching::{Match, Scores, scores},
         query::Query,
         snippet::snippet,
     },
@@ -51,7 +51,7 @@ impl<'k> Search<'k> {
 
     /// Finds messages, chats and passages of documents that the actor may see, whatever the query is: what is no word is passed over, and a
     /// query without words finds nothing. Case and accents make no difference. Of a text the first 16,000 words are
-    /// searched, of a query the first 32 parts count. What was stored is found within a second, an answer when it has
+    /// searched, of a query the first 32 parts and 64 words count. What was stored is found within a second, an answer when it has
     /// ended.
     ///
     /// Words, `"phrases"`, `begin*` (two letters at least) and `-not` are understood in the mode `text`, where a text
@@ -78,7 +78,7 @@ impl<'k> Search<'k> {
         let limit = limit(limits, request.limit)?;
         let mode = request.mode.unwrap_or(SearchMode::Hybrid);
         let mut query = match mode {
-            SearchMode::Hybrid | SearchMode::Vector => Query::plain(&request.query),
+            SearchMode::Hybrid | SearchMode::Vector => Query::plain(&request.query).without_stop_words(),
             SearchMode::Text => Query::with_operators(&request.query),
         };
         let after = request.after.clone().map(|after| Cursor::new(after).in_field("after"));
@@ -94,9 +94,12 @@ impl<'k> Search<'k> {
             }
             SearchMode::Text => Vec::new(),
             _ if sort == SearchSort::Newest => Vec::new(),
-            _ => nearness::nearest(self.installation, scope, request, mode)?,
+            // Whoever asks for no passages has nothing sent to the endpoint.
+            _ if !tables.contains(&Table::Chunks) && self.installation.embedding().model().is_some() => {
+                Vec::new()
+            }
+            _ => nearness::nearest(self.installation, (scope, self.actor.user_id()), request, mode)?,
         };
-        let near = if tables.contains(&Table::Chunks) { near } else { Vec::new() };
         if mode == SearchMode::Vector {
             tables.clear();
         }
@@ -221,10 +224,10 @@ impl Running<'_> {
                 }
             }
         }
-        let mut ranked = score(candidates);
+        let (mut ranked, most) = score(candidates);
         ranked.sort_by_key(|(score, (found, _))| (Reverse(*score), place(found), Reverse(found.number)));
         if !self.near.is_empty() {
-            ranked = self.with_near(ranked)?;
+            ranked = self.with_near(ranked, most)?;
         }
         let end = start.saturating_add(self.limit);
         let next_cursor =
@@ -233,14 +236,20 @@ impl Running<'_> {
         Ok(Hits { items, next_cursor })
     }
 
-    /// What words have found and what is near, by the ranks of both.
-    fn with_near(&self, ranked: Vec<(u64, Matched)>) -> Result<Vec<(u64, Matched)>> {
+    /// What words have found and what is near, by the ranks of both. Messages and chats, which have no vectors, count in
+    /// full what they are found by.
+    fn with_near(&self, ranked: Vec<(u64, Matched)>, most: u64) -> Result<Vec<(u64, Matched)>> {
         let key = |found: &Found| (place(found), found.number);
-        let by_words: Vec<_> = ranked.iter().map(|(_, (found, _))| key(found)).collect();
+        let weight = |score: u64, found: &Found| match found.noun {
+            Noun::Passage(..) => weight(Scores::part(most, score)),
+            Noun::Message(..) | Noun::Chat => 1.0,
+        };
+        let by_words: Vec<_> =
+            ranked.iter().map(|(score, (found, _))| (key(found), weight(*score, found))).collect();
         let near: Vec<_> = self.near.iter().map(|number| (Table::Chunks.place(), *number)).collect();
-        let scores = fused(&[&by_words, &near]);
+        let scores = fused(&by_words, &near);
         let mut all: Vec<Matched> = ranked.into_iter().map(|(_, matched)| matched).collect();
-        for (_, number) in near.iter().filter(|near| !by_words.contains(near)) {
+        for (_, number) in near.iter().filter(|near| !by_words.iter().any(|(there, _)| there == *near)) {
             if let Some(found) = search::passage(self.conn, self.lookup.scope, *number)? {
                 let matched = Match::of(self.query, &found.text).unwrap_or_default();
                 all.push((found, matched));
@@ -306,13 +315,15 @@ impl Running<'_> {
             }
         }
         let next_cursor = goes_on.then(|| Cursor::of(&[&before[0], &before[1], &before[2]]));
-        Ok(Hits { items: score(items).into_iter().map(hit).collect(), next_cursor })
+        Ok(Hits { items: score(items).0.into_iter().map(hit).collect(), next_cursor })
     }
 }
 
-fn score(found: Vec<Matched>) -> Vec<(u64, Matched)> {
+/// What was found with what it is worth, and the most that it could be worth.
+fn score(found: Vec<Matched>) -> (Vec<(u64, Matched)>, u64) {
     let (found, matches): (Vec<Found>, Vec<Match>) = found.into_iter().unzip();
-    scores(&matches).into_iter().zip(found.into_iter().zip(matches)).collect()
+    let Scores { each, most } = scores(&matches);
+    (each.into_iter().zip(found.into_iter().zip(matches)).collect(), most)
 }
 
 /// Of what is as good, messages come first.

@@ -5,7 +5,10 @@
 //! without holding up anyone, and taken into the index in one transaction with the mark and the notes: whatever dies in
 //! between, nothing is lost or comes in twice. Whoever finds that someone else's batch came first throws its own away.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use super::{installation::Installation, upkeep::Upkeep};
 use crate::{
@@ -118,9 +121,11 @@ pub(crate) fn wait_for_document(
         if is_to_stop() {
             return Ok(false);
         }
+        let began = Instant::now();
         if step(storage)? == Step::Overtaken {
             std::thread::sleep(LOOK);
         }
+        storage.give_way(began.elapsed());
     }
     Ok(true)
 }
@@ -137,9 +142,16 @@ pub(crate) fn waiting(storage: &Storage) -> Result<u64> {
 }
 
 fn step(storage: &Storage) -> Result<Step> {
-    let Some(batch) = next_batch(storage)? else { return Ok(Step::Done) };
+    match next_batch(storage)? {
+        Some(batch) => take_in(storage, batch),
+        None => Ok(Step::Done),
+    }
+}
+
+/// Takes a batch into the index, if that is still as it was when the batch was read.
+fn take_in(storage: &Storage, batch: Batch) -> Result<Step> {
     let is_last = batch.is_last;
-    let is_first = storage.write(move |tx| {
+    let is_first = storage.write_behind(move |tx| {
         if !search_index::advance(tx, batch.before, batch.upto)? {
             return Ok(false);
         }
@@ -190,7 +202,12 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         if bytes <= BATCH.bytes {
             for table in Table::ALL {
                 let mark = &mut upto[table.place()];
-                let rows = search_index::new_rows(conn, table, *mark, BATCH)?;
+                // Passages come by the thousand, and nobody waits for them.
+                let room = match table {
+                    Table::Chunks => Room { bytes: storage.piece(BATCH.bytes), ..BATCH },
+                    Table::Messages | Table::Chats => BATCH,
+                };
+                let rows = search_index::new_rows(conn, table, *mark, room)?;
                 is_last &= !rows.goes_on;
                 *mark = rows.rows.last().map_or(*mark, |last| last.number);
                 come.extend(rows.rows.into_iter().map(|entry| (table, entry)));
@@ -198,4 +215,40 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         }
         Ok(Some(Batch { before, upto, notes_upto, gone, come, is_last }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Migrator, Place, StorageOptions, sql::unlisted_statements};
+
+    unlisted_statements! {
+        INSERT = ["INSERT INTO chats (id, title, created_at, updated_at) VALUES ('a', 'Pebbles', 0, 0)"];
+        RENAME = ["UPDATE chats SET title = 'Rocks'"];
+    }
+
+    /// With a chat that is not indexed.
+    fn storage() -> Storage {
+        let storage = Storage::open(Place::Memory, StorageOptions::default()).unwrap();
+        Migrator::new(&storage).unwrap().up(None).unwrap();
+        storage.write(|tx| tx.execute(&INSERT, &[])).unwrap();
+        storage
+    }
+
+    #[test]
+    fn a_batch_is_thrown_away_when_another_came_first() {
+        let storage = storage();
+        let [one, other] = [(); 2].map(|()| next_batch(&storage).unwrap().unwrap());
+        assert_eq!(take_in(&storage, one).unwrap(), Step::Done);
+        assert_eq!(take_in(&storage, other).unwrap(), Step::Overtaken);
+        assert!(next_batch(&storage).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_changes_before_it_is_indexed_comes_in_once() {
+        let storage = storage();
+        storage.write(|tx| tx.execute(&RENAME, &[])).unwrap();
+        let batch = next_batch(&storage).unwrap().unwrap();
+        assert_eq!((batch.come.len(), batch.gone.len(), batch.notes_upto), (1, 0, 1));
+    }
 }

@@ -1,6 +1,9 @@
 //! A chat for whoever has a link to it.
 
-use super::{installation::Installation, messages};
+use super::{
+    installation::Installation,
+    listing::{self, FromEnd},
+};
 use crate::{
     base::{
         actor::{Actor, Scope},
@@ -48,12 +51,24 @@ impl<'k> Shared<'k> {
     }
 
     /// What was said on its active branch, oldest first; without a cursor the last page. Instructions and the results
-    /// of tools are left out, so that a page may have fewer entries than it has room for, or none, and go on all the same.
+    /// of tools are no part of it, and not counted either.
     ///
     /// # Errors
     /// `Invalid` for a page out of range or a cursor that no page gave. A chat that was deleted is empty.
     pub fn messages(&self, request: &PageRequest) -> Result<Page<SharedMessage>> {
-        let page = messages::page_of_branch(self.installation, self.scope, self.chat, request)?;
+        let (scope, chat) = (self.scope, self.chat);
+        let page = listing::read(self.installation.storage(), request, |conn| {
+            let pages = FromEnd {
+                after: &|seq, room| repo::shared::after(conn, scope, chat, seq, room),
+                before: &|seq, room| repo::shared::before(conn, scope, chat, seq, room),
+                numbered: &|room, offset| {
+                    let rows = repo::shared::numbered(conn, scope, chat, room, offset)?;
+                    Ok((rows, repo::shared::count(conn, scope, chat)?))
+                },
+                number: &|message| message.seq,
+            };
+            pages.page(self.installation.limits(), request)
+        })?;
         Ok(Page {
             items: page.items.into_iter().filter_map(SharedMessage::of).collect(),
             next_cursor: page.next_cursor,

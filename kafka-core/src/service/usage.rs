@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{auth, users};
+use super::{administration, auth, users};
 use crate::{
     base::{
         actor::{Actor, Scope},
@@ -13,7 +13,7 @@ use crate::{
     },
     entity::{
         chat::ChatFilter,
-        usage::{DayUsage, Period, UsageLimits, UsageSummary},
+        usage::{AccountUsage, DayUsage, Period, UsageLimits, UsageSummary},
     },
     repo::{self, usage_daily},
     service::installation::Installation,
@@ -22,6 +22,8 @@ use crate::{
 
 /// What a credential needs.
 const READ: Permission = Permission::read(Area::Usage);
+/// What it needs for what others used.
+const READ_ALL: Permission = Permission::read(Area::Admin);
 /// Days of a period whose first one is not named.
 const DAYS: i64 = 30;
 /// Most days of a period.
@@ -29,6 +31,8 @@ const MOST_DAYS: i64 = 366;
 
 /// Most models of a summary. What a model is called is up to its endpoint, which may say another name each time.
 const MOST_MODELS: u32 = 100;
+/// Most accounts of a list.
+const MOST_ACCOUNTS: u32 = 1000;
 
 /// What was used, as one actor may know it. Made by [`Kafka::usage`](crate::Kafka::usage).
 #[derive(Debug)]
@@ -62,7 +66,7 @@ impl<'k> Usage<'k> {
         })
     }
 
-    /// What one account used.
+    /// What one account used. Administrators see every account's.
     ///
     /// # Errors
     /// `NotFound` for an account that the actor may not see; otherwise as for [`summary`](Usage::summary).
@@ -70,8 +74,26 @@ impl<'k> Usage<'k> {
         self.of_account(user, self.range(period)?)
     }
 
+    /// What each account used, and what belongs to nobody, the one that spent most first; the first thousand.
+    ///
+    /// # Errors
+    /// `Forbidden` (`admin_required`) for others than administrators and the operator, and for an API key without the
+    /// scope; `Invalid` as for [`summary`](Usage::summary).
+    pub fn by_account(&self, period: Period) -> Result<Vec<AccountUsage>> {
+        self.actor.require(READ_ALL)?;
+        if !self.actor.is_admin() {
+            return Err(administration::required());
+        }
+        let range = self.range(period)?;
+        self.installation
+            .storage()
+            .read_one_anywhere(|conn| usage_daily::accounts(conn, range, MOST_ACCOUNTS))
+    }
+
     fn of_account(&self, user: UserId, range: (Day, Day)) -> Result<UsageSummary> {
-        let (scope, enforced) = (self.actor.scope(READ)?, self.installation.quotas().is_enforced());
+        let own = self.actor.scope(READ)?;
+        let scope = if self.actor.is_admin() { Scope::Operator } else { own };
+        let enforced = self.installation.quotas().is_enforced();
         self.installation.storage().read_anywhere(|conn| {
             let account = repo::users::find(conn, scope, user)?;
             let account = account.ok_or_else(|| users::not_found(user))?;

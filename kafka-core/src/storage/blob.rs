@@ -212,11 +212,12 @@ impl Blobs {
         Ok(hashes)
     }
 
-    /// Removes the bytes of a hash that no row names, as `_tx` has seen, unless they came lately.
+    /// Removes the bytes of a hash that no row names, as `tx` has seen, unless they came lately.
     ///
     /// # Errors
-    /// `Storage` when the disk refuses.
-    pub(crate) fn remove(&self, _tx: &Tx<'_>, sha256: &str) -> Result<()> {
+    /// `Storage` when the disk refuses, and what keeps `tx` from beginning.
+    pub(crate) fn remove(&self, tx: &Tx<'_>, sha256: &str) -> Result<()> {
+        tx.settle()?;
         let path = match &*self.0 {
             Store::Memory { bytes, .. } => {
                 lock(bytes).remove(sha256);
@@ -240,8 +241,9 @@ impl Staged {
     /// Brings the bytes to their place, inside the transaction that stores the row which names them.
     ///
     /// # Errors
-    /// `Storage` when the disk refuses.
-    pub(crate) fn place(&self, _tx: &Tx<'_>) -> Result<()> {
+    /// `Storage` when the disk refuses, and what keeps `tx` from beginning.
+    pub(crate) fn place(&self, tx: &Tx<'_>) -> Result<()> {
+        tx.settle()?;
         match (&*self.blobs.0, &self.bytes) {
             (Store::Memory { bytes: kept, .. }, Bytes::Memory(bytes)) => {
                 lock(kept).insert(self.sha256.clone(), Arc::clone(bytes));

@@ -184,6 +184,19 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Runs a statement of which nothing is asked but that it goes well. On a server it travels with what the transaction
+    /// runs next, at the latest with its commit, so that it costs no journey; that then fails with its error.
+    pub(crate) fn execute_later(&self, statement: &'static Statement, params: &[Value<'_>]) -> Result<()> {
+        match self.conn.link {
+            Link::Sqlite(_) => self.execute(statement, params).map(drop),
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => {
+                self.note(statement)?;
+                session.execute_later(statement, params)
+            }
+        }
+    }
+
     /// Runs a statement that gives no rows for each of `rows`, its parameters, and returns how many rows it touched.
     /// What stands behind `or` in it takes all of them at once, each parameter as the array of a column: on a server
     /// that is one journey instead of many. SQLite is quicker row by row.
@@ -245,6 +258,12 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Makes sure that no other process is in a transaction that writes, and none begins one before this one ends, also
+    /// if this one has run no statement yet.
+    pub(super) fn settle(&self) -> Result<()> {
+        self.conn.link.settle()
+    }
+
     /// Whether there is something to take back.
     pub(super) fn has_written(&self) -> bool {
         self.conn.wrote.get()
@@ -270,7 +289,7 @@ impl<'c> Deref for Tx<'c> {
 enum Cells<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
     #[cfg(feature = "postgres")]
-    Postgres(&'r postgres::Row),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 /// A row, read column by column in the order of the statement's column list.

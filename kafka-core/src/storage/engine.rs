@@ -13,6 +13,7 @@ use rusqlite::Connection;
 #[cfg(feature = "postgres")]
 use super::postgres::{self, Beat, Connector, PostgresAddress, PostgresOptions, Replica};
 use super::{
+    behind::Others,
     blob::Blobs,
     conn::{Conn, Tx},
     fault,
@@ -115,6 +116,7 @@ struct Inner {
     server: Option<Server>,
     /// What this storage is registered as.
     own_node: Mutex<Option<NodeId>>,
+    others: Others,
 }
 
 /// What only a database on a server has.
@@ -183,6 +185,7 @@ impl Storage {
             #[cfg(feature = "postgres")]
             server: None,
             own_node: Mutex::default(),
+            others: Others::default(),
         })))
     }
 
@@ -201,8 +204,8 @@ impl Storage {
         });
         let blobs = Blobs::of(&place);
         let server = Some(Server { connector, replica, beat: Mutex::default() });
-        let own_node = Mutex::default();
-        Ok(Storage(Arc::new(Inner { place, options, blobs, connection, file, server, own_node })))
+        let (own_node, others) = (Mutex::default(), Others::default());
+        Ok(Storage(Arc::new(Inner { place, options, blobs, connection, file, server, own_node, others })))
     }
 
     /// Runs `work` on a connection that cannot write. All it reads is of one moment. It must not call
@@ -261,6 +264,15 @@ impl Storage {
     /// What `work` returns; `Busy` when the queue is full or another process keeps the database locked;
     /// `Storage` when the disk is full or fails. After an error nothing of `work` is stored.
     pub(crate) fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.0.others.note();
+        self.write_behind(work)
+    }
+
+    /// The same for a piece of work that [gives way](Storage::give_way) to what others write.
+    pub(crate) fn write_behind<T: Send + 'static>(
         &self,
         work: impl Fn(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -348,6 +360,10 @@ impl Storage {
             return Locks::Server(Arc::clone(connector));
         }
         Locks::of(self.path())
+    }
+
+    pub(super) fn others(&self) -> &Others {
+        &self.0.others
     }
 
     pub(super) fn own_node(&self) -> Option<NodeId> {

@@ -52,6 +52,25 @@ impl Link {
         }
     }
 
+    /// The same; on a server with the first statement, or when the link is [settled](Link::settle), so that it costs no
+    /// journey. What it fails by is the error of that.
+    fn begin_write_with_first(&self) -> Result<()> {
+        match self {
+            Link::Sqlite(_) => self.begin_write(),
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => session.begin_write_with_first(),
+        }
+    }
+
+    /// Whether the link was lost before the transaction had begun.
+    #[cfg(feature = "postgres")]
+    fn never_began(&self, error: &Error) -> bool {
+        match self {
+            Link::Sqlite(_) => false,
+            Link::Postgres(session) => session.never_began(error),
+        }
+    }
+
     /// Whether other processes hear what a transaction tells. Those of SQLite look by themselves.
     pub(super) fn tells(&self) -> bool {
         match self {
@@ -67,6 +86,19 @@ impl Link {
             Link::Sqlite(_) => drop(lines),
             #[cfg(feature = "postgres")]
             Link::Postgres(session) => session.tell(lines),
+        }
+    }
+
+    /// Waits for what was left to travel with the next statement.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unnecessary_wraps, reason = "SQLite leaves nothing")
+    )]
+    pub(super) fn settle(&self) -> Result<()> {
+        match self {
+            Link::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Link::Postgres(session) => session.settle(),
         }
     }
 
@@ -147,7 +179,7 @@ impl Link {
 /// Runs `body` between BEGIN and COMMIT, or takes back what it did.
 pub(super) fn transaction<T>(link: &Link, mut body: impl FnMut() -> Result<T>) -> Result<T> {
     let mut once = || {
-        link.begin_write()?;
+        link.begin_write_with_first()?;
         let result = body().and_then(|value| link.commit().map(|()| value));
         if result.is_err() {
             link.undo();
@@ -155,12 +187,20 @@ pub(super) fn transaction<T>(link: &Link, mut body: impl FnMut() -> Result<T>) -
         result
     };
     #[cfg(feature = "postgres")]
-    for pause in CONFLICT_PAUSES {
-        match once() {
-            Err(error) if Session::is_conflict(&error) => std::thread::sleep(pause),
-            done => return done,
+    {
+        let mut attempt = || match once() {
+            Err(error) if link.never_began(&error) => once(),
+            done => done,
+        };
+        for pause in CONFLICT_PAUSES {
+            match attempt() {
+                Err(error) if Session::is_conflict(&error) => std::thread::sleep(pause),
+                done => return done,
+            }
         }
+        attempt()
     }
+    #[cfg(not(feature = "postgres"))]
     once()
 }
 

@@ -1,5 +1,6 @@
 //! The database: the only code that names its engine.
 
+mod behind;
 pub(crate) mod blob;
 mod blob_made;
 mod catalog;

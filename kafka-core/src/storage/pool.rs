@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
     time::Duration,
@@ -14,6 +15,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 
 pub(super) struct Pool {
     open: Box<dyn Fn() -> Result<Link> + Send + Sync>,
+    opened: AtomicUsize,
     state: Mutex<State>,
     bounds: PoolBounds,
 }
@@ -28,12 +30,17 @@ pub(super) struct PoolBounds {
     pub(super) wait: Option<Duration>,
 }
 
+/// A connection, numbered as they were opened.
+type Numbered = (usize, Link);
+
 struct State {
-    idle: Vec<Link>,
+    /// The one that was opened first is at the end, and lent first: only as many as are needed at a time fill their
+    /// caches.
+    idle: Vec<Numbered>,
     /// How many more may be opened.
     unopened: usize,
     /// Who waits, in the order of arrival. What is sent: a connection, or the leave to open one.
-    waiting: VecDeque<mpsc::SyncSender<Option<Link>>>,
+    waiting: VecDeque<mpsc::SyncSender<Option<Numbered>>>,
     closed: bool,
 }
 
@@ -41,7 +48,7 @@ impl Pool {
     pub(super) fn new(bounds: PoolBounds, open: impl Fn() -> Result<Link> + Send + Sync + 'static) -> Pool {
         let unopened = bounds.most.max(1);
         let state = State { idle: Vec::new(), unopened, waiting: VecDeque::new(), closed: false };
-        Pool { open: Box::new(open), state: Mutex::new(state), bounds }
+        Pool { open: Box::new(open), opened: AtomicUsize::new(0), state: Mutex::new(state), bounds }
     }
 
     /// Runs `work` on a free connection, in a transaction so that all it reads is of one moment.
@@ -75,16 +82,19 @@ impl Pool {
     /// Lends a free connection to `work`, which also says whether it may be lent again.
     fn lend<T>(&self, work: impl FnOnce(&Link) -> (Result<T>, bool)) -> Result<T> {
         let mut lent = Lent { pool: self, connection: self.take()? };
-        let connection = match lent.connection.take() {
-            Some(connection) => connection,
-            None => (self.open)()?,
+        let (number, connection) = match lent.connection.take() {
+            Some(numbered) => numbered,
+            None => {
+                let connection = (self.open)()?;
+                (self.opened.fetch_add(1, Ordering::Relaxed), connection)
+            }
         };
         let (result, is_clean) = work(&connection);
         // A connection that failed, or that is left inside a transaction, is not lent again.
         let failed =
             matches!(&result, Err(error) if matches!(error.kind(), ErrorKind::Storage | ErrorKind::Corrupt));
         if is_clean && !failed {
-            lent.connection = Some(connection);
+            lent.connection = Some((number, connection));
         }
         result
     }
@@ -107,12 +117,13 @@ impl Pool {
         state.idle.clear();
     }
 
-    fn take(&self) -> Result<Option<Link>> {
+    fn take(&self) -> Result<Option<Numbered>> {
         let mut state = self.lock();
         if state.closed {
             return Err(super::writer::closed());
         }
-        let stale: Vec<Link> = state.idle.extract_if(.., |connection| !connection.is_fresh()).collect();
+        let stale: Vec<Numbered> =
+            state.idle.extract_if(.., |(_, connection)| !connection.is_fresh()).collect();
         state.unopened += stale.len();
         let fresh = state.idle.pop();
         let mine = if fresh.is_some() {
@@ -159,7 +170,7 @@ impl Pool {
 /// the connection failed, without a connection.
 struct Lent<'p> {
     pool: &'p Pool,
-    connection: Option<Link>,
+    connection: Option<Numbered>,
 }
 
 impl Drop for Lent<'_> {
@@ -173,8 +184,9 @@ impl Drop for Lent<'_> {
             }
         }
         match given {
-            Some(connection) if !state.closed && state.idle.len() < self.pool.bounds.kept => {
-                state.idle.push(connection);
+            Some(numbered) if !state.closed && state.idle.len() < self.pool.bounds.kept => {
+                let place = state.idle.partition_point(|(number, _)| *number > numbered.0);
+                state.idle.insert(place, numbered);
             }
             Some(_) if state.closed => {}
             Some(_) => state.unopened += 1,
@@ -187,10 +199,7 @@ impl Drop for Lent<'_> {
 mod tests {
     use std::{
         panic::{self, AssertUnwindSafe},
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
+        sync::{Arc, Barrier},
         thread,
     };
 
@@ -222,6 +231,34 @@ mod tests {
 
     fn one(pool: &Pool) -> Result<Option<i64>> {
         pool.read(|c| c.first(&ONE, &[], |row| row.next()))
+    }
+
+    /// Whatever comes back last. Others stay cold, and one that is in use has what it needs in its cache.
+    #[test]
+    fn the_connection_that_was_opened_first_is_lent_first() {
+        let (pool, _) = pool(2);
+        let both_are_lent = Barrier::new(2);
+        let is_first_back = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                pool.lend(|_| {
+                    both_are_lent.wait();
+                    (Ok(()), true)
+                })
+                .unwrap();
+                is_first_back.wait();
+            });
+            while pool.opened.load(Ordering::Relaxed) == 0 {
+                thread::yield_now();
+            }
+            pool.lend(|_| {
+                both_are_lent.wait();
+                is_first_back.wait();
+                (Ok(()), true)
+            })
+            .unwrap();
+        });
+        assert_eq!(pool.take().unwrap().map(|(number, _)| number), Some(0));
     }
 
     #[test]

@@ -351,6 +351,7 @@ fn run_in_savepoints(connection: &Link, jobs: &[Arc<dyn Job>]) -> Result<Vec<Aft
     let run = |sql| connection.run(sql).map_err(|_| Spoilt::ByFault);
     for job in jobs {
         run("SAVEPOINT job")?;
+        // What it left to travel with the next statement goes before the RELEASE, which then fails with it.
         match job.run(connection) {
             Ok(hooks) => after.extend(hooks),
             Err(failed) => {

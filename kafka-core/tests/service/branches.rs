@@ -313,3 +313,37 @@ fn branch_points_are_read_forth_and_back_and_by_number() {
         stage.kafka.branches(&stage.operator).list(unheard_of(), &PageRequest::default()).unwrap_err();
     assert_eq!((unknown.kind(), unknown.code()), (ErrorKind::NotFound, "chat_not_found"));
 }
+
+mod slow {
+    use super::*;
+
+    #[test]
+    fn what_would_hold_up_everyone_is_refused_and_changes_nothing() {
+        let stage = Stage::new(In::Memory);
+        let chat = stage.chat();
+        let root = stage.say(&chat, Role::User, "root");
+        let mut last = root.clone();
+        for number in 0..10_000 {
+            last = stage.say(&chat, Role::User, &number.to_string());
+        }
+        let too_long = |refused: Result<(), kafka_core::Error>| {
+            let refused = refused.unwrap_err();
+            assert_eq!((refused.kind(), refused.code()), (ErrorKind::TooLarge, "branch_too_long"));
+            let chat = stage.kafka.chats(&stage.operator).get(chat.id).unwrap();
+            assert_eq!((chat.active_leaf_id, chat.message_count), (Some(last.id), 10_001));
+        };
+        let messages = stage.kafka.messages(&stage.operator);
+        let branches = stage.kafka.branches(&stage.operator);
+        // One more than may leave.
+        too_long(messages.create(chat.id, new(Role::User, "beside", Some(None))).map(drop));
+        too_long(branches.fork(chat.id, NewFork::default()).map(drop));
+        // As many as may, there and back; and the fork of one less.
+        let before_last = NewFork { message_id: last.parent_id, ..NewFork::default() };
+        assert_eq!(branches.fork(chat.id, before_last).unwrap().message_count, 10_000);
+        messages.create(chat.id, new(Role::User, "under", Some(Some(root.id)))).unwrap();
+        assert_eq!(stage.branch(&chat), ["root", "under"]);
+        let further = messages.create(chat.id, new(Role::User, "further", Some(Some(last.id)))).unwrap_err();
+        assert_eq!(further.code(), "branch_too_long", "10,000 join, and one leaves");
+        assert_eq!(stage.branch(&chat), ["root", "under"]);
+    }
+}

@@ -1,10 +1,13 @@
 //! Vectors of documents: made, stored, counted, searched by, made anew, and done without.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use kafka_core::{
     AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind, Kafka,
-    NewFile, Period, ProcessingStatus, SearchArea, SearchMode, SearchRequest, SearchSort,
+    NewFile, Period, ProcessingStatus, Role, SearchArea, SearchMode, SearchRequest, SearchSort,
     testing::{Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
@@ -22,6 +25,13 @@ fn vector(text: &str) -> Vec<f64> {
     MEANINGS.iter().map(of).chain([0.1]).collect()
 }
 
+fn vectors(body: &Value) -> Value {
+    let texts = body["input"].as_array().unwrap().iter().map(|text| vector(text.as_str().unwrap()));
+    let data: Vec<Value> =
+        texts.enumerate().map(|(index, vector)| json!({"index": index, "embedding": vector})).collect();
+    json!({"usage": {"total_tokens": 10 * data.len()}, "data": data})
+}
+
 /// An endpoint that knows these meanings, and fails at texts that say so.
 fn endpoint() -> ScriptedEndpoint {
     ScriptedEndpoint::start(|request: &ScriptedRequest| {
@@ -29,18 +39,21 @@ fn endpoint() -> ScriptedEndpoint {
         assert_eq!(request.path, "/v1/embeddings");
         let texts: Vec<&str> =
             body["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
-        let mut data: Vec<Value> = texts
-            .iter()
-            .enumerate()
-            .map(|(index, text)| json!({"index": index, "embedding": vector(text)}))
-            .collect();
+        let mut answer = vectors(&body);
+        let data = answer["data"].as_array_mut().unwrap();
         if texts.iter().any(|text| text.contains("too few")) {
             data.pop();
+        }
+        if texts.iter().any(|text| text.contains("no number")) {
+            data[0]["embedding"] = json!([null, "NaN"]);
+        }
+        if texts.iter().any(|text| text.contains("longer")) {
+            data.iter_mut().for_each(|item| item["embedding"] = json!([1, 2, 3, 4, 5]));
         }
         if texts.iter().any(|text| text.contains("refused")) {
             return Script::json(400, &json!({"error": {"message": "I do not like it"}}));
         }
-        Script::json(200, &json!({"data": data, "usage": {"total_tokens": 10 * texts.len()}}))
+        Script::json(200, &answer)
     })
 }
 
@@ -108,13 +121,44 @@ fn what_means_the_same_is_found_by_vectors_and_answered_from() {
     let answer = stage.ask(&chat, AnswerRequest::text("Where did the cat sleep?"));
     assert_eq!(answer.sources[0].source.filename, "cats.txt");
     assert!(answer.sources[0].text.as_ref().unwrap().contains("feline"));
-    // What they cost is the owner's: ten tokens a passage.
-    let usage = kafka.usage(&user).summary(Period::default()).unwrap();
-    let spent = usage.models.iter().find(|model| model.model == "toy").unwrap();
-    assert_eq!((spent.tokens_prompt, spent.tokens_total, spent.responses), (30, 30, 0));
+    // What they cost is the owner's: ten tokens a passage, and ten a question in the chat.
+    let spent = |actor| {
+        let usage = kafka.usage(actor).summary(Period::default()).unwrap();
+        let toy = usage.models.iter().find(|model| model.model == "toy");
+        (toy.map(|toy| (toy.tokens_prompt, toy.tokens_total, toy.responses)), usage.total_tokens_used)
+    };
+    let answered = answer.response.tokens_total.unwrap();
+    assert_eq!(spent(&user), (Some((40, 40, 0)), 40 + answered));
+    // What is searched is paid for by whoever searches; the operator, who has no account, did it three times.
+    assert_eq!(spent(&stage.operator), (Some((70, 70, 0)), 70 + answered));
+    kafka.search(&user).find(&by(SearchMode::Hybrid, "cat")).unwrap();
+    assert_eq!(spent(&user), (Some((50, 50, 0)), 50 + answered));
+    kafka.search(&user).find(&by(SearchMode::Text, "cat")).unwrap();
+    assert_eq!(spent(&user), (Some((50, 50, 0)), 50 + answered), "words cost nothing");
+    assert_eq!(spent(&other), (None, 0));
     assert!(endpoint.requests().iter().all(|request| request.header("authorization") == Some("Bearer sk-1")));
     kafka.documents(&stage.operator).delete(cars.id).unwrap();
     assert!(!names(kafka, &by(SearchMode::Vector, "car")).contains(&"cars.txt".to_owned()));
+}
+
+#[test]
+fn a_question_that_can_find_no_passage_is_sent_to_no_endpoint() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.txt", "A cat.");
+    let sent = endpoint.requests().len();
+    let plain = || SearchRequest::plain("cat");
+    for request in [
+        SearchRequest { areas: Some(vec![SearchArea::Messages, SearchArea::Chats]), ..plain() },
+        SearchRequest { role: Some(Role::User), ..plain() },
+        SearchRequest { sort: Some(SearchSort::Newest), ..plain() },
+        SearchRequest { mode: Some(SearchMode::Text), ..plain() },
+    ] {
+        stage.kafka.search(&stage.operator).find(&request).unwrap();
+        assert_eq!(endpoint.requests().len(), sent, "{request:?}");
+    }
+    stage.kafka.search(&stage.operator).find(&plain()).unwrap();
+    assert_eq!(endpoint.requests().len(), sent + 1);
 }
 
 #[test]
@@ -122,10 +166,17 @@ fn a_document_whose_vectors_cannot_be_made_fails_and_the_rest_goes_on() {
     let endpoint = endpoint();
     let stage = stage(&endpoint);
     let place = DocumentPlace::Chat(stage.chat().id);
-    for (text, reason) in
-        [("too few cats", "another number of vectors"), ("refused cats", "I do not like it")]
-    {
-        let failed = add(&stage.kafka, place, "bad.txt", text);
+    // So many passages that they are sent in two batches, the second of which says something else.
+    let long =
+        |last: &str| format!("{}# End\n\n{last}", format!("# Cats\n\n{}\n\n", "cat ".repeat(200)).repeat(65));
+    for (text, reason) in [
+        ("too few cats", "another number of vectors"),
+        ("refused cats", "I do not like it"),
+        ("no number", "something else than vectors"),
+        (&long("longer vectors"), "vectors of different lengths"),
+        (&long("refused later"), "I do not like it"),
+    ] {
+        let failed = add(&stage.kafka, place, "bad.md", text);
         assert_eq!(failed.processing_status, ProcessingStatus::Failed);
         let why = failed.error_message.unwrap();
         assert!(why.contains("vectors could not be made") && why.contains(reason), "{why}");
@@ -133,6 +184,43 @@ fn a_document_whose_vectors_cannot_be_made_fails_and_the_rest_goes_on() {
     assert_eq!(add(&stage.kafka, place, "good.txt", "A cat.").processing_status, ProcessingStatus::Completed);
     assert_eq!(stage.value("SELECT COUNT(*) FROM chunks", &[]).unwrap(), "1");
     assert_eq!(stage.value("SELECT COUNT(*) FROM embeddings", &[]).unwrap(), "1");
+}
+
+#[test]
+fn while_the_endpoint_is_away_words_find_a_document_and_it_gets_its_vectors_later() {
+    let away = Arc::new(Mutex::new(None));
+    let said = Arc::clone(&away);
+    let endpoint = ScriptedEndpoint::start(move |request| match &*said.lock().unwrap() {
+        Some(status) => {
+            // No wait before it is asked again.
+            let body = r#"{"error": {"message": "not now"}}"#;
+            let head = format!(
+                "HTTP/1.1 {status} Away\r\nretry-after-ms: 0\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            Script::new().send(head).send(body)
+        }
+        None => Script::json(200, &vectors(&request.json())),
+    });
+    for status in [503, 429, 500] {
+        let stage = stage(&endpoint);
+        *away.lock().unwrap() = Some(status);
+        let place = DocumentPlace::Chat(stage.chat().id);
+        let document = add(&stage.kafka, place, "cats.txt", "A feline slept on the wall.");
+        assert_eq!(
+            (document.processing_status, document.embedding_model),
+            (ProcessingStatus::Completed, None)
+        );
+        assert_eq!(names(&stage.kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
+        *away.lock().unwrap() = None;
+        let began = std::time::Instant::now();
+        while names(&stage.kafka, &by(SearchMode::Vector, "cat")) != ["cats.txt"] {
+            assert!(began.elapsed() < PATIENCE, "{status}");
+            stage.clock.advance(Duration::from_secs(10));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        stage.kafka.close();
+    }
 }
 
 #[test]

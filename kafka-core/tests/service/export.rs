@@ -117,6 +117,8 @@ fn a_document_is_named_after_its_chat() {
         (Some("../../etc/passwd"), "..-..-etc-passwd.md"),
         (Some("a\u{202E}b\r\n:*?\"<>|"), "ab -------.md"),
         (Some(&*long), &*format!("{}.md", "x".repeat(80))),
+        (Some(&*"\u{1F600}".repeat(80)), &*format!("{}.md", "\u{1F600}".repeat(60))),
+        (Some("\u{202E}\u{202D}"), "Untitled chat.md"),
         (Some("  "), "Untitled chat.md"),
         (None, "Untitled chat.md"),
     ];

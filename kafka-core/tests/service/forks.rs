@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_core::{
     AnswerRequest, ChatPatch, ErrorKind, IdempotencyKey, Message, MessageStatus, NewChat, NewChatFile,
-    NewFile, NewFork, NewMessage, NewVersion, PageRequest, Period, Role,
+    NewFile, NewFork, NewMessage, NewPlan, NewVersion, NewWorkspace, PageRequest, Period, Role,
     testing::{Gate, ScriptedAnswer},
 };
 
@@ -169,4 +169,39 @@ fn a_model_that_only_the_old_owner_has_does_not_come_along() {
     let for_owner = NewFork { user_id: owner.user_id(), ..NewFork::default() };
     let fork = kafka.branches(&stage.operator).fork(chat.id, for_owner).unwrap();
     assert_eq!(fork.user_id, owner.user_id());
+}
+
+/// Who may only read in a workspace puts nothing there.
+#[test]
+fn a_fork_lies_where_whoever_forks_may_put_chats() {
+    let stage = Stage::new(In::File);
+    let kafka = &stage.kafka;
+    let [owner, editor, viewer] = ["owner", "editor", "viewer"].map(|name| stage.user(name));
+    let office = NewWorkspace { name: "Office".into(), owner_id: None };
+    let office = kafka.workspaces(&owner).create(office).unwrap().id;
+    for (member, role) in [(&editor, "editor"), (&viewer, "viewer")] {
+        let sql = "INSERT INTO workspace_members (workspace_id, user_id, role, created_at, updated_at) \
+            VALUES ($1, $2, $3, 0, 0)";
+        stage.rows(sql, &[&office.to_string(), &member.user_id().unwrap().to_string(), role]);
+    }
+    let chat = NewChat { workspace_id: Some(office), ..NewChat::default() };
+    let chat = kafka.chats(&owner).create(chat).unwrap();
+    for (actor, expected) in [(&owner, Some(office)), (&editor, Some(office)), (&viewer, None)] {
+        let fork = kafka.branches(actor).fork(chat.id, NewFork::default()).unwrap();
+        assert_eq!((fork.workspace_id, fork.user_id), (expected, actor.user_id()));
+    }
+}
+
+#[test]
+fn a_fork_counts_among_the_chats_that_a_plan_allows() {
+    let stage = Stage::with(In::File, |_| ScriptedAnswer::new(), |config| config.quotas = true);
+    stage.user("admin");
+    let ada = stage.user("ada");
+    let plans = stage.kafka.plans(&stage.operator);
+    plans.create(NewPlan { name: "small".into(), chat_limit: Some(2), ..NewPlan::default() }).unwrap();
+    plans.assign(ada.user_id().unwrap(), "small").unwrap();
+    let chat = stage.chat_of(&ada);
+    let fork = || stage.kafka.branches(&ada).fork(chat.id, NewFork::default());
+    fork().unwrap();
+    assert_eq!(fork().unwrap_err().kind(), ErrorKind::QuotaExceeded);
 }

@@ -519,6 +519,14 @@ fn callers_without_a_credential_have_what_they_know_the_id_of() {
     let refused = [
         kafka.chats(&nobody).list(&ChatFilter::default(), &PageRequest::default()).err(),
         kafka.chats(&nobody).idempotent(key()).create(NewChat::default()).err(),
+        // Numbers can be guessed, ids cannot.
+        kafka.linear(&nobody).chat(chat.number).err(),
+        kafka.linear(&nobody).chat_id(chat.number).err(),
+        kafka.linear(&nobody).message(message.number).err(),
+        kafka.linear(&nobody).message_id(message.number).err(),
+        kafka.linear(&nobody).messages_of(chat.number).err(),
+        kafka.linear(&nobody).page_of(chat.number, 1, 10).err(),
+        kafka.linear(&nobody).chats().err(),
         kafka.events(&nobody).subscribe(None).err(),
         kafka.tokens(&nobody).list(&PageRequest::default()).err(),
         kafka.users(&nobody).list(&PageRequest::default()).err(),

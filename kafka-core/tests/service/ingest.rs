@@ -251,7 +251,7 @@ fn passages_are_searched_as_messages_are() {
 }
 
 #[test]
-fn a_plan_bounds_the_documents_of_a_chat_and_uploads_are_counted() {
+fn a_plan_bounds_the_documents_of_a_chat_and_of_a_workspace_and_uploads_are_counted() {
     let stage = Stage::with(In::File, |_| unreachable!(), |config| config.quotas = true);
     let kafka = &stage.kafka;
     stage.user("first");
@@ -281,6 +281,17 @@ fn a_plan_bounds_the_documents_of_a_chat_and_uploads_are_counted() {
     assert_eq!((usage.doc_count, usage.days.last().unwrap().documents_uploaded), (3, 4));
     let usage = kafka.usage(&stage.operator).summary(Period::default()).unwrap();
     assert_eq!((usage.doc_count, usage.days.last().unwrap().documents_uploaded), (3, 4));
+
+    let workspace = kafka.workspaces(&user).create(NewWorkspace::default()).unwrap();
+    let share = || {
+        let place = DocumentPlace::Workspace(workspace.id);
+        kafka.documents(&user).upload(place, NewFile::named("a"), &mut &b"shared"[..])
+    };
+    share().unwrap();
+    share().unwrap();
+    let refused = share().unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::QuotaExceeded, "quota_exceeded"));
+    assert!(refused.message().contains("2 documents a workspace"), "{refused}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ mod history;
 mod home;
 mod identity;
 mod ingest;
+#[cfg(feature = "postgres")]
+mod journeys;
 mod keys;
 mod killed;
 mod limits;

@@ -38,7 +38,7 @@ impl Server {
         self.config_of(&self.database.url())
     }
 
-    fn config_of(&self, url: &str) -> Config {
+    pub(crate) fn config_of(&self, url: &str) -> Config {
         let mut config = Config::postgres(PostgresAddress::from_url(url).unwrap(), self.blobs.path());
         config.password_cost = 4;
         config.secret = Some(Arc::new(Secret::new([7; 32])));
@@ -54,7 +54,7 @@ impl Server {
     }
 
     /// The URL of the same database by way of a proxy on this port.
-    fn url_through(&self, port: u16) -> String {
+    pub(crate) fn url_through(&self, port: u16) -> String {
         let name = self.value("SELECT current_database()");
         format!("postgresql://postgres@127.0.0.1:{port}/{name}?sslmode=disable")
     }
@@ -259,7 +259,7 @@ fn a_cut_connection_costs_one_answer_at_most_and_nothing_that_was_acknowledged()
 
 /// Passes on what a client and the server say, and shows `hear` what the client says. Where that says so, the
 /// server's answer is dropped together with the connection.
-fn proxy(hear: impl Fn(&[u8]) -> bool + Clone + Send + 'static) -> u16 {
+pub(crate) fn proxy(hear: impl Fn(&[u8]) -> bool + Clone + Send + 'static) -> u16 {
     let socket = format!("{}/.s.PGSQL.5432", std::env::var("PGHOST").unwrap());
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -317,7 +317,7 @@ fn a_commit_whose_answer_is_lost_is_asked_for_and_neither_refused_nor_made_twice
 }
 
 /// How often a word stands in what was said.
-fn count(said: &[u8], word: &str) -> usize {
+pub(crate) fn count(said: &[u8], word: &str) -> usize {
     said.windows(word.len()).filter(|window| *window == word.as_bytes()).count()
 }
 

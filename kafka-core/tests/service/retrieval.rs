@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Answer, AnswerRequest, Chat, Document, DocumentPlace, MessagePatch, NewChat, NewFile, NewWorkspace,
+    Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
+    NewWorkspace,
 };
 
 use crate::stage::{In, Stage, sent};
@@ -139,12 +140,56 @@ fn a_chat_is_answered_from_its_own_documents_and_those_of_its_workspace() {
     }
 }
 
+#[test]
+fn who_may_no_longer_see_a_workspace_is_not_answered_from_it() {
+    let stage = stage();
+    let (kafka, owner, member) = (&stage.kafka, stage.user("ada"), stage.user("bob"));
+    let bob = member.user_id().unwrap();
+    let new = NewWorkspace { name: "Office".into(), owner_id: None };
+    let workspace = kafka.workspaces(&owner).create(new).unwrap();
+    kafka.workspaces(&owner).share(workspace.id, bob, Some(MemberRole::Editor)).unwrap();
+    let new = NewChat { workspace_id: Some(workspace.id), ..NewChat::titled("bob's") };
+    let chat = kafka.chats(&member).create(new).unwrap();
+    add(&stage, DocumentPlace::Workspace(workspace.id), "shared.txt", "The castle is closed on Mondays.");
+    add(&stage, DocumentPlace::Chat(chat.id), "own.txt", "The castle is closed, says Bob.");
+    let sources = || {
+        let request = AnswerRequest::text("When is the castle closed?");
+        let answer = kafka.completions(&member).start(chat.id, request).unwrap().wait().unwrap();
+        let mut names: Vec<_> = answer.sources.into_iter().map(|it| it.source.filename).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(sources(), ["own.txt", "shared.txt"]);
+    kafka.workspaces(&owner).share(workspace.id, bob, None).unwrap();
+    assert_eq!(sources(), ["own.txt"]);
+}
+
 mod slow {
-    use std::{fs, path::Path};
+    use std::{fmt::Write as _, fs, path::Path};
 
     use serde_json::Value;
 
     use super::*;
+
+    /// Many newer passages hold one of the words, and this one holds two.
+    #[test]
+    fn the_best_passage_of_a_long_document_is_found_however_many_hold_a_word() {
+        let stage = stage();
+        let chat = stage.chat();
+        let mut text = "# Best\n\nThe lantern of the harbour is green.\n\n".to_owned();
+        for number in 0..1100 {
+            let word = ["lantern", "harbour"][number % 2];
+            let _ = write!(
+                text,
+                "# Section {number}\n\nA {word}. {}\n\n",
+                "Nothing else is told here. ".repeat(22)
+            );
+        }
+        let document = add(&stage, DocumentPlace::Chat(chat.id), "long.md", &text);
+        assert!(document.chunk_count > 1000, "{document:?}");
+        let answer = ask(&stage, &chat, "Which colour has the harbour lantern?");
+        assert!(answer.sources[0].text.as_ref().unwrap().contains("is green"), "{:?}", answer.sources[0]);
+    }
 
     /// Questions that name their subject, over all kinds of files in one chat: words alone put the right passage before
     /// the model for nine of ten at least.

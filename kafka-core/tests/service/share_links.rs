@@ -47,9 +47,14 @@ fn a_link_shows_what_people_and_models_said_on_the_active_branch_and_nothing_els
     stage.kafka.chats(&stage.operator).update(chat.id, back).unwrap();
     let text = NewChatFile { filename: "flow.based".into(), content: "loop:\n".into() };
     stage.kafka.chat_files(&stage.operator).create(chat.id, text).unwrap();
-    let told = r#"{"based_filename": "flow.based", "based_content": "secret text"}"#;
-    let told = NewMessage { kind: Some("file".into()), ..NewMessage::text(Role::User, told) };
-    stage.kafka.messages(&stage.operator).create(chat.id, told).unwrap();
+    for told in [
+        r#"{"based_filename": "flow.based", "based_content": "secret text"}"#,
+        // What is not of the known form may hold a file all the same.
+        r#"{"based_filename": 1, "based_content": "secret text"}"#,
+    ] {
+        let told = NewMessage { kind: Some("file".into()), ..NewMessage::text(Role::User, told) };
+        stage.kafka.messages(&stage.operator).create(chat.id, told).unwrap();
+    }
 
     let made = share(&stage, &chat);
     assert!(
@@ -70,8 +75,12 @@ fn a_link_shows_what_people_and_models_said_on_the_active_branch_and_nothing_els
             (Role::User, "Why?".to_owned()),
             (Role::Assistant, "Well, yes.".to_owned()),
             (Role::User, "flow.based was written".to_owned()),
+            (Role::User, "A file.".to_owned()),
         ]
     );
+    // How much there is of what is not shown is not told either.
+    let numbered = shared.messages(&PageRequest::Numbered { page: 1, page_size: 2 }).unwrap();
+    assert_eq!((numbered.items.len(), numbered.numbers.unwrap().total), (2, 4));
     assert_eq!(shared.chat().unwrap().title.as_deref(), Some("Plans"));
     // What is said later is seen, too; page by page as elsewhere.
     stage.say(&chat, Role::User, "And?");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Actor, Chat, ChatFilter, ChatPatch, ErrorKind, NewChat, PageRequest, Role, TagCount,
+    Actor, Chat, ChatFilter, ChatPatch, ErrorKind, NewChat, NewWorkspace, PageRequest, Role, TagCount,
     testing::ScriptedAnswer,
 };
 use proptest::prelude::*;
@@ -126,13 +126,21 @@ fn only_what_someone_may_see_is_found_and_counted() {
     let [ada, bob] = ["ada", "bob"].map(|name| stage.user(name));
     let mine = stage.kafka.chats(&ada).create(tagged(&["Plans", "x"])).unwrap();
     let theirs = stage.kafka.chats(&bob).create(tagged(&["plans"])).unwrap();
+    let office = NewWorkspace { name: "Office".into(), owner_id: None };
+    let office = stage.kafka.workspaces(&bob).create(office).unwrap().id;
+    let there = NewChat { workspace_id: Some(office), ..tagged(&["plans"]) };
+    let there = stage.kafka.chats(&bob).create(there).unwrap();
     let nobodys = stage.kafka.chats(&stage.operator).create(tagged(&["PLANS"])).unwrap();
     let count = |tag: &str, chats| TagCount { tag: tag.into(), chats };
     for (actor, chats, tags) in [
         (&ada, vec![mine.id], vec![count("Plans", 1), count("x", 1)]),
-        (&bob, vec![theirs.id], vec![count("plans", 1)]),
+        (&bob, vec![there.id, theirs.id], vec![count("plans", 2)]),
         (&admin, vec![nobodys.id], vec![count("PLANS", 1)]),
-        (&stage.operator, vec![nobodys.id, theirs.id, mine.id], vec![count("PLANS", 3), count("x", 1)]),
+        (
+            &stage.operator,
+            vec![nobodys.id, there.id, theirs.id, mine.id],
+            vec![count("PLANS", 4), count("x", 1)],
+        ),
     ] {
         let found: Vec<_> = found(&stage, actor, &with_tag("plans")).iter().map(|chat| chat.id).collect();
         assert_eq!(found, chats);

@@ -298,6 +298,40 @@ fn everyone_sees_their_own_and_nobody_elses() {
     assert_eq!(of(&stage.operator, unheard_of()).unwrap_err().code(), "user_not_found");
 }
 
+/// Administrators see what each used, and what belongs to nobody; others only their own.
+#[test]
+fn administrators_see_what_each_account_used() {
+    let stage = Stage::new(In::Memory);
+    // The first account administers.
+    let (bob, ada) = (stage.user("bob"), stage.user("ada"));
+    for (actor, times) in [(&ada, 2), (&bob, 1)] {
+        for _ in 0..times {
+            stage.ask(&stage.chat_of(actor), AnswerRequest::text("Hi"));
+        }
+    }
+    stage.ask(&stage.chat(), AnswerRequest::text("Hi"));
+    let by_account = |actor: &Actor, period| stage.kafka.usage(actor).by_account(period);
+    let all = by_account(&bob, Period::default()).unwrap();
+    let told: Vec<_> = all
+        .iter()
+        .map(|of| {
+            (of.user_id, of.email.as_deref().is_some(), of.responses, of.tokens_total, of.chats_created)
+        })
+        .collect();
+    let (ada_id, bob_id) = (ada.user_id(), bob.user_id());
+    assert_eq!(told[0], (ada_id, true, 2, 10, 2));
+    let mut others = told[1..].to_vec();
+    others.sort();
+    assert_eq!(others, [(None, false, 1, 5, 1), (bob_id, true, 1, 5, 1)]);
+    assert_eq!(by_account(&stage.operator, Period::default()).unwrap(), all);
+    let before = Period { from: Some(day("2020-01-01")), to: Some(day("2020-01-02")) };
+    assert_eq!(by_account(&bob, before).unwrap(), []);
+    assert_eq!(by_account(&ada, Period::default()).unwrap_err().code(), "admin_required");
+    let of_ada = stage.kafka.usage(&bob).summary_of(ada_id.unwrap(), Period::default()).unwrap();
+    assert_eq!(of_ada, summary(&stage.kafka, &ada));
+    assert_eq!((of_ada.session_count, of_ada.total_tokens_used), (2, 10));
+}
+
 /// Deletes what an answer is being written into.
 type Delete = fn(&Kafka, &Actor, &Chat, &Turn);
 

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The chat page for browsers; else what this is, and the routes there are
-         * @description Whoever accepts `text/html`, as browsers do, gets the chat page; everyone else JSON. How many conversations and messages there are is told to whoever sees everything: the local operator, and administrators.
+         * @description Whoever accepts `text/html`, as browsers do, gets the chat page; everyone else JSON.
          */
         get: operations["get_index"];
         put?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Chats: all of them, or a numbered page
-         * @description The one changed last first.
+         * @description The one changed last first. A page of which the texts exceed 1 MiB is refused.
          */
         get: operations["get_chat_history_api_chats"];
         put?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Messages of a chat: all of them, or a numbered page
-         * @description Those of the active branch, oldest first, without answers of which nothing came; pages count those, too.
+         * @description Those of the active branch, oldest first.
          */
         get: operations["get_chat_history_api_messages_chat_id"];
         put?: never;
@@ -156,6 +156,26 @@ export interface paths {
          * @description For administrators, and the local operator.
          */
         get: operations["get_admin_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each account used, the one that spent most first
+         * @description For administrators, and the local operator. The first thousand; what belongs to nobody has no `user_id`.
+         */
+        get: operations["get_admin_usage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -381,7 +401,7 @@ export interface paths {
         };
         /**
          * Chats, the one changed last first
-         * @description The filters join by AND. What has to look through many chats (`q`, far numbered pages, and within a workspace `tag`, `pinned` and `archived`) is done for one caller at a time: who waits over 1 s gets 503 `searches_at_capacity`, and of one account one waits.
+         * @description The filters join by AND. One search by title runs at a time; who waits over 1 s gets 503.
          */
         get: operations["get_chats"];
         put?: never;
@@ -947,7 +967,7 @@ export interface paths {
         put?: never;
         /**
          * Find messages, chats and passages of documents by what they say
-         * @description `mode` `hybrid`, the default, takes plain language; `text` wants all words and has operators: `"phrases"`, `begin*`, `-not`. A query has at most 1000 characters, of which the first 32 parts count; a page has at most 100 hits. Of a text the first 16,000 words are searched. The `best` are ranked among the newest 500 texts that hold everything, in plain language also among the newest 100 for each word, and end there; the `newest` are all there are. `begin*` waits for its turn as `GET /api/v1/chats` with `q` does.
+         * @description `mode` `hybrid`, the default, takes plain language; `text` wants all words and has operators: `"phrases"`, `begin*`, `-not`. A query has at most 1000 characters, a page at most 100 hits.
          */
         post: operations["post_search"];
         delete?: never;
@@ -1025,7 +1045,7 @@ export interface paths {
         };
         /**
          * Tags of chats, by their letters, with how many have each
-         * @description Of all chats that the caller sees, archived ones among them: the first 1,000 by their letters. It waits for its turn as `GET /api/v1/chats` with `q` does.
+         * @description Of all chats that the caller sees, archived ones among them.
          */
         get: operations["get_tags"];
         put?: never;
@@ -1200,6 +1220,30 @@ export interface paths {
         patch: operations["patch_workspaces_id"];
         trace?: never;
     };
+    "/api/v1/workspaces/{id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Documents that all chats of a workspace share, oldest first
+         * @description Every chat of the workspace is answered from them, besides its own.
+         */
+        get: operations["get_workspaces_id_documents"];
+        put?: never;
+        /**
+         * Upload documents for all chats of a workspace: a form with `files`, as often as there are
+         * @description PDF, DOCX, XLSX, HTML, Markdown, CSV, plain text and source code of at most 20 MiB each. They are `pending` at first, and read in the background; ask for one to see whether it is `completed`, or `failed` and why. Files are stored one after the other: where one is refused, those before it stay and stand in the error's `items`.
+         */
+        post: operations["post_workspaces_id_documents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workspaces/{id}/files": {
         parameters: {
             query?: never;
@@ -1371,7 +1415,7 @@ export interface paths {
         head?: never;
         /**
          * Choose the model that answers in a chat
-         * @description A name has at most 255 characters; it is resolved when the model is to answer. A blank one stands for the model that would answer now.
+         * @description A name has at most 255 characters; it is resolved when the model is to answer.
          */
         patch: operations["patch_open_chat_conversations_id"];
         trace?: never;
@@ -1385,7 +1429,7 @@ export interface paths {
         };
         /**
          * All messages of a chat
-         * @description Those of the active branch, oldest first, without answers of which nothing came.
+         * @description Those of the active branch, oldest first.
          */
         get: operations["get_open_chat_conversations_id_messages"];
         put?: never;
@@ -1409,7 +1453,7 @@ export interface paths {
         };
         /**
          * The answer to the last question, as it is written
-         * @description Events without names: `{"content"}` for each piece, and at the end `{"done","message_id"}` or `{"error"}`. The last question is answered. One that was answered is told its answer again; one that failed is asked again.
+         * @description Events without names: `{"content"}` for each piece, and at the end `{"done","message_id"}` or `{"error"}`. A question that was answered is told its answer again; one that failed is asked again.
          */
         get: operations["get_open_chat_conversations_id_stream"];
         put?: never;
@@ -1764,6 +1808,42 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What one account used, or what belongs to nobody. */
+        AccountUsage: {
+            /**
+             * Format: int64
+             * @description Chats made.
+             */
+            chats_created: number;
+            /**
+             * Format: int64
+             * @description Documents uploaded.
+             */
+            documents_uploaded: number;
+            /** @description Its e-mail address. */
+            email: string | null;
+            /**
+             * Format: int64
+             * @description Answers that ended, however they did.
+             */
+            responses: number;
+            /**
+             * Format: int64
+             * @description Tokens that models answered.
+             */
+            tokens_completion: number;
+            /**
+             * Format: int64
+             * @description Tokens sent to models.
+             */
+            tokens_prompt: number;
+            /**
+             * Format: int64
+             * @description Both, as endpoints state it, which may be more.
+             */
+            tokens_total: number;
+            user_id: components["schemas"]["UserId"] | null;
+        };
         /** @description An event of an answer: the word after `event:` and what stands after `data:`. */
         AnswerEvent: {
             data: {
@@ -1965,7 +2045,7 @@ export interface components {
         };
         Conversation: {
             created_at: components["schemas"]["Timestamp"];
-            default_model: string;
+            default_model: string | null;
             id: components["schemas"]["ChatId"];
             /**
              * Format: int64
@@ -2530,7 +2610,7 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /**
              * Format: int64
-             * @description Documents in one chat.
+             * @description Documents in one chat, and as many that all chats of one workspace share.
              */
             document_limit: number | null;
             /** @description Its id. */
@@ -2682,13 +2762,14 @@ export interface components {
             in?: components["schemas"]["SearchArea"][] | null;
             /**
              * Format: int32
-             * @description Most hits wanted: 20 by default, 100 at most.
+             * @description Most hits wanted: by default `Limits::search_default`, at most
+             *     `Limits::search_max`.
              */
             limit?: number | null;
             mode?: components["schemas"]["SearchMode"] | null;
             /** @description Messages that name this model: its answers, and the questions that asked for it. */
             model?: string | null;
-            /** @description Any text at all, of at most 1,000 characters. */
+            /** @description Any text at all, of at most `Limits::search_query_chars`. */
             query: string;
             role?: components["schemas"]["Role"] | null;
             sort?: components["schemas"]["SearchSort"] | null;
@@ -4015,6 +4096,55 @@ export interface components {
                 };
             };
         };
+        /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
+        E409_f57396: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "message_streaming",
+                 *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 409,
+                 *       "title": "Conflict",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "message_streaming";
+                };
+            };
+        };
+        /**
+         * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+         *     * `file_too_large`: The file is too large: 20 MiB are the most.
+         *     * `form_too_large`: The form is too large.
+         *     * `too_many_documents`: The chat has as many documents as it may have, 1000.
+         */
+        E413_2ea510: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "body_too_large",
+                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 413,
+                 *       "title": "Payload Too Large",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "body_too_large" | "file_too_large" | "form_too_large" | "too_many_documents";
+                };
+            };
+        };
         /** @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most. */
         E413_436e65: {
             headers: {
@@ -4198,45 +4328,13 @@ export interface components {
             };
         };
         /**
-         * @description * `nul_in_text`: A text holds the character U+0000.
-         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: A text is longer than its field allows.
-         */
-        E422_2e5dcf: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "nul_in_text",
-                 *       "detail": [
-                 *         {
-                 *           "input": null,
-                 *           "loc": [
-                 *             "body"
-                 *           ],
-                 *           "msg": "A text holds the character U+0000.",
-                 *           "type": "value_error"
-                 *         }
-                 *       ],
-                 *       "request_id": "0197d1a0c0de7000"
-                 *     }
-                 */
-                "application/json": components["schemas"]["Detail"] & {
-                    /** @enum {unknown} */
-                    code?: "nul_in_text" | "request_invalid" | "text_too_long";
-                };
-            };
-        };
-        /**
          * @description * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
          *     * `idempotency_mismatch`: The key was used with another body.
          *     * `nul_in_text`: A text holds the character U+0000.
          *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: A text is longer than its field allows.
+         *     * `text_too_long`: The text is too long: 1 MiB is the most.
          */
-        E422_3e83ce: {
+        E422_5f8a9d: {
             headers: {
                 [name: string]: unknown;
             };
@@ -4264,13 +4362,38 @@ export interface components {
             };
         };
         /**
+         * @description * `field_invalid`: A field has the wrong type.
+         *     * `field_missing`: A field that must be given is missing.
+         */
+        E422_6d4e82: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "field_invalid",
+                 *       "detail": "A field has the wrong type.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 422,
+                 *       "title": "Unprocessable Entity",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "field_invalid" | "field_missing";
+                };
+            };
+        };
+        /**
          * @description * `email_invalid`: The address is none.
          *     * `nul_in_text`: A text holds the character U+0000.
          *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: A text is longer than its field allows.
+         *     * `text_too_long`: The text is too long: 1 MiB is the most.
          *     * `username_invalid`: A username has no @.
          */
-        E422_4fe081: {
+        E422_9f3707: {
             headers: {
                 [name: string]: unknown;
             };
@@ -4298,18 +4421,50 @@ export interface components {
             };
         };
         /**
-         * @description * `field_invalid`: A field has the wrong type.
-         *     * `field_missing`: A field that must be given is missing.
+         * @description * `page_out_of_range`: The page is none that is allowed.
+         *     * `page_too_large`: The texts of the numbered page exceed 1 MiB; ask for a smaller one.
+         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
          */
-        E422_6d4e82: {
+        E422_771bcf: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
-                 *       "code": "field_invalid",
-                 *       "detail": "A field has the wrong type.",
+                 *       "code": "page_out_of_range",
+                 *       "detail": [
+                 *         {
+                 *           "input": null,
+                 *           "loc": [
+                 *             "body"
+                 *           ],
+                 *           "msg": "The page is none that is allowed.",
+                 *           "type": "value_error"
+                 *         }
+                 *       ],
+                 *       "request_id": "0197d1a0c0de7000"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Detail"] & {
+                    /** @enum {unknown} */
+                    code?: "page_out_of_range" | "page_too_large" | "request_invalid";
+                };
+            };
+        };
+        /**
+         * @description * `period_invalid`: The period ends before it begins, or is longer than 366 days.
+         *     * `query_invalid`: A parameter of the query is not what it should be.
+         */
+        E422_860e1e: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "period_invalid",
+                 *       "detail": "The period ends before it begins, or is longer than 366 days.",
                  *       "request_id": "0197d1a0c0de7000",
                  *       "status": 422,
                  *       "title": "Unprocessable Entity",
@@ -4318,7 +4473,7 @@ export interface components {
                  */
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
-                    code?: "field_invalid" | "field_missing";
+                    code?: "period_invalid" | "query_invalid";
                 };
             };
         };
@@ -4349,6 +4504,38 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     code?: "cursor_invalid" | "limit_out_of_range" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid";
+                };
+            };
+        };
+        /**
+         * @description * `nul_in_text`: A text holds the character U+0000.
+         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
+         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         */
+        E422_f34a98: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "nul_in_text",
+                 *       "detail": [
+                 *         {
+                 *           "input": null,
+                 *           "loc": [
+                 *             "body"
+                 *           ],
+                 *           "msg": "A text holds the character U+0000.",
+                 *           "type": "value_error"
+                 *         }
+                 *       ],
+                 *       "request_id": "0197d1a0c0de7000"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Detail"] & {
+                    /** @enum {unknown} */
+                    code?: "nul_in_text" | "request_invalid" | "text_too_long";
                 };
             };
         };
@@ -4443,30 +4630,6 @@ export interface components {
                 "application/json": components["schemas"]["Detail"] & {
                     /** @enum {unknown} */
                     code?: "login_throttled";
-                };
-            };
-        };
-        /** @description * `search_waits`: Another search of the caller waits for its turn already. */
-        E429_126023: {
-            headers: {
-                /** @description Seconds to wait. */
-                "Retry-After"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "search_waits",
-                 *       "detail": "Another search of the caller waits for its turn already.",
-                 *       "request_id": "0197d1a0c0de7000",
-                 *       "status": 429,
-                 *       "title": "Too Many Requests",
-                 *       "type": "about:blank"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "search_waits";
                 };
             };
         };
@@ -4618,7 +4781,6 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "conversations": 3,
                      *       "description": "Chat backend. Not Apache Kafka.",
                      *       "message": "Welcome to Kafka, a chat backend.",
                      *       "name": "kafka",
@@ -4631,12 +4793,10 @@ export interface operations {
                      *       ],
                      *       "service": "kafka",
                      *       "status": "online",
-                     *       "total_messages": 14,
                      *       "version": "0.1.0"
                      *     }
                      */
                     "application/json": {
-                        conversations: number | null;
                         description: string;
                         message: string;
                         name: string;
@@ -4647,7 +4807,6 @@ export interface operations {
                         }[];
                         service: string;
                         status: string;
-                        total_messages: number | null;
                         version: string;
                     };
                     "text/html": string;
@@ -4713,7 +4872,7 @@ export interface operations {
             401: components["responses"]["E401_9dcfc3"];
             403: components["responses"]["E403_58f8fc"];
             408: components["responses"]["E408_c15164"];
-            422: components["responses"]["E422_f184e6"];
+            422: components["responses"]["E422_771bcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -4777,7 +4936,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              */
             422: {
@@ -4835,7 +4994,6 @@ export interface operations {
                      * @example {
                      *       "created_at": "2026-11-30T09:00:00.000Z",
                      *       "id": 1,
-                     *       "messages_count": 2,
                      *       "name": "The trial",
                      *       "notebooks": [
                      *         "law"
@@ -4911,7 +5069,7 @@ export interface operations {
             /**
              * @description * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              */
             422: {
@@ -5030,7 +5188,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_3e83ce"];
+            422: components["responses"]["E422_5f8a9d"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -5155,7 +5313,7 @@ export interface operations {
              * @description * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
              *     * `role_refused`: A message cannot have this role here.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -5213,6 +5371,25 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_6e5616"];
             408: components["responses"]["E408_c15164"];
+            /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "message_streaming",
+                     *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
+                     *       "request_id": "0197d1a0c0de7000"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Detail"] & {
+                        /** @enum {unknown} */
+                        code?: "message_streaming";
+                    };
+                };
+            };
             422: components["responses"]["E422_f184e6"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -5274,7 +5451,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_c15164"];
-            422: components["responses"]["E422_f184e6"];
+            422: components["responses"]["E422_771bcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -5314,6 +5491,57 @@ export interface operations {
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_50edd2"];
             408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_admin_usage: {
+        parameters: {
+            query?: {
+                /** @description The first day. */
+                from?: string;
+                /** @description The last day. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What each used. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chats_created": 1,
+                     *           "documents_uploaded": 0,
+                     *           "email": null,
+                     *           "responses": 1,
+                     *           "tokens_completion": 5,
+                     *           "tokens_prompt": 4,
+                     *           "tokens_total": 9,
+                     *           "user_id": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["AccountUsage"][];
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_50edd2"];
+            408: components["responses"]["E408_c15164"];
+            422: components["responses"]["E422_860e1e"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -5499,7 +5727,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "expires_at": "2026-12-07T09:00:00.000Z",
+                     *       "expires_at": "2026-11-30T09:00:00.000Z",
                      *       "token": "a token that is shown once",
                      *       "user": {
                      *         "created_at": "2026-11-30T09:00:00.000Z",
@@ -5608,7 +5836,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "expires_at": "2026-12-07T09:00:00.000Z",
+                     *       "expires_at": "2026-11-30T09:00:00.000Z",
                      *       "token": "a token that is shown once",
                      *       "user": {
                      *         "created_at": "2026-11-30T09:00:00.000Z",
@@ -5671,7 +5899,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `password_too_long`: The password is longer than 72 bytes.
              *     * `password_too_short`: The password is shorter than 8 characters.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `username_invalid`: A username has no @.
              */
             422: {
@@ -6102,7 +6330,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `version_ambiguous`: Give the whole text or a diff, not both.
              */
             422: {
@@ -6284,8 +6512,7 @@ export interface operations {
              *     * `page_size_out_of_range`: The page size is none that is allowed.
              *     * `page_too_large`: The texts of the numbered page exceed 1 MiB; ask for a smaller one.
              *     * `query_invalid`: A parameter of the query is not what it should be.
-             *     * `tag_empty`: A tag has at least one character that is no blank.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -6304,11 +6531,10 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "cursor_invalid" | "limit_out_of_range" | "nul_in_text" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid" | "tag_empty" | "text_too_long";
+                        code?: "cursor_invalid" | "limit_out_of_range" | "nul_in_text" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid" | "text_too_long";
                     };
                 };
             };
-            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -6402,7 +6628,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `tag_empty`: A tag has at least one character that is no blank.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              *     * `too_many_tags`: A chat has at most 32 tags.
              */
@@ -6575,7 +6801,7 @@ export interface operations {
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `tag_empty`: A tag has at least one character that is no blank.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              *     * `too_many_tags`: A chat has at most 32 tags.
              */
@@ -6764,13 +6990,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "files": [
-                 *         "Hello"
-                 *       ]
-                 *     }
-                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -6811,33 +7030,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_0a38d2"];
             408: components["responses"]["E408_075c59"];
-            /**
-             * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
-             *     * `file_too_large`: The file is too large: 20 MiB are the most.
-             *     * `form_too_large`: The form is too large.
-             *     * `too_many_documents`: The chat has as many documents as it may have, 1000.
-             */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "body_too_large",
-                     *       "detail": "The body is too large: 16 MiB of JSON are the most.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 413,
-                     *       "title": "Payload Too Large",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "too_many_documents";
-                    };
-                };
-            };
+            413: components["responses"]["E413_2ea510"];
             415: components["responses"]["E415_624b38"];
             422: components["responses"]["E422_0d6328"];
             429: components["responses"]["E429_bd72b2"];
@@ -6867,64 +7060,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "chat": {
-                     *         "active_leaf_id": null,
-                     *         "archived_at": null,
-                     *         "created_at": "2026-11-30T09:00:00.000Z",
-                     *         "default_model": "echo",
-                     *         "description": null,
-                     *         "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
-                     *         "message_count": 0,
-                     *         "notebooks": [],
-                     *         "pinned_at": null,
-                     *         "tags": [],
-                     *         "title": "The trial",
-                     *         "total_tokens": 0,
-                     *         "updated_at": "2026-11-30T09:00:00.000Z",
-                     *         "user_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
-                     *         "workspace_id": null
-                     *       },
-                     *       "exported_at": "2026-11-30T09:00:00.000Z",
-                     *       "files": [],
-                     *       "format": "kafka-chat",
-                     *       "messages": [
-                     *         {
-                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
-                     *           "content": "Who is K.?",
-                     *           "created_at": "2026-11-30T09:00:00.000Z",
-                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
-                     *           "model": null,
-                     *           "parent_id": null,
-                     *           "parts": null,
-                     *           "response": null,
-                     *           "role": "user",
-                     *           "seq": 1,
-                     *           "sources": null,
-                     *           "status": "complete",
-                     *           "token_count": null,
-                     *           "tool_call_id": null,
-                     *           "type": "text",
-                     *           "updated_at": "2026-11-30T09:00:00.000Z"
-                     *         }
-                     *       ],
-                     *       "version": 1
-                     *     }
-                     */
                     "application/json": Record<string, never>;
-                    /**
-                     * @example <!doctype html>
-                     *     <title>The trial</title>
-                     */
                     "text/html": string;
-                    /**
-                     * @example # The trial
-                     *
-                     *     ## user
-                     *
-                     *     > Who is K.?
-                     */
                     "text/markdown": string;
                 };
             };
@@ -7053,13 +7190,6 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["NewChatFile"] | components["schemas"]["Link"];
-                /**
-                 * @example {
-                 *       "files": [
-                 *         "Hello"
-                 *       ]
-                 *     }
-                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -7205,7 +7335,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -7314,28 +7444,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["E408_075c59"];
-            /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "message_streaming",
-                     *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 409,
-                     *       "title": "Conflict",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "message_streaming";
-                    };
-                };
-            };
+            409: components["responses"]["E409_f57396"];
             413: components["responses"]["E413_bd22a8"];
             415: components["responses"]["E415_624b38"];
             /**
@@ -7345,7 +7454,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `message_unknown`: The chat has no such message.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -7524,7 +7633,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `parent_unknown`: The chat has no such message.
              *     * `parts_invalid`: The parts are no JSON array.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `tool_call_id_misplaced`: `tool_call_id` belongs to messages of the role `tool`, and only there.
              */
             422: {
@@ -7791,7 +7900,7 @@ export interface operations {
              *     * `parent_not_a_question`: The message is none that a model could answer.
              *     * `parent_unknown`: The chat has no such message.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -7816,7 +7925,6 @@ export interface operations {
             };
             /**
              * @description * `chat_busy`: 16 answers of the chat wait already.
-             *     * `owner_busy`: As many answers as one owner may have run or wait already in the chats of the chat's owner.
              *     * `quota_exceeded`: A limit of the account's plan is reached.
              */
             429: {
@@ -7838,7 +7946,7 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "chat_busy" | "owner_busy" | "quota_exceeded";
+                        code?: "chat_busy" | "quota_exceeded";
                     };
                 };
             };
@@ -7922,7 +8030,7 @@ export interface operations {
                      *         {
                      *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
                      *           "created_at": "2026-11-30T09:00:00.000Z",
-                     *           "expires_at": "2026-12-07T09:00:00.000Z",
+                     *           "expires_at": "2026-11-30T09:00:00.000Z",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
                      *         }
                      *       ]
@@ -7974,7 +8082,7 @@ export interface operations {
                      * @example {
                      *       "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
                      *       "created_at": "2026-11-30T09:00:00.000Z",
-                     *       "expires_at": "2026-12-07T09:00:00.000Z",
+                     *       "expires_at": "2026-11-30T09:00:00.000Z",
                      *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
                      *       "token": "a token that is shown once",
                      *       "url": "/share#a token that is shown once"
@@ -8535,6 +8643,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_b73a0c"];
             408: components["responses"]["E408_c15164"];
+            409: components["responses"]["E409_f57396"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -8628,7 +8737,7 @@ export interface operations {
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `role_refused`: A message cannot have this role here.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -8869,7 +8978,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `params_out_of_range`: A parameter of sampling is out of its range.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -9060,7 +9169,7 @@ export interface operations {
              *     * `name_reserved`: The name `echo` is the built-in model's.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `params_out_of_range`: A parameter of sampling is out of its range.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -9523,7 +9632,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `query_too_long`: The query is longer than 1000 characters.
              *     * `sort_refused`: What is found by meaning has no order but the best first.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `vectors_missing`: Searching by meaning needs an endpoint that makes vectors, which the operator has not named.
              */
             422: {
@@ -9547,7 +9656,6 @@ export interface operations {
                     };
                 };
             };
-            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -9718,7 +9826,6 @@ export interface operations {
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_4cf26c"];
             408: components["responses"]["E408_c15164"];
-            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -9901,7 +10008,7 @@ export interface operations {
              *     * `name_empty`: The name is empty.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `scopes_empty`: A key needs a scope.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -9986,6 +10093,8 @@ export interface operations {
                 from?: string;
                 /** @description The last day. */
                 to?: string;
+                /** @description Whose, for administrators and the local operator. */
+                user_id?: string;
             };
             header?: never;
             path?: never;
@@ -10034,32 +10143,9 @@ export interface operations {
             400: components["responses"]["E400_0097df"];
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_1410af"];
             408: components["responses"]["E408_c15164"];
-            /**
-             * @description * `period_invalid`: The period ends before it begins, or is longer than 366 days.
-             *     * `query_invalid`: A parameter of the query is not what it should be.
-             */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "period_invalid",
-                     *       "detail": "The period ends before it begins, or is longer than 366 days.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 422,
-                     *       "title": "Unprocessable Entity",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "period_invalid" | "query_invalid";
-                    };
-                };
-            };
+            422: components["responses"]["E422_860e1e"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -10185,7 +10271,7 @@ export interface operations {
              *     * `field_invalid`: A field has the wrong type.
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              *     * `username_invalid`: A username has no @.
              */
             422: {
@@ -10450,7 +10536,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -10597,7 +10683,7 @@ export interface operations {
              * @description * `field_invalid`: A field has the wrong type.
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -10620,6 +10706,144 @@ export interface operations {
                     };
                 };
             };
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    get_workspaces_id_documents: {
+        parameters: {
+            query?: {
+                /** @description A `next_cursor`: what comes behind it. Not together with `before`. */
+                after?: string;
+                /** @description A `prev_cursor`: what comes before it. */
+                before?: string;
+                /** @description Most entries wanted; 50 by default. There are fewer where their texts exceed 1 MiB. */
+                limit?: number;
+                /** @description A numbered page, from 1, in place of a cursor. */
+                page?: number;
+                /** @description Entries of a numbered page; 20 by default. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A part of the list: with cursors, or with numbers where `page` or `page_size` was given. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "chunk_count": 3,
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "embedding_model": null,
+                     *           "error_message": null,
+                     *           "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *           "filename": "report.pdf",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "processing_status": "completed",
+                     *           "tokens_used": 1200
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "prev_cursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Document"][];
+                        /** @description For `after`; null at the end of the list. */
+                        next_cursor?: string | null;
+                        page?: number;
+                        page_size?: number;
+                        /** @description For `before`; null at its start. */
+                        prev_cursor?: string | null;
+                        /** @description Entries of the whole list. */
+                        total?: number;
+                        total_pages?: number;
+                    };
+                };
+            };
+            400: components["responses"]["E400_0097df"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_cceaf0"];
+            408: components["responses"]["E408_c15164"];
+            422: components["responses"]["E422_a18ca5"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    post_workspaces_id_documents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again within 24 hours with the same body, it has no second effect and gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    files: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description The documents. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "chunk_count": 3,
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "embedding_model": null,
+                     *           "error_message": null,
+                     *           "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *           "filename": "report.pdf",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "processing_status": "completed",
+                     *           "tokens_used": 1200
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Document"][];
+                    };
+                };
+            };
+            400: components["responses"]["E400_e7f2f0"];
+            401: components["responses"]["E401_d220f1"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_cceaf0"];
+            408: components["responses"]["E408_075c59"];
+            413: components["responses"]["E413_2ea510"];
+            415: components["responses"]["E415_624b38"];
+            422: components["responses"]["E422_0d6328"];
+            429: components["responses"]["E429_bd72b2"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -10712,13 +10936,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "files": [
-                 *         "Hello"
-                 *       ]
-                 *     }
-                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -10881,7 +11098,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_4fe081"];
+            422: components["responses"]["E422_9f3707"];
             429: components["responses"]["E429_47c9d7"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -10979,7 +11196,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_4fe081"];
+            422: components["responses"]["E422_9f3707"];
             429: components["responses"]["E429_47c9d7"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11033,13 +11250,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "chat_name": "The trial",
-                 *       "user_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
-                 *       "workspace_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
-                 *     }
-                 */
                 "multipart/form-data": {
                     chat_name: string;
                     selected_file_ids?: (string)[];
@@ -11125,7 +11335,7 @@ export interface operations {
                 };
             };
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_2e5dcf"];
+            422: components["responses"]["E422_f34a98"];
             429: components["responses"]["E429_0c4ed4"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11141,12 +11351,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "chat_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
-                 *       "new_name": "The trial"
-                 *     }
-                 */
                 "multipart/form-data": {
                     /** Format: uuid */
                     chat_id: string;
@@ -11184,7 +11388,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_2e5dcf"];
+            422: components["responses"]["E422_f34a98"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11212,7 +11416,6 @@ export interface operations {
                      *           "created_at": "2026-11-30T09:00:00.000Z",
                      *           "default_model": "echo",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
-                     *           "message_count": 2,
                      *           "updated_at": "2026-11-30T09:00:00.000Z"
                      *         }
                      *       ]
@@ -11278,7 +11481,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_3e83ce"];
+            422: components["responses"]["E422_5f8a9d"];
             429: components["responses"]["E429_0c4ed4"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11413,7 +11616,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_2e5dcf"];
+            422: components["responses"]["E422_f34a98"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11520,7 +11723,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_3e83ce"];
+            422: components["responses"]["E422_5f8a9d"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11548,9 +11751,9 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example data: {"content":"Echo: Who is K.?"}
+                     * @example data: {"content":"Echo:"}
                      *
-                     *     data: {"done":true,"message_id":"0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"}
+                     *     data: {"done":true}
                      */
                     "text/event-stream": {
                         data: string;
@@ -11624,7 +11827,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `parent_not_a_question`: The message is none that a model could answer.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -11655,7 +11858,6 @@ export interface operations {
             };
             /**
              * @description * `chat_busy`: 16 answers of the chat wait already.
-             *     * `owner_busy`: As many answers as one owner may have run or wait already in the chats of the chat's owner.
              *     * `quota_exceeded`: A limit of the account's plan is reached.
              */
             429: {
@@ -11674,7 +11876,7 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "chat_busy" | "owner_busy" | "quota_exceeded";
+                        code?: "chat_busy" | "quota_exceeded";
                     };
                 };
             };
@@ -11808,12 +12010,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "file_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
-                 *       "new_name": "a.txt"
-                 *     }
-                 */
                 "multipart/form-data": {
                     /** Format: uuid */
                     file_id: string;
@@ -11886,15 +12082,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "files": [
-                 *         "Hello"
-                 *       ],
-                 *       "is_chat": true,
-                 *       "target_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
-                 *     }
-                 */
                 "multipart/form-data": {
                     files: string[];
                     is_chat: boolean;
@@ -12045,7 +12232,7 @@ export interface operations {
              * @description * `file_not_text`: The file is not text.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -12097,15 +12284,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "status": "ok",
-                     *       "timestamp": "2026-11-30T09:00:00.000Z",
                      *       "version": "0.1.0"
                      *     }
                      */
                     "application/json": {
                         /** @constant */
                         status: "ok";
-                        /** Format: date-time */
-                        timestamp: string;
                         version: string;
                     };
                 };
@@ -12221,14 +12405,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "ak": "the endpoint's key",
-                 *       "base_url": "https://api.example.org/v1",
-                 *       "name": "gpt",
-                 *       "user_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
-                 *     }
-                 */
                 "multipart/form-data": {
                     ak: string;
                     base_url: string;
@@ -12295,7 +12471,7 @@ export interface operations {
              *     * `name_reserved`: The name `echo` is the built-in model's.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: A text is longer than its field allows.
+             *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
             422: {
                 headers: {
@@ -12519,15 +12695,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "files": [
-                 *         "Hello"
-                 *       ],
-                 *       "name": "Castle",
-                 *       "owner_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
-                 *     }
-                 */
                 "multipart/form-data": {
                     files?: string[];
                     name: string;
@@ -12614,7 +12781,7 @@ export interface operations {
                 };
             };
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_2e5dcf"];
+            422: components["responses"]["E422_f34a98"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -12629,12 +12796,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "new_name": "Castle",
-                 *       "workspace_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
-                 *     }
-                 */
                 "multipart/form-data": {
                     new_name: string;
                     /** Format: uuid */
@@ -12669,7 +12830,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_2e5dcf"];
+            422: components["responses"]["E422_f34a98"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];

@@ -17,16 +17,18 @@ function shownLength(bytes) {
   return `${(bytes / 1024 ** unit).toLocaleString([], { maximumFractionDigits: 1 })} ${UNITS[unit]}`;
 }
 
-/** All files of a chat, however many pages that takes. */
-async function readFiles(chat, signal) {
-  const files = [];
+/** A whole list, however many pages that takes. */
+async function readAll(path, signal) {
+  const all = [];
   for (let after = null, isFirst = true; isFirst || after; isFirst = false) {
-    const page = await call("GET", `chats/${chat}/files?limit=200${after ? `&after=${encodeURIComponent(after)}` : ""}`, { signal });
-    files.push(...page.items);
+    const page = await call("GET", `${path}?limit=200${after ? `&after=${encodeURIComponent(after)}` : ""}`, { signal });
+    all.push(...page.items);
     after = page.next_cursor;
   }
-  return files;
+  return all;
 }
+
+const readFiles = (chat, signal) => readAll(`chats/${chat}/files`, signal);
 
 async function loadFiles(here) {
   if (!here.chat) return;
@@ -39,7 +41,7 @@ async function loadFiles(here) {
 
 function showFiles() {
   const files = view.files.filter(({ id }) => !isLeaving(id));
-  at("files").replaceChildren(...files.map(fileRow), ...view.coming.map(comingRow));
+  at("files").replaceChildren(...files.map(fileRow), ...comingRows("files"));
   at("no-files").hidden = at("files").hasChildNodes();
   showPanel();
   learnLengths(view);
@@ -57,9 +59,12 @@ function fileRow(file) {
   return element("li", {}, name, element("small", {}, about.join(", ")), ...tools);
 }
 
+/** What is on its way into this list. */
+const comingRows = (shelf) => view.coming.filter((file) => file.shelf === shelf).map(comingRow);
+
 function comingRow({ name, size, arrived }) {
   const progress = element("progress", { max: size || 1, value: arrived, ariaLabel: `${name} is on its way` });
-  return element("li", {}, element("span", { title: name }, name), element("small", {}, "on its way…"), progress);
+  return element("li", { className: "coming" }, element("span", { title: name }, name), element("small", {}, "on its way…"), progress);
 }
 
 /** A button with the picture of the one that has this id. */

@@ -39,6 +39,7 @@ async function finishLeaving(keepalive = false) {
     complain(error);
     loadChats().catch(complain);
     loadFiles(view).catch(complain);
+    loadDocuments(view).catch(complain);
   }
 }
 

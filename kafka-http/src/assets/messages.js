@@ -51,7 +51,7 @@ class Answer {
   /** Ends every request for this answer, and the waiting for the next. */
   withdrawn = new AbortController();
 
-  constructor({ content = "", response = null, parts = null, model = null, type = "text", status }) {
+  constructor({ content = "", response = null, parts = null, sources = null, model = null, type = "text", status }) {
     const note = type === "file" && readNote(content);
     this.content = note ? "" : content;
     this.response = response;
@@ -61,9 +61,11 @@ class Answer {
     this.files = element("div", { className: "file-notes" }, ...note ? noteLine(note) : []);
     this.thinking = element("div");
     this.reasoning = element("details", { className: "reasoning", hidden: true }, element("summary", {}, "Reasoning"), this.thinking);
+    this.sources = sources ?? [];
+    this.cites = element("details", { className: "sources", hidden: true });
     this.state = element("p", { className: "state", hidden: true });
     this.facts = element("div", { className: "facts" });
-    this.node = element("article", { className: "assistant" }, this.author, this.reasoning, this.text, this.files, this.state, footOf(this, this.facts));
+    this.node = element("article", { className: "assistant" }, this.author, this.reasoning, this.text, this.files, this.cites, this.state, footOf(this, this.facts));
     this.node.shown = this;
     this.model = model;
     for (const part of Array.isArray(parts) ? parts : []) {
@@ -154,6 +156,7 @@ class Answer {
 
   end() {
     this.draw();
+    showSources(this);
     this.node.classList.remove("running");
     this.node.removeAttribute("aria-busy");
     // A copy in a fork has no record of its own.

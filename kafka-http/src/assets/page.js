@@ -105,18 +105,26 @@ at("keep-tags").onclick = () => at("tagging").close();
 at("sharing").querySelector("form").onsubmit = makeLink;
 at("close-sharing").onclick = () => at("sharing").close();
 at("copy-link").onclick = () => copyText(at("link").textContent, at("copy-link"));
+at("open-usage").onclick = openUsage;
 at("undo").onclick = undoLeaving;
 at("model").onchange = () => chooseModel(at("model").value);
 at("composer").onsubmit = (event) => { event.preventDefault(); send(); };
 at("stop").onclick = stop;
 at("attach").onclick = () => at("upload").click();
 at("upload").onchange = () => {
-  upload(at("upload").files);
+  upload(at("upload").files, "files");
   // So that the same file can be chosen once more.
   at("upload").value = "";
   prompt.focus();
 };
 at("add").onclick = () => at("upload").click();
+at("add-documents").onclick = () => at("upload-documents").click();
+at("upload-documents").onchange = () => {
+  upload(at("upload-documents").files, "documents");
+  at("upload-documents").value = "";
+};
+at("leave-passage").onclick = () => leavePassage(true);
+at("close-passage").onclick = () => leavePassage(false);
 at("write").onclick = beginText;
 at("open-files").onclick = () => setPanel(at("panel").hidden);
 for (const id of ["close-panel", "close-opened"]) at(id).onclick = () => setPanel(false);
@@ -145,10 +153,12 @@ at("editor").onkeydown = (event) => {
 };
 at("discard").onclick = discard;
 at("mode").onchange = (event) => setMode(event.target.value);
+const isOverDocuments = ({ target }) => Boolean(target.closest?.("#document-shelf"));
 document.body.ondragover = (event) => {
   if (!event.dataTransfer.types.includes("Files") || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   document.body.classList.add("dropping");
+  document.body.classList.toggle("to-documents", isOverDocuments(event));
 };
 document.body.ondragleave = (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); };
 document.body.ondrop = (event) => {
@@ -156,7 +166,7 @@ document.body.ondrop = (event) => {
   const { files } = event.dataTransfer;
   if (!files.length) return;
   event.preventDefault();
-  upload(files);
+  upload(files, isOverDocuments(event) ? "documents" : "files");
 };
 at("copy-curl").onclick = () => copyText(at("curl").textContent, at("copy-curl"));
 at("login").oncancel = (event) => event.preventDefault();
@@ -172,6 +182,7 @@ prompt.onkeydown = (event) => {
 onkeydown = (event) => {
   if (event.key !== "Escape" || document.querySelector("dialog[open], :popover-open")) return;
   if (document.body.classList.contains("drawer")) setDrawer(false);
+  else if (view.cited && at("cited").contains(document.activeElement)) leavePassage(false);
   else if (!isRoomy.matches && isPanelOpen()) setPanel(false);
   else if (view.running.size) stop();
 };
@@ -183,7 +194,10 @@ onhashchange = () => openFromAddress(false);
 onpagehide = () => finishLeaving(true);
 onbeforeunload = (event) => { if (drafts.size) event.preventDefault(); };
 // What others did with the files meanwhile.
-onfocus = () => loadFiles(view).catch(() => {});
+onfocus = () => {
+  loadFiles(view).catch(() => {});
+  loadDocuments(view).catch(() => {});
+};
 isNarrow.onchange = () => setDrawer(false);
 isRoomy.onchange = () => {
   wantsPanel = !at("panel").hidden;

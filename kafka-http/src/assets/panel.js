@@ -1,4 +1,4 @@
-// The panel of files: when it is open, what of it has the focus, and what lies behind it.
+// The panel of files and documents: when it is open, what of it has the focus, and what lies behind it.
 
 /** Where there is room the panel stands beside the conversation, elsewhere over it. */
 const isRoomy = matchMedia("(min-width: 64rem)");
@@ -11,20 +11,22 @@ let wantsPanel = null;
 
 function isPanelOpen() {
   if (!isRoomy.matches) return wantsPanel === true;
-  const { opened, writing, files, coming } = view;
-  return Boolean(opened || writing) || (wantsPanel ?? files.length + coming.length > 0);
+  const { opened, writing, cited, files, documents, coming } = view;
+  return Boolean(opened || writing || cited) || (wantsPanel ?? files.length + documents.length + coming.length > 0);
 }
 
 function showPanel() {
   const isOpen = isPanelOpen();
   const hadFocus = at("panel").contains(document.activeElement);
   at("panel").hidden = !isOpen;
-  at("shelf").hidden = Boolean(view.opened || view.writing);
-  at("opened").hidden = !at("shelf").hidden;
+  at("opened").hidden = !(view.opened || view.writing);
+  at("cited").hidden = !view.cited;
+  at("shelf").hidden = !(at("opened").hidden && at("cited").hidden);
   document.body.classList.toggle("beside", isOpen);
-  document.body.classList.toggle("reading", isOpen && at("shelf").hidden);
+  document.body.classList.toggle("reading", isOpen && !at("opened").hidden);
+  document.body.classList.toggle("citing", isOpen && !at("cited").hidden);
   at("open-files").ariaExpanded = String(isOpen);
-  const count = view.files.filter(({ id }) => !isLeaving(id)).length + view.coming.length;
+  const count = [...view.files, ...view.documents].filter(({ id }) => !isLeaving(id)).length + view.coming.length;
   at("open-files").lastElementChild.textContent = count ? `Files (${count})` : "Files";
   fence();
   if (!isOpen && hadFocus) at("open-files").focus();

@@ -152,6 +152,7 @@ async function follow(answer, begin) {
   speak(answer.response.status === "completed" ? "The answer is complete." : answer.state.textContent);
   readAgain(here, left).catch(() => {});
   loadFiles(here).catch(() => {});
+  learnSources(here, answer).catch(() => {});
   return true;
 }
 

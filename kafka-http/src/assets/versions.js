@@ -27,7 +27,7 @@ async function openFile(id, face = "text") {
 
 /** Shows the list of files again. What was written and not stored is kept. */
 function closeOpened() {
-  view.opened = view.writing = null;
+  view.opened = view.writing = view.cited = null;
   at("opened-name").textContent = at("about-sheet").textContent = "";
   for (const id of ["versions", "page-of-text", "stale"]) at(id).replaceChildren();
   showOpened();

@@ -8,7 +8,7 @@ function newView(id = null) {
     id, chat: chats.find((chat) => chat.id === id) ?? null, model: null, mode: modes.get(id) ?? "chat",
     ready: null, left: new AbortController(), asking: false, running: new Set(), earlier: null, last: null,
     points: [], earlierPoints: null,
-    files: [], coming: [], opened: null, writing: null,
+    files: [], documents: [], coming: [], opened: null, writing: null, cited: null,
   };
 }
 
@@ -25,6 +25,7 @@ function show(next) {
   showMode();
   closeOpened();
   showFiles();
+  showDocuments();
   showRunning();
 }
 
@@ -60,6 +61,8 @@ async function loadChat(here, id) {
     showModels();
     showFiles();
     showEnd();
+    // Whoever may not see documents, for example with a key for chats only, has the rest.
+    loadDocuments(here).catch(() => {});
   } catch (error) {
     if (!signal.aborted) complain(error, "Try again", () => openChat(id));
   }

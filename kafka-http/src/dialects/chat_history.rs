@@ -112,6 +112,10 @@ pub(crate) fn chats(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
 
 pub(crate) fn new_chat(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
+    // Who has no account could do nothing with its number.
+    if actor.is_anonymous() {
+        call.kafka().account_of(&actor)?;
+    }
     let (object, key) = fastapi::object_once(call)?;
     let mut fields = Fields::of(&object);
     let title = fields.optional_text("name", 0, NAME_CHARS).flatten();

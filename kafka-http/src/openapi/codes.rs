@@ -83,6 +83,11 @@ const CODES: &[(u16, &str, &str)] = &[
     (409, "username_taken", "Another account has this username."),
     (409, "version_stale", "The version is not the newest any more; `current` says which is."),
     (413, "body_too_large", "The body is too large: 16 MiB of JSON are the most."),
+    (
+        413,
+        "branch_too_long",
+        "More than 10,000 messages would join and leave the active branch, or be copied.",
+    ),
     (413, "context_too_small", "The files and the prompt do not fit the model's context."),
     (413, "file_too_large", "The file is too large: 20 MiB are the most."),
     (413, "form_too_large", "The form is too large."),

@@ -1,18 +1,37 @@
-//! Documents of chats: uploading them, what became of them, and what they say.
+//! Documents of chats and workspaces: uploading them, what became of them, and what they say.
 
 use kafka_core::{DocumentPlace, NewFile};
 
 use crate::{error::Failure, reply, request::Call, server::Reply, upload};
 
 pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
-    let actor = call.authenticate()?;
     let place = DocumentPlace::Chat(call.id()?);
+    list_of(call, place)
+}
+
+pub(super) fn list_shared(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let place = DocumentPlace::Workspace(call.id()?);
+    list_of(call, place)
+}
+
+fn list_of(call: &mut Call<'_, '_>, place: DocumentPlace) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
     reply::ok(&call.kafka().documents(&actor).list(place, &call.page()?)?)
 }
 
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let place = DocumentPlace::Chat(call.id()?);
+    create_in(call, place)
+}
+
+pub(super) fn create_shared(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let place = DocumentPlace::Workspace(call.id()?);
+    create_in(call, place)
+}
+
+fn create_in(call: &mut Call<'_, '_>, place: DocumentPlace) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
-    let (kafka, place) = (call.kafka(), DocumentPlace::Chat(call.id()?));
+    let kafka = call.kafka();
     upload::each(call, |new: NewFile, bytes, key| {
         kafka.documents(&actor).idempotent(key).upload(place, new, bytes)
     })

@@ -135,6 +135,8 @@ pub(crate) static ALL: &[Route] = routes! {
 
     GET "/api/v1/chats/{id}/documents" documents::list, read(Documents), "Documents of a chat, oldest first";
     POST "/api/v1/chats/{id}/documents" documents::create, write(Documents), "Upload documents: a form with `files`, as often as there are";
+    GET "/api/v1/workspaces/{id}/documents" documents::list_shared, read(Documents), "Documents that all chats of a workspace share, oldest first";
+    POST "/api/v1/workspaces/{id}/documents" documents::create_shared, write(Documents), "Upload documents for all chats of a workspace: a form with `files`, as often as there are";
     GET "/api/v1/documents/{id}" documents::get, read(Documents), "One document, and how far reading it has come";
     DELETE "/api/v1/documents/{id}" documents::delete, write(Documents), "Delete a document";
     GET "/api/v1/documents/{id}/passages" documents::passage, read(Documents), "What a document says between two bytes of its text";
@@ -157,6 +159,7 @@ pub(crate) static ALL: &[Route] = routes! {
     POST "/api/v1/models/{id}/probe" models::probe, write(Models), "Ask whether the endpoint works, without spending tokens";
 
     GET "/api/v1/usage" usage::get, read(Usage), "What the account that asks used; without an account, the installation";
+    GET "/api/v1/admin/usage" usage::by_account, read(Admin), "What each account used, the one that spent most first";
     GET "/api/v1/plans" plans::list, read(Usage), "Plans, oldest first";
 
     POST "/auth" kafka::login, PUBLIC, "Everything that an account has; in open mode a new one is made", Kafka;

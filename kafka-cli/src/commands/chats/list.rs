@@ -41,9 +41,10 @@ impl Row for Line<'_> {
 
     fn cells(&self) -> Vec<String> {
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let pinned = if self.chat.pinned_at.is_some() { " (pinned)" } else { "" };
         vec![
             self.id.clone(),
-            text(&self.chat.title),
+            text(&self.chat.title) + pinned,
             self.chat.message_count.to_string(),
             text(&self.chat.default_model),
             text(&Some(self.chat.tags.join(", ")).filter(|tags| !tags.is_empty())),

@@ -55,9 +55,11 @@ enum Verb {
         #[arg(long, value_name = "ID", value_parser = ids::parse::<WorkspaceId>)]
         workspace: Option<WorkspaceId>,
     },
-    /// Keep chats at the head of the list
+    /// Pin chats, so that they are found at once
     #[command(after_help = "Examples:\n  \
-        kafka chats pin ID ID")]
+        kafka chats pin ID ID\n  \
+        kafka chats list --pinned\n\n\
+        The page shows them above all others; lists here say which are pinned.")]
     Pin(Chats),
     /// Let chats stand where they were changed last
     #[command(after_help = "Examples:\n  \

@@ -105,6 +105,7 @@ pub(super) static CASES: &[Case] = cases! {
     "GET /api/v1/admin/users" Admin "admin" account NONE;
     "PATCH /api/v1/admin/users/{id}" Admin "admin" account |_| json!({"is_active": true});
     "GET /api/v1/admin/stats" Admin "admin" account NONE;
+    "GET /api/v1/admin/usage" Admin "admin" account NONE;
 
     "GET /api/v1/usage" Collection "usage" account NONE;
     "GET /api/v1/plans" Collection "usage" account NONE;
@@ -160,6 +161,8 @@ pub(super) static CASES: &[Case] = cases! {
 
     "GET /api/v1/chats/{id}/documents" Read "documents" chat NONE;
     "POST /api/v1/chats/{id}/documents" Write "documents" chat |_| json!([["files", "uploaded"]]);
+    "GET /api/v1/workspaces/{id}/documents" Read "documents" workspace NONE;
+    "POST /api/v1/workspaces/{id}/documents" Write "documents" workspace |_| json!([["files", "uploaded"]]);
     "GET /api/v1/documents/{id}" Read "documents" document NONE;
     "DELETE /api/v1/documents/{id}" Write "documents" document NONE;
     "GET /api/v1/documents/{id}/passages" Read "documents" document NONE;
@@ -265,12 +268,13 @@ impl Case {
         !reads && (self.method() != "GET" || asks)
     }
 
+    /// Whether its ids are whole numbers, which can be guessed.
+    pub(super) fn names_numbers(&self) -> bool {
+        self.path().starts_with("/api/chats") || self.path().starts_with("/api/messages")
+    }
+
     /// An id of its sort that nothing has.
     pub(super) fn nothing(&self) -> &'static str {
-        if self.path().starts_with("/api/chats") || self.path().starts_with("/api/messages") {
-            "9007199254740991"
-        } else {
-            NOTHING
-        }
+        if self.names_numbers() { "9007199254740991" } else { NOTHING }
     }
 }

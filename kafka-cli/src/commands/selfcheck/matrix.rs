@@ -17,8 +17,8 @@ use super::{
 pub(super) const NOTHING: &str = "01890000-0000-7000-8000-000000000000";
 
 /// What callers without a credential may do where they may chat.
-const OF_ANYONE: [&str; 5] =
-    ["POST /api/v1/chats", "GET /api/v1/models", "POST /api/chats", "POST /conversations", "GET /models"];
+const OF_ANYONE: [&str; 4] =
+    ["POST /api/v1/chats", "GET /api/v1/models", "POST /conversations", "GET /models"];
 
 /// How the server treats callers without a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,9 @@ impl Case {
                 Mode::Open => Allowed,
                 // It names an account, which nobody without one is.
                 Mode::Anonymous if self.route == "POST /chat/new" => Refused(403),
-                Mode::Anonymous if self.area == "chats" && self.has_id() => Refused(404),
+                Mode::Anonymous if self.area == "chats" && self.has_id() && !self.names_numbers() => {
+                    Refused(404)
+                }
                 Mode::Anonymous if OF_ANYONE.contains(&self.route) => Allowed,
                 Mode::Anonymous if self.route == "GET /api/v1/models/{id}" => Refused(404),
                 Mode::Anonymous | Mode::Password => Refused(401),

@@ -131,8 +131,7 @@ pub(in crate::service) struct Answering {
 impl Answering {
     fn run(mut self, work: Work, slot: Slot) {
         // A provider is code that others write: its panic ends this answer and nothing else.
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| self.work(work))).unwrap_or_else(|_| Err(panicked()));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.work(work))).unwrap_or_else(|_| Err(panicked()));
         match outcome {
             Ok(status) => self.ending.status = status,
             Err(error) if error.kind() == ErrorKind::Cancelled => {

@@ -1,16 +1,20 @@
 //! Making the vectors of a document: batch by batch, each of which is stored and counted when it is there.
 
-use super::BATCH;
+use super::{BATCH, cost};
 use crate::{
     base::{
         cancel::CancelToken,
         day::Day,
         error::{ErrorKind, Result},
     },
-    repo::{documents, embeddings, usage_daily, users},
+    repo::{documents, embeddings},
     service::installation::Installation,
     storage::Tx,
 };
+
+/// Codes of what is wrong with the endpoint, whatever it is asked, and passes.
+const PASSING: [&str; 4] =
+    ["provider_unreachable", "provider_timeout", "provider_rate_limited", "provider_failed"];
 
 /// What came of it.
 pub(in crate::service) enum Made {
@@ -18,6 +22,8 @@ pub(in crate::service) enum Made {
     All,
     /// The endpoint gave none, for this reason.
     Refused(String),
+    /// The endpoint gives nobody any now; later it may.
+    Unavailable,
     /// The document is gone, or this process ends.
     Stopped,
 }
@@ -40,6 +46,7 @@ pub(in crate::service) fn make(
         let embedded = match embedding.of_passages(&sent, cancel) {
             Ok(embedded) => embedded,
             Err(error) if error.kind() == ErrorKind::Cancelled => return Ok(Made::Stopped),
+            Err(error) if PASSING.contains(&error.code()) => return Ok(Made::Unavailable),
             Err(error) => {
                 return Ok(Made::Refused(format!("Its vectors could not be made: {}", error.message())));
             }
@@ -49,20 +56,16 @@ pub(in crate::service) fn make(
             let sentence = "Its vectors could not be made: the endpoint gives vectors of different lengths.";
             return Ok(Made::Refused(sentence.to_owned()));
         }
-        let estimate = || sent.iter().map(|text| text.len() as u64).sum::<u64>().div_ceil(4);
-        let tokens = i64::try_from(embedded.tokens.unwrap_or_else(estimate)).unwrap_or(i64::MAX);
+        let tokens = cost::tokens(&embedded, &sent);
         let (model, day) = (model.clone(), Day::of(installation.now()));
         let chunks: Vec<i64> = texts.iter().map(|(chunk, _)| *chunk).collect();
         let is_stored = storage.write(move |tx| {
             if !is_wanted(tx)? {
                 return Ok(false);
             }
-            for (chunk, vector) in chunks.iter().zip(&embedded.vectors) {
-                embeddings::store(tx, *chunk, &model, vector)?;
-            }
+            embeddings::store(tx, &chunks, &model, &embedded.vectors)?;
             let owner = documents::owner(tx, id)?.flatten();
-            usage_daily::count_embedding(tx, owner, day, &model, tokens)?;
-            owner.map_or(Ok(()), |owner| users::spend_of(tx, owner, tokens))?;
+            cost::count(tx, owner, day, &model, tokens)?;
             Ok(true)
         })?;
         if !is_stored {

@@ -2,8 +2,10 @@
 //!
 //! Without an endpoint there are none, and documents are found by their words alone.
 
+mod cost;
 pub(super) mod making;
 mod nearest;
+pub(super) mod question;
 
 use std::time::Duration;
 
@@ -75,14 +77,13 @@ impl Embedding {
     }
 
     /// The vectors of a batch of passages.
-    pub(super) fn of_passages(&self, texts: &[&str], cancel: &CancelToken) -> Result<Embedded> {
+    fn of_passages(&self, texts: &[&str], cancel: &CancelToken) -> Result<Embedded> {
         self.ask(texts, PATIENCE, cancel)
     }
 
     /// The vector of a question.
-    pub(super) fn of_question(&self, text: &str, cancel: &CancelToken) -> Result<Vec<f32>> {
-        let embedded = self.ask(&[text], QUESTION_PATIENCE, cancel)?;
-        Ok(embedded.vectors.into_iter().next().unwrap_or_default())
+    fn of_question(&self, text: &str, cancel: &CancelToken) -> Result<Embedded> {
+        self.ask(&[text], QUESTION_PATIENCE, cancel)
     }
 
     /// The passages of these documents that are nearest to a vector, the nearest first, by their numbers.

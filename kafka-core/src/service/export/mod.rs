@@ -31,8 +31,9 @@ use crate::{
     service::chat_files::ChatFiles,
 };
 
-/// Longest part of a title that names a document, in characters.
+/// Longest part of a title that names a document, in characters and in bytes: file systems take 255 with the ending.
 const NAME_CHARS: usize = 80;
+const NAME_BYTES: usize = 240;
 
 words! {
     /// What a chat is written as.
@@ -127,7 +128,8 @@ impl Export {
     /// What a file with the document is called: the chat's title and the format's ending.
     #[must_use]
     pub fn filename(&self) -> String {
-        let title: String = one_line(&titled(&self.chat)).chars().take(NAME_CHARS).collect();
+        let mut title: String = titled(&self.chat).chars().take(NAME_CHARS).collect();
+        title.truncate(title.floor_char_boundary(NAME_BYTES));
         let name = clean_filename(&title.replace(['/', '\\', ':', '*', '?', '"', '<', '>', '|'], "-"));
         format!("{name}.{}", self.format.as_str())
     }
@@ -203,8 +205,10 @@ fn unwritable(error: serde_json::Error) -> Error {
         .with_source(error)
 }
 
+/// What a chat is called, as one line.
 fn titled(chat: &Chat) -> String {
-    chat.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| "Untitled chat".to_owned())
+    let title = chat.title.as_deref().map(one_line).filter(|title| !title.is_empty());
+    title.unwrap_or_else(|| "Untitled chat".to_owned())
 }
 
 /// A name or title as one line that stays where it stands: no control characters, and none of those that turn the

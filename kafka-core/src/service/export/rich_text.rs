@@ -1,5 +1,7 @@
-//! The little Markdown that answers are written in, as HTML: fences, headings, lists, code and bold. All else is text,
-//! and what is not understood is text, too; nothing of the source becomes a tag, an attribute or an address.
+//! The little Markdown that answers are written in, as HTML: fences, headings, code and bold. All else is text, lists and
+//! tables by their lines, and what is not understood is text, too; nothing of the source becomes a tag, an attribute or an address.
+
+use std::collections::BTreeSet;
 
 /// Text that stands for itself.
 pub(super) fn escaped(text: &str) -> String {
@@ -96,6 +98,8 @@ fn heading(line: &str) -> Option<(usize, &str)> {
 fn inline(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     let mut is_bold = false;
+    // Lengths of runs of backticks behind which none like them comes: looked for once, however many there are.
+    let mut without_end = BTreeSet::new();
     let mut rest = text;
     while let Some(at) = rest.find(['`', '*']) {
         html += &escaped(&rest[..at]);
@@ -103,9 +107,8 @@ fn inline(text: &str) -> String {
         let mark = if rest.starts_with('`') { '`' } else { '*' };
         let run = rest.len() - rest.trim_start_matches(mark).len();
         let (marks, tail) = rest.split_at(run);
-        if mark == '`'
-            && let Some((code, after)) = code(tail, run)
-        {
+        let code = if mark == '`' && !without_end.contains(&run) { code(tail, run) } else { None };
+        if let Some((code, after)) = code {
             html += &format!("<code>{}</code>", escaped(code));
             rest = after;
         } else if mark == '*' && run == 2 && (is_bold || tail.contains("**")) {
@@ -113,6 +116,9 @@ fn inline(text: &str) -> String {
             is_bold = !is_bold;
             rest = tail;
         } else {
+            if mark == '`' {
+                without_end.insert(run);
+            }
             html += marks;
             rest = tail;
         }
@@ -153,6 +159,7 @@ mod tests {
             ("2 ** 3 and `open", "<p>2 ** 3 and `open</p>\n"),
             ("a ** b ** c", "<p>a <strong> b </strong> c</p>\n"),
             ("``a`b``", "<p><code>a`b</code></p>\n"),
+            ("`a ``b`` ```c ``d``", "<p>`a <code>b</code> ```c <code>d</code></p>\n"),
             ("```rust\n<x>\n```\nend", "<pre><code>&lt;x&gt;\n</code></pre>\n<p>end</p>\n"),
             ("  ~~~\n  a\n  ~~~", "<pre><code>a\n</code></pre>\n"),
             ("````\n```\n````", "<pre><code>```\n</code></pre>\n"),

@@ -12,7 +12,7 @@ mod text;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -103,8 +103,8 @@ struct Work<'a> {
 
 /// How a document's turn ended.
 enum End {
-    /// It is completed, with this said about its text.
-    Completed(Option<String>),
+    /// It is completed, with this said about its text; so many passages it has, and tokens.
+    Completed(Option<String>, [usize; 2]),
     /// It cannot be read, for this reason.
     Failed(String),
     /// It waits for another turn. `is_to_blame`: this one counts against it.
@@ -189,9 +189,10 @@ impl Work<'_> {
         let (storage, now) = (self.installation.storage(), self.installation.now());
         let (job, node, id, number) =
             (self.job.number, self.installation.node_id(), self.id, document.number);
+        let counts = [chunks.len(), chunks.iter().map(|chunk| chunk.tokens).sum()];
         let (text, chunks) = (Arc::new(text), Arc::new(chunks));
         let (content, sha256) = (Arc::clone(&text), sha256_hex(text.as_bytes()));
-        let is_kept = storage.write(move |tx| {
+        let is_kept = storage.write_behind(move |tx| {
             let is_ours = documents::number_of_job(tx, job, node)?.is_some();
             if is_ours {
                 let text = ReadText { content: &content, sha256: &sha256, outline: &outline };
@@ -204,21 +205,21 @@ impl Work<'_> {
             if self.cancel.is_cancelled() {
                 return Ok(LATER);
             }
-            let to = batch_end(&chunks, from);
+            let began = Instant::now();
+            let to = batch_end(&chunks, from, storage.piece(BATCH_BYTES));
             let (text, chunks) = (Arc::clone(&text), Arc::clone(&chunks));
-            let is_stored = storage.write(move |tx| {
+            let is_stored = storage.write_behind(move |tx| {
                 if documents::number_of_job(tx, job, node)?.is_none() {
                     return Ok(false);
                 }
-                for (idx, chunk) in chunks.iter().enumerate().take(to).skip(from) {
-                    chunks::insert(tx, number, u32::try_from(idx).unwrap_or(u32::MAX), chunk, &text)?;
-                }
+                chunks::insert(tx, number, from, &chunks[from..to], &text)?;
                 Ok(true)
             })?;
             if !is_stored {
                 return Ok(End::Lost);
             }
             from = to;
+            storage.give_way(began.elapsed());
         }
         if !is_kept {
             return Ok(End::Lost);
@@ -230,7 +231,8 @@ impl Work<'_> {
             Ok(documents::number_of_job(tx, job, node)?.is_some())
         });
         Ok(match made? {
-            Made::All => End::Completed(note),
+            // Words find it meanwhile, and it gets its vectors with those that are made anew.
+            Made::All | Made::Unavailable => End::Completed(note, counts),
             Made::Refused(sentence) => End::Failed(sentence),
             Made::Stopped => LATER,
         })
@@ -238,7 +240,13 @@ impl Work<'_> {
 
     /// Takes away what an earlier turn has stored.
     fn clear(&self, number: i64) -> Result<()> {
-        while self.installation.storage().write(move |tx| chunks::clear_some(tx, number, BATCH))? > 0 {}
+        let storage = self.installation.storage();
+        let mut cleared = 1;
+        while cleared > 0 {
+            let began = Instant::now();
+            cleared = storage.write_behind(move |tx| chunks::clear_some(tx, number, BATCH))?;
+            storage.give_way(began.elapsed());
+        }
         Ok(())
     }
 
@@ -259,7 +267,7 @@ impl Work<'_> {
                     let attempts = attempts + u32::from(*is_to_blame);
                     return jobs::put_back(tx, job, node, now.plus_ms(PAUSE_MS), attempts);
                 }
-                End::Completed(note) if is_ours => documents::complete(tx, id, note, now)?,
+                End::Completed(note, counts) if is_ours => documents::complete(tx, id, note, *counts, now)?,
                 End::Failed(why) if is_ours => documents::fail(tx, id, why, now)?,
                 _ => {}
             }
@@ -268,11 +276,11 @@ impl Work<'_> {
     }
 }
 
-/// Where a batch ends that begins with a passage.
-fn batch_end(chunks: &[Chunk], from: usize) -> usize {
+/// Where a batch of about so many bytes ends that begins with a passage.
+fn batch_end(chunks: &[Chunk], from: usize, most_bytes: usize) -> usize {
     let mut bytes = 0;
     let fits = chunks[from..].iter().take(BATCH as usize).take_while(|chunk| {
-        let has_room = bytes < BATCH_BYTES;
+        let has_room = bytes < most_bytes;
         bytes += chunk.end - chunk.start;
         has_room
     });

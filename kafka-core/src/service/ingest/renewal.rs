@@ -37,6 +37,10 @@ impl Renewal {
                 let made = making::make(installation, document, cancel, move |tx| {
                     embeddings::is_there(tx, document)
                 });
+                if matches!(made, Ok(Made::Unavailable)) {
+                    self.resting_since = Some(now);
+                    return;
+                }
                 self.has_left_out |= !matches!(made, Ok(Made::All));
                 self.behind = document.1;
                 installation.ingesting().nudge();

@@ -1,6 +1,9 @@
 //! Which words of a question say what it is about.
 
-use crate::text::search::query::{Clause, Query};
+use crate::text::search::{
+    query::{Clause, Query},
+    stop_words::is_stop_word,
+};
 
 /// Letters that stay of a long word.
 const STEM_CHARS: usize = 5;
@@ -38,30 +41,16 @@ fn shorten(clause: &mut Clause) {
 
 fn says_nothing(clause: &Clause) -> bool {
     match clause.words.as_slice() {
-        [word] => EMPTY.split_ascii_whitespace().any(|empty| empty == word),
+        [word] => is_stop_word(word) || ABOUT.split_ascii_whitespace().any(|about| about == word),
         _ => false,
     }
 }
 
-/// Words that stand in any question, and those by which a document as a whole is asked about; folded, in English,
-/// German, French and Spanish.
-const EMPTY: &str = "a about above after again all also am an and any are as at be been being but by can could did do \
-     does doing don for from had has have he her here him his how i if in into is it its just let ll me more most my \
-     no not now of on or other our out over please re s said say says see she should show so some such t tell than \
-     that the their them then there these they this those through to too under up us ve very was we were what when \
-     where which while who whom whose why will with would you your \
-     document documents file files text pdf page paper content contents summarize summarise summary overview describe \
-     explain topic main outline gist \
-     aber als am an auch auf aus bei bin bis bitte da damit das dass dem den der des die dies diese diesem diesen \
-     dieser dieses du durch ein eine einem einen einer eines er es fur geht gibt hat ich ihr im in ist ja kann mein mir \
-     mit nach nicht noch nur oder ob sein sich sie sind so steht uber um und uns vom von vor war warum was welche \
-     welcher welches wenn wer werden wie wird wo worum wurde zu zum zur \
-     dokument dokumente datei dateien inhalt zusammenfassung zusammenfassen fasse zusammen uberblick thema erklare \
-     au aux avec c ce ces cette d dans de des du elle en est et il ils je l la le les leur lui mais me n ne nous on ou \
-     par pas pour qu que quel quelle quels quelles qui quoi sa se ses son sont sur un une vous y fichier resume resumer \
-     sujet \
-     al como con cual cuales cuando del donde el ella ellos es esta este esto hay las lo los mas mi muy ni o para pero \
-     por porque que quien se ser si sobre su sus te tiene todo tu unos ya documento archivo resumen resumir resume trata";
+/// Words by which a document as a whole is asked about; folded, in the languages of the stop words.
+const ABOUT: &str = "document documents file files text pdf page paper content contents summarize summarise summary overview describe \
+     explain topic main outline gist geht steht worum dokument dokumente datei dateien inhalt zusammenfassung \
+     zusammenfassen fasse zusammen uberblick thema erklare fichier resume resumer sujet documento archivo resumen \
+     resumir trata";
 
 #[cfg(test)]
 mod tests {
@@ -86,8 +75,8 @@ mod tests {
     }
 
     #[test]
-    fn empty_words_are_written_as_words_are_compared() {
-        for word in EMPTY.split_ascii_whitespace() {
+    fn words_about_the_whole_are_written_as_words_are_compared() {
+        for word in ABOUT.split_ascii_whitespace() {
             assert_eq!(Query::plain(word).wanted[0].words, [word]);
         }
     }

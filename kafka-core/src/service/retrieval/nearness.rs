@@ -9,13 +9,13 @@ use crate::{
         id::{ChatId, MessageId},
     },
     repo::{chats, embeddings, messages},
-    service::installation::Installation,
+    service::{embedding::question, installation::Installation},
 };
 
 /// How many.
 const NEAREST: usize = 12;
 
-/// Of what the chat may be answered from. Where there are no vectors, or the endpoint gives none for the question, words
+/// Of what the chat may be answered from; the question's vector is counted for the chat's owner. Where there are no vectors, or the endpoint gives none for the question, words
 /// have to do.
 pub(in crate::service) fn nearest(
     installation: &Installation,
@@ -26,18 +26,18 @@ pub(in crate::service) fn nearest(
 ) -> Result<Vec<i64>> {
     let (storage, embedding) = (installation.storage(), installation.embedding());
     let Some(model) = embedding.model() else { return Ok(Vec::new()) };
-    let (documents, question) = storage.read(|conn| {
-        let Some(found) = chats::find(conn, scope, chat)? else { return Ok((Vec::new(), None)) };
+    let (documents, question, owner) = storage.read(|conn| {
+        let Some(found) = chats::find(conn, scope, chat)? else { return Ok((Vec::new(), None, None)) };
         let documents = embeddings::for_chat(conn, scope, model, chat, found.workspace_id)?;
         let question = match documents.is_empty() {
             true => None,
             false => messages::ancestors(conn, question, 1)?.pop().map(|line| line.content),
         };
-        Ok((documents, question))
+        Ok((documents, question, found.user_id))
     })?;
     let has_content = |question: &String| !content_words::query(question, None).wanted.is_empty();
     let Some(question) = question.filter(has_content) else { return Ok(Vec::new()) };
-    match embedding.of_question(&question, cancel) {
+    match question::vector(installation, &question, owner, cancel) {
         Ok(vector) => storage.read(|conn| embedding.nearest(conn, &documents, &vector, NEAREST)),
         Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
         Err(_) => Ok(Vec::new()),

@@ -9,20 +9,17 @@ use crate::{
         chunks::{self, Asked, Found},
         documents,
         search::plan_anew,
-        search_terms::Wanted,
     },
     storage::Conn,
     text::search::{
-        fusion::fused,
-        matching::{Match, scores},
+        fusion::{fused, weight},
+        matching::{Match, Scores, scores},
         query::Query,
     },
 };
 
-/// Candidates that hold every word …
-const WITH_ALL: Room = Room { entries: 200, bytes: 1 << 20 };
-/// … and those that hold one of them: as many as a long book has passages.
-const WITH_WORD: Room = Room { entries: 500, bytes: 2 << 20 };
+/// Candidates: as many as a long book has passages.
+const CANDIDATES: Room = Room { entries: 500, bytes: 2 << 20 };
 /// Passages of an answer, before those side by side become one.
 const MOST: usize = 12;
 /// Passages from the beginning of a document.
@@ -91,21 +88,16 @@ pub(super) fn matching(
         return Ok(Vec::new());
     }
     plan_anew(conn)?;
-    let mut candidates = BTreeMap::new();
-    let mut add = |found: Vec<Found>| candidates.extend(found.into_iter().map(|found| (found.number, found)));
-    if query.wanted.len() > 1 {
-        add(asked.matching(conn, Wanted::All(query), WITH_ALL)?.rows);
-    }
-    for clause in &query.wanted {
-        add(asked.matching(conn, Wanted::Part(query, clause), WITH_WORD)?.rows);
-    }
-    let mut ranked = by_words(candidates.into_values(), query);
+    let candidates = asked.matching(conn, query, CANDIDATES)?.rows;
+    let (scored, most) = by_words(candidates.into_iter(), query);
+    let weighted: Vec<(i64, f64)> =
+        scored.iter().map(|(score, found)| (found.number, weight(Scores::part(most, *score)))).collect();
+    let mut ranked: Vec<Found> = scored.into_iter().map(|(_, found)| found).collect();
     if !near.is_empty() {
-        let numbers: Vec<i64> = ranked.iter().map(|found| found.number).collect();
-        for number in near.iter().filter(|number| !numbers.contains(number)) {
+        for number in near.iter().filter(|number| !weighted.iter().any(|(there, _)| there == *number)) {
             ranked.extend(asked.numbered(conn, *number)?);
         }
-        let scores = fused(&[&numbers, near]);
+        let scores = fused(&weighted, near);
         ranked.sort_by_key(|found| (Reverse(scores.get(&found.number).copied()), found.number));
     }
     with_texts(conn, fit(ranked, most_tokens))
@@ -124,17 +116,19 @@ fn fit(mut ranked: Vec<Found>, most_tokens: u64) -> Vec<Selected> {
     merged(ranked)
 }
 
-/// What holds the words, the best first.
-fn by_words(candidates: impl Iterator<Item = Found>, query: &Query) -> Vec<Found> {
+/// What holds the words with what it is worth, the best first, and the most that it could be worth.
+fn by_words(candidates: impl Iterator<Item = Found>, query: &Query) -> (Vec<(u64, Found)>, u64) {
     // What it stands under says what it is about, too.
     let about = |found: &Found| format!("{}\n{}", found.heading.as_deref().unwrap_or_default(), found.text);
     let (found, matches): (Vec<Found>, Vec<Match>) = candidates
         .filter_map(|found| Match::of(query, &about(&found)).map(|matched| (found, matched)))
         .unzip();
-    let mut ranked: Vec<(u64, Found)> = scores(&matches).into_iter().zip(found).collect();
+    let Scores { each, most } = scores(&matches);
+    let mut ranked: Vec<(u64, Found)> = each.into_iter().zip(found).collect();
     ranked.sort_by_key(|(score, found)| (Reverse(*score), found.number));
     let least = ranked.first().map_or(0, |(best, _)| best / LEAST_PART);
-    ranked.into_iter().take_while(|(score, _)| *score >= least).map(|(_, found)| found).collect()
+    ranked.retain(|(score, _)| *score >= least);
+    (ranked, most)
 }
 
 /// Passages side by side as one, each in the place of its best part.
@@ -189,7 +183,8 @@ mod tests {
     }
 
     fn selected(candidates: &[Found], question: &str, most_tokens: u64) -> Vec<(u64, u64, bool)> {
-        let all = fit(by_words(candidates.iter().cloned(), &Query::plain(question)), most_tokens);
+        let (scored, _) = by_words(candidates.iter().cloned(), &Query::plain(question));
+        let all = fit(scored.into_iter().map(|(_, found)| found).collect(), most_tokens);
         all.into_iter().map(|selected| (selected.start, selected.end, selected.is_joined)).collect()
     }
 

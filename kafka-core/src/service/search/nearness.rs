@@ -1,20 +1,23 @@
 //! The passages whose vectors are nearest to a query's.
 
 use crate::{
-    base::{actor::Scope, cancel::CancelToken, error::Result},
+    base::{actor::Scope, cancel::CancelToken, error::Result, id::UserId},
     entity::search::{SearchMode, SearchRequest},
     repo::embeddings::{self, Narrowed},
-    service::{embedding, installation::Installation},
+    service::{
+        embedding::{self, question},
+        installation::Installation,
+    },
 };
 
 /// Passages that are found so.
 const NEAREST: usize = 100;
 
 /// Of the documents that the scope may read, as the request narrows them; none by words alone. Who asks for both is
-/// not refused where the endpoint fails.
+/// not refused where the endpoint fails. The query's vector is counted for `payer`.
 pub(super) fn nearest(
     installation: &Installation,
-    scope: Scope,
+    (scope, payer): (Scope, Option<UserId>),
     request: &SearchRequest,
     mode: SearchMode,
 ) -> Result<Vec<i64>> {
@@ -32,7 +35,7 @@ pub(super) fn nearest(
     if documents.is_empty() || request.query.trim().is_empty() {
         return Ok(Vec::new());
     }
-    match embedding.of_question(&request.query, &CancelToken::new()) {
+    match question::vector(installation, &request.query, payer, &CancelToken::new()) {
         Ok(vector) => storage.read_anywhere(|conn| embedding.nearest(conn, &documents, &vector, NEAREST)),
         Err(error) if mode == SearchMode::Vector => Err(error),
         Err(_) => Ok(Vec::new()),

@@ -115,7 +115,7 @@ pub(super) fn write(link: &Link, table: &Table, rows: &[Row]) -> Result<()> {
                 }
                 text.push(b'\n');
             }
-            session.copy_in(&format!("COPY {} ({}) FROM STDIN", table.quoted(), table.column_list()), &text)
+            session.copy_in(&format!("COPY {} ({}) FROM STDIN", table.quoted(), table.column_list()), text)
         }
     }
 }

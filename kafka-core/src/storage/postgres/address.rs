@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode};
 
 use super::tls::Trust;
 use crate::base::{
@@ -21,7 +21,7 @@ const ACCEPTED: &str = "it takes postgresql://USER:PASSWORD@HOST:PORT/DATABASE, 
 /// account and password.
 #[derive(Clone)]
 pub struct PostgresAddress {
-    pub(super) config: Box<postgres::Config>,
+    pub(super) config: Box<tokio_postgres::Config>,
     pub(super) trust: Trust,
 }
 
@@ -60,7 +60,7 @@ impl PostgresAddress {
                 }
             }
         }
-        let mut config = plain.parse::<postgres::Config>().map_err(|_| invalid(ACCEPTED))?;
+        let mut config = plain.parse::<tokio_postgres::Config>().map_err(|_| invalid(ACCEPTED))?;
         let (wanted, trust) = match (mode, roots) {
             ("disable", _) => (SslMode::Disable, Trust::Anyone),
             ("prefer" | "allow", _) => (SslMode::Prefer, Trust::Anyone),
@@ -85,12 +85,12 @@ impl PostgresAddress {
         password: &Secret<String>,
         database: &str,
     ) -> PostgresAddress {
-        let mut config = postgres::Config::new();
+        let mut config = tokio_postgres::Config::new();
         config.host(host).port(port).user(user).password(password.expose()).dbname(database);
         PostgresAddress::of(config, Trust::Anyone)
     }
 
-    fn of(mut config: postgres::Config, trust: Trust) -> PostgresAddress {
+    fn of(mut config: tokio_postgres::Config, trust: Trust) -> PostgresAddress {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             config.host("localhost");
         }

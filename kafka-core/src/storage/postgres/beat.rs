@@ -12,8 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use postgres::fallible_iterator::FallibleIterator;
-
 use super::{
     connect::Connector,
     fault,
@@ -202,10 +200,8 @@ impl Shared {
 
     /// Passes on what others tell, until a beat is due or it is time to end.
     fn hear(&self, session: &Session, hearing: &mut Hearing, until: Instant) -> Result<()> {
-        let mut client = session.client()?;
-        let mut notices = client.notifications();
-        let mut heard = notices.timeout_iter(until.saturating_duration_since(Instant::now()));
-        while let Some(notice) = heard.next().map_err(fault::classify)? {
+        let mut driver = session.driver()?;
+        while let Some(notice) = driver.notified(until).map_err(fault::classify)? {
             match hearing.take(&self.connector.origin, notice.payload()) {
                 Whole::Nothing => {}
                 Whole::Text(lines) => self.say(Heard::Told(&lines)),
@@ -215,9 +211,7 @@ impl Shared {
                 return Ok(());
             }
         }
-        drop(heard);
-        drop(notices);
-        if client.is_closed() {
+        if driver.is_closed() {
             return Err(fault::unavailable(std::io::Error::from(std::io::ErrorKind::ConnectionAborted)));
         }
         Ok(())

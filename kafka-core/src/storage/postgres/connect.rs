@@ -6,11 +6,12 @@ use std::{
     time::Duration,
 };
 
-use postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     address::PostgresAddress,
+    driver::Driver,
     fault,
     options::PostgresOptions,
     session::{Role, Session},
@@ -94,9 +95,9 @@ impl Connector {
     /// # Errors
     /// `Storage` with what is wrong and where, never with the password; `Incompatible`
     /// (`database_too_old`, `database_encoding_unfit`).
-    pub(super) fn connect(&self) -> Result<Client> {
+    pub(super) fn connect(&self) -> Result<Driver> {
         let connecting = |fault| fault::connecting(fault, &self.address);
-        let mut client = self.address.config.connect(self.tls.clone()).map_err(connecting)?;
+        let mut client = Driver::connect(&self.address.config, self.tls.clone(), connecting)?;
         let answer =
             client.simple_query("SHOW server_version_num; SHOW server_encoding").map_err(connecting)?;
         let mut values = first_values(&answer);
@@ -125,7 +126,7 @@ impl Connector {
                 ),
             ));
         }
-        client.batch_execute(&self.settings).map_err(connecting)?;
+        client.simple_query(&self.settings).map_err(connecting)?;
         Ok(client)
     }
 }

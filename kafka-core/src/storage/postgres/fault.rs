@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, io, time::Duration};
 
-use postgres::{Error as Fault, error::SqlState};
+use tokio_postgres::{Error as Fault, error::SqlState};
 
 use super::address::PostgresAddress;
 use crate::base::error::{Error, ErrorKind};

@@ -4,7 +4,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use postgres::{Client, NoTls};
+use tokio_postgres::NoTls;
+
+use super::{driver::Driver, fault};
+use crate::base::error::Result;
 
 /// Names differ within a process by this, and between processes by their number.
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -54,9 +57,9 @@ impl FreshDatabase {
     /// Runs SQL in a transaction that ends, undone, when what is returned is dropped.
     #[must_use]
     pub fn hold(&self, sql: &str) -> Held {
-        let mut client = Client::connect(&self.inside(), NoTls).expect("the test's server answers");
-        client.batch_execute(&format!("BEGIN; {sql}")).expect("the test's SQL runs");
-        Held(client)
+        let mut driver = connect(&self.inside()).expect("the test's server answers");
+        driver.simple_query(&format!("BEGIN; {sql}")).expect("the test's SQL runs");
+        Held(driver)
     }
 
     fn inside(&self) -> String {
@@ -69,7 +72,7 @@ impl FreshDatabase {
 }
 
 /// A transaction of a test.
-pub struct Held(Client);
+pub struct Held(Driver);
 
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,17 +83,22 @@ impl std::fmt::Debug for Held {
 impl Drop for Held {
     fn drop(&mut self) {
         // Where the server is gone, its locks are.
-        let _ = self.0.batch_execute("ROLLBACK");
+        let _ = self.0.simple_query("ROLLBACK");
     }
 }
 
+fn connect(place: &str) -> Result<Driver> {
+    let config = place.parse().map_err(fault::unavailable)?;
+    Driver::connect(&config, NoTls, fault::unavailable)
+}
+
 fn run(place: &str, sql: &str) -> Vec<Vec<Option<String>>> {
-    let mut client = Client::connect(place, NoTls).expect("the test's server answers");
-    let answer = client.simple_query(sql).expect("the test's SQL runs");
+    let mut driver = connect(place).expect("the test's server answers");
+    let answer = driver.simple_query(sql).expect("the test's SQL runs");
     answer
         .iter()
         .filter_map(|message| match message {
-            postgres::SimpleQueryMessage::Row(row) => {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
                 Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
             }
             _ => None,
@@ -101,8 +109,8 @@ fn run(place: &str, sql: &str) -> Vec<Vec<Option<String>>> {
 impl Drop for FreshDatabase {
     fn drop(&mut self) {
         // One that stays goes with the test's server.
-        if let Ok(mut client) = Client::connect(&self.server, NoTls) {
-            let _ = client.simple_query(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        if let Ok(mut driver) = connect(&self.server) {
+            let _ = driver.simple_query(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! PostgreSQL: how it is reached, what a connection of it does, and how its nodes tell that they live.
 //!
-//! The driver brings a single-threaded tokio of its own for each connection. It runs nothing of ours, and
+//! Each connection has a single-threaded tokio of its own (`driver`). It runs the driver's futures and nothing of ours, and
 //! only while a call of this folder waits for the server.
 
 mod address;
 mod beat;
 mod connect;
+mod driver;
 mod fault;
 mod notice;
 mod options;

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use postgres::SimpleQueryMessage;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::{
     connect::Connector,

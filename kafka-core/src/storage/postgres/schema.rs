@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafka_migrations::Migration;
-use postgres::SimpleQueryMessage;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::session::Session;
 use crate::{

@@ -1,22 +1,24 @@
-//! One connection: transactions, prepared statements, and being lost and made again.
+//! One connection: prepared statements, what travels together, and being lost and made again.
+
+mod transaction;
 
 use std::{
     array,
     cell::{Cell as Flag, RefCell},
     fmt::Write as _,
-    io::Write as _,
     ops::ControlFlow,
     sync::Arc,
-    thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use postgres::{Client, SimpleQueryMessage, fallible_iterator::FallibleIterator, types::ToSql};
+use tokio_postgres::{SimpleQueryMessage, types::ToSql};
 
 use super::{
-    connect::{Connector, first_value},
-    fault, notice,
+    connect::Connector,
+    driver::{Ahead, Before, Driver, Failed},
+    fault,
     prepared::Prepared,
+    value::Encoded,
 };
 use crate::{
     base::error::{Error, ErrorKind, Result},
@@ -28,11 +30,8 @@ use crate::{
 const WRITE_LOCK: i64 = 0x6b61_666b_6100;
 /// Taken by who migrates or starts.
 const MIGRATION_LOCK: i64 = WRITE_LOCK + 1;
-/// How long it is asked whether a commit stands whose answer was lost.
-const PATIENCE: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(50);
-
-const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// How many statements wait at most for the next one to travel with.
+const MOST_AHEAD: usize = 64;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +43,8 @@ pub(super) enum Role {
 pub(in crate::storage) struct Session {
     connector: Arc<Connector>,
     role: Role,
-    client: RefCell<Client>,
-    prepared: RefCell<Prepared<postgres::Statement>>,
+    driver: RefCell<Driver>,
+    prepared: RefCell<Prepared<tokio_postgres::Statement>>,
     opened: Instant,
     used: Flag<Instant>,
     in_transaction: Flag<bool>,
@@ -53,32 +52,38 @@ pub(in crate::storage) struct Session {
     failed: Flag<bool>,
     /// Whether nobody knows if the last commit stands.
     undecided: Flag<bool>,
-    /// The server's number of the transaction that writes.
+    /// Whether the BEGIN is still to travel, with the first statement.
+    is_unsent: Flag<bool>,
+    /// The server's number of the transaction that writes; empty until it has begun.
     transaction: RefCell<String>,
     begin_write: String,
+    /// What the transaction runs before whatever it runs next.
+    ahead: RefCell<Vec<Ahead>>,
     /// What the transaction tells other nodes.
     told: RefCell<Vec<String>>,
 }
 
 impl Session {
     pub(super) fn open(connector: Arc<Connector>, role: Role) -> Result<Session> {
-        let client = connect(&connector, role)?;
+        let driver = connect(&connector, role)?;
         let prepared = RefCell::new(Prepared::new(connector.options.cached_statements));
         Ok(Session {
             connector,
             role,
-            client: RefCell::new(client),
+            driver: RefCell::new(driver),
             prepared,
             opened: Instant::now(),
             used: Flag::new(Instant::now()),
             in_transaction: Flag::new(false),
             failed: Flag::new(false),
             undecided: Flag::new(false),
+            is_unsent: Flag::new(false),
             transaction: RefCell::default(),
             begin_write: format!(
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
                  SELECT pg_advisory_xact_lock({WRITE_LOCK}), pg_current_xact_id()"
             ),
+            ahead: RefCell::default(),
             told: RefCell::default(),
         })
     }
@@ -87,99 +92,6 @@ impl Session {
     pub(in crate::storage) fn is_fresh(&self) -> bool {
         let options = &self.connector.options;
         self.used.get().elapsed() < options.pool_idle && self.opened.elapsed() < options.pool_lifetime
-    }
-
-    /// Begins a transaction in which all that is read is of one moment. It also finds out whether the
-    /// connection still stands, and makes it again if not.
-    pub(in crate::storage) fn begin_read(&self) -> Result<()> {
-        self.begin(BEGIN_READ).map(drop)
-    }
-
-    pub(in crate::storage) fn end_read(&self) -> Result<()> {
-        self.in_transaction.set(false);
-        self.used.set(Instant::now());
-        self.run("COMMIT")
-    }
-
-    /// Begins a transaction while no other process is in one that writes.
-    pub(in crate::storage) fn begin_write(&self) -> Result<()> {
-        self.undecided.set(false);
-        self.told.borrow_mut().clear();
-        let answer = self.begin(&self.begin_write)?;
-        let number = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(1),
-            _ => None,
-        });
-        number.unwrap_or_default().clone_into(&mut self.transaction.borrow_mut());
-        Ok(())
-    }
-
-    /// Has other nodes told by the commit.
-    pub(in crate::storage) fn tell(&self, lines: Vec<String>) {
-        self.told.borrow_mut().extend(lines);
-    }
-
-    /// Makes the transaction last. When the connection is lost meanwhile, the server is asked whether it
-    /// does.
-    pub(in crate::storage) fn commit(&self) -> Result<()> {
-        let telling = notice::telling(&self.connector.origin, &self.told.borrow());
-        match self.run(&format!("{telling}COMMIT")) {
-            Ok(()) => {
-                self.in_transaction.set(false);
-                self.used.set(Instant::now());
-                Ok(())
-            }
-            Err(error) if self.is_lost_by(&error) => {
-                self.in_transaction.set(false);
-                self.outcome()
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Whether the transaction whose commit was not answered stands.
-    fn outcome(&self) -> Result<()> {
-        self.undecided.set(true);
-        let question = format!("SELECT pg_xact_status('{}'::xid8)", self.transaction.borrow());
-        let asked = Instant::now();
-        loop {
-            let answer = self.reconnect().and_then(|()| self.simple(&question));
-            match answer.as_deref().ok().and_then(first_value) {
-                Some("committed") => {
-                    self.undecided.set(false);
-                    return Ok(());
-                }
-                Some("aborted") => {
-                    self.undecided.set(false);
-                    return Err(fault::unavailable(Lost));
-                }
-                _ if asked.elapsed() > PATIENCE => return Err(undecided()),
-                _ => thread::sleep(PAUSE),
-            }
-        }
-    }
-
-    /// The error of those whose commit nobody knows about.
-    pub(in crate::storage) fn undecided(&self) -> Option<Error> {
-        self.undecided.get().then(undecided)
-    }
-
-    /// Takes back what the open transaction did, if there is one.
-    pub(in crate::storage) fn rollback(&self) {
-        if self.in_transaction.replace(false) {
-            // A connection that cannot is lost, and the server does it.
-            let _ = self.run("ROLLBACK");
-        }
-    }
-
-    /// Whether a statement of the transaction has failed.
-    pub(in crate::storage) fn has_failed(&self) -> bool {
-        self.failed.get()
-    }
-
-    /// Whether running the same transaction again may go well.
-    pub(in crate::storage) fn is_conflict(error: &Error) -> bool {
-        error.code() == fault::CONFLICT
     }
 
     /// Waits until no other process migrates or starts, and keeps others from it while this session is open.
@@ -192,16 +104,43 @@ impl Session {
 
     /// Runs SQL of any number of statements without parameters.
     pub(in crate::storage) fn run(&self, sql: &str) -> Result<()> {
-        self.client()?.batch_execute(sql).map_err(fault::classify)
+        self.simple(sql).map(drop)
     }
 
-    /// The same for SQL of a migration, whose own mistakes are said.
+    /// Runs what waits for the next statement to travel with, the BEGIN and its lock among it.
+    pub(in crate::storage) fn settle(&self) -> Result<()> {
+        if !self.is_unsent.get() && self.ahead.borrow().is_empty() {
+            return Ok(());
+        }
+        self.travel(None, Driver::settle)
+    }
+
+    /// Makes a call together with what waits for one.
+    fn travel<T>(
+        &self,
+        statement: Option<&'static Statement>,
+        call: impl FnOnce(&mut Driver, &mut Before<'_>) -> Result<T, Failed>,
+    ) -> Result<T> {
+        let mut driver = self.driver()?;
+        let mut before = self.before();
+        let done = call(&mut driver, &mut before);
+        self.note_number(&before.opened);
+        done.map_err(|failed| self.failed_at(failed, statement))
+    }
+
+    fn before(&self) -> Before<'_> {
+        let opening = self.is_unsent.replace(false).then_some(self.begin_write.as_str());
+        Before { opening, ahead: self.ahead.take(), opened: Vec::new() }
+    }
+
+    /// Runs SQL of a migration, whose own mistakes are said.
     pub(in crate::storage) fn run_step(&self, sql: &str) -> Result<()> {
-        self.client()?.batch_execute(sql).map_err(|refused| {
+        self.settle()?;
+        self.driver()?.simple_query(sql).map(drop).map_err(|refused| {
             let said = refused.as_db_error().filter(|said| {
                 // Syntax and names, integrity, data.
                 ["42", "23", "22"].iter().any(|class| said.code().code().starts_with(class))
-                    && *said.code() != postgres::error::SqlState::INSUFFICIENT_PRIVILEGE
+                    && *said.code() != tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE
             });
             match said.map(|said| said.message().to_owned()) {
                 Some(said) => Error::new(ErrorKind::Storage, "migration_failed", said).with_source(refused),
@@ -211,7 +150,8 @@ impl Session {
     }
 
     pub(super) fn simple(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
-        self.client()?.simple_query(sql).map_err(fault::classify)
+        self.settle()?;
+        self.driver()?.simple_query(sql).map_err(fault::classify)
     }
 
     /// Runs a statement that gives no rows and returns how many rows it touched.
@@ -220,8 +160,7 @@ impl Session {
         statement: &'static Statement,
         params: &[Value<'_>],
     ) -> Result<usize> {
-        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
-        self.execute_bound(statement, &params)
+        self.execute_bound(statement, &bound(params))
     }
 
     /// The same for many rows at once: the statement gets each parameter of all of them as an array.
@@ -235,10 +174,33 @@ impl Session {
         self.execute_bound(statement, &columns.each_ref().map(|column| column as _))
     }
 
+    /// The same for a statement of which nothing is asked but that it goes well: it travels with what the transaction
+    /// runs next, at the latest with the commit, and fails that if it fails.
+    pub(in crate::storage) fn execute_later(
+        &self,
+        statement: &'static Statement,
+        params: &[Value<'_>],
+    ) -> Result<()> {
+        let prepared = self.prepared(statement)?;
+        let wanted = prepared.params();
+        if wanted.len() != params.len() {
+            return Err(unfit(statement, "a wrong number of values"));
+        }
+        let encoded = params.iter().zip(wanted).map(|(value, wanted)| Encoded::of(value, wanted));
+        let params = encoded.collect::<Result<_, _>>().map_err(|fault| unfit(statement, fault))?;
+        let mut ahead = self.ahead.borrow_mut();
+        ahead.push(Ahead { statement, prepared, params });
+        if ahead.len() < MOST_AHEAD {
+            return Ok(());
+        }
+        drop(ahead);
+        self.settle()
+    }
+
     fn execute_bound(&self, statement: &'static Statement, params: &[&(dyn ToSql + Sync)]) -> Result<usize> {
         let prepared = self.prepared(statement)?;
         let touched =
-            self.client()?.execute(&prepared, params).map_err(|fault| self.failed(statement, fault))?;
+            self.travel(Some(statement), |driver, before| driver.execute(before, &prepared, params))?;
         Ok(usize::try_from(touched).unwrap_or(usize::MAX))
     }
 
@@ -248,7 +210,7 @@ impl Session {
         &self,
         statement: &'static Statement,
         params: &[Value<'_>],
-        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+        mut visit: impl FnMut(&tokio_postgres::Row) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if self.in_transaction.get() || self.role != Role::Reader {
             return self.rows(statement, params, visit);
@@ -275,12 +237,14 @@ impl Session {
         &self,
         statement: &'static Statement,
         params: &[Value<'_>],
-        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+        mut visit: impl FnMut(&tokio_postgres::Row) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let prepared = self.prepared(statement)?;
-        let mut client = self.client()?;
-        let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
-        let mut rows = client.query_raw(&prepared, params).map_err(|fault| self.failed(statement, fault))?;
+        let mut driver = self.driver()?;
+        let mut before = self.before();
+        let called = driver.query(&mut before, &prepared, &bound(params));
+        self.note_number(&before.opened);
+        let mut rows = called.map_err(|failed| self.failed_at(failed, Some(statement)))?;
         while let Some(row) = rows.next().map_err(|fault| self.failed(statement, fault))? {
             if visit(&row)?.is_break() {
                 break;
@@ -294,11 +258,11 @@ impl Session {
         &self,
         sql: &str,
         params: &[Value<'_>],
-        mut visit: impl FnMut(&postgres::Row) -> Result<ControlFlow<()>>,
+        mut visit: impl FnMut(&tokio_postgres::Row) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        let mut client = self.client()?;
-        let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
-        let mut rows = client.query_raw(sql, params).map_err(fault::classify)?;
+        self.settle()?;
+        let mut driver = self.driver()?;
+        let mut rows = driver.query_once(sql, &bound(params)).map_err(fault::classify)?;
         while let Some(row) = rows.next().map_err(fault::classify)? {
             if visit(&row)?.is_break() {
                 break;
@@ -308,20 +272,18 @@ impl Session {
     }
 
     /// Runs a COPY that is fed with this text.
-    pub(in crate::storage) fn copy_in(&self, sql: &str, text: &[u8]) -> Result<()> {
-        let mut client = self.client()?;
-        let mut copy = client.copy_in(sql).map_err(fault::classify)?;
-        copy.write_all(text).map_err(fault::unavailable)?;
-        copy.finish().map(drop).map_err(fault::classify)
+    pub(in crate::storage) fn copy_in(&self, sql: &str, text: Vec<u8>) -> Result<()> {
+        self.settle()?;
+        self.driver()?.copy_in(sql, text).map_err(fault::classify)
     }
 
-    fn prepared(&self, statement: &'static Statement) -> Result<postgres::Statement> {
+    fn prepared(&self, statement: &'static Statement) -> Result<tokio_postgres::Statement> {
         let address = std::ptr::from_ref(statement).addr();
         if let Some(prepared) = self.prepared.borrow_mut().get(address) {
             return Ok(prepared);
         }
         let prepared = self
-            .client()?
+            .driver()?
             .prepare(&by_bytes(statement.postgres))
             .map_err(|fault| self.failed(statement, fault))?;
         self.prepared.borrow_mut().insert(address, prepared.clone());
@@ -329,8 +291,8 @@ impl Session {
     }
 
     /// The connection, unless rows of another statement are being read from it.
-    pub(super) fn client(&self) -> Result<std::cell::RefMut<'_, Client>> {
-        self.client.try_borrow_mut().map_err(|fault| {
+    pub(super) fn driver(&self) -> Result<std::cell::RefMut<'_, Driver>> {
+        self.driver.try_borrow_mut().map_err(|fault| {
             Error::new(
                 ErrorKind::Internal,
                 "statement_nested",
@@ -340,30 +302,26 @@ impl Session {
         })
     }
 
-    /// Runs what begins a transaction, on a new connection when the old one is lost.
-    fn begin(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
-        let mut answer = if self.is_lost() { Err(fault::unavailable(Lost)) } else { self.simple(sql) };
-        if answer.as_ref().is_err_and(|error| self.is_lost_by(error)) {
-            self.reconnect()?;
-            answer = self.simple(sql);
-        }
-        // What failed in its middle has to be ended, too.
-        self.in_transaction.set(true);
-        self.failed.set(false);
-        if answer.is_err() {
-            self.rollback();
-        }
-        answer
-    }
-
     /// The error of a statement, which spoils the transaction.
-    fn failed(&self, statement: &'static Statement, fault: postgres::Error) -> Error {
+    fn failed(&self, statement: &'static Statement, fault: tokio_postgres::Error) -> Error {
         self.failed.set(true);
+        self.ahead.borrow_mut().clear();
         named(statement, fault)
     }
 
+    /// The same for what may have failed before it.
+    fn failed_at(&self, failed: Failed, statement: Option<&'static Statement>) -> Error {
+        match failed.ahead.or(statement) {
+            Some(statement) => self.failed(statement, failed.fault),
+            None => {
+                self.failed.set(true);
+                fault::classify(failed.fault)
+            }
+        }
+    }
+
     fn is_lost(&self) -> bool {
-        self.client.try_borrow().is_ok_and(|client| client.is_closed())
+        self.driver.try_borrow().is_ok_and(|driver| driver.is_closed())
     }
 
     /// Whether the connection was lost by what gave this error: a server may say farewell first.
@@ -373,15 +331,15 @@ impl Session {
 
     /// A server that cannot be reached any more is busy: it was, and it will be again.
     fn reconnect(&self) -> Result<()> {
-        let client = connect(&self.connector, self.role).map_err(fault::unavailable)?;
+        let driver = connect(&self.connector, self.role).map_err(fault::unavailable)?;
         self.prepared.borrow_mut().clear();
-        *self.client()? = client;
+        *self.driver()? = driver;
         Ok(())
     }
 }
 
-fn connect(connector: &Connector, role: Role) -> Result<Client> {
-    let mut client = connector.connect()?;
+fn connect(connector: &Connector, role: Role) -> Result<Driver> {
+    let mut driver = connector.connect()?;
     let settings = match role {
         // Also what it reads outside a transaction.
         Role::Reader => "SET default_transaction_read_only = on",
@@ -389,8 +347,12 @@ fn connect(connector: &Connector, role: Role) -> Result<Client> {
         // everyone else needs.
         Role::Writer => "SET idle_in_transaction_session_timeout = '10s'",
     };
-    client.batch_execute(settings).map_err(fault::classify)?;
-    Ok(client)
+    driver.simple_query(settings).map_err(fault::classify)?;
+    Ok(driver)
+}
+
+fn bound<'v>(params: &'v [Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    params.iter().map(|value| value as _).collect()
 }
 
 /// The statement with each parameter in small letters as the columns are. Those ignore the language of the
@@ -406,12 +368,18 @@ fn by_bytes(sql: &str) -> String {
 }
 
 /// An error with the statement in its source, for the log.
-fn named(statement: &'static Statement, fault: postgres::Error) -> Error {
+fn named(statement: &'static Statement, fault: tokio_postgres::Error) -> Error {
     let mut text = format!("{}: {fault}", statement.name);
     if let Some(said) = fault.as_db_error() {
         let _ = write!(text, ": {} {}", said.code().code(), said.message());
     }
     fault::classify(fault).with_source(Named(text))
+}
+
+/// The error of values that a statement does not take.
+fn unfit(statement: &'static Statement, fault: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Storage, "storage_failed", "The database failed; the log says why.")
+        .with_source(Named(format!("{}: {fault}", statement.name)))
 }
 
 #[derive(Debug)]
@@ -435,12 +403,3 @@ impl std::fmt::Display for Lost {
 }
 
 impl std::error::Error for Lost {}
-
-fn undecided() -> Error {
-    Error::new(
-        ErrorKind::Busy,
-        fault::UNAVAILABLE,
-        "The database was lost while it stored this call; look whether it did before you try again.",
-    )
-    .with_retry_after(Duration::from_secs(1))
-}

@@ -2,14 +2,14 @@
 
 use std::error::Error as StdError;
 
-use postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use rusqlite::types::ValueRef;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 
 use super::fault;
 use crate::{base::error::Result as Answer, storage::value::Value};
 
 /// A column of a row.
-pub(in crate::storage) fn cell(row: &postgres::Row, column: usize) -> Answer<ValueRef<'_>> {
+pub(in crate::storage) fn cell(row: &tokio_postgres::Row, column: usize) -> Answer<ValueRef<'_>> {
     row.try_get::<_, Cell<'_>>(column).map(|cell| cell.0).map_err(fault::classify)
 }
 
@@ -31,6 +31,34 @@ impl ToSql for Value<'_> {
             Value::Bytes(bytes) => bytes.to_sql(wanted, out),
             Value::Id(id) => (&*id.as_hyphenated().encode_lower(&mut [0; 36])).to_sql(wanted, out),
         }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// A parameter as it travels, which outlives what it was made of.
+#[derive(Debug)]
+pub(super) struct Encoded(Option<BytesMut>);
+
+impl Encoded {
+    pub(super) fn of(value: &dyn ToSql, wanted: &Type) -> Result<Encoded, Fault> {
+        let mut out = BytesMut::new();
+        Ok(match value.to_sql_checked(wanted, &mut out)? {
+            IsNull::Yes => Encoded(None),
+            IsNull::No => Encoded(Some(out)),
+        })
+    }
+}
+
+impl ToSql for Encoded {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Fault> {
+        let Some(bytes) = &self.0 else { return Ok(IsNull::Yes) };
+        out.extend_from_slice(bytes);
+        Ok(IsNull::No)
     }
 
     fn accepts(_: &Type) -> bool {

@@ -3,17 +3,20 @@
 //! Ranking knows nothing but the texts that it is given: those of one caller. What others have written can neither be
 //! read off a score nor change an order.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use super::{
     query::{Clause, Query},
     words::{Word, words},
 };
 
+/// Places of one text that are kept: more than a snippet shows.
+const MOST_PLACES: usize = 256;
+
 /// What a text holds of a query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Match {
-    /// Where, in bytes, in their order; they may overlap.
+    /// Where, in bytes, in their order, and the first of them only; they may overlap.
     pub(crate) places: Vec<Range<usize>>,
     /// How often each part that is wanted stands there.
     counts: Vec<u32>,
@@ -24,17 +27,22 @@ pub(crate) struct Match {
 impl Match {
     /// What the text holds, or none when it is no hit.
     pub(crate) fn of(query: &Query, text: &str) -> Option<Match> {
+        let mut numbers = Numbers::default();
+        let wanted: Vec<Part<'_>> = query.wanted.iter().map(|clause| numbers.part(clause)).collect();
+        let unwanted: Vec<Part<'_>> = query.unwanted.iter().map(|clause| numbers.part(clause)).collect();
         let words: Vec<Word<'_>> = words(text).collect();
-        let mut found =
-            Match { counts: vec![0; query.wanted.len()], length: words.len(), places: Vec::new() };
+        let said: Vec<u8> = words.iter().map(|word| numbers.of(&word.folded)).collect();
+        let mut found = Match { counts: vec![0; wanted.len()], length: words.len(), places: Vec::new() };
         for start in 0..words.len() {
-            if query.unwanted.iter().any(|clause| clause.place(&words[start..]).is_some()) {
+            if unwanted.iter().any(|part| part.end(start, &said, &words).is_some()) {
                 return None;
             }
-            for (clause, count) in query.wanted.iter().zip(&mut found.counts) {
-                if let Some(place) = clause.place(&words[start..]) {
+            for (part, count) in wanted.iter().zip(&mut found.counts) {
+                if let Some(last) = part.end(start, &said, &words) {
                     *count += 1;
-                    found.places.push(place);
+                    if found.places.len() < MOST_PLACES {
+                        found.places.push(words[start].place.start..words[last].place.end);
+                    }
                 }
             }
         }
@@ -46,23 +54,71 @@ impl Match {
     }
 }
 
-impl Clause {
-    /// Where it stands if it begins with the first of these words.
-    fn place(&self, words: &[Word<'_>]) -> Option<Range<usize>> {
-        let here = words.get(..self.words.len())?;
-        let last = self.words.len() - 1;
-        let mut pairs = self.words.iter().zip(here).enumerate();
-        let is_here = pairs.all(|(number, (wanted, word))| match self.is_prefix && number == last {
-            true => word.folded.starts_with(wanted.as_str()),
-            false => word.folded == *wanted,
-        });
-        is_here.then(|| here[0].place.start..here[last].place.end)
+/// A number for each word of a query, which are few: texts are then compared number by number, so that a query of many
+/// like phrases costs little in a text that repeats them.
+#[derive(Default)]
+struct Numbers<'q>(HashMap<&'q str, u8>);
+
+impl<'q> Numbers<'q> {
+    /// Of words that the query does not have.
+    const OTHER: u8 = 0;
+
+    fn part(&mut self, clause: &'q Clause) -> Part<'q> {
+        let (whole, begun) = match clause.words.split_last() {
+            Some((last, before)) if clause.is_prefix => (before, Some(last.as_str())),
+            _ => (clause.words.as_slice(), None),
+        };
+        let mut number = |word: &'q String| {
+            let next = u8::try_from(self.0.len() + 1).unwrap_or(u8::MAX);
+            *self.0.entry(word).or_insert(next)
+        };
+        Part { whole: whole.iter().map(&mut number).collect(), begun }
+    }
+
+    fn of(&self, word: &str) -> u8 {
+        self.0.get(word).copied().unwrap_or(Self::OTHER)
     }
 }
 
-/// A score for each match, in thousandths: higher where what is wanted stands more often, and where what few of the
+/// A part of a query: words by their numbers, and how the one behind them begins.
+struct Part<'q> {
+    whole: Vec<u8>,
+    begun: Option<&'q str>,
+}
+
+impl Part<'_> {
+    /// The place of its last word, if the part stands here.
+    fn end(&self, start: usize, said: &[u8], words: &[Word<'_>]) -> Option<usize> {
+        let behind = start + self.whole.len();
+        if said.get(start..behind)? != self.whole {
+            return None;
+        }
+        match self.begun {
+            None => behind.checked_sub(1),
+            Some(begun) => words.get(behind)?.folded.starts_with(begun).then_some(behind),
+        }
+    }
+}
+
+/// What matches are worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scores {
+    /// Of each, in their order, in thousandths.
+    pub(crate) each: Vec<u64>,
+    /// What no text reaches, however often it says everything.
+    pub(crate) most: u64,
+}
+
+impl Scores {
+    /// Which part of the most a score is.
+    pub(crate) fn part(most: u64, score: u64) -> f64 {
+        score as f64 / most.max(1) as f64
+    }
+}
+
+/// A score for each match: higher where what is wanted stands more often, and where what few of the
 /// others hold; lower for long texts. (BM25, with the texts at hand as the collection.)
-pub(crate) fn scores(matches: &[Match]) -> Vec<u64> {
+pub(crate) fn scores(matches: &[Match]) -> Scores {
     const SATURATION: f64 = 1.2;
     const LENGTH: f64 = 0.75;
     let total = matches.len() as f64;
@@ -78,7 +134,8 @@ pub(crate) fn scores(matches: &[Match]) -> Vec<u64> {
         });
         parts.sum()
     };
-    matches.iter().map(|found| (score(found) * 1000.0) as u64).collect()
+    let most = rarities.iter().sum::<f64>() * (SATURATION + 1.0) * 1000.0;
+    Scores { each: matches.iter().map(|found| (score(found) * 1000.0) as u64).collect(), most: most as u64 }
 }
 
 #[cfg(test)]
@@ -105,6 +162,13 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_one_word_that_is_repeated_costs_no_more_than_others() {
+        let phrases: String = (1..12).map(|length| format!("\"{}\" ", "aa ".repeat(length))).collect();
+        let found = Match::of(&Query::with_operators(&phrases), &"aa ".repeat(5000)).unwrap();
+        assert_eq!((found.places.len(), found.counts[0], found.counts[1]), (MOST_PLACES, 5000, 4999));
+    }
+
+    #[test]
     fn what_says_more_of_rarer_words_in_fewer_words_is_better() {
         let query = Query::plain("rare common");
         let texts = [
@@ -116,11 +180,12 @@ mod tests {
             "common",
         ];
         let matches: Vec<Match> = texts.iter().map(|text| Match::of(&query, text).unwrap()).collect();
-        let scores = scores(&matches);
+        let Scores { each: scores, most } = scores(&matches);
+        assert!(scores.iter().all(|score| *score < most), "{scores:?} {most}");
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(scores[*index]));
         assert_eq!(order[0], 3, "{scores:?}");
         assert!(scores[2] > scores[1] && scores[2] > scores[4] && scores[0] > scores[1], "{scores:?}");
-        assert_eq!(super::scores(&[]), Vec::<u64>::new());
+        assert_eq!(super::scores(&[]), Scores::default());
     }
 }

@@ -6,4 +6,5 @@ pub(crate) mod fusion;
 pub(crate) mod matching;
 pub(crate) mod query;
 pub(crate) mod snippet;
+pub(crate) mod stop_words;
 pub(crate) mod words;

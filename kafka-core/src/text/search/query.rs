@@ -4,10 +4,15 @@
 //! must not be there. In plain language every word counts, and no sign means anything. Whatever is no word is passed
 //! over, so that every text is a query.
 
-use super::words::{stands_alone, words};
+use super::{
+    stop_words::is_stop_word,
+    words::{stands_alone, words},
+};
 
 /// Parts of one query that count; what comes behind them does not.
 const MOST_CLAUSES: usize = 32;
+/// Words of one query that count, in all its parts. A longer phrase is as long as there is room.
+const MOST_WORDS: usize = 64;
 /// Fewer letters are a word and no beginning: half of all words begin with them.
 const PREFIX_CHARS: usize = 2;
 
@@ -52,6 +57,15 @@ impl Query {
         query
     }
 
+    /// The same without words that stand in any text, unless it has no others.
+    pub(crate) fn without_stop_words(mut self) -> Query {
+        let says_something = |clause: &Clause| !matches!(&clause.words[..], [word] if is_stop_word(word));
+        if self.wanted.iter().any(says_something) {
+            self.wanted.retain(says_something);
+        }
+        self
+    }
+
     /// A query with operators.
     pub(crate) fn with_operators(text: &str) -> Query {
         let mut query = Query::default();
@@ -75,7 +89,7 @@ impl Query {
             let words: Vec<String> = words(part).map(|word| word.folded.into_owned()).collect();
             match is_unwanted {
                 false => query.want(words, is_prefix),
-                true => add(&mut query.unwanted, words, is_prefix),
+                true => query.refuse(words, is_prefix),
             }
             rest = after.trim_start();
         }
@@ -83,7 +97,19 @@ impl Query {
     }
 
     fn want(&mut self, words: Vec<String>, is_prefix: bool) {
-        add(&mut self.wanted, words, is_prefix);
+        let room = self.room();
+        add(&mut self.wanted, words, is_prefix, room);
+    }
+
+    fn refuse(&mut self, words: Vec<String>, is_prefix: bool) {
+        let room = self.room();
+        add(&mut self.unwanted, words, is_prefix, room);
+    }
+
+    /// How many words may still come.
+    fn room(&self) -> usize {
+        let words = self.wanted.iter().chain(&self.unwanted).map(|clause| clause.words.len()).sum();
+        MOST_WORDS.saturating_sub(words)
     }
 
     /// Whether it asks for beginnings of words, each of which may stand for very many.
@@ -92,8 +118,10 @@ impl Query {
     }
 }
 
-fn add(clauses: &mut Vec<Clause>, words: Vec<String>, is_prefix: bool) {
-    let is_long = words.last().is_some_and(|last| last.chars().count() >= PREFIX_CHARS);
+fn add(clauses: &mut Vec<Clause>, mut words: Vec<String>, is_prefix: bool, room: usize) {
+    let is_long =
+        words.len() <= room && words.last().is_some_and(|last| last.chars().count() >= PREFIX_CHARS);
+    words.truncate(room);
     let clause = Clause { is_prefix: is_prefix && is_long, words };
     if !clause.words.is_empty() && clauses.len() < MOST_CLAUSES && !clauses.contains(&clause) {
         clauses.push(clause);
@@ -160,6 +188,16 @@ mod tests {
         let query = Query::with_operators(&text);
         assert_eq!((query.wanted.len(), query.unwanted.len()), (MOST_CLAUSES, MOST_CLAUSES));
         assert_eq!(Query::plain(&text).wanted.len(), MOST_CLAUSES);
+    }
+
+    #[test]
+    fn a_query_has_so_many_words() {
+        let phrase = |length: usize| format!("\"{}\"* ", "word ".repeat(length));
+        let query = Query::with_operators(&(phrase(60) + &phrase(10) + "more -more"));
+        let lengths: Vec<(usize, bool)> =
+            query.wanted.iter().map(|clause| (clause.words.len(), clause.is_prefix)).collect();
+        // What is cut off is no beginning of anything.
+        assert_eq!((lengths, query.unwanted.len()), (vec![(60, true), (4, false)], 0));
     }
 
     proptest! {

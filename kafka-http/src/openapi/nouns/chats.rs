@@ -64,6 +64,7 @@ pub(super) fn describe(on: &mut Operations) {
             "tag_empty",
             "too_many_tags",
             "active_leaf_unknown",
+            "branch_too_long",
         ]);
     on.on("DELETE", "/api/v1/chats/{id}")
         .about("Its messages, answers and files go with it, and models that answer in it are stopped.")

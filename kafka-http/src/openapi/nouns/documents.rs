@@ -1,17 +1,12 @@
-//! Documents of chats.
+//! Documents of chats and workspaces.
 
 use kafka_core::{Document, Passage};
 use serde_json::json;
 
 use super::files::{form, form_sample, items};
-use crate::openapi::{document::Operations, samples};
+use crate::openapi::{document::Operations, operation::Operation, samples};
 
-pub(super) fn describe(on: &mut Operations) {
-    on.on("GET", "/api/v1/chats/{id}/documents")
-        .about("Those of the chat itself.")
-        .pages::<Document>(samples::document())
-        .refuses(&["chat_not_found"]);
-    let create = on.on("POST", "/api/v1/chats/{id}/documents");
+fn upload(create: &mut Operation, not_found: &'static str) {
     create.schema::<Document>();
     create
         .about(
@@ -23,8 +18,21 @@ pub(super) fn describe(on: &mut Operations) {
         .takes_form(form(), form_sample())
         .gives_json(201, "The documents.", items("Document"), json!({"items": [samples::document()]}))
         .refuses(&[
-            "chat_not_found", "field_missing", "field_invalid", "file_too_large", "too_many_documents", "quota_exceeded",
+            not_found, "field_missing", "field_invalid", "file_too_large", "too_many_documents", "quota_exceeded",
         ]);
+}
+
+pub(super) fn describe(on: &mut Operations) {
+    on.on("GET", "/api/v1/chats/{id}/documents")
+        .about("Those of the chat itself.")
+        .pages::<Document>(samples::document())
+        .refuses(&["chat_not_found"]);
+    on.on("GET", "/api/v1/workspaces/{id}/documents")
+        .about("Every chat of the workspace is answered from them, besides its own.")
+        .pages::<Document>(samples::document())
+        .refuses(&["workspace_not_found"]);
+    upload(on.on("POST", "/api/v1/chats/{id}/documents"), "chat_not_found");
+    upload(on.on("POST", "/api/v1/workspaces/{id}/documents"), "workspace_not_found");
     on.on("GET", "/api/v1/documents/{id}")
         .about("Without its text.")
         .gives::<Document>(200, "The document.", samples::document())

@@ -19,7 +19,7 @@ pub(super) fn describe(on: &mut Operations) {
         .takes::<NewMessage>(json!({"role": "user", "content": "Who is K.?"}))
         .gives::<Message>(201, "The message.", samples::message())
         .refuses(&[
-            "chat_not_found", "content_empty", "text_too_long", "nul_in_text", "parent_unknown", "parts_invalid",
+            "chat_not_found", "content_empty", "text_too_long", "nul_in_text", "parent_unknown", "branch_too_long", "parts_invalid",
             "tool_call_id_misplaced",
         ]);
     on.on("GET", "/api/v1/messages/{id}")

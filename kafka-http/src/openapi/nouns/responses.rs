@@ -96,8 +96,9 @@ pub(super) fn describe(on: &mut Operations) {
         .named("AnswerEvent", event())
         .refuses(&[
             "bad_json", "field_invalid", "chat_not_found", "model_not_found", "content_empty", "text_too_long",
-            "nul_in_text", "parent_unknown", "parent_not_a_question", "nothing_to_answer", "mode_unknown",
-            "params_out_of_range", "chat_busy", "owner_busy", "quota_exceeded", "no_file_to_edit", "chat_file_not_found",
+            "nul_in_text", "parent_unknown", "branch_too_long", "parent_not_a_question", "nothing_to_answer",
+            "mode_unknown", "params_out_of_range", "chat_busy", "owner_busy", "quota_exceeded", "no_file_to_edit",
+            "chat_file_not_found",
             "context_too_small", "file_gone", "edit_conflict", "base_url_refused", "provider_unknown",
             "provider_bad_answer", "provider_failed", "provider_key_refused", "provider_rate_limited",
             "provider_refused", "provider_unreachable", "provider_timeout",

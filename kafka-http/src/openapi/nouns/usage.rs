@@ -1,8 +1,9 @@
 //! What was used, and what may be.
 
-use kafka_core::{Plan, UsageSummary};
+use kafka_core::{AccountUsage, Plan, UsageSummary};
 use serde_json::json;
 
+use super::files::items;
 use crate::openapi::{document::Operations, operation::reference, samples};
 
 pub(super) fn describe(on: &mut Operations) {
@@ -11,6 +12,7 @@ pub(super) fn describe(on: &mut Operations) {
         .about("Days are in UTC. Without `to` the period ends today, without `from` it has 30 days; 366 are the most.")
         .query("from", day(), "The first day.")
         .query("to", day(), "The last day.")
+        .query("user_id", json!({"type": "string", "format": "uuid"}), "Whose, for administrators and the local operator.")
         .gives::<UsageSummary>(
             200,
             "What was used.",
@@ -25,7 +27,23 @@ pub(super) fn describe(on: &mut Operations) {
                 }],
             }),
         )
-        .refuses(&["query_invalid", "period_invalid"]);
+        .refuses(&["query_invalid", "period_invalid", "user_not_found"]);
+    let accounts = on.on("GET", "/api/v1/admin/usage");
+    accounts.schema::<AccountUsage>();
+    accounts
+        .about("For administrators, and the local operator. The first thousand; what belongs to nobody has no `user_id`.")
+        .query("from", day(), "The first day.")
+        .query("to", day(), "The last day.")
+        .gives_json(
+            200,
+            "What each used.",
+            items("AccountUsage"),
+            json!({"items": [{
+                "user_id": null, "email": null, "responses": 1, "tokens_prompt": 4, "tokens_completion": 5,
+                "tokens_total": 9, "documents_uploaded": 0, "chats_created": 1,
+            }]}),
+        )
+        .refuses(&["admin_required", "query_invalid", "period_invalid"]);
     let list = on.on("GET", "/api/v1/plans");
     list.schema::<Plan>();
     list.about("There are a handful; this is all of them.").gives_json(
