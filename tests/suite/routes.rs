@@ -203,7 +203,9 @@ fn head_is_get_without_its_body_and_a_trailing_slash_changes_nothing() {
         assert_eq!((head.status, headers(&head)), (got.status, headers(&got)), "{path}");
         let slashed = format!("{}/{query}", path.trim_end_matches('/'));
         let slashed = api.send("GET", &slashed, &[("x-request-id", "same")], None);
-        assert_eq!((slashed.status, text(&slashed)), (got.status, text(&got)), "{path}");
+        // The one that tells the time tells another one.
+        let body = |reply: &Reply| if path == "/health" { String::new() } else { text(reply) };
+        assert_eq!((slashed.status, body(&slashed)), (got.status, body(&got)), "{path}");
     }
 }
 
