@@ -1,6 +1,6 @@
 //! The handle of an open installation.
 
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     base::{
@@ -53,7 +53,7 @@ use crate::{
 
 /// An open installation: the one entry point. Clones share it; it may be used from any thread. The last
 /// clone closes it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Kafka(Installation);
 
 impl Kafka {
@@ -460,12 +460,6 @@ impl Kafka {
     /// answers that run have ended.
     pub fn close(&self) {
         self.0.close();
-    }
-}
-
-impl fmt::Debug for Kafka {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Kafka").field(&self.0).finish()
     }
 }
 

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The chat page for browsers; else what this is, and the routes there are
-         * @description Whoever accepts `text/html`, as browsers do, gets the chat page; everyone else JSON.
+         * @description Whoever accepts `text/html`, as browsers do, gets the chat page; everyone else JSON. How many conversations and messages there are is told to whoever sees everything: the local operator, and administrators.
          */
         get: operations["get_index"];
         put?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Chats: all of them, or a numbered page
-         * @description The one changed last first. A page of which the texts exceed 1 MiB is refused.
+         * @description The one changed last first.
          */
         get: operations["get_chat_history_api_chats"];
         put?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Messages of a chat: all of them, or a numbered page
-         * @description Those of the active branch, oldest first.
+         * @description Those of the active branch, oldest first, without answers of which nothing came; pages count those, too.
          */
         get: operations["get_chat_history_api_messages_chat_id"];
         put?: never;
@@ -401,7 +401,7 @@ export interface paths {
         };
         /**
          * Chats, the one changed last first
-         * @description The filters join by AND. One search by title runs at a time; who waits over 1 s gets 503.
+         * @description The filters join by AND. What has to look through many chats (`q`, far numbered pages, and within a workspace `tag`, `pinned` and `archived`) is done for one caller at a time: who waits over 1 s gets 503 `searches_at_capacity`, and of one account one waits.
          */
         get: operations["get_chats"];
         put?: never;
@@ -543,7 +543,7 @@ export interface paths {
         put?: never;
         /**
          * Make a chat that begins as this one does
-         * @description With copies of the messages up to `message_id`, absent the end of the active branch, and of all files with their versions. Copies of answers have no `response`, and count as used by nobody.
+         * @description With copies of the messages up to `message_id`, absent the end of the active branch, and of all files with their versions. Copies of answers have no `response`, and count as used by nobody. Documents stay with the chat that they were given to. At most 10,000 messages are copied.
          */
         post: operations["post_chats_id_fork"];
         delete?: never;
@@ -967,7 +967,7 @@ export interface paths {
         put?: never;
         /**
          * Find messages, chats and passages of documents by what they say
-         * @description `mode` `hybrid`, the default, takes plain language; `text` wants all words and has operators: `"phrases"`, `begin*`, `-not`. A query has at most 1000 characters, a page at most 100 hits.
+         * @description `mode` `hybrid`, the default, takes plain language; `text` wants all words and has operators: `"phrases"`, `begin*`, `-not`. A query has at most 1000 characters, of which the first 32 parts count; a page has at most 100 hits. Of a text the first 16,000 words are searched. The `best` are ranked among the newest 500 texts that hold everything, in plain language also among the newest 100 for each word, and end there; the `newest` are all there are. `begin*` waits for its turn as `GET /api/v1/chats` with `q` does.
          */
         post: operations["post_search"];
         delete?: never;
@@ -1045,7 +1045,7 @@ export interface paths {
         };
         /**
          * Tags of chats, by their letters, with how many have each
-         * @description Of all chats that the caller sees, archived ones among them.
+         * @description Of all chats that the caller sees, archived ones among them: the first 1,000 by their letters. It waits for its turn as `GET /api/v1/chats` with `q` does.
          */
         get: operations["get_tags"];
         put?: never;
@@ -1415,7 +1415,7 @@ export interface paths {
         head?: never;
         /**
          * Choose the model that answers in a chat
-         * @description A name has at most 255 characters; it is resolved when the model is to answer.
+         * @description A name has at most 255 characters; it is resolved when the model is to answer. A blank one stands for the model that would answer now.
          */
         patch: operations["patch_open_chat_conversations_id"];
         trace?: never;
@@ -1429,7 +1429,7 @@ export interface paths {
         };
         /**
          * All messages of a chat
-         * @description Those of the active branch, oldest first.
+         * @description Those of the active branch, oldest first, without answers of which nothing came.
          */
         get: operations["get_open_chat_conversations_id_messages"];
         put?: never;
@@ -1453,7 +1453,7 @@ export interface paths {
         };
         /**
          * The answer to the last question, as it is written
-         * @description Events without names: `{"content"}` for each piece, and at the end `{"done","message_id"}` or `{"error"}`. A question that was answered is told its answer again; one that failed is asked again.
+         * @description Events without names: `{"content"}` for each piece, and at the end `{"done","message_id"}` or `{"error"}`. The last question is answered. One that was answered is told its answer again; one that failed is asked again.
          */
         get: operations["get_open_chat_conversations_id_stream"];
         put?: never;
@@ -2045,7 +2045,7 @@ export interface components {
         };
         Conversation: {
             created_at: components["schemas"]["Timestamp"];
-            default_model: string | null;
+            default_model: string;
             id: components["schemas"]["ChatId"];
             /**
              * Format: int64
@@ -2762,14 +2762,13 @@ export interface components {
             in?: components["schemas"]["SearchArea"][] | null;
             /**
              * Format: int32
-             * @description Most hits wanted: by default `Limits::search_default`, at most
-             *     `Limits::search_max`.
+             * @description Most hits wanted: 20 by default, 100 at most.
              */
             limit?: number | null;
             mode?: components["schemas"]["SearchMode"] | null;
             /** @description Messages that name this model: its answers, and the questions that asked for it. */
             model?: string | null;
-            /** @description Any text at all, of at most `Limits::search_query_chars`. */
+            /** @description Any text at all, of at most 1,000 characters. */
             query: string;
             role?: components["schemas"]["Role"] | null;
             sort?: components["schemas"]["SearchSort"] | null;
@@ -4096,28 +4095,6 @@ export interface components {
                 };
             };
         };
-        /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
-        E409_f57396: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "message_streaming",
-                 *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
-                 *       "request_id": "0197d1a0c0de7000",
-                 *       "status": 409,
-                 *       "title": "Conflict",
-                 *       "type": "about:blank"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "message_streaming";
-                };
-            };
-        };
         /**
          * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
          *     * `file_too_large`: The file is too large: 20 MiB are the most.
@@ -4237,6 +4214,32 @@ export interface components {
                 };
             };
         };
+        /**
+         * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+         *     * `branch_too_long`: More than 10,000 messages would join and leave the active branch, or be copied.
+         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         */
+        E413_fb2bd5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "body_too_large",
+                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 413,
+                 *       "title": "Payload Too Large",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "body_too_large" | "branch_too_long" | "text_too_long";
+                };
+            };
+        };
         /** @description * `unsupported_media_type`: The body has a Content-Type that is not taken here. */
         E415_4cdc6f: {
             headers: {
@@ -4328,13 +4331,45 @@ export interface components {
             };
         };
         /**
+         * @description * `nul_in_text`: A text holds the character U+0000.
+         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
+         *     * `text_too_long`: A text is longer than its field allows.
+         */
+        E422_2e5dcf: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "nul_in_text",
+                 *       "detail": [
+                 *         {
+                 *           "input": null,
+                 *           "loc": [
+                 *             "body"
+                 *           ],
+                 *           "msg": "A text holds the character U+0000.",
+                 *           "type": "value_error"
+                 *         }
+                 *       ],
+                 *       "request_id": "0197d1a0c0de7000"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Detail"] & {
+                    /** @enum {unknown} */
+                    code?: "nul_in_text" | "request_invalid" | "text_too_long";
+                };
+            };
+        };
+        /**
          * @description * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
          *     * `idempotency_mismatch`: The key was used with another body.
          *     * `nul_in_text`: A text holds the character U+0000.
          *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         *     * `text_too_long`: A text is longer than its field allows.
          */
-        E422_5f8a9d: {
+        E422_3e83ce: {
             headers: {
                 [name: string]: unknown;
             };
@@ -4362,38 +4397,13 @@ export interface components {
             };
         };
         /**
-         * @description * `field_invalid`: A field has the wrong type.
-         *     * `field_missing`: A field that must be given is missing.
-         */
-        E422_6d4e82: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "field_invalid",
-                 *       "detail": "A field has the wrong type.",
-                 *       "request_id": "0197d1a0c0de7000",
-                 *       "status": 422,
-                 *       "title": "Unprocessable Entity",
-                 *       "type": "about:blank"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "field_invalid" | "field_missing";
-                };
-            };
-        };
-        /**
          * @description * `email_invalid`: The address is none.
          *     * `nul_in_text`: A text holds the character U+0000.
          *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: The text is too long: 1 MiB is the most.
+         *     * `text_too_long`: A text is longer than its field allows.
          *     * `username_invalid`: A username has no @.
          */
-        E422_9f3707: {
+        E422_4fe081: {
             headers: {
                 [name: string]: unknown;
             };
@@ -4421,34 +4431,27 @@ export interface components {
             };
         };
         /**
-         * @description * `page_out_of_range`: The page is none that is allowed.
-         *     * `page_too_large`: The texts of the numbered page exceed 1 MiB; ask for a smaller one.
-         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
+         * @description * `field_invalid`: A field has the wrong type.
+         *     * `field_missing`: A field that must be given is missing.
          */
-        E422_771bcf: {
+        E422_6d4e82: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
-                 *       "code": "page_out_of_range",
-                 *       "detail": [
-                 *         {
-                 *           "input": null,
-                 *           "loc": [
-                 *             "body"
-                 *           ],
-                 *           "msg": "The page is none that is allowed.",
-                 *           "type": "value_error"
-                 *         }
-                 *       ],
-                 *       "request_id": "0197d1a0c0de7000"
+                 *       "code": "field_invalid",
+                 *       "detail": "A field has the wrong type.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 422,
+                 *       "title": "Unprocessable Entity",
+                 *       "type": "about:blank"
                  *     }
                  */
-                "application/json": components["schemas"]["Detail"] & {
+                "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
-                    code?: "page_out_of_range" | "page_too_large" | "request_invalid";
+                    code?: "field_invalid" | "field_missing";
                 };
             };
         };
@@ -4504,38 +4507,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     code?: "cursor_invalid" | "limit_out_of_range" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid";
-                };
-            };
-        };
-        /**
-         * @description * `nul_in_text`: A text holds the character U+0000.
-         *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-         *     * `text_too_long`: The text is too long: 1 MiB is the most.
-         */
-        E422_f34a98: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "nul_in_text",
-                 *       "detail": [
-                 *         {
-                 *           "input": null,
-                 *           "loc": [
-                 *             "body"
-                 *           ],
-                 *           "msg": "A text holds the character U+0000.",
-                 *           "type": "value_error"
-                 *         }
-                 *       ],
-                 *       "request_id": "0197d1a0c0de7000"
-                 *     }
-                 */
-                "application/json": components["schemas"]["Detail"] & {
-                    /** @enum {unknown} */
-                    code?: "nul_in_text" | "request_invalid" | "text_too_long";
                 };
             };
         };
@@ -4630,6 +4601,30 @@ export interface components {
                 "application/json": components["schemas"]["Detail"] & {
                     /** @enum {unknown} */
                     code?: "login_throttled";
+                };
+            };
+        };
+        /** @description * `search_waits`: Another search of the caller waits for its turn already. */
+        E429_126023: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "search_waits",
+                 *       "detail": "Another search of the caller waits for its turn already.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 429,
+                 *       "title": "Too Many Requests",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "search_waits";
                 };
             };
         };
@@ -4781,6 +4776,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "conversations": 3,
                      *       "description": "Chat backend. Not Apache Kafka.",
                      *       "message": "Welcome to Kafka, a chat backend.",
                      *       "name": "kafka",
@@ -4793,10 +4789,12 @@ export interface operations {
                      *       ],
                      *       "service": "kafka",
                      *       "status": "online",
+                     *       "total_messages": 14,
                      *       "version": "0.1.0"
                      *     }
                      */
                     "application/json": {
+                        conversations: number | null;
                         description: string;
                         message: string;
                         name: string;
@@ -4807,6 +4805,7 @@ export interface operations {
                         }[];
                         service: string;
                         status: string;
+                        total_messages: number | null;
                         version: string;
                     };
                     "text/html": string;
@@ -4872,7 +4871,7 @@ export interface operations {
             401: components["responses"]["E401_9dcfc3"];
             403: components["responses"]["E403_58f8fc"];
             408: components["responses"]["E408_c15164"];
-            422: components["responses"]["E422_771bcf"];
+            422: components["responses"]["E422_f184e6"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -4936,7 +4935,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              */
             422: {
@@ -4994,6 +4993,7 @@ export interface operations {
                      * @example {
                      *       "created_at": "2026-11-30T09:00:00.000Z",
                      *       "id": 1,
+                     *       "messages_count": 2,
                      *       "name": "The trial",
                      *       "notebooks": [
                      *         "law"
@@ -5069,7 +5069,7 @@ export interface operations {
             /**
              * @description * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              */
             422: {
@@ -5188,7 +5188,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_5f8a9d"];
+            422: components["responses"]["E422_3e83ce"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -5313,7 +5313,7 @@ export interface operations {
              * @description * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
              *     * `role_refused`: A message cannot have this role here.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -5371,25 +5371,6 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_6e5616"];
             408: components["responses"]["E408_c15164"];
-            /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "message_streaming",
-                     *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
-                     *       "request_id": "0197d1a0c0de7000"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Detail"] & {
-                        /** @enum {unknown} */
-                        code?: "message_streaming";
-                    };
-                };
-            };
             422: components["responses"]["E422_f184e6"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -5451,7 +5432,7 @@ export interface operations {
             403: components["responses"]["E403_58f8fc"];
             404: components["responses"]["E404_90752b"];
             408: components["responses"]["E408_c15164"];
-            422: components["responses"]["E422_771bcf"];
+            422: components["responses"]["E422_f184e6"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -5727,7 +5708,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "expires_at": "2026-11-30T09:00:00.000Z",
+                     *       "expires_at": "2026-12-07T09:00:00.000Z",
                      *       "token": "a token that is shown once",
                      *       "user": {
                      *         "created_at": "2026-11-30T09:00:00.000Z",
@@ -5836,7 +5817,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "expires_at": "2026-11-30T09:00:00.000Z",
+                     *       "expires_at": "2026-12-07T09:00:00.000Z",
                      *       "token": "a token that is shown once",
                      *       "user": {
                      *         "created_at": "2026-11-30T09:00:00.000Z",
@@ -5899,7 +5880,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `password_too_long`: The password is longer than 72 bytes.
              *     * `password_too_short`: The password is shorter than 8 characters.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `username_invalid`: A username has no @.
              */
             422: {
@@ -6330,7 +6311,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `version_ambiguous`: Give the whole text or a diff, not both.
              */
             422: {
@@ -6512,7 +6493,8 @@ export interface operations {
              *     * `page_size_out_of_range`: The page size is none that is allowed.
              *     * `page_too_large`: The texts of the numbered page exceed 1 MiB; ask for a smaller one.
              *     * `query_invalid`: A parameter of the query is not what it should be.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `tag_empty`: A tag has at least one character that is no blank.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -6531,10 +6513,11 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "cursor_invalid" | "limit_out_of_range" | "nul_in_text" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid" | "text_too_long";
+                        code?: "cursor_invalid" | "limit_out_of_range" | "nul_in_text" | "page_contradictory" | "page_out_of_range" | "page_size_out_of_range" | "page_too_large" | "query_invalid" | "tag_empty" | "text_too_long";
                     };
                 };
             };
+            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -6628,7 +6611,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `tag_empty`: A tag has at least one character that is no blank.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              *     * `too_many_tags`: A chat has at most 32 tags.
              */
@@ -6793,7 +6776,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_0a38d2"];
             408: components["responses"]["E408_075c59"];
-            413: components["responses"]["E413_bd22a8"];
+            413: components["responses"]["E413_fb2bd5"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `active_leaf_unknown`: The chat has no such message.
@@ -6801,7 +6784,7 @@ export interface operations {
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `tag_empty`: A tag has at least one character that is no blank.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `too_many_notebooks`: A chat has at most 100 notebooks.
              *     * `too_many_tags`: A chat has at most 32 tags.
              */
@@ -6990,6 +6973,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ]
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -7060,8 +7050,64 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "chat": {
+                     *         "active_leaf_id": null,
+                     *         "archived_at": null,
+                     *         "created_at": "2026-11-30T09:00:00.000Z",
+                     *         "default_model": "echo",
+                     *         "description": null,
+                     *         "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *         "message_count": 0,
+                     *         "notebooks": [],
+                     *         "pinned_at": null,
+                     *         "tags": [],
+                     *         "title": "The trial",
+                     *         "total_tokens": 0,
+                     *         "updated_at": "2026-11-30T09:00:00.000Z",
+                     *         "user_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *         "workspace_id": null
+                     *       },
+                     *       "exported_at": "2026-11-30T09:00:00.000Z",
+                     *       "files": [],
+                     *       "format": "kafka-chat",
+                     *       "messages": [
+                     *         {
+                     *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *           "content": "Who is K.?",
+                     *           "created_at": "2026-11-30T09:00:00.000Z",
+                     *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "model": null,
+                     *           "parent_id": null,
+                     *           "parts": null,
+                     *           "response": null,
+                     *           "role": "user",
+                     *           "seq": 1,
+                     *           "sources": null,
+                     *           "status": "complete",
+                     *           "token_count": null,
+                     *           "tool_call_id": null,
+                     *           "type": "text",
+                     *           "updated_at": "2026-11-30T09:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": Record<string, never>;
+                    /**
+                     * @example <!doctype html>
+                     *     <title>The trial</title>
+                     */
                     "text/html": string;
+                    /**
+                     * @example # The trial
+                     *
+                     *     ## user
+                     *
+                     *     > Who is K.?
+                     */
                     "text/markdown": string;
                 };
             };
@@ -7190,6 +7236,13 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["NewChatFile"] | components["schemas"]["Link"];
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ]
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -7335,7 +7388,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -7444,8 +7497,29 @@ export interface operations {
                 };
             };
             408: components["responses"]["E408_075c59"];
-            409: components["responses"]["E409_f57396"];
-            413: components["responses"]["E413_bd22a8"];
+            /** @description * `message_streaming`: A model is writing the message; wait for its end, or cancel the answer. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "message_streaming",
+                     *       "detail": "A model is writing the message; wait for its end, or cancel the answer.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 409,
+                     *       "title": "Conflict",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "message_streaming";
+                    };
+                };
+            };
+            413: components["responses"]["E413_fb2bd5"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `field_invalid`: A field has the wrong type.
@@ -7454,7 +7528,7 @@ export interface operations {
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `message_unknown`: The chat has no such message.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -7622,7 +7696,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_0a38d2"];
             408: components["responses"]["E408_075c59"];
-            413: components["responses"]["E413_bd22a8"];
+            413: components["responses"]["E413_fb2bd5"];
             415: components["responses"]["E415_624b38"];
             /**
              * @description * `content_empty`: A message needs a text.
@@ -7633,7 +7707,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `parent_unknown`: The chat has no such message.
              *     * `parts_invalid`: The parts are no JSON array.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `tool_call_id_misplaced`: `tool_call_id` belongs to messages of the role `tool`, and only there.
              */
             422: {
@@ -7862,6 +7936,7 @@ export interface operations {
             };
             /**
              * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+             *     * `branch_too_long`: More than 10,000 messages would join and leave the active branch, or be copied.
              *     * `context_too_small`: The files and the prompt do not fit the model's context.
              *     * `text_too_long`: The text is too long: 1 MiB is the most.
              */
@@ -7882,7 +7957,7 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "body_too_large" | "context_too_small" | "text_too_long";
+                        code?: "body_too_large" | "branch_too_long" | "context_too_small" | "text_too_long";
                     };
                 };
             };
@@ -7900,7 +7975,7 @@ export interface operations {
              *     * `parent_not_a_question`: The message is none that a model could answer.
              *     * `parent_unknown`: The chat has no such message.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -7925,6 +8000,7 @@ export interface operations {
             };
             /**
              * @description * `chat_busy`: 16 answers of the chat wait already.
+             *     * `owner_busy`: As many answers as one owner may have run or wait already in the chats of the chat's owner.
              *     * `quota_exceeded`: A limit of the account's plan is reached.
              */
             429: {
@@ -7946,7 +8022,7 @@ export interface operations {
                      */
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "chat_busy" | "quota_exceeded";
+                        code?: "chat_busy" | "owner_busy" | "quota_exceeded";
                     };
                 };
             };
@@ -8030,7 +8106,7 @@ export interface operations {
                      *         {
                      *           "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
                      *           "created_at": "2026-11-30T09:00:00.000Z",
-                     *           "expires_at": "2026-11-30T09:00:00.000Z",
+                     *           "expires_at": "2026-12-07T09:00:00.000Z",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
                      *         }
                      *       ]
@@ -8082,7 +8158,7 @@ export interface operations {
                      * @example {
                      *       "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
                      *       "created_at": "2026-11-30T09:00:00.000Z",
-                     *       "expires_at": "2026-11-30T09:00:00.000Z",
+                     *       "expires_at": "2026-12-07T09:00:00.000Z",
                      *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
                      *       "token": "a token that is shown once",
                      *       "url": "/share#a token that is shown once"
@@ -8643,7 +8719,6 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_b73a0c"];
             408: components["responses"]["E408_c15164"];
-            409: components["responses"]["E409_f57396"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -8737,7 +8812,7 @@ export interface operations {
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `role_refused`: A message cannot have this role here.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -8810,6 +8885,28 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_b73a0c"];
             408: components["responses"]["E408_c15164"];
+            /** @description * `branch_too_long`: More than 10,000 messages would join and leave the active branch, or be copied. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "branch_too_long",
+                     *       "detail": "More than 10,000 messages would join and leave the active branch, or be copied.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 413,
+                     *       "title": "Payload Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "branch_too_long";
+                    };
+                };
+            };
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -8978,7 +9075,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `params_out_of_range`: A parameter of sampling is out of its range.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -9169,7 +9266,7 @@ export interface operations {
              *     * `name_reserved`: The name `echo` is the built-in model's.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `params_out_of_range`: A parameter of sampling is out of its range.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -9632,7 +9729,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `query_too_long`: The query is longer than 1000 characters.
              *     * `sort_refused`: What is found by meaning has no order but the best first.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `vectors_missing`: Searching by meaning needs an endpoint that makes vectors, which the operator has not named.
              */
             422: {
@@ -9656,6 +9753,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -9826,6 +9924,7 @@ export interface operations {
             401: components["responses"]["E401_556b81"];
             403: components["responses"]["E403_4cf26c"];
             408: components["responses"]["E408_c15164"];
+            429: components["responses"]["E429_126023"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -10008,7 +10107,7 @@ export interface operations {
              *     * `name_empty`: The name is empty.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `scopes_empty`: A key needs a scope.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -10271,7 +10370,7 @@ export interface operations {
              *     * `field_invalid`: A field has the wrong type.
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              *     * `username_invalid`: A username has no @.
              */
             422: {
@@ -10536,7 +10635,7 @@ export interface operations {
              *     * `idempotency_key_invalid`: The key is empty, or longer than 255 characters.
              *     * `idempotency_mismatch`: The key was used with another body.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -10683,7 +10782,7 @@ export interface operations {
              * @description * `field_invalid`: A field has the wrong type.
              *     * `field_missing`: A field that must be given is missing.
              *     * `nul_in_text`: A text holds the character U+0000.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -10800,6 +10899,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ]
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -10936,6 +11042,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ]
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                 };
@@ -11098,7 +11211,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_9f3707"];
+            422: components["responses"]["E422_4fe081"];
             429: components["responses"]["E429_47c9d7"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11196,7 +11309,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_9f3707"];
+            422: components["responses"]["E422_4fe081"];
             429: components["responses"]["E429_47c9d7"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11250,6 +11363,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "chat_name": "The trial",
+                 *       "user_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                 *       "workspace_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     chat_name: string;
                     selected_file_ids?: (string)[];
@@ -11335,7 +11455,7 @@ export interface operations {
                 };
             };
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             429: components["responses"]["E429_0c4ed4"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11351,6 +11471,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "chat_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                 *       "new_name": "The trial"
+                 *     }
+                 */
                 "multipart/form-data": {
                     /** Format: uuid */
                     chat_id: string;
@@ -11388,7 +11514,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11416,6 +11542,7 @@ export interface operations {
                      *           "created_at": "2026-11-30T09:00:00.000Z",
                      *           "default_model": "echo",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *           "message_count": 2,
                      *           "updated_at": "2026-11-30T09:00:00.000Z"
                      *         }
                      *       ]
@@ -11481,7 +11608,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_5f8a9d"];
+            422: components["responses"]["E422_3e83ce"];
             429: components["responses"]["E429_0c4ed4"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
@@ -11616,7 +11743,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11723,7 +11850,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_319158"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_5f8a9d"];
+            422: components["responses"]["E422_3e83ce"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -11751,9 +11878,9 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example data: {"content":"Echo:"}
+                     * @example data: {"content":"Echo: Who is K.?"}
                      *
-                     *     data: {"done":true}
+                     *     data: {"done":true,"message_id":"0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"}
                      */
                     "text/event-stream": {
                         data: string;
@@ -11827,7 +11954,7 @@ export interface operations {
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `parent_not_a_question`: The message is none that a model could answer.
              *     * `provider_unknown`: No provider has this name.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -11858,6 +11985,7 @@ export interface operations {
             };
             /**
              * @description * `chat_busy`: 16 answers of the chat wait already.
+             *     * `owner_busy`: As many answers as one owner may have run or wait already in the chats of the chat's owner.
              *     * `quota_exceeded`: A limit of the account's plan is reached.
              */
             429: {
@@ -11876,7 +12004,7 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "chat_busy" | "quota_exceeded";
+                        code?: "chat_busy" | "owner_busy" | "quota_exceeded";
                     };
                 };
             };
@@ -12010,6 +12138,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "file_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                 *       "new_name": "a.txt"
+                 *     }
+                 */
                 "multipart/form-data": {
                     /** Format: uuid */
                     file_id: string;
@@ -12082,6 +12216,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ],
+                 *       "is_chat": true,
+                 *       "target_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     files: string[];
                     is_chat: boolean;
@@ -12232,7 +12375,7 @@ export interface operations {
              * @description * `file_not_text`: The file is not text.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -12284,12 +12427,15 @@ export interface operations {
                     /**
                      * @example {
                      *       "status": "ok",
+                     *       "timestamp": "2026-11-30T09:00:00.000Z",
                      *       "version": "0.1.0"
                      *     }
                      */
                     "application/json": {
                         /** @constant */
                         status: "ok";
+                        /** Format: date-time */
+                        timestamp: string;
                         version: string;
                     };
                 };
@@ -12405,6 +12551,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ak": "the endpoint's key",
+                 *       "base_url": "https://api.example.org/v1",
+                 *       "name": "gpt",
+                 *       "user_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     ak: string;
                     base_url: string;
@@ -12471,7 +12625,7 @@ export interface operations {
              *     * `name_reserved`: The name `echo` is the built-in model's.
              *     * `nul_in_text`: A text holds the character U+0000.
              *     * `request_invalid`: The request is not acceptable; `detail` lists why.
-             *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `text_too_long`: A text is longer than its field allows.
              */
             422: {
                 headers: {
@@ -12695,6 +12849,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ],
+                 *       "name": "Castle",
+                 *       "owner_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     files?: string[];
                     name: string;
@@ -12781,7 +12944,7 @@ export interface operations {
                 };
             };
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -12796,6 +12959,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "new_name": "Castle",
+                 *       "workspace_id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
+                 *     }
+                 */
                 "multipart/form-data": {
                     new_name: string;
                     /** Format: uuid */
@@ -12830,7 +12999,7 @@ export interface operations {
             408: components["responses"]["E408_21ff0e"];
             413: components["responses"]["E413_9685aa"];
             415: components["responses"]["E415_4cdc6f"];
-            422: components["responses"]["E422_f34a98"];
+            422: components["responses"]["E422_2e5dcf"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
