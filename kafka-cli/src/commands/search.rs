@@ -22,11 +22,12 @@ use crate::{
     kafka search invoice --role assistant --from 2026-01-01 --to 2026-03-31\n  \
     kafka search invoice --json | jq '.items[].chat_id'\n\n\
     Words are found whatever their case and accents, and all of them have to be there. A phrase\n\
-    stands in quotation marks, * finds words that begin so, - leaves out what has the word.\n\
+    stands in quotation marks, * finds words that begin so, - leaves out what has the word: quote\n\
+    the query then, or put -- before it, so that -word is no option.\n\
     --plain takes a question as it is: one of its words will do.")]
 pub(crate) struct Args {
     /// What to look for
-    #[arg(required = true, value_name = "WORD", allow_hyphen_values = true, value_parser = word)]
+    #[arg(required = true, value_name = "WORD")]
     words: Vec<String>,
     /// Take the words as plain language
     #[arg(long)]
@@ -61,14 +62,6 @@ pub(crate) struct Args {
     /// Go on after this cursor, the `next_cursor` of the page before
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
-}
-
-/// A part of a query. It may begin with a hyphen, as options do.
-fn word(text: &str) -> Result<String, String> {
-    match text.starts_with("--") {
-        false => Ok(text.to_owned()),
-        true => Err("there is no such option; one hyphen leaves out what has a word".to_owned()),
-    }
 }
 
 fn area(text: &str) -> Result<SearchArea, String> {

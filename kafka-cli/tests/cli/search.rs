@@ -25,6 +25,9 @@ fn a_command_without_a_server_finds_what_was_said() {
     let text = printed(&directory, &["search", "naive"]);
     assert!(text.contains("Naïve marble") && !text.contains(['\u{1b}', '\u{2}', '\u{3}']), "{text:?}");
 
+    let text = printed(&directory, &["search", "--", "granite", "-echo"]);
+    assert!(text.contains("Of granite") && !text.contains("Echo:"), "{text:?}");
+
     let found = json(&directory, &["search", "granite", "--role", "user"]);
     let [hit] = found["items"].as_array().unwrap().as_slice() else { panic!("{found}") };
     assert!(hit["snippet"].as_str().unwrap().contains("\u{2}granite\u{3}"), "{hit}");
@@ -35,8 +38,7 @@ fn a_command_without_a_server_finds_what_was_said() {
         (&["granite"][..], 2),
         (&["nothing such"], 0),
         (&["granite marble"], 0),
-        (&["granite", "-echo"], 1),
-        (&["-echo", "granite"], 1),
+        (&["granite -echo"], 1),
         (&["granite marble", "--plain"], 4),
         (&["gr*", "--chat", of_chat, "--newest"], 2),
         (&["gr*", "--model", "echo"], 1),
@@ -57,7 +59,7 @@ fn typical_mistakes_are_told() {
     let directory = talked();
     let table: [(&[&str], i32, &[&str]); 6] = [
         (&["search"], 2, &["<WORD>"]),
-        (&["search", "x", "--nwest"], 2, &["no such option"]),
+        (&["search", "x", "-echo"], 2, &["-- -e"]),
         (&["search", "x", "--role", "ai"], 2, &["user, assistant, system or tool"]),
         (&["search", "x", "--from", "yesterday"], 2, &["2026-01-31"]),
         (&["search", "x", "--limit", "0"], 2, &["1 to 100"]),
