@@ -81,10 +81,10 @@ fn what_was_used_is_shown_by_day_and_by_model() {
     assert!(shown.contains(&format!("tokens in all  {spent}\n")), "{shown}");
     assert!(shown.contains("chats          1 of 3\n"), "{shown}");
     let lines: Vec<Vec<&str>> = shown.lines().map(words).collect();
-    let days = ["DAY", "TOKENS", "PROMPT", "COMPLETION", "MESSAGES", "CHATS"];
+    let days = ["DAY", "TOKENS", "PROMPT", "COMPLETION", "MESSAGES", "CHATS", "DOCUMENTS"];
     let at = lines.iter().position(|line| *line == days).unwrap();
     // The chat was made, and the question asked, on the day of the first line, or midnight came between.
-    assert_eq!(lines[at + 1].len(), 6, "{shown}");
+    assert_eq!(lines[at + 1].len(), 7, "{shown}");
     let [.., models, echo] = lines.as_slice() else { panic!("{shown}") };
     assert_eq!(*models, ["MODEL", "ANSWERS", "TOKENS", "PROMPT", "COMPLETION"]);
     assert_eq!(echo[..3], ["echo", "1", &*spent.to_string()], "{shown}");
