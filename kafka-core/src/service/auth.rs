@@ -92,6 +92,14 @@ pub(crate) fn local_actor(installation: &Installation) -> Result<Actor> {
     }
 }
 
+/// Refuses callers without a credential, who reach what they made by its id alone. The operator needs no account.
+pub(crate) fn refuse_anonymous(actor: &Actor) -> Result<()> {
+    match actor.is_anonymous() {
+        true => account_of(actor).map(drop),
+        false => Ok(()),
+    }
+}
+
 /// See [`Kafka::account_of`](crate::Kafka::account_of).
 pub(crate) fn account_of(actor: &Actor) -> Result<UserId> {
     actor.user_id().ok_or_else(|| {

@@ -144,9 +144,7 @@ impl<'k> Chats<'k> {
     /// `RateLimited` (`search_waits`) when another search of the actor's waits already.
     pub fn list(&self, filter: &ChatFilter, request: &PageRequest) -> Result<Page<Chat>> {
         let scope = self.actor.scope(READ)?;
-        if self.actor.is_anonymous() {
-            auth::account_of(&self.actor)?;
-        }
+        auth::refuse_anonymous(&self.actor)?;
         let limits = self.installation.limits();
         input::optional_name(limits, "q", filter.title_contains.as_ref())?;
         let cursor = |chat: &Chat| TimeKey::cursor(chat.updated_at, chat.id);

@@ -56,9 +56,7 @@ impl<'k> Linear<'k> {
     /// The scope of whoever may name rows by their numbers, which can be guessed: not callers without a credential,
     /// to whom an id is all that lets them in.
     fn scope_by_number(&self) -> Result<Scope> {
-        if self.actor.is_anonymous() {
-            auth::account_of(&self.actor)?;
-        }
+        auth::refuse_anonymous(&self.actor)?;
         self.actor.scope(READ)
     }
 
@@ -134,10 +132,7 @@ impl<'k> Linear<'k> {
     /// # Errors
     /// As [`chats`](Linear::chats); `Invalid` for a page out of range.
     pub fn page_of_chats(&self, page: u32, page_size: u32) -> Result<ChatWalk> {
-        let scope = self.actor.scope(READ)?;
-        if self.actor.is_anonymous() {
-            auth::account_of(&self.actor)?;
-        }
+        let scope = self.scope_by_number()?;
         let (room, offset) = listing::numbered_room(self.installation.limits(), page, page_size)?;
         let (total, first) = self.installation.storage().read_anywhere(|conn| {
             let numbers = linear::numbers_of_chats(conn, scope)?;

@@ -69,9 +69,7 @@ impl<'k> Search<'k> {
     /// turn, as [`Chats::list`](crate::Chats::list) does by title.
     pub fn find(&self, request: &SearchRequest) -> Result<Hits> {
         let scope = self.actor.scope(READ)?;
-        if self.actor.is_anonymous() {
-            auth::account_of(&self.actor)?;
-        }
+        auth::refuse_anonymous(&self.actor)?;
         let limits = self.installation.limits();
         input::query(limits, &request.query)?;
         input::optional_name(limits, "model", request.model.as_ref())?;

@@ -27,9 +27,7 @@ impl Chats<'_> {
     /// [`list`](Chats::list).
     pub fn tags(&self) -> Result<Vec<TagCount>> {
         let scope = self.actor.scope(READ)?;
-        if self.actor.is_anonymous() {
-            auth::account_of(&self.actor)?;
-        }
+        auth::refuse_anonymous(&self.actor)?;
         let _search = self.installation.searches().begin(Whose::actor(&self.actor))?;
         self.installation.storage().read_one_anywhere(|conn| chat_lists::tags(conn, scope, MOST_LISTED))
     }
