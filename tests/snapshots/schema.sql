@@ -433,3 +433,18 @@ CREATE TRIGGER search_chunk_deleted AFTER DELETE ON chunks
 BEGIN
     INSERT INTO search_changes (chunk_number) VALUES (OLD.number);
 END;
+CREATE TABLE deleted_numbers (
+    number              INTEGER PRIMARY KEY,
+    chats               BIGINT NOT NULL,
+    messages            BIGINT NOT NULL
+);
+CREATE TRIGGER deleted_chat_number AFTER DELETE ON chats
+WHEN NOT EXISTS (SELECT 1 FROM chats c WHERE c.number > OLD.number)
+BEGIN
+    UPDATE deleted_numbers SET chats = OLD.number WHERE number = 1 AND chats < OLD.number;
+END;
+CREATE TRIGGER deleted_message_number AFTER DELETE ON messages
+WHEN NOT EXISTS (SELECT 1 FROM messages m WHERE m.number > OLD.number)
+BEGIN
+    UPDATE deleted_numbers SET messages = OLD.number WHERE number = 1 AND messages < OLD.number;
+END;

@@ -19,6 +19,7 @@ pub(crate) mod jobs;
 pub(crate) mod linear;
 pub(crate) mod messages;
 pub(crate) mod models;
+mod numbers;
 pub(crate) mod plans;
 pub(crate) mod response_events;
 pub(crate) mod responses;

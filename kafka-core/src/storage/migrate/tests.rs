@@ -163,6 +163,7 @@ const ROWS: &[(u32, &str)] = &[
     ),
     (13, "INSERT INTO embeddings (chunk_number, model, dims, vector) VALUES (1, 'm', 1, x'00000000')"),
     (13, "INSERT INTO search_chunks (rowid, words) VALUES (1, 'x')"),
+    (14, "UPDATE deleted_numbers SET chats = 3, messages = 7"),
 ];
 
 fn fill(storage: &Storage, version: u32) {

@@ -1,0 +1,19 @@
+-- The highest numbers of chats and messages that are gone. Numbers are ids in some dialects, so none is given twice; but
+-- SQLite counts on from the highest that is there, so statements that insert look here, too.
+CREATE TABLE deleted_numbers (
+    number              INTEGER PRIMARY KEY,
+    chats               BIGINT NOT NULL,
+    messages            BIGINT NOT NULL
+);
+INSERT INTO deleted_numbers (number, chats, messages) VALUES (1, 0, 0);
+-- Only the end of a table is noted: what is below a row that is there is not given again anyway.
+CREATE TRIGGER deleted_chat_number AFTER DELETE ON chats
+WHEN NOT EXISTS (SELECT 1 FROM chats c WHERE c.number > OLD.number)
+BEGIN
+    UPDATE deleted_numbers SET chats = OLD.number WHERE number = 1 AND chats < OLD.number;
+END;
+CREATE TRIGGER deleted_message_number AFTER DELETE ON messages
+WHEN NOT EXISTS (SELECT 1 FROM messages m WHERE m.number > OLD.number)
+BEGIN
+    UPDATE deleted_numbers SET messages = OLD.number WHERE number = 1 AND messages < OLD.number;
+END;
