@@ -57,7 +57,8 @@ impl<'k> Search<'k> {
     /// Words, `"phrases"`, `begin*` (two letters at least) and `-not` are understood in the mode `text`, where a text
     /// has to hold all of it. In plain language one word will do, unless the newest are asked for.
     ///
-    /// The newest are all there are. The best are chosen among the newest 500 texts that hold everything, and in plain
+    /// The newest are all there are, in the order in which they were stored: what a fork copies is as new there as the fork,
+    /// whatever time the messages keep. The best are chosen among the newest 500 texts that hold everything, and in plain
     /// language also among the newest 100 for each word. Scores are made of these texts alone: nothing tells how
     /// often a word stands in what others wrote. How long a search takes depends on all that is stored.
     ///
