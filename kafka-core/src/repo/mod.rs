@@ -9,6 +9,7 @@ pub(crate) mod chat_lists;
 pub(crate) mod chat_tags;
 pub(crate) mod chats;
 pub(crate) mod chunks;
+pub(crate) mod deleted_chats;
 pub(crate) mod documents;
 pub(crate) mod embeddings;
 pub(crate) mod files;

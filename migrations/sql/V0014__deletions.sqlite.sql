@@ -17,3 +17,7 @@ WHEN NOT EXISTS (SELECT 1 FROM messages m WHERE m.number > OLD.number)
 BEGIN
     UPDATE deleted_numbers SET messages = OLD.number WHERE number = 1 AND messages < OLD.number;
 END;
+
+-- Chats that nobody sees any more, and whose messages are removed in pieces.
+ALTER TABLE chats ADD COLUMN deleted_at BIGINT;
+CREATE INDEX chats_deleted ON chats (number) WHERE deleted_at IS NOT NULL;

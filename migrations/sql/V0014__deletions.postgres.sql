@@ -24,3 +24,7 @@ CREATE TRIGGER deleted_chat_number AFTER DELETE ON chats REFERENCING OLD TABLE A
     FOR EACH STATEMENT EXECUTE FUNCTION deleted_chat_number();
 CREATE TRIGGER deleted_message_number AFTER DELETE ON messages REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION deleted_message_number();
+
+-- Chats that nobody sees any more, and whose messages are removed in pieces.
+ALTER TABLE chats ADD COLUMN deleted_at BIGINT;
+CREATE INDEX chats_deleted ON chats (number) WHERE deleted_at IS NOT NULL;
