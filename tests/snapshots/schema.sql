@@ -97,7 +97,7 @@ CREATE TABLE chats (
     last_seq            BIGINT NOT NULL DEFAULT 0, -- the seq given last; never given twice
     created_at          BIGINT NOT NULL,
     updated_at          BIGINT NOT NULL
-, tags TEXT NOT NULL DEFAULT '[]');
+, tags TEXT NOT NULL DEFAULT '[]', deleted_at BIGINT);
 CREATE INDEX chats_by_updated ON chats (updated_at, id);
 CREATE INDEX chats_by_user ON chats (user_id, updated_at, id);
 CREATE INDEX chats_by_workspace ON chats (workspace_id, updated_at, id);
@@ -448,3 +448,4 @@ WHEN NOT EXISTS (SELECT 1 FROM messages m WHERE m.number > OLD.number)
 BEGIN
     UPDATE deleted_numbers SET messages = OLD.number WHERE number = 1 AND messages < OLD.number;
 END;
+CREATE INDEX chats_deleted ON chats (number) WHERE deleted_at IS NOT NULL;

@@ -41,7 +41,8 @@ const EACH_NEWEST: &str =
 const EACH_OLDEST: &str = " ORDER BY updated_at, id LIMIT CAST($9 AS BIGINT) + CAST($10 AS BIGINT)) kind";
 
 /// Everything, one workspace, or what a user sees: their own, what others have in their workspaces, and nobody's.
-pub(super) const EVERYTHING: &str = " FROM chats c WHERE c.deleted_at IS NULL AND $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
+pub(super) const EVERYTHING: &str =
+    " FROM chats c WHERE c.deleted_at IS NULL AND $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
 const IN_WORKSPACE: &str = " FROM chats c WHERE c.workspace_id = $11 AND ";
 pub(super) const OWN: &str = " FROM chats c WHERE c.user_id = $1 AND ";
 pub(super) const SHARED: &str = " FROM chats c WHERE c.workspace_id IN (SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \

@@ -39,7 +39,7 @@ pub(crate) mod plans;
 pub(crate) mod quotas;
 pub(crate) mod registration;
 mod removal;
-mod responses;
+pub(crate) mod responses;
 mod retrieval;
 pub(crate) mod search;
 pub(crate) mod search_index;

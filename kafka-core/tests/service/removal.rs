@@ -38,7 +38,8 @@ fn lengthen(stage: &Stage, chat: &Chat) {
         SELECT '00000000-0000-7000-8000-' || n.i, c.number, n.i, 'user', 'pebbles', 0, 0 \
         FROM n, chats c WHERE c.id = $1";
     stage.rows(sql, &[&chat.id.to_string()]);
-    stage.rows("UPDATE chats SET message_count = message_count + 1500 WHERE id = $1", &[&chat.id.to_string()]);
+    stage
+        .rows("UPDATE chats SET message_count = message_count + 1500 WHERE id = $1", &[&chat.id.to_string()]);
 }
 
 /// As it is when a process died right after it deleted the chat, or has not come further.
