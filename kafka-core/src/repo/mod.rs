@@ -58,6 +58,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chat_tags::ALL,
         chats::ALL,
         chunks::ALL,
+        deleted_chats::ALL,
         documents::ALL,
         embeddings::ALL,
         files::ALL,
