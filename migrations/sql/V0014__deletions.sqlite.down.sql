@@ -1,3 +1,6 @@
+INSERT INTO search_messages (search_messages, rank) VALUES ('deletemerge', 10);
+INSERT INTO search_chats (search_chats, rank) VALUES ('deletemerge', 10);
+INSERT INTO search_chunks (search_chunks, rank) VALUES ('deletemerge', 10);
 DROP INDEX chats_deleted;
 DELETE FROM response_events WHERE response_id IN (SELECT r.id FROM responses r JOIN chats c ON c.id = r.chat_id WHERE c.deleted_at IS NOT NULL);
 DELETE FROM idempotency_keys WHERE response_id IN (SELECT r.id FROM responses r JOIN chats c ON c.id = r.chat_id WHERE c.deleted_at IS NOT NULL);
