@@ -9,6 +9,7 @@ pub(crate) mod chat_lists;
 pub(crate) mod chat_tags;
 pub(crate) mod chats;
 pub(crate) mod chunks;
+pub(crate) mod document_replacements;
 pub(crate) mod documents;
 pub(crate) mod embeddings;
 pub(crate) mod files;
@@ -56,6 +57,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chat_tags::ALL,
         chats::ALL,
         chunks::ALL,
+        document_replacements::ALL,
         documents::ALL,
         embeddings::ALL,
         files::ALL,

@@ -44,6 +44,7 @@ mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod quotas;
+mod replacement;
 mod reports;
 mod resolution;
 mod retrieval;

@@ -7,10 +7,10 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, ChatId, Clock as _, DocumentId, DocumentPlace, Error, ErrorKind, Kafka, MemberRole,
-    NewChat, NewChatFile, NewFile, NewModel, NewShareLink, NewToken, NewUser, NewWorkspace, PageRequest,
-    Params, Permission, Permissions, ProcessingStatus, Random as _, Result, Secret, StandingPatch,
-    SystemClock, SystemRandom, TimeoutSeconds, UserId,
+    Actor, AnswerRequest, ChatId, Clock as _, Document, DocumentId, DocumentPlace, Error, ErrorKind, Kafka,
+    MemberRole, NewChat, NewChatFile, NewFile, NewModel, NewShareLink, NewToken, NewUser, NewWorkspace,
+    PageRequest, Params, Permission, Permissions, ProcessingStatus, Random as _, Result, Secret,
+    StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
 };
 use serde_json::{Value, json};
 
@@ -314,10 +314,12 @@ impl<'k> Stage<'k> {
         for chat in &chats.items {
             messages.extend(self.kafka.messages(&actor).list(chat.id, &page)?.items);
             texts.extend(self.kafka.chat_files(&actor).list(chat.id, &page)?.items);
-            // One that was just uploaded changes by itself until it is read.
-            for document in self.kafka.documents(&actor).list(DocumentPlace::Chat(chat.id), &page)?.items {
-                documents.push(self.kafka.documents(&actor).wait(document.id, PATIENCE, |_| ())?);
+            // One that was just uploaded changes by itself until it is read, and takes another's place then.
+            let list = || self.kafka.documents(&actor).list(DocumentPlace::Chat(chat.id), &page);
+            for document in list()?.items.iter().filter(|document| is_unread(document)) {
+                self.kafka.documents(&actor).wait(document.id, PATIENCE, |_| ())?;
             }
+            documents.extend(list()?.items);
         }
         let tokens = self.kafka.tokens(&self.operator).of(id).list(&page)?;
         let names: Vec<_> = tokens.items.iter().map(|token| (token.id, &token.name)).collect();
@@ -333,6 +335,10 @@ impl<'k> Stage<'k> {
             names,
         ]))
     }
+}
+
+fn is_unread(document: &Document) -> bool {
+    matches!(document.processing_status, ProcessingStatus::Pending | ProcessingStatus::Processing)
 }
 
 fn new_account(kafka: &Kafka, run: &str, name: &str) -> Result<UserId> {

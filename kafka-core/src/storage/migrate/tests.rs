@@ -163,6 +163,11 @@ const ROWS: &[(u32, &str)] = &[
     ),
     (13, "INSERT INTO embeddings (chunk_number, model, dims, vector) VALUES (1, 'm', 1, x'00000000')"),
     (13, "INSERT INTO search_chunks (rowid, words) VALUES (1, 'x')"),
+    (
+        15,
+        "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ('d2', 'c', 'n', 1, 2)",
+    ),
+    (15, "INSERT INTO document_replacements (document_id, replaces) VALUES ('d2', 'd')"),
 ];
 
 fn fill(storage: &Storage, version: u32) {
