@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Answer, AnswerRequest, Chat, Document, DocumentId, DocumentPlace, ErrorKind, Kafka, NewFile, NodeKind,
-    PageRequest, Period, ProcessingStatus, SearchArea, SearchRequest,
+    Actor, Answer, AnswerRequest, Chat, Document, DocumentId, DocumentPlace, ErrorKind, Kafka, NewFile,
+    NodeKind, PageRequest, Period, ProcessingStatus, SearchArea, SearchRequest,
 };
 
 use crate::stage::{In, Stage, unheard_of};
@@ -13,9 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const OLD: &str = "The tower is ninety metres tall.";
 const NEW: &str = "The tower is a hundred metres tall.";
 
-/// An installation that reads documents only while it is waited for them.
+/// An installation that reads documents only while it is waited for them, with a chat of somebody's.
 struct House {
     stage: Stage,
+    owner: Actor,
     kafka: Kafka,
     chat: Chat,
 }
@@ -27,13 +28,14 @@ impl House {
 
     fn with(change: impl Fn(&mut kafka_core::Config)) -> House {
         let stage = Stage::new(In::File);
-        let chat = stage.chat();
+        let owner = stage.user("ada");
+        let chat = stage.chat_of(&owner);
         stage.kafka.close();
         let kafka = stage.reopened(|config| {
             config.kind = NodeKind::Cli;
             change(config);
         });
-        House { stage, kafka, chat }
+        House { stage, owner, kafka, chat }
     }
 
     fn upload(&self, name: &str, text: &str) -> kafka_core::Result<Document> {
@@ -82,10 +84,14 @@ impl House {
         search.find(&SearchRequest { areas, ..SearchRequest::text(query) }).unwrap().items.len()
     }
 
-    /// How many documents there are by the books, and how many were uploaded.
+    /// How many documents there are by the books, the owner's and all, and how many were uploaded.
     fn counted(&self) -> (u64, u64) {
-        let usage = self.kafka.usage(&self.stage.operator).summary(Period::default()).unwrap();
-        (usage.doc_count, usage.days.last().unwrap().documents_uploaded)
+        let [own, all] = [&self.owner, &self.stage.operator].map(|actor| {
+            let usage = self.kafka.usage(actor).summary(Period::default()).unwrap();
+            (usage.doc_count, usage.days.last().unwrap().documents_uploaded)
+        });
+        assert_eq!(own, all);
+        own
     }
 
     /// Rows of documents, their files, passages and jobs, and of what replaces what.
