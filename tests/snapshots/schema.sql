@@ -433,3 +433,8 @@ CREATE TRIGGER search_chunk_deleted AFTER DELETE ON chunks
 BEGIN
     INSERT INTO search_changes (chunk_number) VALUES (OLD.number);
 END;
+CREATE TABLE document_replacements (
+    number              INTEGER PRIMARY KEY,
+    document_id         TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE, -- the new one
+    replaces            TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE
+);

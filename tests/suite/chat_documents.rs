@@ -121,7 +121,8 @@ fn a_document_is_replaced_when_the_new_one_is_read() {
     let expected = [json!("fog.txt"), json!("completed"), Value::Null];
     assert_eq!(["filename", "processing_status", "replaces"].map(|field| done[field].clone()), expected);
     assert_eq!(api.get(&path)["items"], json!([done]));
-    assert_eq!(api.expect(404, "PUT", &document, None)["code"], "document_not_found");
+    let gone = horn().send(&api, "PUT", &document, &[]);
+    assert_eq!((gone.status, &gone.json()["code"]), (404, &json!("document_not_found")));
 }
 
 #[test]

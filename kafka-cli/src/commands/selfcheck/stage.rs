@@ -308,18 +308,19 @@ impl<'k> Stage<'k> {
         let workspaces = self.kafka.workspaces(&actor).list(&page)?.items;
         let (mut messages, mut files, mut texts) = (Vec::new(), Vec::new(), Vec::new());
         let mut documents = Vec::new();
-        for workspace in &workspaces {
-            files.extend(self.kafka.files(&actor).list(workspace.id, &page)?.items);
-        }
         for chat in &chats.items {
-            messages.extend(self.kafka.messages(&actor).list(chat.id, &page)?.items);
-            texts.extend(self.kafka.chat_files(&actor).list(chat.id, &page)?.items);
-            // One that was just uploaded changes by itself until it is read, and takes another's place then.
+            // One that was just uploaded changes by itself until it is read, and takes then the place of another, whose
+            // file goes.
             let list = || self.kafka.documents(&actor).list(DocumentPlace::Chat(chat.id), &page);
             for document in list()?.items.iter().filter(|document| is_unread(document)) {
                 self.kafka.documents(&actor).wait(document.id, PATIENCE, |_| ())?;
             }
             documents.extend(list()?.items);
+            messages.extend(self.kafka.messages(&actor).list(chat.id, &page)?.items);
+            texts.extend(self.kafka.chat_files(&actor).list(chat.id, &page)?.items);
+        }
+        for workspace in &workspaces {
+            files.extend(self.kafka.files(&actor).list(workspace.id, &page)?.items);
         }
         let tokens = self.kafka.tokens(&self.operator).of(id).list(&page)?;
         let names: Vec<_> = tokens.items.iter().map(|token| (token.id, &token.name)).collect();
