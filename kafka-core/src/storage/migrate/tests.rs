@@ -518,6 +518,8 @@ const ON_DELETE: &[(&str, &str, &str, &str)] = &[
     ("chats", "user_id", "users", "CASCADE"),
     ("chats", "workspace_id", "workspaces", "CASCADE"),
     ("chunks", "document_number", "documents", "CASCADE"),
+    ("document_replacements", "document_id", "documents", "CASCADE"),
+    ("document_replacements", "replaces", "documents", "CASCADE"),
     ("documents", "chat_id", "chats", "CASCADE"),
     ("documents", "file_id", "files", "CASCADE"),
     ("documents", "user_id", "users", "SET NULL"),
