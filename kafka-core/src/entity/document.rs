@@ -47,6 +47,8 @@ pub struct Document {
     pub chunk_count: u64,
     /// The model that made its vectors; none where there are none.
     pub embedding_model: Option<String>,
+    /// The document whose place it takes, with the same commit, when it is completed; none for any other.
+    pub replaces: Option<DocumentId>,
     /// When it was uploaded.
     pub created_at: Timestamp,
 }

@@ -14,10 +14,13 @@ use crate::{
 };
 
 const COLUMNS: &str = "d.id, d.file_id, d.chat_id, d.workspace_id, d.filename, d.processing_status, d.error_message, \
-     d.tokens_used, d.chunk_count, d.embedding_model, d.created_at";
-const FROM: &str = " FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
+     d.tokens_used, d.chunk_count, d.embedding_model, r.replaces, d.created_at";
+const FROM: &str = " FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
+     LEFT JOIN document_replacements r ON r.document_id = d.id WHERE ";
 /// Those of one chat or of one workspace, by the index of both.
 const OF_PLACE: &str = "COALESCE(d.chat_id, d.workspace_id) = $3 AND ";
+/// What is to take another's place counts when it does: then the other is gone.
+const COUNTS: &str = "NOT EXISTS (SELECT 1 FROM document_replacements r WHERE r.document_id = d.id)";
 
 fn read(row: &mut Row<'_>) -> Result<Document> {
     Ok(Document {
@@ -31,6 +34,7 @@ fn read(row: &mut Row<'_>) -> Result<Document> {
         tokens_used: row.next()?,
         chunk_count: row.next()?,
         embedding_model: row.next()?,
+        replaces: row.next()?,
         created_at: row.next()?,
     })
 }
@@ -47,10 +51,11 @@ statements! {
     LIST_NUMBERED = ["SELECT ", COLUMNS, FROM, OF_PLACE, scope::DOCUMENT_READ,
         " ORDER BY d.created_at, d.id LIMIT $4 OFFSET $5"];
     COUNT = ["SELECT COUNT(*)", FROM, OF_PLACE, scope::DOCUMENT_READ];
-    HOW_MANY = ["SELECT COUNT(*) FROM documents d WHERE COALESCE(d.chat_id, d.workspace_id) = $1"];
-    HOW_MANY_OF_USER = ["SELECT (SELECT COUNT(*) FROM chats c JOIN documents d ON d.chat_id = c.id WHERE c.user_id = $1) \
-        + (SELECT COUNT(*) FROM workspaces w JOIN documents d ON d.workspace_id = w.id WHERE w.owner_id = $1)"];
-    HOW_MANY_IN_ALL = ["SELECT COUNT(*) FROM documents"];
+    HOW_MANY = ["SELECT COUNT(*) FROM documents d WHERE COALESCE(d.chat_id, d.workspace_id) = $1 AND ", COUNTS];
+    HOW_MANY_OF_USER = ["SELECT (SELECT COUNT(*) FROM chats c JOIN documents d ON d.chat_id = c.id WHERE c.user_id = $1 AND ",
+        COUNTS, ") + (SELECT COUNT(*) FROM workspaces w JOIN documents d ON d.workspace_id = w.id WHERE w.owner_id = $1 AND ",
+        COUNTS, ")"];
+    HOW_MANY_IN_ALL = ["SELECT COUNT(*) FROM documents d WHERE ", COUNTS];
     TO_READ = ["SELECT d.number, d.filename, f.sha256, f.size_bytes, COALESCE(c.user_id, w.owner_id) FROM documents d \
         LEFT JOIN files f ON f.id = d.file_id LEFT JOIN chats c ON c.id = d.chat_id \
         LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];

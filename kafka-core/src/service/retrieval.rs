@@ -12,14 +12,14 @@ mod selection;
 pub(super) use nearness::nearest;
 
 use crate::{
-    base::error::Result,
+    base::{error::Result, id::MessageId},
     crypto::digest::sha256_hex,
     entity::{
         document::{Source, SourceText},
         message::Message,
     },
-    repo::{chunks::Asked, documents},
-    storage::Conn,
+    repo::{chunks::Asked, documents, messages},
+    storage::{Conn, Tx},
 };
 use selection::Selected;
 
@@ -96,6 +96,16 @@ impl Retrieved {
     }
 }
 
+/// Stores with a message what it is made from. Whoever removes a document marks what cites it by then, so what went between
+/// the reading and now is marked here.
+pub(super) fn cite(tx: &Tx<'_>, message: MessageId, sources: &[Source]) -> Result<()> {
+    let mut sources = sources.to_vec();
+    for source in &mut sources {
+        source.stale = documents::owner(tx, source.document_id)?.is_none();
+    }
+    messages::cite(tx, message, &serde_json::to_string(&sources).unwrap_or_default())
+}
+
 /// The sources of an answer with what they say.
 pub(super) fn texts(conn: &Conn<'_>, message: &Message) -> Result<Vec<SourceText>> {
     let sources = message.sources.iter().flatten();
@@ -108,4 +118,48 @@ pub(super) fn texts(conn: &Conn<'_>, message: &Message) -> Result<Vec<SourceText
         Ok(SourceText { source: source.clone(), text })
     };
     sources.map(with_text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::params;
+    use crate::storage::{Migrator, Place, Storage, StorageOptions, sql::unlisted_statements};
+
+    const THERE: &str = "00000000-0000-7000-8000-000000000001";
+    const GONE: &str = "00000000-0000-7000-8000-000000000002";
+
+    unlisted_statements! {
+        CHAT = ["INSERT INTO chats (id, created_at, updated_at) VALUES ('c', 0, 0)"];
+        MESSAGE = ["INSERT INTO messages (id, chat_number, seq, role, content, created_at, updated_at) VALUES ($1, 1, 1, 'assistant', '', 0, 0)"];
+        DOCUMENT = ["INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ($1, 'c', 'n', 0, 0)"];
+        CONTEXT = ["SELECT context FROM messages"];
+    }
+
+    #[test]
+    fn what_went_before_it_was_cited_is_cited_as_stale() {
+        let storage = Storage::open(Place::Memory, StorageOptions::default()).unwrap();
+        Migrator::new(&storage).unwrap().up(None).unwrap();
+        let source = |n, document: &str| Source {
+            n,
+            document_id: document.parse().unwrap(),
+            stale: false,
+            filename: "n".into(),
+            start: 0,
+            end: 1,
+            sha256: String::new(),
+        };
+        let (message, sources) = (THERE.parse().unwrap(), [source(1, GONE), source(2, THERE)]);
+        storage
+            .write(move |tx| {
+                tx.execute(&CHAT, &[])?;
+                tx.execute(&MESSAGE, params![message])?;
+                tx.execute(&DOCUMENT, params![THERE])?;
+                cite(tx, message, &sources)
+            })
+            .unwrap();
+        let context = storage.read(|conn| conn.first(&CONTEXT, &[], |row| row.next::<String>())).unwrap();
+        let stored: Vec<Source> = serde_json::from_str(&context.unwrap()).unwrap();
+        assert_eq!(stored.iter().map(|source| source.stale).collect::<Vec<_>>(), [true, false]);
+    }
 }

@@ -141,6 +141,22 @@ fn what_means_the_same_is_found_by_vectors_and_answered_from() {
     assert!(!names(kafka, &by(SearchMode::Vector, "car")).contains(&"cars.txt".to_owned()));
 }
 
+/// Vectors are kept in memory, so what took another's place must not be found by that one's.
+#[test]
+fn a_replacement_is_found_by_its_own_vectors() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let (kafka, chat) = (&stage.kafka, stage.chat());
+    let old = add(kafka, DocumentPlace::Chat(chat.id), "notes.txt", "An automobile stood in the yard.");
+    let hit = || kafka.search(&stage.operator).find(&by(SearchMode::Vector, "cat")).unwrap().items.remove(0);
+    assert_eq!(hit().document_id, Some(old.id));
+    let documents = kafka.documents(&stage.operator);
+    let new = documents.replace(old.id, NewFile::named("notes.txt"), &mut &b"A feline slept."[..]).unwrap();
+    documents.wait(new.id, PATIENCE, |_| ()).unwrap();
+    let found = hit();
+    assert_eq!((found.document_id, found.text.as_deref()), (Some(new.id), Some("A feline slept.")));
+}
+
 #[test]
 fn a_question_that_can_find_no_passage_is_sent_to_no_endpoint() {
     let endpoint = endpoint();

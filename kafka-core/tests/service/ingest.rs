@@ -216,6 +216,9 @@ fn whoever_may_not_see_the_chat_sees_no_document() {
             is_let(kafka.files(actor).get(document.file_id.unwrap()).map(drop), may_read);
             let new = service.upload(*place, NewFile::named("more.txt"), &mut &b"more"[..]);
             is_let(new.map(drop), may_write);
+            let same =
+                service.replace(document.id, NewFile::named("secret.txt"), &mut &b"the secret word"[..]);
+            is_let(same.map(drop), may_write);
             if !may_write {
                 assert_eq!(service.delete(document.id).unwrap_err().code(), "document_not_found");
             }

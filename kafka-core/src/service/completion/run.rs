@@ -284,8 +284,7 @@ impl Answering {
         })?;
         if !sources.is_empty() {
             let id = self.running.accepted.message_id;
-            let sources = serde_json::to_string(&sources).unwrap_or_default();
-            storage.write(move |tx| repo::messages::cite(tx, id, &sources))?;
+            storage.write(move |tx| retrieval::cite(tx, id, &sources))?;
         }
         Ok(prompt)
     }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use super::{
+    documents::{Removal, take_place},
     embedding::making::{self, Made},
     installation::Installation,
     search_index,
@@ -278,7 +279,7 @@ impl Work<'_> {
     fn end(&self, end: End) -> Result<()> {
         let (job, node, id) = (self.job.number, self.installation.node_id(), self.id);
         let (attempts, storage) = (self.job.attempts, self.installation.storage());
-        let now = self.installation.now();
+        let (now, removal) = (self.installation.now(), Removal::of(self.installation));
         if matches!(end, End::Failed(_))
             && let Some(document) = storage.read_one(|conn| documents::to_read(conn, id))?
         {
@@ -292,7 +293,10 @@ impl Work<'_> {
                     let attempts = attempts + u32::from(*is_to_blame);
                     return jobs::put_back(tx, job, node, now.plus_ms(PAUSE_MS), attempts);
                 }
-                End::Completed(note, counts) if is_ours => documents::complete(tx, id, note, *counts, now)?,
+                End::Completed(note, counts) if is_ours => {
+                    documents::complete(tx, id, note, *counts, now)?;
+                    take_place(tx, id, &removal)?;
+                }
                 End::Failed(why) if is_ours => documents::fail(tx, id, why, now)?,
                 _ => {}
             }
