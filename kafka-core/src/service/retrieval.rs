@@ -58,6 +58,7 @@ pub(super) fn for_question(
     if documents.is_empty() || most_tokens == 0 {
         return Ok(None);
     }
+    let most_tokens = most_tokens.saturating_sub(tokens_of(INSTRUCTION));
     let (question, before) = said()?;
     let query = content_words::query(&question, before.as_deref());
     let mut selected = selection::matching(conn, asked, &query, near, most_tokens)?;
@@ -65,7 +66,7 @@ pub(super) fn for_question(
     if selected.is_empty() {
         let share = most_tokens / documents.len() as u64;
         for (number, filename, outline) in &documents {
-            let room = share.saturating_sub(headings(&mut told, filename, outline.as_deref()));
+            let room = share.saturating_sub(headings(&mut told, filename, outline.as_deref(), share));
             selected.extend(selection::beginning(conn, *number, room)?);
         }
     }
@@ -76,13 +77,19 @@ pub(super) fn for_question(
     Ok(Some(retrieved))
 }
 
-/// Tells the headings of a document, and returns what that costs.
-fn headings(told: &mut String, filename: &str, outline: Option<&str>) -> u64 {
+/// Tells the headings of a document, in half of its share at the most, and returns what that costs.
+fn headings(told: &mut String, filename: &str, outline: Option<&str>, share: u64) -> u64 {
     let Some(outline) = outline.filter(|outline| !outline.is_empty()) else { return 0 };
     let before = told.len();
-    let outline = &outline[..outline.floor_char_boundary(HEADINGS_BYTES)];
+    let half = usize::try_from(share.saturating_mul(4) / 2).unwrap_or(usize::MAX);
+    let outline = &outline[..outline.floor_char_boundary(half.min(HEADINGS_BYTES))];
     *told += &format!("\n\nThe headings of {filename}:\n{}", outline.trim_end());
-    ((told.len() - before) as u64).div_ceil(4)
+    tokens_of(&told[before..])
+}
+
+/// What a text costs, by the estimate of prompts.
+fn tokens_of(text: &str) -> u64 {
+    (text.len() as u64).div_ceil(4)
 }
 
 impl Retrieved {

@@ -46,6 +46,8 @@ pub(super) struct PromptBuilder<'a> {
     pub(super) asked: Option<Asked>,
     /// The passages whose vectors are nearest to the question's.
     pub(super) near: &'a [i64],
+    /// What passages may cost by the owner's plan.
+    pub(super) affordable: Option<u64>,
 }
 
 impl PromptBuilder<'_> {
@@ -66,7 +68,7 @@ impl PromptBuilder<'_> {
         }
         let files = self.files(conn, chat, left / 2)?;
         left = left.saturating_sub(files.as_ref().map_or(0, |files| tokens(&files.content, &[])));
-        let retrieved = self.passages(conn, question, left / 2)?;
+        let retrieved = self.passages(conn, question, self.affordable.unwrap_or(u64::MAX).min(left / 2))?;
         let (passages, sources) = match retrieved {
             Some(Retrieved { told, sources }) => {
                 left = left.saturating_sub(tokens(&told, &[]));

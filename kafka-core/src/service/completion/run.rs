@@ -270,8 +270,10 @@ impl Answering {
         let near = self.patiently(|| {
             retrieval::nearest(&self.installation, scope, chat, question, &self.running.cancel)
         })?;
+        let (quotas, now) = (self.installation.quotas(), self.installation.now());
         let (prompt, sources) = self.patiently(|| {
             storage.read(|conn| {
+                let affordable = quotas.room_for_passages(conn, chat, now, self.reserved)?;
                 let found = repo::chats::find(conn, scope, chat)?;
                 let asked = found.map(|found| Asked {
                     scope,
@@ -279,7 +281,7 @@ impl Answering {
                     chat_number: found.number,
                     workspace: found.workspace_id,
                 });
-                self.builder(asked, &near).build(conn, chat, question)
+                self.builder(asked, &near, affordable).build(conn, chat, question)
             })
         })?;
         if !sources.is_empty() {
@@ -290,7 +292,12 @@ impl Answering {
         Ok(prompt)
     }
 
-    fn builder<'b>(&'b self, asked: Option<Asked>, near: &'b [i64]) -> PromptBuilder<'b> {
+    fn builder<'b>(
+        &'b self,
+        asked: Option<Asked>,
+        near: &'b [i64],
+        affordable: Option<u64>,
+    ) -> PromptBuilder<'b> {
         PromptBuilder {
             params: &self.callable.options.params,
             default_context: self.installation.limits().context_tokens,
@@ -298,6 +305,7 @@ impl Answering {
             blobs: self.installation.storage().blobs(),
             asked,
             near,
+            affordable,
         }
     }
 
@@ -311,12 +319,22 @@ impl Answering {
         }
         let (quotas, now) = (self.installation.quotas(), self.installation.now());
         let storage = self.installation.storage();
-        self.patiently(|| {
+        self.reserved = self.patiently(|| {
             let accepted = Arc::clone(&self.running.accepted);
             storage.write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))
         })?;
-        self.reserved.tokens = prompt_tokens + answer;
+        if self.reserved.answer_tokens < reserved.answer_tokens {
+            self.shorten();
+        }
         Ok(())
+    }
+
+    /// Has the answer become no longer than what is kept free for it now.
+    fn shorten(&mut self) {
+        let Some(tokens) = self.reserved.answer_tokens else { return };
+        self.callable.options.params.max_tokens = Some(u32::try_from(tokens).unwrap_or(u32::MAX));
+        self.ending.most_completion_tokens = Some(tokens);
+        self.affordable_bytes = Some(prompt::most_bytes(tokens));
     }
 
     fn take(&mut self, delta: Delta) {
