@@ -39,7 +39,8 @@ pub struct Document {
     pub filename: String,
     /// How far it has come.
     pub processing_status: ProcessingStatus,
-    /// A sentence for people: why it failed; of a completed one, what is missing of its text.
+    /// A sentence for people: why it failed; of a completed one, what is missing of its text, or why it has no
+    /// vectors.
     pub error_message: Option<String>,
     /// Model tokens of its passages, by estimate; 0 until it is completed.
     pub tokens_used: u64,

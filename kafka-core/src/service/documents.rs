@@ -69,7 +69,9 @@ impl<'k> Documents<'k> {
 
     /// Uploads a file as a document: of a chat, or of a workspace, whose chats then share it. Its bytes are on the disk
     /// when this returns, in bounded memory; it is read afterwards, by this or another process that stays, whatever
-    /// becomes of this one. Equal bytes are read once.
+    /// becomes of this one. Equal bytes are read once. Where plans are enforced and the vectors of a document would cost
+    /// more than its owner has left of the day, it is found by its words alone, and says so in
+    /// [`Document::error_message`].
     ///
     /// # Errors
     /// `NotFound` for a chat or workspace that one may not write to; `TooLarge` beyond

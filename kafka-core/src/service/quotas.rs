@@ -140,19 +140,22 @@ impl Quotas {
 
     /// How the account stands that answers in this chat are counted for; none where nothing limits them.
     fn account(self, conn: &Conn<'_>, chat: ChatId, now: Timestamp) -> Result<Option<Account>> {
-        if !self.enforced {
-            return Ok(None);
+        match self.enforced {
+            true => Account::of(conn, repo::plans::of_chat(conn, chat)?, now),
+            false => Ok(None),
         }
-        let Some((user, plan)) = bound(repo::plans::of_chat(conn, chat)?) else { return Ok(None) };
-        let Some(limit) = plan.token_limit_daily else { return Ok(None) };
-        let running = repo::responses::reserved_of_owner(conn, user)?;
-        Ok(Some(Account {
-            plan,
-            limit,
-            spent: repo::usage_daily::tokens_of_day(conn, user, Day::of(now))?,
-            kept: running.iter().map(|(_, tokens)| tokens).sum(),
-            running,
-        }))
+    }
+
+    /// What an account has left of the day, less what is kept free for its answers; none where nothing limits it.
+    pub(crate) fn left(
+        self,
+        conn: &Conn<'_>,
+        user: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        let Some(user) = user.filter(|_| self.enforced) else { return Ok(None) };
+        let account = Account::of(conn, repo::plans::of_user(conn, user)?, now)?;
+        Ok(account.map(|account| account.left()))
     }
 
     /// Refuses a chat that its owner's plan has no room for.
@@ -243,6 +246,20 @@ struct Account {
 }
 
 impl Account {
+    /// How an account stands on a day; none where its plan limits nothing.
+    fn of(conn: &Conn<'_>, held: Option<Held>, now: Timestamp) -> Result<Option<Account>> {
+        let Some((user, plan)) = bound(held) else { return Ok(None) };
+        let Some(limit) = plan.token_limit_daily else { return Ok(None) };
+        let running = repo::responses::reserved_of_owner(conn, user)?;
+        Ok(Some(Account {
+            plan,
+            limit,
+            spent: repo::usage_daily::tokens_of_day(conn, user, Day::of(now))?,
+            kept: running.iter().map(|(_, tokens)| tokens).sum(),
+            running,
+        }))
+    }
+
     fn kept_in(&self, chat: ChatId) -> u64 {
         self.running.iter().filter(|(id, _)| *id == chat).map(|(_, tokens)| tokens).sum()
     }

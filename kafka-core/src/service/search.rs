@@ -64,7 +64,8 @@ impl<'k> Search<'k> {
     /// # Errors
     /// `Invalid` for a query over [`Limits::search_query_chars`](crate::Limits) or with U+0000, a limit out of range,
     /// a cursor that no page gave, and the mode `vector` where no endpoint makes vectors
-    /// (`vectors_missing`), or with the newest first; `Unauthenticated` (`account_required`)
+    /// (`vectors_missing`), or with the newest first; `QuotaExceeded` in the mode `vector` when plans are enforced and
+    /// the caller's has no tokens left for the query today, where the others do with words; `Unauthenticated` (`account_required`)
     /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
     /// turn, as [`Chats::list`](crate::Chats::list) does by title.
     pub fn find(&self, request: &SearchRequest) -> Result<Hits> {

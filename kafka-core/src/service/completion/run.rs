@@ -268,7 +268,8 @@ impl Answering {
         let (storage, chat, scope) = (self.installation.storage(), self.running.chat, self.scope);
         let question = self.running.user_message.id;
         let near = self.patiently(|| {
-            retrieval::nearest(&self.installation, scope, chat, question, &self.running.cancel)
+            let cancel = &self.running.cancel;
+            retrieval::nearest(&self.installation, scope, chat, question, self.reserved, cancel)
         })?;
         let (quotas, now) = (self.installation.quotas(), self.installation.now());
         let (prompt, sources) = self.patiently(|| {

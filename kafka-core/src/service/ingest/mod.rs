@@ -16,7 +16,10 @@ use std::{
 };
 
 use super::{
-    embedding::making::{self, Made},
+    embedding::{
+        cost,
+        making::{self, Made},
+    },
     installation::Installation,
     search_index,
     upkeep::Upkeep,
@@ -29,7 +32,7 @@ use crate::{
     },
     crypto::digest::sha256_hex,
     repo::{
-        chunks,
+        chunks, embeddings,
         documents::{self, ReadText, ToRead},
         jobs::{self, Job},
     },
@@ -227,6 +230,17 @@ impl Work<'_> {
         if !search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
             return Ok(LATER);
         }
+        if let Some(sentence) = self.has_no_room(document, &chunks)? {
+            let is_ours = storage.write(move |tx| {
+                let is_ours = documents::number_of_job(tx, job, node)?.is_some();
+                if is_ours {
+                    embeddings::note_model(tx, id, embeddings::WORDS_ONLY)?;
+                }
+                Ok(is_ours)
+            })?;
+            let note = note.into_iter().chain([sentence]).collect::<Vec<_>>().join(" ");
+            return Ok(if is_ours { End::Completed(Some(note), counts) } else { End::Lost });
+        }
         let made = making::make(self.installation, (id, number), self.cancel, move |tx| {
             Ok(documents::number_of_job(tx, job, node)?.is_some())
         });
@@ -236,6 +250,23 @@ impl Work<'_> {
             Made::Refused(sentence) => End::Failed(sentence),
             Made::Stopped => LATER,
         })
+    }
+
+    /// Why there are no vectors of a document: they would cost its owner more than a plan has left of the day.
+    fn has_no_room(&self, document: &ToRead, chunks: &[Chunk]) -> Result<Option<String>> {
+        let installation = self.installation;
+        let (quotas, now) = (installation.quotas(), installation.now());
+        if installation.embedding().model().is_none() {
+            return Ok(None);
+        }
+        let left = installation.storage().read(|conn| quotas.left(conn, document.owner, now))?;
+        let cost = cost::of_passages(chunks);
+        Ok(left.filter(|left| cost > *left).map(|left| {
+            format!(
+                "It is found by its words alone: what is found by meaning would take about {cost} of the day's tokens, \
+                 of which {left} were left; delete it and upload it again on a day that has as many, or with another plan."
+            )
+        }))
     }
 
     /// Takes away what an earlier turn has stored.
