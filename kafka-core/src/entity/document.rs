@@ -105,6 +105,6 @@ pub struct SourceText {
     /// The source.
     #[serde(flatten)]
     pub source: Source,
-    /// Its text; none when the document is gone.
+    /// Its text; none when the document is gone, or may not be read.
     pub text: Option<String>,
 }

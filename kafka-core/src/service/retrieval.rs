@@ -12,7 +12,11 @@ mod selection;
 pub(super) use nearness::nearest;
 
 use crate::{
-    base::error::Result,
+    base::{
+        actor::Actor,
+        error::Result,
+        permission::{Area, Permission},
+    },
     crypto::digest::sha256_hex,
     entity::{
         document::{Source, SourceText},
@@ -103,10 +107,14 @@ impl Retrieved {
     }
 }
 
-/// The sources of an answer with what they say.
-pub(super) fn texts(conn: &Conn<'_>, message: &Message) -> Result<Vec<SourceText>> {
+/// The sources of an answer, with what they say for an actor who may read documents.
+pub(super) fn texts(conn: &Conn<'_>, actor: &Actor, message: &Message) -> Result<Vec<SourceText>> {
+    let may_read = actor.require(Permission::read(Area::Documents)).is_ok();
     let sources = message.sources.iter().flatten();
     let with_text = |source: &Source| {
+        if !may_read {
+            return Ok(SourceText { source: source.clone(), text: None });
+        }
         let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
         let range = place(source.start)..place(source.end);
         let text = documents::with_text(conn, source.document_id, |text| text.get(range).map(str::to_owned))?;

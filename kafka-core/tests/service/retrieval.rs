@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
-    NewWorkspace,
+    Actor, Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
+    NewToken, NewWorkspace,
 };
 
-use crate::stage::{In, Stage, sent};
+use crate::{
+    stage::{In, Stage, sent},
+    tokens::scopes,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -162,6 +165,33 @@ fn who_may_no_longer_see_a_workspace_is_not_answered_from_it() {
     assert_eq!(sources(), ["own.txt", "shared.txt"]);
     kafka.workspaces(&owner).share(workspace.id, bob, None).unwrap();
     assert_eq!(sources(), ["own.txt"]);
+}
+
+/// A key for chats alone gets nothing of documents, neither by asking nor by reading what was answered before.
+#[test]
+fn a_key_that_may_not_read_documents_is_answered_without_them() {
+    let stage = stage();
+    let (kafka, owner) = (&stage.kafka, stage.user("ada"));
+    let chat = stage.chat_of(&owner);
+    add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed on Mondays.");
+    let key = |text: &[&str]| {
+        let new = NewToken { name: text.join(" "), scopes: scopes(text), expires_at: None };
+        kafka.authenticate(&kafka.tokens(&owner).create(new).unwrap().token).unwrap()
+    };
+    let ask = |actor: &Actor| {
+        let request = AnswerRequest::text("When is the castle closed?");
+        let answer = kafka.completions(actor).start(chat.id, request).unwrap().wait().unwrap();
+        (answer, told(&stage))
+    };
+    let chats = key(&["chats:read", "chats:write"]);
+    let (answer, told) = ask(&chats);
+    assert_eq!((answer.sources, answer.message.sources, told), (vec![], None, String::new()));
+    for actor in [&key(&["chats:read", "chats:write", "documents:read"]), &owner] {
+        let (answer, told) = ask(actor);
+        assert!(answer.sources[0].text.is_some() && told.contains("Mondays"), "{told}");
+        let texts = |actor| kafka.messages(actor).sources(answer.message.id).unwrap()[0].text.is_some();
+        assert!(texts(&owner) && !texts(&chats));
+    }
 }
 
 mod slow {

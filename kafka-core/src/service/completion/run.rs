@@ -58,7 +58,7 @@ pub(super) fn spawn(
     work: Work,
     reserved: Reservation,
     slot: Slot,
-    scope: Scope,
+    documents: Option<Scope>,
 ) {
     let answering = Answering {
         installation: installation.clone(),
@@ -72,7 +72,7 @@ pub(super) fn spawn(
         began: installation.clock().instant(),
         reserved,
         whose: slot.whose(),
-        scope,
+        documents,
         bytes: 0,
         affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
@@ -120,8 +120,8 @@ pub(in crate::service) struct Answering {
     pub(in crate::service) reserved: Reservation,
     /// Of whose share it is.
     whose: Whose,
-    /// What whoever asked may see.
-    scope: Scope,
+    /// Which documents whoever asked may read; none with a credential that reads none.
+    documents: Option<Scope>,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -265,9 +265,10 @@ impl Answering {
 
     fn prompt(&self) -> Result<Prompt, Error> {
         self.read_documents()?;
-        let (storage, chat, scope) = (self.installation.storage(), self.running.chat, self.scope);
+        let (storage, chat) = (self.installation.storage(), self.running.chat);
         let question = self.running.user_message.id;
         let near = self.patiently(|| {
+            let Some(scope) = self.documents else { return Ok(Vec::new()) };
             let cancel = &self.running.cancel;
             retrieval::nearest(&self.installation, scope, chat, question, self.reserved, cancel)
         })?;
@@ -275,13 +276,7 @@ impl Answering {
         let (prompt, sources) = self.patiently(|| {
             storage.read(|conn| {
                 let affordable = quotas.room_for_passages(conn, chat, now, self.reserved)?;
-                let found = repo::chats::find(conn, scope, chat)?;
-                let asked = found.map(|found| Asked {
-                    scope,
-                    chat,
-                    chat_number: found.number,
-                    workspace: found.workspace_id,
-                });
+                let asked = self.documents.map(|scope| Asked::of_chat(conn, scope, chat)).transpose()?.flatten();
                 self.builder(asked, &near, affordable).build(conn, chat, question)
             })
         })?;
