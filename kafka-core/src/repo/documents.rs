@@ -74,6 +74,7 @@ statements! {
     MARK_STALE = ["UPDATE messages SET context = REPLACE(context, $2, $3) WHERE context IS NOT NULL \
         AND chat_number IN (SELECT c.number FROM documents d JOIN chats c ON c.id = d.chat_id OR c.workspace_id = d.workspace_id \
         WHERE d.id = $1) AND context LIKE $4"];
+    IS_THERE = ["SELECT 1 FROM documents WHERE id = $1"];
     DELETE = ["DELETE FROM documents WHERE id = $1"];
 }
 
@@ -243,6 +244,11 @@ pub(crate) fn of_file(conn: &Conn<'_>, file: FileId) -> Result<Vec<DocumentId>> 
 /// Gives the documents that a file is its new name.
 pub(crate) fn rename_of_file(tx: &Tx<'_>, file: FileId, filename: &str, now: Timestamp) -> Result<()> {
     tx.execute(&RENAME_OF_FILE, params![file, filename, now]).map(drop)
+}
+
+/// Whether there is one, whoever may see it.
+pub(crate) fn is_there(conn: &Conn<'_>, id: DocumentId) -> Result<bool> {
+    Ok(conn.first(&IS_THERE, params![id], |_| Ok(()))?.is_some())
 }
 
 /// Has the messages that cite one say that it is gone. Comes before it goes.

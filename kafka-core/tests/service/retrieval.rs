@@ -167,6 +167,35 @@ fn who_may_no_longer_see_a_workspace_is_not_answered_from_it() {
     assert_eq!(sources(), ["own.txt"]);
 }
 
+/// A file of the chat that is a pipe holds up the reading of what the model is sent, between what it has seen of the
+/// document and what is stored of that.
+#[cfg(unix)]
+#[test]
+fn a_document_that_goes_while_it_is_read_is_cited_as_gone() {
+    use std::{fs, io::Write as _, process::Command};
+
+    let stage = stage();
+    let (kafka, chat) = (&stage.kafka, stage.chat());
+    let document = add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed on Mondays.");
+    let notes = NewFile::named("notes.txt");
+    kafka.chat_files(&stage.operator).upload(chat.id, notes, &mut &b"Some notes."[..]).unwrap();
+    let sha256 = stage.value("SELECT sha256 FROM files WHERE filename = $1", &["notes.txt"]).unwrap();
+    let bytes = stage.blobs().join(&sha256[..2]).join(&sha256);
+    fs::remove_file(&bytes).unwrap();
+    assert!(Command::new("mkfifo").arg(&bytes).status().unwrap().success());
+
+    let question = AnswerRequest::text("When is the castle closed?");
+    let turn = kafka.completions(&stage.operator).start(chat.id, question).unwrap();
+    // This waits until the other end is opened.
+    let mut pipe = fs::OpenOptions::new().write(true).open(&bytes).unwrap();
+    kafka.documents(&stage.operator).delete(document.id).unwrap();
+    pipe.write_all(b"Some notes.").unwrap();
+    drop(pipe);
+    let sources = turn.wait().unwrap().sources;
+    assert_eq!(sources.len(), 1);
+    assert!(sources[0].source.stale && sources[0].text.is_none(), "{sources:?}");
+}
+
 /// A key for chats alone gets nothing of documents, neither by asking nor by reading what was answered before.
 #[test]
 fn a_key_that_may_not_read_documents_is_answered_without_them() {

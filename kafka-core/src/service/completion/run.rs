@@ -21,6 +21,7 @@ use crate::{
         shares::Whose,
     },
     entity::{
+        document,
         event::EventKind,
         response::{ResponseError, ResponseStatus},
         tool_call::ToolCall,
@@ -280,12 +281,23 @@ impl Answering {
                 self.builder(asked, &near, affordable).build(conn, chat, question)
             })
         })?;
-        if !sources.is_empty() {
-            let id = self.running.accepted.message_id;
-            let sources = serde_json::to_string(&sources).unwrap_or_default();
-            storage.write(move |tx| repo::messages::cite(tx, id, &sources))?;
-        }
+        self.cite(sources)?;
         Ok(prompt)
+    }
+
+    /// Stores what the answer is made from. A document may have gone since it was read.
+    fn cite(&self, sources: Vec<document::Source>) -> Result<(), Error> {
+        if sources.is_empty() {
+            return Ok(());
+        }
+        let id = self.running.accepted.message_id;
+        self.installation.storage().write(move |tx| {
+            let mut sources = sources.clone();
+            for source in &mut sources {
+                source.stale = !repo::documents::is_there(tx, source.document_id)?;
+            }
+            repo::messages::cite(tx, id, &serde_json::to_string(&sources).unwrap_or_default())
+        })
     }
 
     fn builder<'b>(
