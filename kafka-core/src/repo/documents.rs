@@ -70,9 +70,10 @@ statements! {
     TEXT = ["SELECT d.content FROM documents d WHERE d.id = $1"];
     OF_FILE = ["SELECT d.id FROM documents d WHERE d.file_id = $1"];
     RENAME_OF_FILE = ["UPDATE documents SET filename = $2, updated_at = $3 WHERE file_id = $1"];
-    /// The two fields stand side by side in what is stored.
+    /// The two fields stand side by side in what is stored. A chat's documents are cited in it and in its forks, which are
+    /// younger, as are theirs; those of a workspace anywhere. Only messages that cite are looked at.
     MARK_STALE = ["UPDATE messages SET context = REPLACE(context, $2, $3) WHERE context IS NOT NULL \
-        AND chat_number IN (SELECT c.number FROM documents d JOIN chats c ON c.id = d.chat_id OR c.workspace_id = d.workspace_id \
+        AND chat_number >= (SELECT COALESCE(c.number, 0) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
         WHERE d.id = $1) AND context LIKE $4"];
     IS_THERE = ["SELECT 1 FROM documents WHERE id = $1"];
     DELETE = ["DELETE FROM documents WHERE id = $1"];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_core::{
     Actor, Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
-    NewToken, NewWorkspace,
+    NewFork, NewToken, NewWorkspace, PageRequest,
 };
 
 use crate::{
@@ -117,6 +117,31 @@ fn citations_of_a_document_that_is_gone_say_so() {
     let message = stage.kafka.messages(&stage.operator).get(answer.message.id).unwrap();
     assert!(message.sources.unwrap().iter().all(|source| source.stale));
     assert_eq!((ask(&stage, &chat, "How tall is the tower?").sources, told.len()), (vec![], 2));
+}
+
+/// Forks have copies of what was said, and of what it cites.
+#[test]
+fn citations_in_forks_of_forks_say_that_their_document_is_gone() {
+    let stage = stage();
+    let new = NewWorkspace { name: "Office".into(), owner_id: None };
+    let workspace = stage.kafka.workspaces(&stage.operator).create(new).unwrap();
+    let new = NewChat { workspace_id: Some(workspace.id), ..NewChat::titled("office") };
+    let chat = stage.kafka.chats(&stage.operator).create(new).unwrap();
+    let places = [DocumentPlace::Chat(chat.id), DocumentPlace::Workspace(workspace.id)];
+    let documents = places.map(|place| add(&stage, place, "tower.txt", "The tower is ninety metres tall."));
+    assert_eq!(ask(&stage, &chat, "How tall is the tower?").sources.len(), 2);
+    let fork = |of: &Chat| stage.kafka.branches(&stage.operator).fork(of.id, NewFork::default()).unwrap();
+    let first = fork(&chat);
+    let chats = [&chat, &first, &fork(&first)];
+    for (gone, document) in documents.iter().enumerate() {
+        stage.kafka.documents(&stage.operator).delete(document.id).unwrap();
+        for chat in chats {
+            let messages = stage.kafka.messages(&stage.operator).list(chat.id, &PageRequest::first(9)).unwrap();
+            let cited = messages.items.last().unwrap().sources.clone().unwrap();
+            let stale = cited.iter().filter(|source| source.stale);
+            assert!(stale.count() == gone + 1 && cited.len() == 2, "{cited:?}");
+        }
+    }
 }
 
 #[test]
