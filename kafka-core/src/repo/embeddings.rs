@@ -23,7 +23,8 @@ statements! {
         ON CONFLICT (chunk_number) DO UPDATE SET model = excluded.model, dims = excluded.dims, vector = excluded.vector"];
     OF_DOCUMENT = ["SELECT k.number, e.vector FROM chunks k JOIN embeddings e ON e.chunk_number = k.number \
         WHERE k.document_number = $1 AND e.model = $2 ORDER BY k.number"];
-    VISIBLE = [EMBEDDED, "(CAST($4 AS TEXT) IS NULL OR c.id = $4) \
+    VISIBLE = [EMBEDDED, "(CAST($4 AS TEXT) IS NULL OR c.id = $4 \
+        OR d.workspace_id = (SELECT a.workspace_id FROM chats a WHERE a.id = $4)) \
         AND (CAST($5 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $5) \
         AND d.created_at >= $6 AND d.created_at < $7 AND ", scope::DOCUMENT_READ];
     FOR_CHAT = [EMBEDDED, "(d.chat_id = $4 OR d.workspace_id = $5) AND ", scope::DOCUMENT_READ];

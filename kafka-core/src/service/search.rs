@@ -107,6 +107,7 @@ impl<'k> Search<'k> {
             to: request.to,
             chat_id: request.chat_id,
             chat_number: None,
+            shelf: None,
             workspace_id: request.workspace_id,
             role: request.role,
             model: request.model.clone(),
@@ -119,7 +120,9 @@ impl<'k> Search<'k> {
             let mut filter = asked.clone();
             if let Some(id) = filter.chat_id {
                 match chats::find(conn, scope, id)? {
-                    Some(chat) => filter.chat_number = Some(chat.number),
+                    Some(chat) => {
+                        (filter.chat_number, filter.shelf) = (Some(chat.number), chat.workspace_id);
+                    }
                     None => return Ok(nothing()),
                 }
             }

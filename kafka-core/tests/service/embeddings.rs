@@ -7,7 +7,7 @@ use std::{
 
 use kafka_core::{
     Actor, AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind, Kafka,
-    NewFile, NewPlan, Period, ProcessingStatus, Role, SearchArea, SearchMode, SearchRequest, SearchSort,
+    NewChat, NewFile, NewPlan, NewWorkspace, Period, ProcessingStatus, Role, SearchArea, SearchMode, SearchRequest, SearchSort,
     testing::{Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
@@ -361,4 +361,41 @@ fn of_a_long_question_the_beginning_is_looked_up() {
     assert_eq!(answer.sources[0].source.filename, "cats.txt");
     let sent = endpoint.requests().pop().unwrap().json()["input"][0].as_str().unwrap().to_owned();
     assert!((2_000..=2_048).contains(&sent.len()) && question.starts_with(&sent), "{} bytes", sent.len());
+}
+
+#[test]
+fn a_search_in_a_chat_finds_what_the_chat_is_answered_from() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let kafka = &stage.kafka;
+    let workspace = |name: &str| {
+        let new = NewWorkspace { name: name.into(), owner_id: None };
+        kafka.workspaces(&stage.operator).create(new).unwrap().id
+    };
+    let (office, home) = (workspace("office"), workspace("home"));
+    let chat = || {
+        let new = NewChat { workspace_id: Some(office), ..NewChat::default() };
+        kafka.chats(&stage.operator).create(new).unwrap().id
+    };
+    let (ours, next_door) = (chat(), chat());
+    for (place, name) in [
+        (DocumentPlace::Chat(ours), "ours.txt"),
+        (DocumentPlace::Chat(next_door), "next.txt"),
+        (DocumentPlace::Workspace(office), "office.txt"),
+        (DocumentPlace::Workspace(home), "home.txt"),
+    ] {
+        add(kafka, place, name, "A feline slept on the wall.");
+    }
+    stage.say(&kafka.chats(&stage.operator).get(next_door).unwrap(), Role::User, "The wall is high.");
+    let found = |mode, query: &str, workspace_id| {
+        let request = SearchRequest { chat_id: Some(ours), workspace_id, areas: None, ..by(mode, query) };
+        let mut names = names(kafka, &request);
+        names.sort_unstable();
+        names
+    };
+    for (mode, query) in [(SearchMode::Text, "wall"), (SearchMode::Vector, "cat"), (SearchMode::Hybrid, "cat wall")] {
+        assert_eq!(found(mode, query, None), ["office.txt", "ours.txt"], "{mode:?}");
+        assert_eq!(found(mode, query, Some(office)), ["office.txt", "ours.txt"], "{mode:?}");
+        assert_eq!(found(mode, query, Some(home)), [""; 0], "{mode:?}");
+    }
 }
