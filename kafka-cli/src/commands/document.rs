@@ -12,7 +12,7 @@ use crate::{
     age::{age, minute},
     context::Context,
     output::{Row, printable},
-    progress::Bar,
+    progress::{Bar, NAME},
 };
 
 /// How long one document may take before the command leaves it to the server.
@@ -186,10 +186,10 @@ fn add(kafka: &Kafka, actor: &Actor, place: &Place, paths: &[PathBuf], context: 
     let (place, documents) = (place.get()?, kafka.documents(actor));
     let (mut added, done) = uploads::each(paths, context, |new, bytes| documents.upload(place, new, bytes));
     let mut bar = Bar::new(context.output.is_for_people());
-    let total = added.len() as u64;
-    for (read, document) in added.iter_mut().enumerate() {
-        let name = printable(&document.filename);
-        *document = documents.wait(document.id, PATIENCE, |_| bar.show(&name, read as u64, total))?;
+    let total = added.len();
+    for (number, document) in (1..).zip(&mut added) {
+        let name: String = printable(&document.filename).chars().take(NAME).collect();
+        *document = documents.wait(document.id, PATIENCE, |_| bar.reading(&name, number, total))?;
     }
     drop(bar);
     if !added.is_empty() {
