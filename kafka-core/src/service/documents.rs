@@ -185,10 +185,16 @@ impl<'k> Documents<'k> {
         self.installation.storage().read_anywhere(|conn| {
             let document = documents::find(conn, scope, id)?.ok_or_else(|| not_found(id))?;
             if document.processing_status != ProcessingStatus::Completed {
-                let sentence = format!(
-                    "The document {id} is {} and has no text to show; wait until it is completed.",
-                    document.processing_status
-                );
+                let sentence = match document.processing_status {
+                    ProcessingStatus::Failed => format!(
+                        "The document {id} could not be read and has no text to show; delete it, and upload it again \
+                         in a form that can be read. {}",
+                        document.error_message.unwrap_or_default()
+                    ),
+                    status => format!(
+                        "The document {id} is {status} and has no text to show; wait until it is completed."
+                    ),
+                };
                 return Err(Error::new(ErrorKind::Conflict, "document_not_ready", sentence));
             }
             let length = documents::text_length(conn, id)?;

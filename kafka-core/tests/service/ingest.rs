@@ -103,6 +103,8 @@ fn what_cannot_be_read_says_why_and_leaves_nothing() {
         assert!(document.error_message.as_ref().unwrap().contains(reason), "{document:?}");
         let error = stage.kafka.documents(&stage.operator).passage(document.id, 0, None).unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "document_not_ready"));
+        let said = error.message();
+        assert!(said.contains("upload it again") && said.contains(reason) && !said.contains("wait"), "{said}");
     }
     assert_eq!(["chunks", "jobs"].map(|table| count(&stage, table)), ["0", "0"]);
     // One that broke its readers again and again is given up.
