@@ -109,7 +109,10 @@ mod tests {
 
     #[test]
     fn of_several_documents_the_first_is_one_and_the_last_all() {
-        assert_eq!([1, 2].map(|number| reading_line("a", number, 2)), ["reading 1 of 2  a", "reading 2 of 2  a"]);
+        assert_eq!(
+            [1, 2].map(|number| reading_line("a", number, 2)),
+            ["reading 1 of 2  a", "reading 2 of 2  a"]
+        );
     }
 
     #[test]

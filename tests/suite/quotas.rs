@@ -195,7 +195,10 @@ mod slow {
             verb(data.path(), &["compose", "--chat", &chat, "A letter"]).output().unwrap();
         let said = String::from_utf8_lossy(&stderr);
         assert_eq!(status.code(), Some(6), "{said}");
-        assert!(said.contains("The plan free allows 200 tokens a day") && said.contains("kafka usage"), "{said}");
+        assert!(
+            said.contains("The plan free allows 200 tokens a day") && said.contains("kafka usage"),
+            "{said}"
+        );
     }
 
     /// A server that is killed in the middle leaves no tokens kept free, and what it had said is counted.

@@ -4,8 +4,8 @@ use super::{
     params, scope, scoped,
     search_index::{Table, text_of_chat},
     search_terms::{
-        Wanted, expression, label_of_chat, label_of_model, label_of_role, label_of_shelf, label_of_user, label_of_workspace,
-        labels_of_period,
+        Wanted, expression, label_of_chat, label_of_model, label_of_role, label_of_shelf, label_of_user,
+        label_of_workspace, labels_of_period,
     },
 };
 use crate::{

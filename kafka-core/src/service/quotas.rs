@@ -147,12 +147,7 @@ impl Quotas {
     }
 
     /// What an account has left of the day, less what is kept free for its answers; none where nothing limits it.
-    pub(crate) fn left(
-        self,
-        conn: &Conn<'_>,
-        user: Option<UserId>,
-        now: Timestamp,
-    ) -> Result<Option<u64>> {
+    pub(crate) fn left(self, conn: &Conn<'_>, user: Option<UserId>, now: Timestamp) -> Result<Option<u64>> {
         let Some(user) = user.filter(|_| self.enforced) else { return Ok(None) };
         let account = Account::of(conn, repo::plans::of_user(conn, user)?, now)?;
         Ok(account.map(|account| account.left()))

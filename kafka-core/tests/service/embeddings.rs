@@ -6,8 +6,9 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind, Kafka,
-    NewChat, NewFile, NewPlan, NewWorkspace, Period, ProcessingStatus, Role, SearchArea, SearchMode, SearchRequest, SearchSort,
+    Actor, AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind,
+    Kafka, NewChat, NewFile, NewPlan, NewWorkspace, Period, ProcessingStatus, Role, SearchArea, SearchMode,
+    SearchRequest, SearchSort,
     testing::{Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
@@ -393,7 +394,9 @@ fn a_search_in_a_chat_finds_what_the_chat_is_answered_from() {
         names.sort_unstable();
         names
     };
-    for (mode, query) in [(SearchMode::Text, "wall"), (SearchMode::Vector, "cat"), (SearchMode::Hybrid, "cat wall")] {
+    for (mode, query) in
+        [(SearchMode::Text, "wall"), (SearchMode::Vector, "cat"), (SearchMode::Hybrid, "cat wall")]
+    {
         assert_eq!(found(mode, query, None), ["office.txt", "ours.txt"], "{mode:?}");
         assert_eq!(found(mode, query, Some(office)), ["office.txt", "ours.txt"], "{mode:?}");
         assert_eq!(found(mode, query, Some(home)), [""; 0], "{mode:?}");

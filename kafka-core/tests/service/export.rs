@@ -65,10 +65,16 @@ fn what_the_numbers_of_an_answer_stand_for_stands_below_it() {
         let line = format!("> On Mondays [1].\n\nSources:\n\n- \\[1\\] a \\<b\\>.txt, bytes 0 to 32{gone}\n");
         assert!(markdown.contains(&line), "{markdown}");
         let html = whole(&stage, &chat, ExportFormat::Html);
-        assert!(html.contains(&format!("<li><bdi>[1] a &lt;b&gt;.txt, bytes 0 to 32{gone}</bdi></li>")), "{html}");
+        assert!(
+            html.contains(&format!("<li><bdi>[1] a &lt;b&gt;.txt, bytes 0 to 32{gone}</bdi></li>")),
+            "{html}"
+        );
         let json: Value = serde_json::from_str(&whole(&stage, &chat, ExportFormat::Json)).unwrap();
         let source = &json["messages"][1]["sources"][0];
-        assert_eq!((&source["filename"], &source["stale"]), (&"a <b>.txt".into(), &(!gone.is_empty()).into()));
+        assert_eq!(
+            (&source["filename"], &source["stale"]),
+            (&"a <b>.txt".into(), &(!gone.is_empty()).into())
+        );
         if gone.is_empty() {
             documents.delete(document.id).unwrap();
         }

@@ -9,7 +9,8 @@ use std::{
 
 use kafka_core::{
     Actor, AnswerRequest, Chat, Config, Delta, DocumentPlace, Error, ErrorKind, Kafka, NewChat, NewFile,
-    NewPlan, NewUser, Params, Period, Plan, PlanPatch, ResponseStatus, Secret, TokenUsage, ToolCall, UsageSummary,
+    NewPlan, NewUser, Params, Period, Plan, PlanPatch, ResponseStatus, Secret, TokenUsage, ToolCall,
+    UsageSummary,
     testing::{Gate, ScriptedAnswer, ScriptedCall},
 };
 use proptest::prelude::*;

@@ -136,7 +136,8 @@ fn citations_in_forks_of_forks_say_that_their_document_is_gone() {
     for (gone, document) in documents.iter().enumerate() {
         stage.kafka.documents(&stage.operator).delete(document.id).unwrap();
         for chat in chats {
-            let messages = stage.kafka.messages(&stage.operator).list(chat.id, &PageRequest::first(9)).unwrap();
+            let messages =
+                stage.kafka.messages(&stage.operator).list(chat.id, &PageRequest::first(9)).unwrap();
             let cited = messages.items.last().unwrap().sources.clone().unwrap();
             let stale = cited.iter().filter(|source| source.stale);
             assert!(stale.count() == gone + 1 && cited.len() == 2, "{cited:?}");
@@ -201,7 +202,8 @@ fn a_document_that_goes_while_it_is_read_is_cited_as_gone() {
 
     let stage = stage();
     let (kafka, chat) = (&stage.kafka, stage.chat());
-    let document = add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed on Mondays.");
+    let document =
+        add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed on Mondays.");
     let notes = NewFile::named("notes.txt");
     kafka.chat_files(&stage.operator).upload(chat.id, notes, &mut &b"Some notes."[..]).unwrap();
     let sha256 = stage.value("SELECT sha256 FROM files WHERE filename = $1", &["notes.txt"]).unwrap();

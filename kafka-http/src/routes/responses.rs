@@ -1,8 +1,8 @@
 //! Answers of models.
 
 use kafka_core::{
-    Answer, AnswerRequest, Clock as _, ComposeRequest, Day, Error, ErrorKind, Message, Response, ResponseStatus,
-    SourceText, SystemClock,
+    Answer, AnswerRequest, Clock as _, ComposeRequest, Day, Error, ErrorKind, Message, Response,
+    ResponseStatus, SourceText, SystemClock,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -277,7 +277,8 @@ impl Answering {
         let (prompt, sources) = self.patiently(|| {
             storage.read(|conn| {
                 let affordable = quotas.room_for_passages(conn, chat, now, self.reserved)?;
-                let asked = self.documents.map(|scope| Asked::of_chat(conn, scope, chat)).transpose()?.flatten();
+                let asked =
+                    self.documents.map(|scope| Asked::of_chat(conn, scope, chat)).transpose()?.flatten();
                 self.builder(asked, &near, affordable).build(conn, chat, question)
             })
         })?;

@@ -62,8 +62,9 @@ pub(super) fn message(message: &Message) -> String {
         // People and tools write text; it is shown as they wrote it.
         html += &format!("<p class=\"said\" dir=\"auto\">{}</p>\n", rich_text::escaped(&text));
     }
-    let sources: String =
-        sources(message).map(|source| format!("<li><bdi>{}</bdi></li>", rich_text::escaped(&source))).collect();
+    let sources: String = sources(message)
+        .map(|source| format!("<li><bdi>{}</bdi></li>", rich_text::escaped(&source)))
+        .collect();
     if !sources.is_empty() {
         html += &format!("<p class=\"note\">Sources:</p>\n<ul class=\"note\">{sources}</ul>\n");
     }

@@ -32,11 +32,12 @@ use crate::{
     },
     crypto::digest::sha256_hex,
     repo::{
-        chunks, embeddings,
+        chunks,
         documents::{self, ReadText, ToRead},
+        embeddings,
         jobs::{self, Job},
     },
-    text::chunk::{self, Chunk, Sizes},
+    text::chunk::{self, Chunk},
 };
 use renewal::Renewal;
 use text::Outcome;
@@ -166,7 +167,7 @@ impl Work<'_> {
         }
         match text::read(self.installation, &document, self.cancel)? {
             Outcome::Text { text, kind, note } => {
-                let chunks = chunk::chunks(&text, kind, &Sizes::default());
+                let chunks = chunk::chunks(&text, kind, self.installation.chunks());
                 match chunks.is_empty() {
                     true => Ok(End::Failed("The file has no text.".to_owned())),
                     false => {
