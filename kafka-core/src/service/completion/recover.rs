@@ -130,7 +130,6 @@ impl Ender {
             source: &Source::default(),
             blobs: &self.blobs,
             asked: None,
-            affordable: None,
             near: &[],
         };
         Ok(prompt::cost(&builder.build(tx, response.chat_id, question)?.0))

@@ -11,6 +11,7 @@ use super::{
     finish::Ending,
     live::{Running, Slot},
     opaque::Source,
+    passages::AskedDocuments,
     prompt::{self, PromptBuilder},
     recover, titles,
 };
@@ -21,20 +22,18 @@ use crate::{
         shares::Whose,
     },
     entity::{
-        document,
         event::EventKind,
         response::{ResponseError, ResponseStatus},
         tool_call::ToolCall,
     },
     provider::api::{Delta, Prompt, ProviderError},
-    repo::{self, chunks::Asked},
+    repo,
     service::{
         composer::{self, Wishes},
         contents,
         installation::Installation,
         models::{Callable, ECHO},
         quotas::Reservation,
-        retrieval,
     },
 };
 
@@ -122,7 +121,7 @@ pub(in crate::service) struct Answering {
     /// Of whose share it is.
     whose: Whose,
     /// Which documents whoever asked may read; none with a credential that reads none.
-    documents: Option<Scope>,
+    pub(super) documents: Option<Scope>,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -268,45 +267,15 @@ impl Answering {
         self.read_documents()?;
         let (storage, chat) = (self.installation.storage(), self.running.chat);
         let question = self.running.user_message.id;
-        let near = self.patiently(|| {
-            let Some(scope) = self.documents else { return Ok(Vec::new()) };
-            let cancel = &self.running.cancel;
-            retrieval::nearest(&self.installation, scope, chat, question, self.reserved, cancel)
-        })?;
-        let (quotas, now) = (self.installation.quotas(), self.installation.now());
+        let near = self.nearest()?;
         let (prompt, sources) = self.patiently(|| {
-            storage.read(|conn| {
-                let affordable = quotas.room_for_passages(conn, chat, now, self.reserved)?;
-                let asked =
-                    self.documents.map(|scope| Asked::of_chat(conn, scope, chat)).transpose()?.flatten();
-                self.builder(asked, &near, affordable).build(conn, chat, question)
-            })
+            storage.read(|conn| self.builder(self.asked(conn)?, &near).build(conn, chat, question))
         })?;
-        self.cite(sources)?;
+        self.cite(&sources)?;
         Ok(prompt)
     }
 
-    /// Stores what the answer is made from. A document may have gone since it was read.
-    fn cite(&self, sources: Vec<document::Source>) -> Result<(), Error> {
-        if sources.is_empty() {
-            return Ok(());
-        }
-        let id = self.running.accepted.message_id;
-        self.installation.storage().write(move |tx| {
-            let mut sources = sources.clone();
-            for source in &mut sources {
-                source.stale = !repo::documents::is_there(tx, source.document_id)?;
-            }
-            repo::messages::cite(tx, id, &serde_json::to_string(&sources).unwrap_or_default())
-        })
-    }
-
-    fn builder<'b>(
-        &'b self,
-        asked: Option<Asked>,
-        near: &'b [i64],
-        affordable: Option<u64>,
-    ) -> PromptBuilder<'b> {
+    fn builder<'b>(&'b self, asked: Option<AskedDocuments>, near: &'b [i64]) -> PromptBuilder<'b> {
         PromptBuilder {
             params: &self.callable.options.params,
             default_context: self.installation.limits().context_tokens,
@@ -314,7 +283,6 @@ impl Answering {
             blobs: self.installation.storage().blobs(),
             asked,
             near,
-            affordable,
         }
     }
 

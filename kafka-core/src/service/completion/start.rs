@@ -292,7 +292,6 @@ impl Accepting {
                 blobs: &self.blobs,
                 asked: None,
                 near: &[],
-                affordable: None,
             };
             let (prompt, _) = builder.build(tx, self.chat, question)?;
             let known = prompt::cost(&prompt);
