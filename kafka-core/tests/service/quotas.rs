@@ -779,7 +779,8 @@ fn questions_about_documents_are_answered_as_long_as_a_day_has_room() {
             assert!(prompt + u64::from(told) <= left, "{prompt} and {told} of {left}");
             assert!(response.tokens_completion.unwrap() <= u64::from(told));
             if left > 1_500 {
-                assert!(!answer.sources.is_empty() && told > 500, "{told} of {left}, {:?}", answer.sources);
+                let share = u64::from(told) * 5 > left;
+                assert!(!answer.sources.is_empty() && share, "{told} of {left}, {:?}", answer.sources);
             }
             asked += 1;
         };
@@ -800,7 +801,7 @@ fn an_answer_of_a_stated_length_about_documents_keeps_it() {
     let answer = turn.wait().unwrap();
     assert_eq!(answer.response.status, ResponseStatus::Completed, "{:?}", answer.response);
     let call = office.stage.provider.calls().pop().unwrap();
-    let prompt = answer.response.tokens_prompt.unwrap();
+    let prompt = call.prompt.messages.iter().map(|message| message.content.len() / 4).sum::<usize>();
     assert_eq!((call.options.params.max_tokens, answer.sources.is_empty()), (Some(400), false));
     assert!((250..=600).contains(&prompt), "{prompt}");
 }
