@@ -67,7 +67,8 @@ impl<'k> Search<'k> {
     /// (`vectors_missing`), or with the newest first; `QuotaExceeded` in the mode `vector` when plans are enforced and
     /// the caller's has no tokens left for the query today, where the others do with words; `Unauthenticated` (`account_required`)
     /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
-    /// turn, as [`Chats::list`](crate::Chats::list) does by title.
+    /// turn, as [`Chats::list`](crate::Chats::list) does by title, and so do vectors that are not in memory, without which
+    /// hybrid search does.
     pub fn find(&self, request: &SearchRequest) -> Result<Hits> {
         let scope = self.actor.scope(READ)?;
         auth::refuse_anonymous(&self.actor)?;
@@ -97,7 +98,10 @@ impl<'k> Search<'k> {
             _ if !tables.contains(&Table::Chunks) && self.installation.embedding().model().is_some() => {
                 Vec::new()
             }
-            _ => nearness::nearest(self.installation, (scope, self.actor.user_id()), request, mode)?,
+            _ => {
+                let whose = Whose::actor(&self.actor);
+                nearness::nearest(self.installation, (scope, whose, self.actor.user_id()), request, mode)?
+            }
         };
         if mode == SearchMode::Vector {
             tables.clear();
