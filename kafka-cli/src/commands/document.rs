@@ -15,7 +15,7 @@ use crate::{
     age::{age, minute},
     context::Context,
     output::{Row, printable},
-    progress::Bar,
+    progress::{Bar, NAME},
 };
 
 /// How long one document may take before the command leaves it to the server.
@@ -230,10 +230,10 @@ fn replace(kafka: &Kafka, actor: &Actor, id: DocumentId, path: &Path, context: &
 /// Waits until they are read.
 fn wait(documents: &Documents<'_>, added: &mut [Document], context: &Context) -> Result<()> {
     let mut bar = Bar::new(context.output.is_for_people());
-    let total = added.len() as u64;
-    for (read, document) in added.iter_mut().enumerate() {
-        let name = printable(&document.filename);
-        *document = documents.wait(document.id, PATIENCE, |_| bar.show(&name, read as u64, total))?;
+    let total = added.len();
+    for (number, document) in (1..).zip(&mut added) {
+        let name: String = printable(&document.filename).chars().take(NAME).collect();
+        *document = documents.wait(document.id, PATIENCE, |_| bar.reading(&name, number, total))?;
     }
     Ok(())
 }

@@ -39,7 +39,8 @@ pub struct Document {
     pub filename: String,
     /// How far it has come.
     pub processing_status: ProcessingStatus,
-    /// A sentence for people: why it failed; of a completed one, what is missing of its text.
+    /// A sentence for people: why it failed; of a completed one, what is missing of its text, or why it has no
+    /// vectors.
     pub error_message: Option<String>,
     /// Model tokens of its passages, by estimate; 0 until it is completed.
     pub tokens_used: u64,
@@ -106,6 +107,6 @@ pub struct SourceText {
     /// The source.
     #[serde(flatten)]
     pub source: Source,
-    /// Its text; none when the document is gone.
+    /// Its text; none when the document is gone, or may not be read.
     pub text: Option<String>,
 }

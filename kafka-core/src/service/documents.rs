@@ -74,7 +74,9 @@ impl<'k> Documents<'k> {
 
     /// Uploads a file as a document: of a chat, or of a workspace, whose chats then share it. Its bytes are on the disk
     /// when this returns, in bounded memory; it is read afterwards, by this or another process that stays, whatever
-    /// becomes of this one. Equal bytes are read once.
+    /// becomes of this one. Equal bytes are read once. Where plans are enforced and the vectors of a document would cost
+    /// more than its owner has left of the day, it is found by its words alone, and says so in
+    /// [`Document::error_message`].
     ///
     /// # Errors
     /// `NotFound` for a chat or workspace that one may not write to; `TooLarge` beyond
@@ -162,10 +164,16 @@ impl<'k> Documents<'k> {
         self.installation.storage().read_anywhere(|conn| {
             let document = documents::find(conn, scope, id)?.ok_or_else(|| not_found(id))?;
             if document.processing_status != ProcessingStatus::Completed {
-                let sentence = format!(
-                    "The document {id} is {} and has no text to show; wait until it is completed.",
-                    document.processing_status
-                );
+                let sentence = match document.processing_status {
+                    ProcessingStatus::Failed => format!(
+                        "The document {id} could not be read and has no text to show; delete it, and upload it again \
+                         in a form that can be read. {}",
+                        document.error_message.unwrap_or_default()
+                    ),
+                    status => format!(
+                        "The document {id} is {status} and has no text to show; wait until it is completed."
+                    ),
+                };
                 return Err(Error::new(ErrorKind::Conflict, "document_not_ready", sentence));
             }
             let length = documents::text_length(conn, id)?;

@@ -17,7 +17,10 @@ use std::{
 
 use super::{
     documents::{Removal, take_place},
-    embedding::making::{self, Made},
+    embedding::{
+        cost,
+        making::{self, Made},
+    },
     installation::Installation,
     search_index,
     upkeep::Upkeep,
@@ -33,10 +36,11 @@ use crate::{
     repo::{
         chunks,
         documents::{self, ReadText, ToRead},
+        embeddings,
         jobs::{self, Job},
     },
     storage::Conn,
-    text::chunk::{self, Chunk, Sizes},
+    text::chunk::{self, Chunk},
 };
 use renewal::Renewal;
 use text::Outcome;
@@ -189,7 +193,7 @@ impl Work<'_> {
         }
         match text::read(self.installation, &document, self.cancel)? {
             Outcome::Text { text, kind, note } => {
-                let chunks = chunk::chunks(&text, kind, &Sizes::default());
+                let chunks = chunk::chunks(&text, kind, self.installation.chunks());
                 match chunks.is_empty() {
                     true => Ok(End::Failed("The file has no text.".to_owned())),
                     false => {
@@ -253,6 +257,17 @@ impl Work<'_> {
         if !search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
             return Ok(LATER);
         }
+        if let Some(sentence) = self.has_no_room(document, &chunks)? {
+            let is_ours = storage.write(move |tx| {
+                let is_ours = documents::number_of_job(tx, job, node)?.is_some();
+                if is_ours {
+                    embeddings::note_model(tx, id, embeddings::WORDS_ONLY)?;
+                }
+                Ok(is_ours)
+            })?;
+            let note = note.into_iter().chain([sentence]).collect::<Vec<_>>().join(" ");
+            return Ok(if is_ours { End::Completed(Some(note), counts) } else { End::Lost });
+        }
         let made = making::make(self.installation, (id, number), self.cancel, move |tx| {
             Ok(documents::number_of_job(tx, job, node)?.is_some())
         });
@@ -262,6 +277,23 @@ impl Work<'_> {
             Made::Refused(sentence) => End::Failed(sentence),
             Made::Stopped => LATER,
         })
+    }
+
+    /// Why there are no vectors of a document: they would cost its owner more than a plan has left of the day.
+    fn has_no_room(&self, document: &ToRead, chunks: &[Chunk]) -> Result<Option<String>> {
+        let installation = self.installation;
+        let (quotas, now) = (installation.quotas(), installation.now());
+        if installation.embedding().model().is_none() {
+            return Ok(None);
+        }
+        let left = installation.storage().read(|conn| quotas.left(conn, document.owner, now))?;
+        let cost = cost::of_passages(chunks);
+        Ok(left.filter(|left| cost > *left).map(|left| {
+            format!(
+                "It is found by its words alone: what is found by meaning would take about {cost} of the day's tokens, \
+                 of which {left} were left; delete it and upload it again on a day that has as many, or with another plan."
+            )
+        }))
     }
 
     /// Takes away what an earlier turn has stored.
