@@ -5,7 +5,7 @@ use crate::{
     base::{
         actor::Scope,
         error::{Error, ErrorKind, Result},
-        id::{ChatId, DocumentId, WorkspaceId},
+        id::{ChatId, DocumentId, NodeId, WorkspaceId},
         time::Timestamp,
     },
     storage::{Conn, Tx, Value, sql::statements},
@@ -27,10 +27,13 @@ statements! {
         AND (CAST($5 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $5) \
         AND d.created_at >= $6 AND d.created_at < $7 AND ", scope::DOCUMENT_READ];
     FOR_CHAT = [EMBEDDED, "(d.chat_id = $4 OR d.workspace_id = $5) AND ", scope::DOCUMENT_READ];
+    /// But for those whose renewal is another node's, or waits.
     OUTDATED = ["SELECT d.id, d.number FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' \
-        AND (d.embedding_model IS NULL OR d.embedding_model <> $1) ORDER BY d.number LIMIT 1"];
-    IS_THERE = ["SELECT 1 FROM documents d WHERE d.id = $1 AND d.number = $2 AND d.processing_status = 'completed'"];
+        AND (d.embedding_model IS NULL OR d.embedding_model <> $1) \
+        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = $3 AND j.subject = d.id AND (j.run_at > $4 OR j.node_id <> $5)) \
+        ORDER BY d.number LIMIT 1"];
     TEXTS = ["SELECT k.number, k.heading, k.content FROM chunks k WHERE k.document_number = $1 AND k.number > $2 \
+        AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_number = k.number AND e.model = $4) \
         ORDER BY k.number LIMIT $3"];
     NOTE_MODEL = ["UPDATE documents SET embedding_model = $2 WHERE id = $1"];
 }
@@ -103,19 +106,33 @@ pub(crate) fn for_chat(
     conn.all(&FOR_CHAT, &values, |row| Ok((row.next()?, row.next()?)))
 }
 
-/// The first completed document behind a number that has no vectors of this model.
-pub(crate) fn outdated(conn: &Conn<'_>, model: &str, behind: i64) -> Result<Option<Embedded>> {
-    conn.first(&OUTDATED, params![model, behind], |row| Ok((row.next()?, row.next()?)))
+/// What documents lack, and which node would make it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lacking<'a> {
+    /// Vectors of this model.
+    pub(crate) model: &'a str,
+    /// The kind of the jobs that make them.
+    pub(crate) job: &'a str,
+    pub(crate) node: NodeId,
+    pub(crate) now: Timestamp,
 }
 
-/// Whether a document is there yet.
-pub(crate) fn is_there(conn: &Conn<'_>, (id, number): Embedded) -> Result<bool> {
-    Ok(conn.first(&IS_THERE, params![id, number], |_| Ok(()))?.is_some())
+/// The first completed document behind a number that lacks them.
+pub(crate) fn outdated(conn: &Conn<'_>, of: Lacking<'_>, behind: i64) -> Result<Option<Embedded>> {
+    let values = params![of.model, behind, of.job, of.now, of.node];
+    conn.first(&OUTDATED, values, |row| Ok((row.next()?, row.next()?)))
 }
 
-/// So many passages of a document behind a number, as they are sent to a model: under their heading.
-pub(crate) fn texts(conn: &Conn<'_>, document: i64, behind: i64, most: u32) -> Result<Vec<(i64, String)>> {
-    conn.all(&TEXTS, params![document, behind, most], |row| {
+/// So many passages of a document behind a number that have no vector of this model, as they are sent to it: under
+/// their heading.
+pub(crate) fn texts(
+    conn: &Conn<'_>,
+    document: i64,
+    model: &str,
+    behind: i64,
+    most: u32,
+) -> Result<Vec<(i64, String)>> {
+    conn.all(&TEXTS, params![document, behind, most, model], |row| {
         let (number, heading, content) = (row.next()?, row.next::<Option<String>>()?, row.next::<String>()?);
         let text = heading.map_or_else(|| content.clone(), |heading| format!("{heading}\n{content}"));
         Ok((number, text))

@@ -3,17 +3,23 @@
 use super::params;
 use crate::{
     base::{error::Result, id::NodeId, time::Timestamp},
-    storage::{Conn, Tx, sql::statements},
+    storage::{Conn, Row, Tx, sql::statements},
 };
 
 statements! {
     /// One that is there already is due again.
     ADD = ["INSERT INTO jobs (kind, subject, run_at) VALUES ($1, $2, $3) \
         ON CONFLICT (kind, subject) DO UPDATE SET run_at = excluded.run_at, attempts = 0, node_id = NULL"];
+    /// One that is there is due and free, or the node's own.
+    CLAIM = ["INSERT INTO jobs (kind, subject, run_at, node_id) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (kind, subject) DO UPDATE SET node_id = excluded.node_id \
+        WHERE jobs.run_at <= excluded.run_at AND (jobs.node_id IS NULL OR jobs.node_id = excluded.node_id)"];
+    CLAIMED = ["SELECT j.number, j.subject, j.attempts FROM jobs j WHERE j.kind = $1 AND j.subject = $2 AND j.node_id = $3"];
     NEXT = ["SELECT j.number, j.subject, j.attempts FROM jobs j WHERE j.kind = $1 AND j.run_at <= $2 \
         AND (j.node_id IS NULL OR j.node_id = $3) ORDER BY j.run_at, j.number LIMIT 1"];
     TAKE = ["UPDATE jobs SET node_id = $2, attempts = attempts + 1 WHERE number = $1"];
     PUT_BACK = ["UPDATE jobs SET node_id = NULL, run_at = $2, attempts = $4 WHERE number = $1 AND node_id = $3"];
+    FORGET_FREE = ["DELETE FROM jobs WHERE node_id IS NULL AND kind LIKE $1 || '%'"];
     FINISH = ["DELETE FROM jobs WHERE number = $1 AND node_id = $2"];
 }
 
@@ -27,6 +33,10 @@ pub(crate) struct Job {
     pub(crate) attempts: u32,
 }
 
+fn read(row: &mut Row<'_>) -> Result<Job> {
+    Ok(Job { number: row.next()?, subject: row.next()?, attempts: row.next()? })
+}
+
 /// Has a job done from then on.
 pub(crate) fn add(tx: &Tx<'_>, kind: &str, subject: &str, run_at: Timestamp) -> Result<()> {
     tx.execute(&ADD, params![kind, subject, run_at]).map(drop)
@@ -35,9 +45,26 @@ pub(crate) fn add(tx: &Tx<'_>, kind: &str, subject: &str, run_at: Timestamp) -> 
 /// The job of a kind that has been due longest, if no other node is at it. A node does one at a time, so one that is its
 /// own was left lying.
 pub(crate) fn next(conn: &Conn<'_>, kind: &str, node: NodeId, now: Timestamp) -> Result<Option<Job>> {
-    conn.first(&NEXT, params![kind, now, node], |row| {
-        Ok(Job { number: row.next()?, subject: row.next()?, attempts: row.next()? })
-    })
+    conn.first(&NEXT, params![kind, now, node], read)
+}
+
+/// Gives a node the job about a subject, which is made if there is none; none when it is another node's, or not due.
+pub(crate) fn claim(
+    tx: &Tx<'_>,
+    kind: &str,
+    subject: &str,
+    now: Timestamp,
+    node: NodeId,
+) -> Result<Option<Job>> {
+    if tx.execute(&CLAIM, params![kind, subject, now, node])? == 0 {
+        return Ok(None);
+    }
+    tx.first(&CLAIMED, params![kind, subject, node], read)
+}
+
+/// Takes away the jobs that no node has, of all kinds that begin so.
+pub(crate) fn forget_free(tx: &Tx<'_>, kinds: &str) -> Result<()> {
+    tx.execute(&FORGET_FREE, params![kinds]).map(drop)
 }
 
 /// Gives a job to a node.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{In, Stage};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Words of one meaning, a number of the vector each.
 const MEANINGS: [&[&str]; 3] = [&["car", "automobile", "vehicle"], &["cat", "feline"], &["broken"]];
@@ -25,7 +25,7 @@ fn vector(text: &str) -> Vec<f64> {
     MEANINGS.iter().map(of).chain([0.1]).collect()
 }
 
-fn vectors(body: &Value) -> Value {
+pub(crate) fn vectors(body: &Value) -> Value {
     let texts = body["input"].as_array().unwrap().iter().map(|text| vector(text.as_str().unwrap()));
     let data: Vec<Value> =
         texts.enumerate().map(|(index, vector)| json!({"index": index, "embedding": vector})).collect();
@@ -57,7 +57,7 @@ fn endpoint() -> ScriptedEndpoint {
     })
 }
 
-fn with(endpoint: &ScriptedEndpoint, model: &str) -> impl Fn(&mut Config) + use<> {
+pub(crate) fn with(endpoint: &ScriptedEndpoint, model: &str) -> impl Fn(&mut Config) + use<> {
     let embedding = EmbeddingEndpoint {
         base_url: endpoint.base_url(),
         model: model.to_owned(),
@@ -69,23 +69,23 @@ fn with(endpoint: &ScriptedEndpoint, model: &str) -> impl Fn(&mut Config) + use<
     }
 }
 
-fn stage(endpoint: &ScriptedEndpoint) -> Stage {
+pub(crate) fn stage(endpoint: &ScriptedEndpoint) -> Stage {
     let script = |_: &kafka_core::testing::ScriptedCall| kafka_core::testing::ScriptedAnswer::of(&["Yes."]);
     Stage::with(In::File, script, with(endpoint, "toy"))
 }
 
-fn add(kafka: &Kafka, place: DocumentPlace, name: &str, text: &str) -> Document {
+pub(crate) fn add(kafka: &Kafka, place: DocumentPlace, name: &str, text: &str) -> Document {
     let documents = kafka.documents(&kafka.operator());
     let document = documents.upload(place, NewFile::named(name), &mut text.as_bytes()).unwrap();
     documents.wait(document.id, PATIENCE, |_| ()).unwrap()
 }
 
-fn names(kafka: &Kafka, request: &SearchRequest) -> Vec<String> {
+pub(crate) fn names(kafka: &Kafka, request: &SearchRequest) -> Vec<String> {
     let hits = kafka.search(&kafka.operator()).find(request).unwrap().items;
     hits.into_iter().map(|hit| hit.filename.unwrap_or_default()).collect()
 }
 
-fn by(mode: SearchMode, query: &str) -> SearchRequest {
+pub(crate) fn by(mode: SearchMode, query: &str) -> SearchRequest {
     SearchRequest {
         mode: Some(mode),
         areas: Some(vec![SearchArea::Documents]),

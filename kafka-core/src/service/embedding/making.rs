@@ -28,7 +28,7 @@ pub(in crate::service) enum Made {
     Stopped,
 }
 
-/// Makes the vectors of a document, as long as `is_wanted` inside the transactions that store them.
+/// Makes the vectors that a document lacks, as long as `is_wanted` inside the transactions that store them.
 pub(in crate::service) fn make(
     installation: &Installation,
     (id, number): embeddings::Embedded,
@@ -39,7 +39,7 @@ pub(in crate::service) fn make(
     let Some(model) = embedding.model().map(str::to_owned) else { return Ok(Made::All) };
     let (mut behind, mut dims) = (0, None);
     loop {
-        let texts = storage.read_one(|conn| embeddings::texts(conn, number, behind, BATCH))?;
+        let texts = storage.read_one(|conn| embeddings::texts(conn, number, &model, behind, BATCH))?;
         let Some((last, _)) = texts.last() else { break };
         behind = *last;
         let sent: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();

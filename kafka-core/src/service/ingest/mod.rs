@@ -231,10 +231,9 @@ impl Work<'_> {
             Ok(documents::number_of_job(tx, job, node)?.is_some())
         });
         Ok(match made? {
-            // Words find it meanwhile, and it gets its vectors with those that are made anew.
-            Made::All | Made::Unavailable => End::Completed(note, counts),
+            // Words find it meanwhile, and what it lacks is made with what is made anew.
+            Made::All | Made::Unavailable | Made::Stopped => End::Completed(note, counts),
             Made::Refused(sentence) => End::Failed(sentence),
-            Made::Stopped => LATER,
         })
     }
 

@@ -1,25 +1,49 @@
 //! Vectors of documents that were read before there was an endpoint for them, or with another model.
+//!
+//! What is being made is a job, so that one node makes it. A document that the model refuses keeps its job, with the time of
+//! its next turn, so that no node asks again before that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{
-    base::cancel::CancelToken,
-    repo::embeddings,
+    base::{cancel::CancelToken, error::Result, time::Timestamp},
+    repo::{
+        documents,
+        embeddings::{self, Lacking},
+        jobs::{self, Job},
+    },
     service::{
         embedding::making::{self, Made},
         installation::Installation,
     },
 };
 
+/// What jobs of this sort are called, before the name of the model.
+const KINDS: &str = "renewal ";
 /// How long those wait whose vectors could not be made. Meanwhile they are found by their words.
 const PAUSE: Duration = Duration::from_secs(60);
+/// A document that a model has refused so often is left alone until a process starts.
+const MOST_REFUSALS: u32 = 3;
 
 /// Goes through all documents, and again after a while as long as some had to be left out.
 #[derive(Default)]
 pub(super) struct Renewal {
+    has_begun: bool,
     behind: i64,
     has_left_out: bool,
-    resting_since: Option<std::time::Instant>,
+    resting_since: Option<Instant>,
+}
+
+/// What came of a turn.
+enum Turn {
+    /// This document has what it lacked.
+    Made(i64),
+    /// This one had to be left out.
+    LeftOut(i64),
+    /// The endpoint gives nobody any now.
+    Unavailable,
+    /// There is no further one.
+    Over,
 }
 
 impl Renewal {
@@ -30,26 +54,60 @@ impl Renewal {
         if self.resting_since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE) {
             return;
         }
-        let behind = self.behind;
-        let found = installation.storage().read_one(|conn| embeddings::outdated(conn, model, behind));
-        match found {
-            Ok(Some(document)) => {
-                let made = making::make(installation, document, cancel, move |tx| {
-                    embeddings::is_there(tx, document)
-                });
-                if matches!(made, Ok(Made::Unavailable)) {
-                    self.resting_since = Some(now);
-                    return;
-                }
-                self.has_left_out |= !matches!(made, Ok(Made::All));
-                self.behind = document.1;
-                installation.ingesting().nudge();
+        match self.turn(installation, model, cancel) {
+            Ok(Turn::Made(number)) => self.go_on(installation, number),
+            Ok(Turn::LeftOut(number)) => {
+                self.has_left_out = true;
+                self.go_on(installation, number);
             }
-            Ok(None) => {
+            Ok(Turn::Over) => {
                 self.resting_since = (self.behind > 0 && self.has_left_out).then_some(now);
                 (self.behind, self.has_left_out) = (0, false);
             }
-            Err(_) => self.resting_since = Some(now),
+            Ok(Turn::Unavailable) | Err(_) => self.resting_since = Some(now),
         }
+    }
+
+    fn go_on(&mut self, installation: &Installation, behind: i64) {
+        self.behind = behind;
+        installation.ingesting().nudge();
+    }
+
+    fn turn(&mut self, installation: &Installation, model: &str, cancel: &CancelToken) -> Result<Turn> {
+        let (storage, node, now) = (installation.storage(), installation.node_id(), installation.now());
+        let (kind, behind) = (format!("{KINDS}{model}"), self.behind);
+        if !self.has_begun {
+            // What was refused has another chance, and what became of documents since is forgotten.
+            storage.write(|tx| jobs::forget_free(tx, KINDS))?;
+            self.has_begun = true;
+        }
+        let lacking = Lacking { model, job: &kind, node, now };
+        let found = storage.read_one(|conn| embeddings::outdated(conn, lacking, behind))?;
+        let Some((id, number)) = found else { return Ok(Turn::Over) };
+        let claimed = storage.write(move |tx| jobs::claim(tx, &kind, &id.to_string(), now, node))?;
+        let Some(Job { number: job, attempts, .. }) = claimed else { return Ok(Turn::LeftOut(number)) };
+        let made = making::make(installation, (id, number), cancel, move |tx| {
+            Ok(documents::number_of_job(tx, job, node)?.is_some())
+        })?;
+        let now = installation.now();
+        let (turn, again) = match made {
+            Made::All => (Turn::Made(number), None),
+            Made::Stopped => (Turn::LeftOut(number), None),
+            Made::Unavailable => (Turn::Unavailable, Some((now, attempts))),
+            Made::Refused(_) => (Turn::LeftOut(number), Some((after(attempts + 1, now), attempts + 1))),
+        };
+        storage.write(move |tx| match again {
+            Some((at, attempts)) => jobs::put_back(tx, job, node, at, attempts),
+            None => jobs::finish(tx, job, node),
+        })?;
+        Ok(turn)
+    }
+}
+
+/// When a model is asked again that has refused a document so often.
+fn after(refusals: u32, now: Timestamp) -> Timestamp {
+    match refusals < MOST_REFUSALS {
+        true => now.plus_ms(i64::try_from(PAUSE.as_millis()).unwrap_or(i64::MAX)),
+        false => Timestamp::from_unix_ms(i64::MAX),
     }
 }

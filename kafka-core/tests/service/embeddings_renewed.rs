@@ -1,0 +1,194 @@
+//! Vectors that are made anew, or later: none is made or paid for twice, and none is forgotten.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use kafka_core::{
+    Document, DocumentPlace, Kafka, NewChat, NewFile, Period, ProcessingStatus, SearchMode,
+    testing::{Script, ScriptedEndpoint, ScriptedRequest},
+};
+use serde_json::json;
+
+use crate::{
+    embeddings::{PATIENCE, add, by, names, stage, vectors, with},
+    stage::Stage,
+};
+
+/// Passages of one request.
+const BATCH: usize = 64;
+
+/// What was sent to an endpoint and what it made vectors of: model and text, so often.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<[BTreeMap<(String, String), usize>; 2]>>);
+
+impl Log {
+    fn note(&self, place: usize, request: &ScriptedRequest) {
+        let mut log = self.0.lock().unwrap();
+        for text in texts(request) {
+            *log[place].entry((model(request), text)).or_default() += 1;
+        }
+    }
+
+    /// How often each text that says this was sent to a model, and how often it answered.
+    fn counts(&self, model: &str, word: &str) -> [Vec<usize>; 2] {
+        let is_meant = |(of, text): &(String, String)| of == model && text.contains(word);
+        let log = self.0.lock().unwrap();
+        [0, 1].map(|place| {
+            log[place].iter().filter(|(key, _)| is_meant(key)).map(|(_, count)| *count).collect()
+        })
+    }
+}
+
+fn model(request: &ScriptedRequest) -> String {
+    request.json()["model"].as_str().unwrap().to_owned()
+}
+
+fn texts(request: &ScriptedRequest) -> Vec<String> {
+    let body = request.json();
+    body["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+/// An endpoint that fails with this status where it is told so, and asks nobody to wait before the next call.
+fn endpoint(
+    fails: impl Fn(&str, &[String]) -> Option<u16> + Send + Sync + 'static,
+) -> (ScriptedEndpoint, Log) {
+    let log = Log::default();
+    let notes = log.clone();
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        notes.note(0, request);
+        match fails(&model(request), &texts(request)) {
+            Some(status) => {
+                let body = json!({"error": {"message": "I do not like it"}}).to_string();
+                Script::reply(status, &[("retry-after-ms", "0")], body)
+            }
+            None => {
+                notes.note(1, request);
+                Script::json(200, &vectors(&request.json()))
+            }
+        }
+    });
+    (endpoint, log)
+}
+
+/// A text of so many passages.
+fn long(passages: usize) -> String {
+    (0..passages).map(|number| format!("# Cat {number}\n\n{}\n\n", "cat ".repeat(200))).collect()
+}
+
+/// Lets so much time pass, and has the thread that makes vectors look again: it does behind each reading.
+fn pass(stage: &Stage, kafka: &Kafka, time: Duration) {
+    stage.clock.advance(time);
+    let chat = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap();
+    let place = DocumentPlace::Chat(chat.id);
+    for _ in 0..2 {
+        add(kafka, place, "tick.txt", "Tick.");
+    }
+}
+
+fn get(kafka: &Kafka, document: &Document) -> Document {
+    kafka.documents(&kafka.operator()).get(document.id).unwrap()
+}
+
+/// Waits, while time flies, until a document has the vectors of a model.
+fn until_it_has(stage: &Stage, kafka: &Kafka, document: &Document, model: &str) {
+    let began = Instant::now();
+    while get(kafka, document).embedding_model.as_deref() != Some(model) {
+        assert!(began.elapsed() < PATIENCE);
+        stage.clock.advance(Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn spent(kafka: &Kafka, model: &str) -> u64 {
+    let usage = kafka.usage(&kafka.operator()).summary(Period::default()).unwrap();
+    usage.models.iter().filter(|used| used.model == model).map(|used| used.tokens_total).sum()
+}
+
+#[test]
+fn a_refused_passage_is_sent_three_times_and_nothing_else_is_paid_again() {
+    let is_kind = Arc::new(AtomicBool::new(false));
+    let kind = Arc::clone(&is_kind);
+    let (endpoint, log) = endpoint(move |model, texts| {
+        let is_last = texts.iter().any(|text| text.contains("Cat 129"));
+        (model == "other" && is_last && !kind.load(Ordering::SeqCst)).then_some(400)
+    });
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(130));
+    assert_eq!(document.chunk_count, 130);
+    stage.kafka.close();
+
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    for _ in 0..12 {
+        pass(&stage, &kafka, Duration::from_secs(3600));
+    }
+    let [sent, answered] = log.counts("other", "Cat");
+    assert_eq!(answered, vec![1; 2 * BATCH], "what has its vectors is asked for once");
+    assert_eq!(sent[..].iter().filter(|count| **count == 3).count(), 2, "{sent:?}");
+    assert_eq!(sent.iter().sum::<usize>(), 2 * BATCH + 2 * 3);
+    let ticks = 10 * log.counts("other", "Tick")[1].iter().sum::<usize>();
+    assert_eq!(spent(&kafka, "other") as usize, 10 * 2 * BATCH + ticks);
+    assert!(names(&kafka, &by(SearchMode::Text, "cat")).contains(&"cats.md".to_owned()), "words find it");
+    kafka.close();
+
+    // A start is another chance.
+    is_kind.store(true, Ordering::SeqCst);
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    until_it_has(&stage, &kafka, &document, "other");
+    assert_eq!(log.counts("other", "Cat")[1], vec![1; 130]);
+    kafka.close();
+}
+
+#[test]
+fn an_endpoint_with_room_for_one_request_a_minute_comes_to_the_end_of_a_document() {
+    let has_room = Arc::new(AtomicBool::new(true));
+    let room = Arc::clone(&has_room);
+    let (endpoint, log) = endpoint(move |model, texts| {
+        let is_meant = model == "other" && texts.iter().any(|text| text.contains("Cat"));
+        (is_meant && !room.swap(false, Ordering::SeqCst)).then_some(429)
+    });
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(200));
+    stage.kafka.close();
+
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    for _ in 0..8 {
+        pass(&stage, &kafka, Duration::from_secs(61));
+        has_room.store(true, Ordering::SeqCst);
+    }
+    assert_eq!(log.counts("other", "Cat")[1], vec![1; 200]);
+    assert_eq!(get(&kafka, &document).embedding_model.as_deref(), Some("other"));
+    kafka.close();
+}
+
+#[test]
+fn what_a_closed_process_had_made_is_not_made_again() {
+    let is_silent = Arc::new(AtomicBool::new(true));
+    let (log, silent) = (Log::default(), Arc::clone(&is_silent));
+    let notes = log.clone();
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        if request.number > 0 && silent.load(Ordering::SeqCst) {
+            return Script::new().until_hung_up();
+        }
+        notes.note(1, request);
+        Script::json(200, &vectors(&request.json()))
+    });
+    let stage = stage(&endpoint);
+    let documents = stage.kafka.documents(&stage.operator);
+    let (place, text) = (DocumentPlace::Chat(stage.chat().id), long(100));
+    let document = documents.upload(place, NewFile::named("cats.md"), &mut text.as_bytes()).unwrap();
+    endpoint.wait_for_requests(2);
+    stage.kafka.close();
+    is_silent.store(false, Ordering::SeqCst);
+
+    let kafka = stage.reopened(with(&endpoint, "toy"));
+    until_it_has(&stage, &kafka, &document, "toy");
+    assert_eq!(get(&kafka, &document).processing_status, ProcessingStatus::Completed);
+    assert_eq!(log.counts("toy", "Cat")[1], vec![1; 100]);
+    kafka.close();
+}
