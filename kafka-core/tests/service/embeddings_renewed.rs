@@ -167,6 +167,57 @@ fn an_endpoint_with_room_for_one_request_a_minute_comes_to_the_end_of_a_document
 }
 
 #[test]
+fn a_document_that_cannot_have_its_vectors_holds_up_no_other_and_an_endpoint_that_is_away_is_left_alone() {
+    let is_away = Arc::new(AtomicBool::new(false));
+    let away = Arc::clone(&is_away);
+    let (endpoint, log) = endpoint(move |model, texts| {
+        let is_bad = texts.iter().any(|text| text.contains("Cat 0"));
+        (model == "other" && (is_bad || away.load(Ordering::SeqCst))).then_some(500)
+    });
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let bad = add(&stage.kafka, place, "bad.md", &long(1));
+    let good: Vec<Document> =
+        (0..9).map(|number| add(&stage.kafka, place, "good.md", &format!("Dog {number}."))).collect();
+    stage.kafka.close();
+
+    // The clock stands still, so that whoever waits waits for ever.
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    for dog in &good {
+        let began = Instant::now();
+        while get(&kafka, dog).embedding_model.as_deref() != Some("other") {
+            assert!(began.elapsed() < PATIENCE, "it waits for the one before it");
+        }
+    }
+    kafka.close();
+
+    is_away.store(true, Ordering::SeqCst);
+    stage.rows("UPDATE documents SET embedding_model = 'toy'", &[]);
+    stage.rows("DELETE FROM embeddings", &[]);
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    let sent = |word| log.counts("other", word)[0].iter().sum::<usize>();
+    let (cats, before) = (sent("Cat"), sent("Dog"));
+    for _ in 0..12 {
+        pass(&stage, &kafka, Duration::ZERO);
+    }
+    let first = sent("Dog") - before;
+    let a_document = sent("Cat") - cats;
+    assert_eq!(first, 2 * a_document, "three are asked for, then it is away");
+    for _ in 0..12 {
+        pass(&stage, &kafka, Duration::from_secs(60));
+    }
+    // It rests for 1, 2, 4 and 8 minutes.
+    let all = sent("Dog") + sent("Cat") - before - cats;
+    assert!(all >= 9 * a_document && all <= 12 * a_document, "{all} of {a_document}");
+    is_away.store(false, Ordering::SeqCst);
+    for dog in &good {
+        until_it_has(&stage, &kafka, dog, "other");
+    }
+    assert_ne!(get(&kafka, &bad).embedding_model.as_deref(), Some("other"));
+    kafka.close();
+}
+
+#[test]
 fn what_a_closed_process_had_made_is_not_made_again() {
     let is_silent = Arc::new(AtomicBool::new(true));
     let (log, silent) = (Log::default(), Arc::clone(&is_silent));

@@ -22,8 +22,8 @@ pub(in crate::service) enum Made {
     All,
     /// The endpoint gave none, for this reason.
     Refused(String),
-    /// The endpoint gives nobody any now; later it may.
-    Unavailable,
+    /// The endpoint gives none now, or no more of them; later it may.
+    Unavailable { has_made: bool },
     /// The document is gone, or this process ends.
     Stopped,
 }
@@ -46,7 +46,9 @@ pub(in crate::service) fn make(
         let embedded = match embedding.of_passages(&sent, cancel) {
             Ok(embedded) => embedded,
             Err(error) if error.kind() == ErrorKind::Cancelled => return Ok(Made::Stopped),
-            Err(error) if PASSING.contains(&error.code()) => return Ok(Made::Unavailable),
+            Err(error) if PASSING.contains(&error.code()) => {
+                return Ok(Made::Unavailable { has_made: dims.is_some() });
+            }
             Err(error) => {
                 return Ok(Made::Refused(format!("Its vectors could not be made: {}", error.message())));
             }

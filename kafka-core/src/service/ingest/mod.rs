@@ -232,7 +232,7 @@ impl Work<'_> {
         });
         Ok(match made? {
             // Words find it meanwhile, and what it lacks is made with what is made anew.
-            Made::All | Made::Unavailable | Made::Stopped => End::Completed(note, counts),
+            Made::All | Made::Unavailable { .. } | Made::Stopped => End::Completed(note, counts),
             Made::Refused(sentence) => End::Failed(sentence),
         })
     }

@@ -25,13 +25,22 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// A document that a model has refused so often is left alone until a process starts.
 const MOST_REFUSALS: u32 = 3;
 
+/// After so many documents in a row for which the endpoint gave nothing, it is taken to be away.
+const MOST_IN_VAIN: u32 = 3;
+/// Rests become twice as long, so often, as long as nothing is made in between: 16 minutes.
+const MOST_DOUBLINGS: u32 = 4;
+
 /// Goes through all documents, and again after a while as long as some had to be left out.
 #[derive(Default)]
 pub(super) struct Renewal {
     has_begun: bool,
     behind: i64,
     has_left_out: bool,
-    resting_since: Option<Instant>,
+    /// Documents in a row for which the endpoint gave nothing.
+    in_vain: u32,
+    /// Rests since something was made.
+    rests: u32,
+    rests_until: Option<Instant>,
 }
 
 /// What came of a turn.
@@ -40,8 +49,8 @@ enum Turn {
     Made(i64),
     /// This one had to be left out.
     LeftOut(i64),
-    /// The endpoint gives nobody any now.
-    Unavailable,
+    /// The endpoint gave nothing for this one, or nothing more.
+    Unavailable { number: i64, has_made: bool },
     /// There is no further one.
     Over,
 }
@@ -51,21 +60,42 @@ impl Renewal {
     pub(super) fn look(&mut self, installation: &Installation, cancel: &CancelToken) {
         let Some(model) = installation.embedding().model() else { return };
         let now = installation.clock().instant();
-        if self.resting_since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE) {
+        if self.rests_until.is_some_and(|until| now < until) {
             return;
         }
         match self.turn(installation, model, cancel) {
-            Ok(Turn::Made(number)) => self.go_on(installation, number),
+            Ok(Turn::Made(number)) => {
+                (self.in_vain, self.rests) = (0, 0);
+                self.go_on(installation, number);
+            }
             Ok(Turn::LeftOut(number)) => {
                 self.has_left_out = true;
                 self.go_on(installation, number);
             }
+            Ok(Turn::Unavailable { number, has_made }) => {
+                self.has_left_out = true;
+                self.in_vain += 1;
+                if has_made {
+                    self.rests = 0;
+                }
+                self.go_on(installation, number);
+                if self.in_vain >= MOST_IN_VAIN {
+                    self.rest(now);
+                }
+            }
             Ok(Turn::Over) => {
-                self.resting_since = (self.behind > 0 && self.has_left_out).then_some(now);
+                if self.has_left_out {
+                    self.rest(now);
+                }
                 (self.behind, self.has_left_out) = (0, false);
             }
-            Ok(Turn::Unavailable) | Err(_) => self.resting_since = Some(now),
+            Err(_) => self.rest(now),
         }
+    }
+
+    fn rest(&mut self, now: Instant) {
+        self.rests_until = Some(now + PAUSE * 2_u32.pow(self.rests.min(MOST_DOUBLINGS)));
+        (self.in_vain, self.rests) = (0, self.rests + 1);
     }
 
     fn go_on(&mut self, installation: &Installation, behind: i64) {
@@ -93,7 +123,9 @@ impl Renewal {
         let (turn, again) = match made {
             Made::All => (Turn::Made(number), None),
             Made::Stopped => (Turn::LeftOut(number), None),
-            Made::Unavailable => (Turn::Unavailable, Some((now, attempts))),
+            Made::Unavailable { has_made } => {
+                (Turn::Unavailable { number, has_made }, Some((now, attempts)))
+            }
             Made::Refused(_) => (Turn::LeftOut(number), Some((after(attempts + 1, now), attempts + 1))),
         };
         storage.write(move |tx| match again {
