@@ -35,6 +35,7 @@ statements! {
     TEXTS = ["SELECT k.number, k.heading, k.content FROM chunks k WHERE k.document_number = $1 AND k.number > $2 \
         AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_number = k.number AND e.model = $4) \
         ORDER BY k.number LIMIT $3"];
+    FORGET_MODEL = ["UPDATE documents SET embedding_model = NULL WHERE id = $1 AND embedding_model IS NOT NULL"];
     NOTE_MODEL = ["UPDATE documents SET embedding_model = $2 WHERE id = $1"];
 }
 
@@ -137,6 +138,11 @@ pub(crate) fn texts(
         let text = heading.map_or_else(|| content.clone(), |heading| format!("{heading}\n{content}"));
         Ok((number, text))
     })
+}
+
+/// Notes that some passages of a document have the vectors of another model than the rest, or none.
+pub(crate) fn forget_model(tx: &Tx<'_>, document: DocumentId) -> Result<()> {
+    tx.execute(&FORGET_MODEL, params![document]).map(drop)
 }
 
 /// Notes whose vectors a document has.

@@ -218,6 +218,46 @@ fn a_document_that_cannot_have_its_vectors_holds_up_no_other_and_an_endpoint_tha
 }
 
 #[test]
+fn whoever_goes_back_to_the_old_model_has_all_vectors_of_it_again() {
+    let (endpoint, log) = endpoint(|model, texts| {
+        (model == "other" && texts.iter().any(|text| text.contains("Cat 99"))).then_some(500)
+    });
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(100));
+    stage.kafka.close();
+    let of = |model| stage.value("SELECT COUNT(*) FROM embeddings WHERE model = $1", &[model]).unwrap();
+
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    let began = Instant::now();
+    while of("toy") != "36" {
+        assert!(began.elapsed() < PATIENCE, "the first batch has the vectors of the other model");
+    }
+    assert_eq!(get(&kafka, &document).embedding_model, None, "and the document those of none");
+    kafka.close();
+
+    let kafka = stage.reopened(with(&endpoint, "toy"));
+    until_it_has(&stage, &kafka, &document, "toy");
+    assert_eq!(of("toy"), "100");
+    assert_eq!(log.counts("toy", "Cat")[1].iter().sum::<usize>(), 100 + BATCH);
+    assert!(names(&kafka, &by(SearchMode::Vector, "cat")).contains(&"cats.md".to_owned()));
+    kafka.close();
+}
+
+#[test]
+fn where_nothing_lacks_vectors_the_documents_are_looked_through_once_a_while() {
+    let (endpoint, _) = endpoint(|_, _| None);
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.txt", "A cat.");
+    pass(&stage, &stage.kafka, Duration::ZERO);
+    stage.rows("UPDATE documents SET embedding_model = NULL", &[]);
+    for _ in 0..4 {
+        pass(&stage, &stage.kafka, Duration::from_secs(10));
+        assert_eq!(get(&stage.kafka, &document).embedding_model, None);
+    }
+    until_it_has(&stage, &stage.kafka, &document, "toy");
+}
+
+#[test]
 fn what_a_closed_process_had_made_is_not_made_again() {
     let is_silent = Arc::new(AtomicBool::new(true));
     let (log, silent) = (Log::default(), Arc::clone(&is_silent));

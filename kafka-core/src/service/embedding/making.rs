@@ -65,6 +65,8 @@ pub(in crate::service) fn make(
             if !is_wanted(tx)? {
                 return Ok(false);
             }
+            // Until the last one is stored, the document has the vectors of no model.
+            embeddings::forget_model(tx, id)?;
             embeddings::store(tx, &chunks, &model, &embedded.vectors)?;
             let owner = documents::owner(tx, id)?.flatten();
             cost::count(tx, owner, day, &model, tokens)?;

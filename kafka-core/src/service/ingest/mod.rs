@@ -11,7 +11,10 @@ mod text;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -58,6 +61,7 @@ pub(crate) struct Ingesting(Arc<Thread>);
 struct Thread {
     upkeep: Upkeep,
     cancel: CancelToken,
+    has_lacking: AtomicBool,
 }
 
 impl Ingesting {
@@ -77,6 +81,16 @@ impl Ingesting {
     /// Has it look now.
     pub(super) fn nudge(&self) {
         self.0.upkeep.nudge();
+    }
+
+    /// Notes that a document was completed without all of its vectors.
+    fn note_lacking(&self) {
+        self.0.has_lacking.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was noted since this was asked.
+    fn has_lacking(&self) -> bool {
+        self.0.has_lacking.swap(false, Ordering::Relaxed)
     }
 
     /// Ends it, also in the middle of a document.
@@ -232,7 +246,11 @@ impl Work<'_> {
         });
         Ok(match made? {
             // Words find it meanwhile, and what it lacks is made with what is made anew.
-            Made::All | Made::Unavailable { .. } | Made::Stopped => End::Completed(note, counts),
+            Made::Unavailable { .. } | Made::Stopped => {
+                self.installation.ingesting().note_lacking();
+                End::Completed(note, counts)
+            }
+            Made::All => End::Completed(note, counts),
             Made::Refused(sentence) => End::Failed(sentence),
         })
     }

@@ -30,7 +30,7 @@ const MOST_IN_VAIN: u32 = 3;
 /// Rests become twice as long, so often, as long as nothing is made in between: 16 minutes.
 const MOST_DOUBLINGS: u32 = 4;
 
-/// Goes through all documents, and again after a while as long as some had to be left out.
+/// Goes through all documents, rests, and goes through them again: that takes a while where there are many.
 #[derive(Default)]
 pub(super) struct Renewal {
     has_begun: bool,
@@ -41,6 +41,8 @@ pub(super) struct Renewal {
     /// Rests since something was made.
     rests: u32,
     rests_until: Option<Instant>,
+    /// It rests because nothing lacked anything.
+    is_idle: bool,
 }
 
 /// What came of a turn.
@@ -60,6 +62,9 @@ impl Renewal {
     pub(super) fn look(&mut self, installation: &Installation, cancel: &CancelToken) {
         let Some(model) = installation.embedding().model() else { return };
         let now = installation.clock().instant();
+        if installation.ingesting().has_lacking() && self.is_idle {
+            self.rests_until = self.rests_until.map(|until| until.min(now + PAUSE));
+        }
         if self.rests_until.is_some_and(|until| now < until) {
             return;
         }
@@ -84,10 +89,8 @@ impl Renewal {
                 }
             }
             Ok(Turn::Over) => {
-                if self.has_left_out {
-                    self.rest(now);
-                }
-                (self.behind, self.has_left_out) = (0, false);
+                self.rest(now);
+                (self.is_idle, self.behind, self.has_left_out) = (!self.has_left_out, 0, false);
             }
             Err(_) => self.rest(now),
         }
@@ -95,7 +98,7 @@ impl Renewal {
 
     fn rest(&mut self, now: Instant) {
         self.rests_until = Some(now + PAUSE * 2_u32.pow(self.rests.min(MOST_DOUBLINGS)));
-        (self.in_vain, self.rests) = (0, self.rests + 1);
+        (self.in_vain, self.rests, self.is_idle) = (0, self.rests + 1, false);
     }
 
     fn go_on(&mut self, installation: &Installation, behind: i64) {
