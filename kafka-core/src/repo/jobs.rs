@@ -19,7 +19,8 @@ statements! {
         AND (j.node_id IS NULL OR j.node_id = $3) ORDER BY j.run_at, j.number LIMIT 1"];
     TAKE = ["UPDATE jobs SET node_id = $2, attempts = attempts + 1 WHERE number = $1"];
     PUT_BACK = ["UPDATE jobs SET node_id = NULL, run_at = $2, attempts = $4 WHERE number = $1 AND node_id = $3"];
-    FORGET_FREE = ["DELETE FROM jobs WHERE node_id IS NULL AND kind LIKE $1 || '%'"];
+    HELD = ["SELECT j.number, j.subject, j.attempts FROM jobs j WHERE j.kind = $1 AND j.node_id IS NOT NULL"];
+    FORGET_FREE = ["DELETE FROM jobs WHERE node_id IS NULL AND kind LIKE $1"];
     FINISH = ["DELETE FROM jobs WHERE number = $1 AND node_id = $2"];
 }
 
@@ -62,9 +63,16 @@ pub(crate) fn claim(
     tx.first(&CLAIMED, params![kind, subject, node], read)
 }
 
+/// The job of a kind that was made last, of those that a node has.
+pub(crate) fn newest_held(conn: &Conn<'_>, kind: &str) -> Result<Option<Job>> {
+    let held = conn.all(&HELD, params![kind], read)?;
+    Ok(held.into_iter().max_by_key(|job| job.number))
+}
+
 /// Takes away the jobs that no node has, of all kinds that begin so.
 pub(crate) fn forget_free(tx: &Tx<'_>, kinds: &str) -> Result<()> {
-    tx.execute(&FORGET_FREE, params![kinds]).map(drop)
+    let pattern = format!("{kinds}%");
+    tx.execute(&FORGET_FREE, params![&pattern]).map(drop)
 }
 
 /// Gives a job to a node.

@@ -10,8 +10,8 @@ use std::{
 };
 
 use kafka_core::{
-    Document, DocumentPlace, Kafka, NewChat, NewFile, Period, ProcessingStatus, SearchMode,
-    testing::{Script, ScriptedEndpoint, ScriptedRequest},
+    Document, DocumentPlace, Kafka, NewChat, NewFile, OnWarning, Period, ProcessingStatus, SearchMode,
+    testing::{Gate, Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::json;
 
@@ -74,6 +74,21 @@ fn endpoint(
         }
     });
     (endpoint, log)
+}
+
+/// What the operator was told.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    fn hook(&self) -> OnWarning {
+        let told = Arc::clone(&self.0);
+        OnWarning::new(move |sentence| told.lock().unwrap().push(sentence.to_owned()))
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
 }
 
 /// A text of so many passages.
@@ -255,6 +270,69 @@ fn where_nothing_lacks_vectors_the_documents_are_looked_through_once_a_while() {
         assert_eq!(get(&stage.kafka, &document).embedding_model, None);
     }
     until_it_has(&stage, &stage.kafka, &document, "toy");
+}
+
+#[test]
+fn what_one_node_makes_anew_another_leaves_alone() {
+    let (log, gate) = (Log::default(), Gate::new());
+    let (notes, held) = (log.clone(), gate.clone());
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        notes.note(0, request);
+        let is_held = model(request) == "other" && texts(request).iter().any(|text| text.contains("Cat"));
+        let answer = Script::json(200, &vectors(&request.json()));
+        if is_held { Script::new().wait_for(&held).then(answer) } else { answer }
+    });
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(100));
+    stage.kafka.close();
+
+    let one = stage.reopened(with(&endpoint, "other"));
+    endpoint.wait_for_requests(3);
+    let other = stage.reopened(with(&endpoint, "other"));
+    for _ in 0..4 {
+        pass(&stage, &other, Duration::from_secs(20));
+    }
+    assert_eq!(log.counts("other", "Cat")[0], vec![1; BATCH]);
+    gate.open();
+    until_it_has(&stage, &other, &document, "other");
+    assert_eq!(log.counts("other", "Cat")[0], vec![1; 100]);
+    one.close();
+    other.close();
+}
+
+#[test]
+fn of_two_models_that_of_the_node_that_started_last_is_in_use_as_long_as_it_lives() {
+    let (endpoint, log) = endpoint(|_, _| None);
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let document = add(&stage.kafka, place, "cats.md", &long(10));
+    let warnings = Warnings::default();
+    stage.kafka.close();
+    let old = stage.reopened(|config| {
+        with(&endpoint, "toy")(config);
+        config.on_warning = warnings.hook();
+    });
+    pass(&stage, &old, Duration::from_secs(60));
+
+    let new = stage.reopened(with(&endpoint, "other"));
+    until_it_has(&stage, &new, &document, "other");
+    for _ in 0..12 {
+        pass(&stage, &old, Duration::from_secs(3600));
+    }
+    for model in ["toy", "other"] {
+        assert_eq!(log.counts(model, "Cat")[0], vec![1; 10], "{model}");
+    }
+    let [warning] = &warnings.all()[..] else { panic!("{:?}", warnings.all()) };
+    assert!(warning.contains("model other and this one names toy"), "{warning}");
+    // What comes in at the old node waits for the new one.
+    let later = add(&old, place, "dogs.txt", "A dog.");
+    until_it_has(&stage, &new, &later, "other");
+    assert_eq!(log.counts("toy", "dog")[0], [0; 0]);
+    new.close();
+
+    until_it_has(&stage, &old, &document, "toy");
+    assert_eq!(log.counts("toy", "Cat")[0], vec![2; 10]);
+    old.close();
 }
 
 #[test]

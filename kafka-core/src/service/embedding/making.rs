@@ -1,6 +1,6 @@
 //! Making the vectors of a document: batch by batch, each of which is stored and counted when it is there.
 
-use super::{BATCH, cost};
+use super::{BATCH, cost, in_use};
 use crate::{
     base::{
         cancel::CancelToken,
@@ -16,19 +16,22 @@ use crate::{
 const PASSING: [&str; 4] =
     ["provider_unreachable", "provider_timeout", "provider_rate_limited", "provider_failed"];
 
+/// What jobs are called that make vectors anew, before the name of the model, and those that tell of the models of nodes.
+pub(in crate::service) const JOBS: &str = "embedding";
+
 /// What came of it.
 pub(in crate::service) enum Made {
     /// All passages have their vectors, or there is no endpoint for any.
     All,
     /// The endpoint gave none, for this reason.
     Refused(String),
-    /// The endpoint gives none now, or no more of them; later it may.
+    /// The endpoint gives none now, or no more of them; later it may, or another node's.
     Unavailable { has_made: bool },
     /// The document is gone, or this process ends.
     Stopped,
 }
 
-/// Makes the vectors that a document lacks, as long as `is_wanted` inside the transactions that store them.
+/// Makes the vectors that a document lacks, as long as `is_wanted`, and the model is in use, inside the transactions that store them.
 pub(in crate::service) fn make(
     installation: &Installation,
     (id, number): embeddings::Embedded,
@@ -38,6 +41,9 @@ pub(in crate::service) fn make(
     let (embedding, storage) = (installation.embedding(), installation.storage());
     let Some(model) = embedding.model().map(str::to_owned) else { return Ok(Made::All) };
     let (mut behind, mut dims) = (0, None);
+    if !storage.read_one(|conn| in_use::is(conn, &model))? {
+        return Ok(Made::Unavailable { has_made: false });
+    }
     loop {
         let texts = storage.read_one(|conn| embeddings::texts(conn, number, &model, behind, BATCH))?;
         let Some((last, _)) = texts.last() else { break };
@@ -62,7 +68,7 @@ pub(in crate::service) fn make(
         let (model, day) = (model.clone(), Day::of(installation.now()));
         let chunks: Vec<i64> = texts.iter().map(|(chunk, _)| *chunk).collect();
         let is_stored = storage.write(move |tx| {
-            if !is_wanted(tx)? {
+            if !is_wanted(tx)? || !in_use::is(tx, &model)? {
                 return Ok(false);
             }
             // Until the last one is stored, the document has the vectors of no model.
@@ -77,7 +83,7 @@ pub(in crate::service) fn make(
         }
     }
     storage.write(move |tx| {
-        if !is_wanted(tx)? {
+        if !is_wanted(tx)? || !in_use::is(tx, &model)? {
             return Ok(Made::Stopped);
         }
         embeddings::note_model(tx, id, &model)?;

@@ -72,6 +72,9 @@ impl Ingesting {
         self.0.upkeep.start("kafka-ingest", LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             // What fails here is tried again at the next look.
+            if renewal.announce(&installation).is_err() {
+                return true;
+            }
             while !cancel.is_cancelled() && step(&installation, &cancel).unwrap_or(false) {}
             renewal.look(&installation, &cancel);
             true

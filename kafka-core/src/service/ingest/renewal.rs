@@ -13,13 +13,14 @@ use crate::{
         jobs::{self, Job},
     },
     service::{
-        embedding::making::{self, Made},
+        embedding::{
+            in_use,
+            making::{self, Made},
+        },
         installation::Installation,
     },
 };
 
-/// What jobs of this sort are called, before the name of the model.
-const KINDS: &str = "renewal ";
 /// How long those wait whose vectors could not be made. Meanwhile they are found by their words.
 const PAUSE: Duration = Duration::from_secs(60);
 /// A document that a model has refused so often is left alone until a process starts.
@@ -33,7 +34,8 @@ const MOST_DOUBLINGS: u32 = 4;
 /// Goes through all documents, rests, and goes through them again: that takes a while where there are many.
 #[derive(Default)]
 pub(super) struct Renewal {
-    has_begun: bool,
+    has_announced: bool,
+    has_warned: bool,
     behind: i64,
     has_left_out: bool,
     /// Documents in a row for which the endpoint gave nothing.
@@ -58,6 +60,15 @@ enum Turn {
 }
 
 impl Renewal {
+    /// Tells the other nodes the model of this one, before it makes any vector.
+    pub(super) fn announce(&mut self, installation: &Installation) -> Result<()> {
+        if !self.has_announced {
+            in_use::announce(installation)?;
+            self.has_announced = true;
+        }
+        Ok(())
+    }
+
     /// Makes the vectors of one document, if any lacks them.
     pub(super) fn look(&mut self, installation: &Installation, cancel: &CancelToken) {
         let Some(model) = installation.embedding().model() else { return };
@@ -108,12 +119,17 @@ impl Renewal {
 
     fn turn(&mut self, installation: &Installation, model: &str, cancel: &CancelToken) -> Result<Turn> {
         let (storage, node, now) = (installation.storage(), installation.node_id(), installation.now());
-        let (kind, behind) = (format!("{KINDS}{model}"), self.behind);
-        if !self.has_begun {
-            // What was refused has another chance, and what became of documents since is forgotten.
-            storage.write(|tx| jobs::forget_free(tx, KINDS))?;
-            self.has_begun = true;
+        if let Some(other) = storage.read_one(in_use::model)?.filter(|other| other != model) {
+            if !self.has_warned {
+                installation.warn(&format!(
+                    "This node makes no vectors of documents, because a node of its database that started later makes \
+                     those of the model {other} and this one names {model}; give all nodes the same embedding_model."
+                ));
+                self.has_warned = true;
+            }
+            return Ok(Turn::Over);
         }
+        let (kind, behind) = (format!("{} {model}", making::JOBS), self.behind);
         let lacking = Lacking { model, job: &kind, node, now };
         let found = storage.read_one(|conn| embeddings::outdated(conn, lacking, behind))?;
         let Some((id, number)) = found else { return Ok(Turn::Over) };
@@ -126,9 +142,7 @@ impl Renewal {
         let (turn, again) = match made {
             Made::All => (Turn::Made(number), None),
             Made::Stopped => (Turn::LeftOut(number), None),
-            Made::Unavailable { has_made } => {
-                (Turn::Unavailable { number, has_made }, Some((now, attempts)))
-            }
+            Made::Unavailable { has_made } => (Turn::Unavailable { number, has_made }, Some((now, attempts))),
             Made::Refused(_) => (Turn::LeftOut(number), Some((after(attempts + 1, now), attempts + 1))),
         };
         storage.write(move |tx| match again {
