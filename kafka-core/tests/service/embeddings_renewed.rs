@@ -336,6 +336,66 @@ fn of_two_models_that_of_the_node_that_started_last_is_in_use_as_long_as_it_live
 }
 
 #[test]
+fn vectors_of_another_length_under_the_same_name_are_made_anew() {
+    let is_longer = Arc::new(AtomicBool::new(false));
+    let (log, longer) = (Log::default(), Arc::clone(&is_longer));
+    let notes = log.clone();
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        if texts(request).iter().any(|text| text.contains("Cat 99")) && longer.load(Ordering::SeqCst) {
+            return Script::reply(500, &[("retry-after-ms", "0")], "");
+        }
+        notes.note(1, request);
+        let mut answer = vectors(&request.json());
+        if longer.load(Ordering::SeqCst) {
+            let data = answer["data"].as_array_mut().unwrap();
+            data.iter_mut().for_each(|item| item["embedding"].as_array_mut().unwrap().push(json!(0.1)));
+        }
+        Script::json(200, &answer)
+    });
+    let (stage, warnings) = (stage(&endpoint), Warnings::default());
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let long = add(&stage.kafka, place, "long.md", &long(100));
+    add(&stage.kafka, place, "cats.md", "A feline.");
+    let find = |kafka| names(kafka, &by(SearchMode::Vector, "cat"));
+    assert!(find(&stage.kafka).contains(&"cats.md".to_owned()));
+    stage.kafka.close();
+    let open = || {
+        stage.reopened(|config| {
+            with(&endpoint, "toy")(config);
+            config.on_warning = warnings.hook();
+        })
+    };
+    let of = |dims| stage.value("SELECT COUNT(*) FROM embeddings WHERE dims = $1", &[dims]).unwrap();
+
+    // Its vectors are kept in memory when the endpoint begins to give others.
+    let kafka = open();
+    assert!(find(&kafka).contains(&"cats.md".to_owned()));
+    is_longer.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    while find(&kafka) != ["cats.md"] {
+        assert!(began.elapsed() < PATIENCE);
+        stage.clock.advance(Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!((of("5"), of("4")), ("65".into(), "36".into()), "the long one comes to no end");
+    let [warning] = &warnings.all()[..] else { panic!("{:?}", warnings.all()) };
+    assert!(warning.contains("another length than before under the name toy"), "{warning}");
+    kafka.close();
+
+    // Whoever goes back in the middle has all of the one length again.
+    is_longer.store(false, Ordering::SeqCst);
+    let kafka = open();
+    until_it_has(&stage, &kafka, &long, "toy");
+    let began = Instant::now();
+    while of("4") != "101" {
+        assert!(began.elapsed() < PATIENCE);
+        stage.clock.advance(Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kafka.close();
+}
+
+#[test]
 fn what_a_closed_process_had_made_is_not_made_again() {
     let is_silent = Arc::new(AtomicBool::new(true));
     let (log, silent) = (Log::default(), Arc::clone(&is_silent));

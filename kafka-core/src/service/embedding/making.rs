@@ -45,7 +45,16 @@ pub(in crate::service) fn make(
         return Ok(Made::Unavailable { has_made: false });
     }
     loop {
-        let texts = storage.read_one(|conn| embeddings::texts(conn, number, &model, behind, BATCH))?;
+        let known = dims.or(embedding.length());
+        let lacking = |length| {
+            storage.read_one(|conn| embeddings::texts(conn, number, (&model, length), behind, BATCH))
+        };
+        let mut texts = lacking(known)?;
+        if texts.is_empty() && known.is_none() {
+            // All have vectors of the model: the answer for one tells whether they are as long as the endpoint's.
+            texts = lacking(Some(0))?;
+            texts.truncate(1);
+        }
         let Some((last, _)) = texts.last() else { break };
         behind = *last;
         let sent: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
@@ -63,6 +72,11 @@ pub(in crate::service) fn make(
         if *dims.get_or_insert(length) != length {
             let sentence = "Its vectors could not be made: the endpoint gives vectors of different lengths.";
             return Ok(Made::Refused(sentence.to_owned()));
+        }
+        embedding.length.note(length);
+        if known != dims {
+            // Of what comes before, some may have vectors of another length.
+            behind = 0;
         }
         let tokens = cost::tokens(&embedded, &sent);
         let (model, day) = (model.clone(), Day::of(installation.now()));

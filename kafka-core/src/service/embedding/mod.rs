@@ -4,12 +4,14 @@
 
 mod cost;
 pub(super) mod in_use;
+mod length;
 pub(super) mod making;
 mod nearest;
 pub(super) mod question;
 
 use std::time::Duration;
 
+use length::Length;
 pub(super) use nearest::Vectors;
 
 use crate::{
@@ -53,6 +55,7 @@ pub(crate) struct Embedding {
     provider: OpenAiProvider,
     endpoint: Option<(EmbeddingEndpoint, Network)>,
     vectors: Vectors,
+    length: Length,
 }
 
 impl Embedding {
@@ -69,12 +72,17 @@ impl Embedding {
             })?;
         }
         let endpoint = endpoint.map(|endpoint| (endpoint, network));
-        Ok(Embedding { provider, endpoint, vectors: Vectors::new(cached_bytes) })
+        Ok(Embedding { provider, endpoint, vectors: Vectors::new(cached_bytes), length: Length::default() })
     }
 
     /// The model in use, if there is one.
     pub(super) fn model(&self) -> Option<&str> {
         self.endpoint.as_ref().map(|(endpoint, _)| endpoint.model.as_str())
+    }
+
+    /// The length of the endpoint's vectors, once it has answered.
+    pub(super) fn length(&self) -> Option<usize> {
+        self.length.known()
     }
 
     /// The vectors of a batch of passages.

@@ -18,5 +18,7 @@ pub(in crate::service) fn vector(
     let tokens = cost::tokens(&embedded, &[text]);
     let (model, day) = (embedding.model().unwrap_or_default().to_owned(), Day::of(installation.now()));
     installation.storage().write(move |tx| cost::count(tx, payer, day, &model, tokens))?;
-    Ok(embedded.vectors.into_iter().next().unwrap_or_default())
+    let vector = embedded.vectors.into_iter().next().unwrap_or_default();
+    embedding.length.note(vector.len());
+    Ok(vector)
 }

@@ -35,7 +35,9 @@ const MOST_DOUBLINGS: u32 = 4;
 #[derive(Default)]
 pub(super) struct Renewal {
     has_announced: bool,
-    has_warned: bool,
+    /// Told the operator that another model is in use, and that the vectors have another length.
+    has_warned: [bool; 2],
+    length: Option<usize>,
     behind: i64,
     has_left_out: bool,
     /// Documents in a row for which the endpoint gave nothing.
@@ -73,6 +75,11 @@ impl Renewal {
     pub(super) fn look(&mut self, installation: &Installation, cancel: &CancelToken) {
         let Some(model) = installation.embedding().model() else { return };
         let now = installation.clock().instant();
+        let length = installation.embedding().length();
+        if std::mem::replace(&mut self.length, length) != length {
+            // What was looked at may have another length.
+            (self.behind, self.rests_until) = (0, None);
+        }
         if installation.ingesting().has_lacking() && self.is_idle {
             self.rests_until = self.rests_until.map(|until| until.min(now + PAUSE));
         }
@@ -112,6 +119,12 @@ impl Renewal {
         (self.in_vain, self.rests, self.is_idle) = (0, self.rests + 1, false);
     }
 
+    fn warn_once(&mut self, installation: &Installation, of: usize, sentence: impl Fn() -> String) {
+        if !std::mem::replace(&mut self.has_warned[of], true) {
+            installation.warn(&sentence());
+        }
+    }
+
     fn go_on(&mut self, installation: &Installation, behind: i64) {
         self.behind = behind;
         installation.ingesting().nudge();
@@ -120,21 +133,28 @@ impl Renewal {
     fn turn(&mut self, installation: &Installation, model: &str, cancel: &CancelToken) -> Result<Turn> {
         let (storage, node, now) = (installation.storage(), installation.node_id(), installation.now());
         if let Some(other) = storage.read_one(in_use::model)?.filter(|other| other != model) {
-            if !self.has_warned {
-                installation.warn(&format!(
+            self.warn_once(installation, 0, || {
+                format!(
                     "This node makes no vectors of documents, because a node of its database that started later makes \
                      those of the model {other} and this one names {model}; give all nodes the same embedding_model."
-                ));
-                self.has_warned = true;
-            }
+                )
+            });
             return Ok(Turn::Over);
         }
         let (kind, behind) = (format!("{} {model}", making::JOBS), self.behind);
-        let lacking = Lacking { model, job: &kind, node, now };
+        let lacking = Lacking { model, length: self.length, job: &kind, node, now };
         let found = storage.read_one(|conn| embeddings::outdated(conn, lacking, behind))?;
-        let Some((id, number)) = found else { return Ok(Turn::Over) };
+        let Some(((id, number), has_other_length)) = found else { return Ok(Turn::Over) };
         let claimed = storage.write(move |tx| jobs::claim(tx, &kind, &id.to_string(), now, node))?;
         let Some(Job { number: job, attempts, .. }) = claimed else { return Ok(Turn::LeftOut(number)) };
+        if has_other_length {
+            self.warn_once(installation, 1, || {
+                format!(
+                    "The embedding endpoint gives vectors of another length than before under the name {model}, so \
+                     those of all documents are made anew; give another model another name (embedding_model)."
+                )
+            });
+        }
         let made = making::make(installation, (id, number), cancel, move |tx| {
             Ok(documents::number_of_job(tx, job, node)?.is_some())
         })?;
