@@ -10,13 +10,13 @@ use std::{
 };
 
 use kafka_core::{
-    Document, DocumentPlace, Kafka, NewChat, NewFile, OnWarning, Period, ProcessingStatus, SearchMode,
+    Document, DocumentPlace, Kafka, NewChat, NewFile, Period, ProcessingStatus, SearchMode,
     testing::{Gate, Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::json;
 
 use crate::{
-    embeddings::{PATIENCE, add, by, names, stage, vectors, with},
+    embeddings::{PATIENCE, Warnings, add, by, names, stage, vectors, with},
     stage::Stage,
 };
 
@@ -76,21 +76,6 @@ fn endpoint(
     (endpoint, log)
 }
 
-/// What the operator was told.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Warnings {
-    fn hook(&self) -> OnWarning {
-        let told = Arc::clone(&self.0);
-        OnWarning::new(move |sentence| told.lock().unwrap().push(sentence.to_owned()))
-    }
-
-    fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
 /// A text of so many passages.
 fn long(passages: usize) -> String {
     (0..passages).map(|number| format!("# Cat {number}\n\n{}\n\n", "cat ".repeat(200))).collect()
@@ -138,16 +123,24 @@ fn a_refused_passage_is_sent_three_times_and_nothing_else_is_paid_again() {
     assert_eq!(document.chunk_count, 130);
     stage.kafka.close();
 
-    let kafka = stage.reopened(with(&endpoint, "other"));
+    let warnings = Warnings::default();
+    let kafka = stage.reopened(|config| {
+        with(&endpoint, "other")(config);
+        config.on_warning = warnings.hook();
+    });
     for _ in 0..12 {
         pass(&stage, &kafka, Duration::from_secs(3600));
     }
+    let told = warnings.take();
+    let [warning] = &told[..] else { panic!("{told:?}") };
+    assert!(warning.contains("I do not like it") && warning.contains(&document.id.to_string()), "{warning}");
     let [sent, answered] = log.counts("other", "Cat");
     assert_eq!(answered, vec![1; 2 * BATCH], "what has its vectors is asked for once");
     assert_eq!(sent[..].iter().filter(|count| **count == 3).count(), 2, "{sent:?}");
     assert_eq!(sent.iter().sum::<usize>(), 2 * BATCH + 2 * 3);
+    // Before a refusal is believed, a word is asked for.
     let ticks = 10 * log.counts("other", "Tick")[1].iter().sum::<usize>();
-    assert_eq!(spent(&kafka, "other") as usize, 10 * 2 * BATCH + ticks);
+    assert_eq!(spent(&kafka, "other") as usize, 10 * (2 * BATCH + 3) + ticks);
     assert!(names(&kafka, &by(SearchMode::Text, "cat")).contains(&"cats.md".to_owned()), "words find it");
     kafka.close();
 
@@ -322,7 +315,8 @@ fn of_two_models_that_of_the_node_that_started_last_is_in_use_as_long_as_it_live
     for model in ["toy", "other"] {
         assert_eq!(log.counts(model, "Cat")[0], vec![1; 10], "{model}");
     }
-    let [warning] = &warnings.all()[..] else { panic!("{:?}", warnings.all()) };
+    let told = warnings.take();
+    let [warning] = &told[..] else { panic!("{told:?}") };
     assert!(warning.contains("model other and this one names toy"), "{warning}");
     // What comes in at the old node waits for the new one.
     let later = add(&old, place, "dogs.txt", "A dog.");
@@ -378,7 +372,8 @@ fn vectors_of_another_length_under_the_same_name_are_made_anew() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!((of("5"), of("4")), ("65".into(), "36".into()), "the long one comes to no end");
-    let [warning] = &warnings.all()[..] else { panic!("{:?}", warnings.all()) };
+    let told = warnings.take();
+    let [warning] = &told[..] else { panic!("{told:?}") };
     assert!(warning.contains("another length than before under the name toy"), "{warning}");
     kafka.close();
 

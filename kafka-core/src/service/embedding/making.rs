@@ -1,6 +1,6 @@
 //! Making the vectors of a document: batch by batch, each of which is stored and counted when it is there.
 
-use super::{BATCH, cost, in_use};
+use super::{BATCH, cost, in_use, question};
 use crate::{
     base::{
         cancel::CancelToken,
@@ -12,9 +12,18 @@ use crate::{
     storage::Tx,
 };
 
-/// Codes of what is wrong with the endpoint, whatever it is asked, and passes.
-const PASSING: [&str; 4] =
-    ["provider_unreachable", "provider_timeout", "provider_rate_limited", "provider_failed"];
+/// Codes of what is wrong with the endpoint, whatever it is asked.
+const OF_ENDPOINT: [&str; 5] = [
+    "provider_unreachable",
+    "provider_timeout",
+    "provider_rate_limited",
+    "provider_failed",
+    "provider_key_refused",
+];
+
+/// Said to whoever uploads; what the endpoint says is for the operator.
+const REFUSED: &str = "Its vectors could not be made: the service that makes them refuses what it says; change it and \
+                       upload it again, or ask whoever runs this installation.";
 
 /// What jobs are called that make vectors anew, before the name of the model, and those that tell of the models of nodes.
 pub(in crate::service) const JOBS: &str = "embedding";
@@ -23,8 +32,8 @@ pub(in crate::service) const JOBS: &str = "embedding";
 pub(in crate::service) enum Made {
     /// All passages have their vectors, or there is no endpoint for any.
     All,
-    /// The endpoint gave none, for this reason.
-    Refused(String),
+    /// The endpoint refuses what the document says, for the reason that the operator is told.
+    Refused { said: &'static str, why: String },
     /// The endpoint gives none now, or no more of them; later it may, or another node's.
     Unavailable { has_made: bool },
     /// The document is gone, or this process ends.
@@ -61,18 +70,24 @@ pub(in crate::service) fn make(
         let embedded = match embedding.of_passages(&sent, cancel) {
             Ok(embedded) => embedded,
             Err(error) if error.kind() == ErrorKind::Cancelled => return Ok(Made::Stopped),
-            Err(error) if PASSING.contains(&error.code()) => {
-                return Ok(Made::Unavailable { has_made: dims.is_some() });
-            }
             Err(error) => {
-                return Ok(Made::Refused(format!("Its vectors could not be made: {}", error.message())));
+                // What it refuses may be any document: a key, a bill, or a name that it does not know.
+                if OF_ENDPOINT.contains(&error.code())
+                    || question::vector(installation, "word", None, cancel).is_err()
+                {
+                    embedding.complain(installation, &error);
+                    return Ok(Made::Unavailable { has_made: dims.is_some() });
+                }
+                return Ok(Made::Refused { said: REFUSED, why: error.message().to_owned() });
             }
         };
         let length = embedded.vectors.first().map_or(0, Vec::len);
         if *dims.get_or_insert(length) != length {
-            let sentence = "Its vectors could not be made: the endpoint gives vectors of different lengths.";
-            return Ok(Made::Refused(sentence.to_owned()));
+            let said = "Its vectors could not be made: the service that makes them gives some of different lengths; \
+                        upload it again, or ask whoever runs this installation.";
+            return Ok(Made::Refused { said, why: "It gives vectors of different lengths.".to_owned() });
         }
+        embedding.note_success();
         embedding.length.note(length);
         if known != dims {
             // Of what comes before, some may have vectors of another length.

@@ -9,7 +9,10 @@ pub(super) mod making;
 mod nearest;
 pub(super) mod question;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use length::Length;
 pub(super) use nearest::Vectors;
@@ -28,6 +31,7 @@ use crate::{
         openai::{Embedded, OpenAiProvider},
     },
     repo::embeddings::Embedded as Document,
+    service::installation::Installation,
     storage::Conn,
 };
 
@@ -56,6 +60,7 @@ pub(crate) struct Embedding {
     endpoint: Option<(EmbeddingEndpoint, Network)>,
     vectors: Vectors,
     length: Length,
+    has_complained: AtomicBool,
 }
 
 impl Embedding {
@@ -72,7 +77,14 @@ impl Embedding {
             })?;
         }
         let endpoint = endpoint.map(|endpoint| (endpoint, network));
-        Ok(Embedding { provider, endpoint, vectors: Vectors::new(cached_bytes), length: Length::default() })
+        let vectors = Vectors::new(cached_bytes);
+        Ok(Embedding {
+            provider,
+            endpoint,
+            vectors,
+            length: Length::default(),
+            has_complained: AtomicBool::default(),
+        })
     }
 
     /// The model in use, if there is one.
@@ -83,6 +95,21 @@ impl Embedding {
     /// The length of the endpoint's vectors, once it has answered.
     pub(super) fn length(&self) -> Option<usize> {
         self.length.known()
+    }
+
+    /// Tells the operator, once until the endpoint works again, that it gives no vectors.
+    fn complain(&self, installation: &Installation, error: &Error) {
+        if !self.has_complained.swap(true, Ordering::Relaxed) {
+            installation.warn(&format!(
+                "The embedding endpoint gives no vectors; meanwhile documents are found by their words, and get theirs when \
+                 it does (see embedding_url, embedding_model and embedding_api_key). {}",
+                error.message()
+            ));
+        }
+    }
+
+    fn note_success(&self) {
+        self.has_complained.store(false, Ordering::Relaxed);
     }
 
     /// The vectors of a batch of passages.

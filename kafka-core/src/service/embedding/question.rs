@@ -2,7 +2,12 @@
 
 use super::cost;
 use crate::{
-    base::{cancel::CancelToken, day::Day, error::Result, id::UserId},
+    base::{
+        cancel::CancelToken,
+        day::Day,
+        error::{Error, ErrorKind, Result},
+        id::UserId,
+    },
     service::installation::Installation,
 };
 
@@ -14,7 +19,16 @@ pub(in crate::service) fn vector(
     cancel: &CancelToken,
 ) -> Result<Vec<f32>> {
     let embedding = installation.embedding();
-    let embedded = embedding.of_question(text, cancel)?;
+    let embedded = embedding.of_question(text, cancel).map_err(|error| {
+        if error.kind() == ErrorKind::Cancelled {
+            return error;
+        }
+        embedding.complain(installation, &error);
+        // Who asks is told nothing of where the endpoint is.
+        let sentence = "The service that makes vectors gives none now; search by text, or try again later.";
+        Error::new(error.kind(), error.code(), sentence)
+    })?;
+    embedding.note_success();
     let tokens = cost::tokens(&embedded, &[text]);
     let (model, day) = (embedding.model().unwrap_or_default().to_owned(), Day::of(installation.now()));
     installation.storage().write(move |tx| cost::count(tx, payer, day, &model, tokens))?;

@@ -254,7 +254,12 @@ impl Work<'_> {
                 End::Completed(note, counts)
             }
             Made::All => End::Completed(note, counts),
-            Made::Refused(sentence) => End::Failed(sentence),
+            Made::Refused { said, why } => {
+                let id = self.id;
+                self.installation
+                    .warn(&format!("The embedding endpoint refuses the document {id}, which fails. {why}"));
+                End::Failed(said.to_owned())
+            }
         })
     }
 

@@ -35,8 +35,8 @@ const MOST_DOUBLINGS: u32 = 4;
 #[derive(Default)]
 pub(super) struct Renewal {
     has_announced: bool,
-    /// Told the operator that another model is in use, and that the vectors have another length.
-    has_warned: [bool; 2],
+    /// Told the operator that another model is in use, that vectors have another length, and that some are refused.
+    has_warned: [bool; 3],
     length: Option<usize>,
     behind: i64,
     has_left_out: bool,
@@ -163,7 +163,17 @@ impl Renewal {
             Made::All => (Turn::Made(number), None),
             Made::Stopped => (Turn::LeftOut(number), None),
             Made::Unavailable { has_made } => (Turn::Unavailable { number, has_made }, Some((now, attempts))),
-            Made::Refused(_) => (Turn::LeftOut(number), Some((after(attempts + 1, now), attempts + 1))),
+            Made::Refused { why, .. } => {
+                if attempts + 1 == MOST_REFUSALS {
+                    self.warn_once(installation, 2, || {
+                        format!(
+                            "The embedding endpoint refuses documents, which are found by their words alone until a process \
+                             starts; the first is {id}. {why}"
+                        )
+                    });
+                }
+                (Turn::LeftOut(number), Some((after(attempts + 1, now), attempts + 1)))
+            }
         };
         storage.write(move |tx| match again {
             Some((at, attempts)) => jobs::put_back(tx, job, node, at, attempts),
