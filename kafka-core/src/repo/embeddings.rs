@@ -35,6 +35,8 @@ statements! {
         AND k.idx IN (0, d.chunk_count - 1) AND (e.model <> $1 OR e.dims <> $6))) \
         AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = $3 AND j.subject = d.id AND (j.run_at > $4 OR j.node_id <> $5)) \
         ORDER BY d.number LIMIT 1"];
+    LACKING = ["SELECT CAST(COALESCE(SUM(d.chunk_count), 0) AS BIGINT) FROM documents d \
+        WHERE d.processing_status = 'completed' AND (d.embedding_model IS NULL OR d.embedding_model <> $1)"];
     TEXTS = ["SELECT k.number, k.heading, k.content FROM chunks k WHERE k.document_number = $1 AND k.number > $2 \
         AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_number = k.number AND e.model = $4 \
         AND (CAST($5 AS BIGINT) IS NULL OR e.dims = $5)) \
@@ -130,6 +132,11 @@ pub(crate) fn outdated(conn: &Conn<'_>, of: Lacking<'_>, behind: i64) -> Result<
         let document = (row.next()?, row.next()?);
         Ok((document, row.next::<Option<String>>()?.as_deref() == Some(of.model)))
     })
+}
+
+/// How many passages the completed documents have that lack vectors of this model.
+pub(crate) fn lacking(conn: &Conn<'_>, model: &str) -> Result<u64> {
+    Ok(conn.first(&LACKING, params![model], |row| row.next())?.unwrap_or(0))
 }
 
 fn stored_length(length: Option<usize>) -> Option<i64> {

@@ -274,7 +274,7 @@ fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
         );
         let told = warnings.take();
         let [warning] = &told[..] else { panic!("{told:?}") };
-        for word in ["embedding_api_key", "Pay the bill", &endpoint.host()] {
+        for word in ["embedding_key", "Pay the bill", &endpoint.host()] {
             assert!(warning.contains(word), "{warning}");
         }
         *state.lock().unwrap() = 200;

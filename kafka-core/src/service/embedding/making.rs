@@ -56,7 +56,7 @@ pub(in crate::service) fn make(
     loop {
         let known = dims.or(embedding.length());
         let lacking = |length| {
-            storage.read_one(|conn| embeddings::texts(conn, number, (&model, length), behind, BATCH))
+            storage.read_one(|conn| embeddings::texts(conn, number, (model.as_str(), length), behind, BATCH))
         };
         let mut texts = lacking(known)?;
         if texts.is_empty() && known.is_none() {

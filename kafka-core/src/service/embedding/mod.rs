@@ -7,7 +7,7 @@ pub(super) mod in_use;
 mod length;
 pub(super) mod making;
 mod nearest;
-pub(super) mod question;
+pub(crate) mod question;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -30,9 +30,9 @@ use crate::{
         network::Network,
         openai::{Embedded, OpenAiProvider},
     },
-    repo::embeddings::Embedded as Document,
+    repo::embeddings::{self, Embedded as Document},
     service::installation::Installation,
-    storage::Conn,
+    storage::{Conn, Storage},
 };
 
 /// Passages of one request.
@@ -102,7 +102,7 @@ impl Embedding {
         if !self.has_complained.swap(true, Ordering::Relaxed) {
             installation.warn(&format!(
                 "The embedding endpoint gives no vectors; meanwhile documents are found by their words, and get theirs when \
-                 it does (see embedding_url, embedding_model and embedding_api_key). {}",
+                 it does (see embedding_url, embedding_model and embedding_key). {}",
                 error.message()
             ));
         }
@@ -148,6 +148,11 @@ impl Embedding {
         };
         self.provider.embed(texts, &options).map_err(Error::from)
     }
+}
+
+/// How many passages of completed documents have no vectors of this model.
+pub(crate) fn lacking(storage: &Storage, model: &str) -> Result<u64> {
+    storage.read_one(|conn| embeddings::lacking(conn, model))
 }
 
 /// The refusal of a search by vectors alone.

@@ -18,16 +18,30 @@ pub(in crate::service) fn vector(
     payer: Option<UserId>,
     cancel: &CancelToken,
 ) -> Result<Vec<f32>> {
-    let embedding = installation.embedding();
-    let embedded = embedding.of_question(text, cancel).map_err(|error| {
+    ask(installation, text, payer, cancel).map_err(|error| {
         if error.kind() == ErrorKind::Cancelled {
             return error;
         }
-        embedding.complain(installation, &error);
+        installation.embedding().complain(installation, &error);
         // Who asks is told nothing of where the endpoint is.
         let sentence = "The service that makes vectors gives none now; search by text, or try again later.";
         Error::new(error.kind(), error.code(), sentence)
-    })?;
+    })
+}
+
+/// Whether the endpoint gives a vector, and if not, why. For whoever runs the installation.
+pub(crate) fn probe(installation: &Installation) -> Result<()> {
+    ask(installation, "word", None, &CancelToken::new()).map(drop)
+}
+
+fn ask(
+    installation: &Installation,
+    text: &str,
+    payer: Option<UserId>,
+    cancel: &CancelToken,
+) -> Result<Vec<f32>> {
+    let embedding = installation.embedding();
+    let embedded = embedding.of_question(text, cancel)?;
     embedding.note_success();
     let tokens = cost::tokens(&embedded, &[text]);
     let (model, day) = (embedding.model().unwrap_or_default().to_owned(), Day::of(installation.now()));
