@@ -22,7 +22,7 @@ fn subject(installation: &Installation, model: &str) -> String {
 /// The model in use, if any node that stays has one.
 pub(in crate::service) fn model(conn: &Conn<'_>) -> Result<Option<String>> {
     let newest = jobs::newest_held(conn, JOBS)?;
-    Ok(newest.and_then(|job| job.subject.split_once(' ').map(|(_, model)| model.to_owned())))
+    Ok(newest.and_then(|told| told.split_once(' ').map(|(_, model)| model.to_owned())))
 }
 
 /// Whether it is this one. A command that is alone uses its own.

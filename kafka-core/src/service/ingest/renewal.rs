@@ -10,7 +10,7 @@ use crate::{
     repo::{
         documents,
         embeddings::{self, Lacking},
-        jobs::{self, Job},
+        jobs,
     },
     service::{
         embedding::{
@@ -146,7 +146,7 @@ impl Renewal {
         let found = storage.read_one(|conn| embeddings::outdated(conn, lacking, behind))?;
         let Some(((id, number), has_other_length)) = found else { return Ok(Turn::Over) };
         let claimed = storage.write(move |tx| jobs::claim(tx, &kind, &id.to_string(), now, node))?;
-        let Some(Job { number: job, attempts, .. }) = claimed else { return Ok(Turn::LeftOut(number)) };
+        let Some((job, attempts)) = claimed else { return Ok(Turn::LeftOut(number)) };
         if has_other_length {
             self.warn_once(installation, 1, || {
                 format!(
