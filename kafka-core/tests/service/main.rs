@@ -16,6 +16,7 @@ mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
 mod embeddings;
+mod embeddings_renewed;
 mod endpoints;
 mod events;
 mod export;

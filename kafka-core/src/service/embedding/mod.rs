@@ -3,12 +3,18 @@
 //! Without an endpoint there are none, and documents are found by their words alone.
 
 pub(super) mod cost;
+pub(super) mod in_use;
+mod length;
 pub(super) mod making;
 mod nearest;
-pub(super) mod question;
+pub(crate) mod question;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use length::Length;
 pub(super) use nearest::Vectors;
 
 use super::searches::Searches;
@@ -28,6 +34,7 @@ use crate::{
         openai::{Embedded, OpenAiProvider},
     },
     repo::embeddings::{self, Embedded as Document},
+    service::installation::Installation,
     storage::Storage,
 };
 
@@ -55,6 +62,8 @@ pub(crate) struct Embedding {
     provider: OpenAiProvider,
     endpoint: Option<(EmbeddingEndpoint, Network)>,
     vectors: Vectors,
+    length: Length,
+    has_complained: AtomicBool,
 }
 
 impl Embedding {
@@ -71,12 +80,39 @@ impl Embedding {
             })?;
         }
         let endpoint = endpoint.map(|endpoint| (endpoint, network));
-        Ok(Embedding { provider, endpoint, vectors: Vectors::new(cached_bytes) })
+        let vectors = Vectors::new(cached_bytes);
+        Ok(Embedding {
+            provider,
+            endpoint,
+            vectors,
+            length: Length::default(),
+            has_complained: AtomicBool::default(),
+        })
     }
 
     /// The model in use, if there is one.
     pub(super) fn model(&self) -> Option<&str> {
         self.endpoint.as_ref().map(|(endpoint, _)| endpoint.model.as_str())
+    }
+
+    /// The length of the endpoint's vectors, once it has answered.
+    pub(super) fn length(&self) -> Option<usize> {
+        self.length.known()
+    }
+
+    /// Tells the operator, once until the endpoint works again, that it gives no vectors.
+    fn complain(&self, installation: &Installation, error: &Error) {
+        if !self.has_complained.swap(true, Ordering::Relaxed) {
+            installation.warn(&format!(
+                "The embedding endpoint gives no vectors; meanwhile documents are found by their words, and get theirs when \
+                 it does (see embedding_url, embedding_model and embedding_key). {}",
+                error.message()
+            ));
+        }
+    }
+
+    fn note_success(&self) {
+        self.has_complained.store(false, Ordering::Relaxed);
     }
 
     /// The vectors of a batch of passages.
@@ -127,6 +163,11 @@ impl Embedding {
         };
         self.provider.embed(texts, &options).map_err(Error::from)
     }
+}
+
+/// How many passages of completed documents have no vectors of this model.
+pub(crate) fn lacking(storage: &Storage, model: &str) -> Result<u64> {
+    storage.read_one(|conn| embeddings::lacking(conn, model))
 }
 
 /// The refusal of a search by vectors alone.
