@@ -237,6 +237,18 @@ fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
     kafka.close();
 
+    // As long as the other model has made none, nothing is near: what the old one made does not compare.
+    let away = ScriptedEndpoint::start(|request| match request.json()["input"][0].as_str() {
+        Some("cat") => Script::json(200, &vectors(&request.json())),
+        _ => Script::reply(503, &[("retry-after-ms", "0")], ""),
+    });
+    let kafka = stage.reopened(with(&away, "other"));
+    away.wait_for_requests(1);
+    assert_eq!(names(&kafka, &by(SearchMode::Vector, "cat")), [""; 0]);
+    assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
+    kafka.close();
+    drop(away);
+
     let kafka = stage.reopened(with(&endpoint, "other"));
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"], "whatever is made meanwhile");
     let began = std::time::Instant::now();

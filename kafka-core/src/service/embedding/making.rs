@@ -37,6 +37,10 @@ pub(in crate::service) fn make(
 ) -> Result<Made> {
     let (embedding, storage) = (installation.embedding(), installation.storage());
     let Some(model) = embedding.model().map(str::to_owned) else { return Ok(Made::All) };
+    let clock = installation.clock();
+    if embedding.is_away(clock.instant()) {
+        return Ok(Made::Unavailable);
+    }
     let (mut behind, mut dims) = (0, None);
     loop {
         let texts = storage.read_one(|conn| embeddings::texts(conn, number, behind, BATCH))?;
@@ -46,7 +50,10 @@ pub(in crate::service) fn make(
         let embedded = match embedding.of_passages(&sent, cancel) {
             Ok(embedded) => embedded,
             Err(error) if error.kind() == ErrorKind::Cancelled => return Ok(Made::Stopped),
-            Err(error) if PASSING.contains(&error.code()) => return Ok(Made::Unavailable),
+            Err(error) if PASSING.contains(&error.code()) => {
+                embedding.note_away(clock.instant());
+                return Ok(Made::Unavailable);
+            }
             Err(error) => {
                 return Ok(Made::Refused(format!("Its vectors could not be made: {}", error.message())));
             }

@@ -7,7 +7,10 @@ pub(super) mod making;
 mod nearest;
 pub(super) mod question;
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 pub(super) use nearest::Vectors;
 
@@ -15,6 +18,7 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, Result},
+        limits::Limits,
         secret::Secret,
     },
     entity::params::{Params, Timeouts},
@@ -30,8 +34,8 @@ use crate::{
 
 /// Passages of one request.
 pub(super) const BATCH: u32 = 64;
-/// How long an endpoint may take for a batch.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long an endpoint that was away is not asked for passages, so that each document does not wait for it anew.
+const PAUSE: Duration = Duration::from_secs(60);
 /// How long whoever searches or asks waits for it; then words have to do.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -52,6 +56,9 @@ pub(crate) struct Embedding {
     provider: OpenAiProvider,
     endpoint: Option<(EmbeddingEndpoint, Network)>,
     vectors: Vectors,
+    /// How long the endpoint may take for a batch.
+    patience: Duration,
+    away_since: Mutex<Option<Instant>>,
 }
 
 impl Embedding {
@@ -59,7 +66,7 @@ impl Embedding {
         provider: OpenAiProvider,
         endpoint: Option<EmbeddingEndpoint>,
         network: Network,
-        cached_bytes: usize,
+        limits: &Limits,
     ) -> Result<Embedding> {
         if let Some(endpoint) = &endpoint {
             Endpoint::parse(&endpoint.base_url).map_err(|_| {
@@ -68,7 +75,20 @@ impl Embedding {
             })?;
         }
         let endpoint = endpoint.map(|endpoint| (endpoint, network));
-        Ok(Embedding { provider, endpoint, vectors: Vectors::new(cached_bytes) })
+        let patience = Duration::from_millis(limits.embedding_ms.into());
+        let vectors = Vectors::new(limits.vector_bytes);
+        Ok(Embedding { provider, endpoint, vectors, patience, away_since: Mutex::default() })
+    }
+
+    /// Notes that the endpoint gives nobody any vectors now.
+    fn note_away(&self, now: Instant) {
+        *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Whether it did so a while ago.
+    pub(super) fn is_away(&self, now: Instant) -> bool {
+        let since = *self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE)
     }
 
     /// The model in use, if there is one.
@@ -78,7 +98,7 @@ impl Embedding {
 
     /// The vectors of a batch of passages.
     fn of_passages(&self, texts: &[&str], cancel: &CancelToken) -> Result<Embedded> {
-        self.ask(texts, PATIENCE, cancel)
+        self.ask(texts, self.patience, cancel)
     }
 
     /// The vector of a question.

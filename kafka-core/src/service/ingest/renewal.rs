@@ -27,6 +27,9 @@ impl Renewal {
     pub(super) fn look(&mut self, installation: &Installation, cancel: &CancelToken) {
         let Some(model) = installation.embedding().model() else { return };
         let now = installation.clock().instant();
+        if installation.embedding().is_away(now) {
+            return;
+        }
         if self.resting_since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE) {
             return;
         }
@@ -38,7 +41,6 @@ impl Renewal {
                     embeddings::is_there(tx, document)
                 });
                 if matches!(made, Ok(Made::Unavailable)) {
-                    self.resting_since = Some(now);
                     return;
                 }
                 self.has_left_out |= !matches!(made, Ok(Made::All));
