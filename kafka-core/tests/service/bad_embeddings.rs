@@ -119,7 +119,12 @@ const CASES: &[Case] = &[
         TWO,
         OTHER_LENGTH,
     ),
-    ("another length in the next batch", |_| answered(r#"[{"embedding":[1,2,3,4,5]}]"#), "", OTHER_LENGTH),
+    (
+        "another length in the next batch",
+        |texts| changed(texts, |data| data.iter_mut().for_each(|item| item["embedding"] = json!([1, 2]))),
+        "",
+        OTHER_LENGTH,
+    ),
     ("no vectors in the next batch", |_| answered("[]"), "", OTHER_NUMBER),
     ("NaN", |_| answered(r#"[{"embedding":[1,NaN]}]"#), CASTLE, NO_VECTORS),
     ("Infinity", |_| answered(r#"[{"embedding":[-Infinity,1]}]"#), CASTLE, NO_VECTORS),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Actor, Chat, Config, Document, DocumentId, DocumentPlace, ErrorKind, Extractor, IdempotencyKey, Kafka,
-    MemberRole, NewChat, NewFile, NewPlan, NewWorkspace, NodeKind, PageRequest, Period, ProcessingStatus,
-    Result, SearchArea, SearchRequest, StandingPatch,
+    Actor, Chat, Document, DocumentId, DocumentPlace, ErrorKind, IdempotencyKey, Kafka, MemberRole, NewChat,
+    NewFile, NewPlan, NewWorkspace, NodeKind, PageRequest, Period, ProcessingStatus, Result, SearchArea,
+    SearchRequest, StandingPatch,
 };
 
 use crate::stage::{In, Stage, unheard_of};
@@ -330,33 +330,4 @@ fn documents_that_wait_are_read_after_a_restart() {
     );
     assert_eq!(count(&stage, "jobs"), "0");
     kafka.close();
-}
-
-/// Each of two processes that stay reads what waits; what one is at, the other leaves alone.
-#[test]
-fn a_document_that_is_being_read_is_left_alone_by_others() {
-    let reading = |directory: &std::path::Path| {
-        let script = "echo x >> \"$0/runs\"; cat; while [ ! -e \"$0/go\" ]; do sleep 0.01; done";
-        let args = ["-c".into(), script.into(), directory.as_os_str().to_owned()];
-        Some(Extractor { program: "/bin/sh".into(), args: args.into() })
-    };
-    let directory = tempfile::TempDir::new().unwrap();
-    let change = |config: &mut Config| config.extractor = reading(directory.path());
-    let stage = Stage::with(In::File, |_| unreachable!(), change);
-    let chat = stage.chat();
-    let runs = || std::fs::read_to_string(directory.path().join("runs")).unwrap_or_default().lines().count();
-    let slow = upload(&stage.kafka, &stage.operator, &chat, "slow.pdf", b"%PDF-1.7 castle").unwrap();
-    let began = std::time::Instant::now();
-    while runs() == 0 {
-        assert!(began.elapsed() < PATIENCE);
-    }
-    let beside = stage.reopened(change);
-    // The one that was there first is busy: this is read by the other, which has looked what waits, then.
-    let quick = upload(&beside, &beside.operator(), &chat, "quick.txt", b"quick").unwrap();
-    assert_eq!(read(&beside, &beside.operator(), quick.id).processing_status, ProcessingStatus::Completed);
-    assert_eq!(runs(), 1);
-    std::fs::write(directory.path().join("go"), "").unwrap();
-    assert_eq!(read(&stage.kafka, &stage.operator, slow.id).processing_status, ProcessingStatus::Completed);
-    assert_eq!(runs(), 1);
-    beside.close();
 }

@@ -13,6 +13,7 @@ mod crash;
 #[cfg(unix)]
 mod disk;
 #[cfg(target_os = "linux")]
+mod document_turns;
 mod documents;
 #[cfg(target_os = "linux")]
 mod durable;

@@ -123,7 +123,7 @@ fn passages_and_beginnings_take_half_of_what_the_context_has_left() {
     let chat = stage.chat();
     let text = castles().repeat(4);
     let document = add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", &text);
-    assert!(document.tokens_used > 4 * u64::from(context), "{document:?}");
+    assert!(document.tokens_used > 2 * u64::from(context), "{document:?}");
     for question in ["Which rooms of the castle are cold?", "What is this document about?"] {
         let answer = ask(&stage, &chat, question);
         // Less than a quarter of it is the instruction around them; four bytes are about a token.
