@@ -11,7 +11,7 @@ use kafka_core::{
 use tempfile::TempDir;
 
 use crate::support::{
-    office::{archive, container, docx, docx_of, locked, paragraph, row, xlsx},
+    office::{SHARED, archive, container, docx, docx_of, locked, paragraph, row, xlsx},
     pdf::{encrypted_pdf, pdf, pdf_bomb, wordless_pdf},
     process::Binary,
 };
@@ -286,7 +286,7 @@ mod slow {
             ("a.xlsx", xlsx(3, &row("The castle").repeat(20))),
         ];
         for (name, whole) in &wholes {
-            for part in [1, 5, 10, 50, 90] {
+            for part in [20, 50, 80] {
                 cases.push(("cut off", name, whole[..whole.len() * part / 100].to_vec(), DAMAGED));
             }
             if *name != "a.pdf" {
@@ -346,17 +346,13 @@ mod slow {
 
     #[test]
     fn documents_of_very_many_pages_sheets_and_rows_are_read_as_far_as_there_is_room() {
-        let said = "The castle has many rooms, and each has a door.";
-        let pages = vec![said; 10_000];
+        let pages = vec!["The castle has many rooms, and each has a door."; 10_000];
+        let rows = "<row><c t=\"s\"><v>0</v></c></row>".repeat(1_000_000);
         check(vec![
             ("10,000 pages", "a.pdf", pdf(&pages), Reads("castle")),
             ("10,000 sheets", "a.xlsx", xlsx(10_000, &row("The castle")), Reads("# S2\n")),
-            (
-                "1,000,000 rows",
-                "a.xlsx",
-                xlsx(1, &format!("{}{}", row("The castle"), "<row><c><v>1</v></c></row>".repeat(1_000_000))),
-                Reads("castle"),
-            ),
+            ("1,000,000 rows", "a.xlsx", xlsx(1, &rows), Reads(SHARED)),
+            ("1,000,000 long rows", "a.xlsx", xlsx(1, &row(SHARED).repeat(1_000_000)), TOO_MUCH),
         ]);
     }
 }

@@ -29,6 +29,9 @@ pub(crate) fn paragraph(text: &str) -> String {
     format!("<w:p><w:r><w:t xml:space=\"preserve\">{text}</w:t></w:r></w:p>")
 }
 
+/// What a cell of a workbook says that names the first of the texts that cells share.
+pub(crate) const SHARED: &str = "The castle has many rooms, and each of them has a door and a window.";
+
 /// A workbook of so many sheets with these rows.
 pub(crate) fn xlsx(sheets: usize, rows: &str) -> Vec<u8> {
     let each = |of: fn(usize) -> String| (1..=sheets).map(of).collect::<String>();
@@ -38,6 +41,7 @@ pub(crate) fn xlsx(sheets: usize, rows: &str) -> Vec<u8> {
     let parts = [
         ("[Content_Types].xml".to_owned(), "<Types/>".to_owned()),
         ("xl/workbook.xml".to_owned(), format!("<workbook><sheets>{workbook}</sheets></workbook>")),
+        ("xl/sharedStrings.xml".to_owned(), format!("<sst><si><t>{SHARED}</t></si></sst>")),
         ("xl/_rels/workbook.xml.rels".to_owned(), format!("<Relationships>{relations}</Relationships>")),
     ];
     let sheet = format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");

@@ -187,40 +187,6 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn a_document_with_bad_vectors_fails_in_plain_words_and_nothing_of_it_is_kept() {
-    let case = Arc::new(Mutex::new(CASES[0]));
-    let said = Arc::clone(&case);
-    let endpoint = endpoint(move |_, texts| said.lock().unwrap().1(texts));
-    let stage = with(&endpoint, |_| {});
-    let place = DocumentPlace::Chat(stage.chat().id);
-    let count = |table: &str| stage.value(&format!("SELECT COUNT(*) FROM {table}"), &[]).unwrap();
-    for row in CASES {
-        *case.lock().unwrap() = *row;
-        let (what, _, text, why) = *row;
-        let text = match text {
-            "" => long("bad"),
-            TWO => format!("# One\n\n{}\n\n# Two\n\n{}", "bad ".repeat(300), "castle ".repeat(300)),
-            text => text.to_owned(),
-        };
-        let failed = add(&stage.kafka, place, "bad.md", &text);
-        assert_eq!(failed.processing_status, ProcessingStatus::Failed, "{what}");
-        let said = failed.error_message.unwrap();
-        assert!(said.starts_with("Its vectors could not be made: ") && said.contains(why), "{what}: {said}");
-        assert!(said.ends_with('.') && !said.contains(KEY), "{what}: {said}");
-        assert_eq!((failed.chunk_count, failed.embedding_model), (0, None), "{what}");
-        assert_eq!(["chunks", "embeddings", "jobs"].map(count), ["0", "0", "0"], "{what}");
-        assert_eq!(found(&stage.kafka, SearchMode::Hybrid, "castle river"), [""; 0], "{what}");
-    }
-    let good = add(&stage.kafka, place, "good.txt", "The castle.");
-    assert_eq!(
-        (good.processing_status, good.embedding_model.as_deref()),
-        (ProcessingStatus::Completed, Some("toy"))
-    );
-    assert_eq!(found(&stage.kafka, SearchMode::Vector, "castle"), ["good.txt"]);
-    assert_eq!(["chunks", "embeddings"].map(count), ["1", "1"]);
-}
-
-#[test]
 fn vectors_in_another_order_are_those_of_their_texts() {
     let endpoint = ScriptedEndpoint::start(|request| changed(&texts(request), |data| data.reverse()));
     let stage = with(&endpoint, |_| {});
@@ -242,25 +208,27 @@ fn vectors_in_another_order_are_those_of_their_texts() {
 /// Another model may stand behind the same name, whose vectors do not compare.
 #[test]
 fn vectors_of_another_length_than_the_question_s_are_not_compared_and_words_find_them() {
-    let is_longer = Arc::new(AtomicBool::new(false));
-    let longer = Arc::clone(&is_longer);
-    let endpoint = ScriptedEndpoint::start(move |request| {
-        let adds = longer.load(Ordering::SeqCst);
-        changed(&texts(request), |data| {
-            for item in data.iter_mut().filter(|_| adds) {
-                item["embedding"].as_array_mut().unwrap().push(json!(0.5));
-            }
-        })
-    });
-    let stage = with(&endpoint, |_| {});
-    let place = DocumentPlace::Chat(stage.chat().id);
-    add(&stage.kafka, place, "old.txt", "The old castle.");
-    is_longer.store(true, Ordering::SeqCst);
-    add(&stage.kafka, place, "new.txt", "The new castle.");
-    assert_eq!(found(&stage.kafka, SearchMode::Vector, "castle"), ["new.txt"]);
-    let mut by_words = found(&stage.kafka, SearchMode::Hybrid, "castle");
-    by_words.sort_unstable();
-    assert_eq!(by_words, ["new.txt", "old.txt"]);
+    for grows_shorter in [false, true] {
+        let is_longer = Arc::new(AtomicBool::new(grows_shorter));
+        let longer = Arc::clone(&is_longer);
+        let endpoint = ScriptedEndpoint::start(move |request| {
+            let adds = longer.load(Ordering::SeqCst);
+            changed(&texts(request), |data| {
+                for item in data.iter_mut().filter(|_| adds) {
+                    item["embedding"].as_array_mut().unwrap().push(json!(0.5));
+                }
+            })
+        });
+        let stage = with(&endpoint, |_| {});
+        let place = DocumentPlace::Chat(stage.chat().id);
+        add(&stage.kafka, place, "old.txt", "The old castle.");
+        is_longer.store(!grows_shorter, Ordering::SeqCst);
+        add(&stage.kafka, place, "new.txt", "The new castle.");
+        assert_eq!(found(&stage.kafka, SearchMode::Vector, "castle"), ["new.txt"]);
+        let mut by_words = found(&stage.kafka, SearchMode::Hybrid, "castle");
+        by_words.sort_unstable();
+        assert_eq!(by_words, ["new.txt", "old.txt"]);
+    }
 }
 
 /// How an endpoint is away.
@@ -284,47 +252,86 @@ const AWAY: &[(&str, fn() -> Script)] = &[
     }),
 ];
 
-/// The words of a document are there already, and its vectors come when the endpoint does. Those behind it do not wait for
-/// the endpoint anew.
-#[test]
-fn while_an_endpoint_is_away_documents_are_found_by_their_words_and_none_waits_long() {
-    for (what, away) in AWAY {
-        let is_away = Arc::new(AtomicBool::new(true));
-        let asked = Arc::clone(&is_away);
-        let endpoint = ScriptedEndpoint::start(move |request| match asked.load(Ordering::SeqCst) {
-            true => away(),
-            false => good(request),
-        });
-        let stage = with(&endpoint, |config| config.limits.embedding_ms = 300);
-        let place = DocumentPlace::Chat(stage.chat().id);
-        let first = add(&stage.kafka, place, "first.txt", "The first castle.");
-        let requests = endpoint.requests().len();
-        assert!((1..=3).contains(&requests), "{what}: {requests}");
-        for name in ["second.txt", "third.txt"] {
-            assert_eq!(
-                add(&stage.kafka, place, name, "A castle.").processing_status,
-                ProcessingStatus::Completed
-            );
-        }
-        assert_eq!(endpoint.requests().len(), requests, "{what}: it is not asked for each of them");
-        assert_eq!(
-            (first.processing_status, first.error_message, first.embedding_model),
-            (ProcessingStatus::Completed, None, None),
-            "{what}"
-        );
-        assert_eq!(found(&stage.kafka, SearchMode::Text, "castle").len(), 3, "{what}");
-        is_away.store(false, Ordering::SeqCst);
-        stage.clock.advance(Duration::from_secs(61));
-        let began = Instant::now();
-        while found(&stage.kafka, SearchMode::Vector, "castle").len() < 3 {
-            assert!(began.elapsed() < PATIENCE, "{what}");
-        }
-        stage.kafka.close();
-    }
-}
-
 mod slow {
     use super::*;
+
+    #[test]
+    fn a_document_with_bad_vectors_fails_in_plain_words_and_nothing_of_it_is_kept() {
+        let case = Arc::new(Mutex::new(CASES[0]));
+        let said = Arc::clone(&case);
+        let endpoint = endpoint(move |_, texts| said.lock().unwrap().1(texts));
+        let stage = with(&endpoint, |_| {});
+        let place = DocumentPlace::Chat(stage.chat().id);
+        let count = |table: &str| stage.value(&format!("SELECT COUNT(*) FROM {table}"), &[]).unwrap();
+        for row in CASES {
+            *case.lock().unwrap() = *row;
+            let (what, _, text, why) = *row;
+            let text = match text {
+                "" => long("bad"),
+                TWO => format!("# One\n\n{}\n\n# Two\n\n{}", "bad ".repeat(300), "castle ".repeat(300)),
+                text => text.to_owned(),
+            };
+            let failed = add(&stage.kafka, place, "bad.md", &text);
+            assert_eq!(failed.processing_status, ProcessingStatus::Failed, "{what}");
+            let said = failed.error_message.unwrap();
+            assert!(
+                said.starts_with("Its vectors could not be made: ") && said.contains(why),
+                "{what}: {said}"
+            );
+            assert!(said.ends_with('.') && !said.contains(KEY), "{what}: {said}");
+            assert_eq!((failed.chunk_count, failed.embedding_model), (0, None), "{what}");
+            assert_eq!(["chunks", "embeddings", "jobs"].map(count), ["0", "0", "0"], "{what}");
+            assert_eq!(found(&stage.kafka, SearchMode::Hybrid, "castle river"), [""; 0], "{what}");
+        }
+        let good = add(&stage.kafka, place, "good.txt", "The castle.");
+        assert_eq!(
+            (good.processing_status, good.embedding_model.as_deref()),
+            (ProcessingStatus::Completed, Some("toy"))
+        );
+        assert_eq!(found(&stage.kafka, SearchMode::Vector, "castle"), ["good.txt"]);
+        assert_eq!(["chunks", "embeddings"].map(count), ["1", "1"]);
+    }
+
+    /// The words of a document are there already, and its vectors come when the endpoint does. Those behind it do not wait for
+    /// the endpoint anew.
+    #[test]
+    fn while_an_endpoint_is_away_documents_are_found_by_their_words_and_none_waits_long() {
+        for (what, away) in AWAY {
+            let is_away = Arc::new(AtomicBool::new(true));
+            let asked = Arc::clone(&is_away);
+            let endpoint = ScriptedEndpoint::start(move |request| match asked.load(Ordering::SeqCst) {
+                true => away(),
+                false => good(request),
+            });
+            let stage = with(&endpoint, |config| config.limits.embedding_ms = 300);
+            let place = DocumentPlace::Chat(stage.chat().id);
+            let first = add(&stage.kafka, place, "first.txt", "The first castle.");
+            let requests = endpoint.requests().len();
+            assert!((1..=3).contains(&requests), "{what}: {requests}");
+            for name in ["second.txt", "third.txt"] {
+                assert_eq!(
+                    add(&stage.kafka, place, name, "A castle.").processing_status,
+                    ProcessingStatus::Completed
+                );
+            }
+            assert_eq!(endpoint.requests().len(), requests, "{what}: it is not asked for each of them");
+            assert_eq!(
+                (first.processing_status, first.error_message, first.embedding_model),
+                (ProcessingStatus::Completed, None, None),
+                "{what}"
+            );
+            assert_eq!(found(&stage.kafka, SearchMode::Text, "castle").len(), 3, "{what}");
+            is_away.store(false, Ordering::SeqCst);
+            stage.clock.advance(Duration::from_secs(61));
+            // Whoever reads this looks which lack their vectors, then.
+            add(&stage.kafka, place, "last.txt", "The last castle.");
+            let began = Instant::now();
+            while found(&stage.kafka, SearchMode::Vector, "castle").len() < 4 {
+                assert!(began.elapsed() < PATIENCE, "{what}");
+            }
+            stage.kafka.close();
+        }
+    }
 
     /// No more is read than an answer may have, and memory with it.
     #[test]

@@ -223,6 +223,22 @@ fn while_the_endpoint_is_away_words_find_a_document_and_it_gets_its_vectors_late
     }
 }
 
+/// A process that has the new model already, beside this one, has come so far.
+#[test]
+fn vectors_that_another_model_has_begun_to_replace_are_not_compared() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    add(&stage.kafka, place, "cats.txt", "A feline slept on the wall.");
+    add(&stage.kafka, place, "more.txt", "A cat.");
+    stage.rows(
+        "UPDATE embeddings SET model = 'other' WHERE chunk_number IN (SELECT k.number FROM chunks k \
+         JOIN documents d ON d.number = k.document_number WHERE d.filename = 'cats.txt')",
+        &[],
+    );
+    assert_eq!(names(&stage.kafka, &by(SearchMode::Vector, "cat")), ["more.txt"]);
+}
+
 #[test]
 fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     let endpoint = endpoint();

@@ -90,6 +90,8 @@ mod tests {
     /// A document with these contents of pages.
     fn document(contents: &[&str]) -> Document {
         let mut document = Document::with_version("1.5");
+        // It stands at the beginning, where most programs have it.
+        let root = document.new_object_id();
         let (pages, font) = (
             document.new_object_id(),
             dictionary! {
@@ -111,7 +113,7 @@ mod tests {
             .collect();
         let tree = dictionary! { "Type" => "Pages", "Count" => kids.len() as i64, "Kids" => kids };
         document.set_object(pages, tree);
-        let root = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => pages });
+        document.set_object(root, dictionary! { "Type" => "Catalog", "Pages" => pages });
         document.trailer.set("Root", root);
         let id = Object::string_literal(b"0123456789abcdef".to_vec());
         document.trailer.set("ID", vec![id.clone(), id]);
