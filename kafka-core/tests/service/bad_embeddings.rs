@@ -231,8 +231,10 @@ fn vectors_of_another_length_than_the_question_s_are_not_compared_and_words_find
     }
 }
 
+type Away = (&'static str, fn() -> Script);
+
 /// How an endpoint is away.
-const AWAY: &[(&str, fn() -> Script)] = &[
+const AWAY: &[Away] = &[
     ("500", || Script::reply(500, &[("retry-after-ms", "0")], "")),
     ("502", || Script::reply(502, &[("retry-after-ms", "0")], "<html>Bad gateway</html>")),
     ("503 for long", || Script::reply(503, &[("retry-after", "3600")], "")),
