@@ -148,100 +148,108 @@ fn picture() -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x06\0\0\0", &*noise(4000)].concat()
 }
 
-#[test]
-fn texts_in_all_kinds_of_characters_are_read_right() {
-    let mut cases: Vec<Case> = Vec::new();
-    for (name, form) in TEXTS {
-        let text = |said: &str| form.replace('@', said);
-        let (latin, japanese) = (text(LATIN), text(JAPANESE));
-        let mut add = |what, bytes, end| cases.push((what, name, bytes, end));
-        add("UTF-8 with a mark", [b"\xef\xbb\xbf", latin.as_bytes()].concat(), Reads(LATIN));
-        add("Windows-1252", WINDOWS_1252.encode(&latin).0.into_owned(), Reads(LATIN));
-        add("Shift-JIS", SHIFT_JIS.encode(&japanese).0.into_owned(), Reads(JAPANESE));
-        for of in [u16::to_le_bytes, u16::to_be_bytes] {
-            add("UTF-16", utf16(&latin, of), Reads(LATIN));
-            add("UTF-16 with a mark", utf16(&format!("\u{feff}{latin}"), of), Reads(LATIN));
-            add("UTF-16", utf16(&text(&JAPANESE.repeat(3)), of), Reads(JAPANESE));
-            add("UTF-16 with a mark", utf16(&format!("\u{feff}{japanese}"), of), Reads(JAPANESE));
-        }
-        add("cut off in a sign", [latin.as_bytes(), b"\xc3"].concat(), Reads(LATIN));
-        add("zeros in it", [latin.as_bytes(), b"\0\0\0\n", latin.as_bytes()].concat(), Reads(LATIN));
-        let much = latin.repeat(200);
-        let half = much.floor_char_boundary(much.len() / 2);
-        let broken = [&much.as_bytes()[..half], b"\xff", &much.as_bytes()[half..]].concat();
-        add("one bad byte", broken, Reads(LATIN));
-        let ascii = text(&"Words, and more words. ".repeat(1000));
-        add("one bad byte in ASCII", [ascii.as_bytes(), b" \x81 end"].concat(), Reads("castle"));
-        add("Windows-1252 behind much ASCII", [ascii.as_bytes(), b" caf\xe9teria"].concat(), Reads("castle"));
-        add("nothing", Vec::new(), Fails("empty; upload it again"));
-        add("a mark only", b"\xef\xbb\xbf".to_vec(), NO_TEXT);
-        add("blanks", b" \r\n\t \n\x0c\n ".to_vec(), NO_TEXT);
-        add("blanks in UTF-16", utf16("\u{feff} \r\n ", u16::to_le_bytes), NO_TEXT);
-        add("characters of nobody", b"\x81\x8d\x8f\x90 \x9d castle".to_vec(), Fails("save it as UTF-8"));
-    }
-    let page = |charset: &str, said: &[u8]| {
-        [b"<html><meta charset=", charset.as_bytes(), b"><p>The castle. ", said].concat()
-    };
-    let greek = encoding_rs::WINDOWS_1253.encode("Καλημέρα").0.into_owned();
-    cases.extend([
-        ("declared", "a.html", page("windows-1253", &greek), Reads("Καλημέρα")),
-        ("declared in quotes", "a.html", page("\"Shift_JIS\"", &SHIFT_JIS.encode("東京").0), Reads("東京")),
-        ("declared otherwise", "a.html", page("utf-8", b"Gr\xf6\xdfe"), Reads("Größe")),
-        ("declared otherwise", "a.html", page("windows-1252", "Größe".as_bytes()), Reads("Größe")),
-        ("declared as nothing known", "a.html", page("x-klingon", b"Gr\xf6\xdfe"), Reads("Größe")),
-    ]);
-    check(cases);
-}
-
-#[test]
-fn what_is_called_a_text_and_is_none_is_refused_and_what_speaks_of_a_pdf_is_read() {
-    let mut cases: Vec<Case> = Vec::new();
-    for (name, _) in TEXTS {
-        cases.extend([
-            ("a picture", name, picture(), NOT_READ),
-            ("a program", name, executable(), NOT_READ),
-            ("an archive", name, archive([("castle.txt", noise(2000))]), NOT_READ),
-            ("a compressed file", name, [b"\x1f\x8b\x08\0", &*noise(3000)].concat(), NOT_READ),
-            ("noise", name, noise(3000).into_iter().filter(|byte| *byte != 0).collect(), NOT_READ),
-            ("zeros", name, vec![0; 3000], NOT_READ),
-            (
-                "a text about PDF",
-                name,
-                b"The castle.\nA PDF begins with %PDF-1.7\n".to_vec(),
-                Reads("with %PDF-1.7"),
-            ),
-        ]);
-    }
-    for name in ["a.pdf", "a.docx", "a.xlsx"] {
-        cases.extend([
-            ("nothing", name, Vec::new(), Fails("empty; upload it again")),
-            ("blanks", name, b" \n \n".to_vec(), WRONG_NAME),
-            ("a text", name, b"The castle.".to_vec(), WRONG_NAME),
-            ("a page", name, b"<!doctype html><title>404</title>castle".to_vec(), WRONG_NAME),
-            ("a picture", name, picture(), WRONG_NAME),
-            ("a program", name, executable(), WRONG_NAME),
-            ("an archive", name, archive([("castle.txt", "castle")]), WRONG_NAME),
-        ]);
-    }
-    // Nothing in a page or another text is expanded.
-    let entities =
-        "<!DOCTYPE x [<!ENTITY a \"bomb\"><!ENTITY b \"&a;&a;&a;&a;\">]><p>The castle. &b;&b;&b;</p>";
-    cases.extend([
-        ("entities", "a.html", entities.into(), Reads("castle. &b;&b;&b;")),
-        ("entities", "a.xml", entities.into(), Reads("<!ENTITY a")),
-        (
-            "only what is not shown",
-            "a.html",
-            b"<style>castle</style><script>castle()</script>".to_vec(),
-            NO_TEXT,
-        ),
-    ]);
-    check(cases);
-}
-
-/// What a program of its own reads.
 mod slow {
     use super::*;
+
+    #[test]
+    fn texts_in_all_kinds_of_characters_are_read_right() {
+        let mut cases: Vec<Case> = Vec::new();
+        for (name, form) in TEXTS {
+            let text = |said: &str| form.replace('@', said);
+            let (latin, japanese) = (text(LATIN), text(JAPANESE));
+            let mut add = |what, bytes, end| cases.push((what, name, bytes, end));
+            add("UTF-8 with a mark", [b"\xef\xbb\xbf", latin.as_bytes()].concat(), Reads(LATIN));
+            add("Windows-1252", WINDOWS_1252.encode(&latin).0.into_owned(), Reads(LATIN));
+            add("Shift-JIS", SHIFT_JIS.encode(&japanese).0.into_owned(), Reads(JAPANESE));
+            for of in [u16::to_le_bytes, u16::to_be_bytes] {
+                add("UTF-16", utf16(&latin, of), Reads(LATIN));
+                add("UTF-16 with a mark", utf16(&format!("\u{feff}{latin}"), of), Reads(LATIN));
+                add("UTF-16", utf16(&text(&JAPANESE.repeat(3)), of), Reads(JAPANESE));
+                add("UTF-16 with a mark", utf16(&format!("\u{feff}{japanese}"), of), Reads(JAPANESE));
+            }
+            add("cut off in a sign", [latin.as_bytes(), b"\xc3"].concat(), Reads(LATIN));
+            add("zeros in it", [latin.as_bytes(), b"\0\0\0\n", latin.as_bytes()].concat(), Reads(LATIN));
+            let much = latin.repeat(200);
+            let half = much.floor_char_boundary(much.len() / 2);
+            let broken = [&much.as_bytes()[..half], b"\xff", &much.as_bytes()[half..]].concat();
+            add("one bad byte", broken, Reads(LATIN));
+            let ascii = text(&"Words, and more words. ".repeat(1000));
+            add("one bad byte in ASCII", [ascii.as_bytes(), b" \x81 end"].concat(), Reads("castle"));
+            add(
+                "Windows-1252 behind much ASCII",
+                [ascii.as_bytes(), b" caf\xe9teria"].concat(),
+                Reads("castle"),
+            );
+            add("nothing", Vec::new(), Fails("empty; upload it again"));
+            add("a mark only", b"\xef\xbb\xbf".to_vec(), NO_TEXT);
+            add("blanks", b" \r\n\t \n\x0c\n ".to_vec(), NO_TEXT);
+            add("blanks in UTF-16", utf16("\u{feff} \r\n ", u16::to_le_bytes), NO_TEXT);
+            add("characters of nobody", b"\x81\x8d\x8f\x90 \x9d castle".to_vec(), Fails("save it as UTF-8"));
+        }
+        let page = |charset: &str, said: &[u8]| {
+            [b"<html><meta charset=", charset.as_bytes(), b"><p>The castle. ", said].concat()
+        };
+        let greek = encoding_rs::WINDOWS_1253.encode("Καλημέρα").0.into_owned();
+        cases.extend([
+            ("declared", "a.html", page("windows-1253", &greek), Reads("Καλημέρα")),
+            (
+                "declared in quotes",
+                "a.html",
+                page("\"Shift_JIS\"", &SHIFT_JIS.encode("東京").0),
+                Reads("東京"),
+            ),
+            ("declared otherwise", "a.html", page("utf-8", b"Gr\xf6\xdfe"), Reads("Größe")),
+            ("declared otherwise", "a.html", page("windows-1252", "Größe".as_bytes()), Reads("Größe")),
+            ("declared as nothing known", "a.html", page("x-klingon", b"Gr\xf6\xdfe"), Reads("Größe")),
+        ]);
+        check(cases);
+    }
+
+    #[test]
+    fn what_is_called_a_text_and_is_none_is_refused_and_what_speaks_of_a_pdf_is_read() {
+        let mut cases: Vec<Case> = Vec::new();
+        for (name, _) in TEXTS {
+            cases.extend([
+                ("a picture", name, picture(), NOT_READ),
+                ("a program", name, executable(), NOT_READ),
+                ("an archive", name, archive([("castle.txt", noise(2000))]), NOT_READ),
+                ("a compressed file", name, [b"\x1f\x8b\x08\0", &*noise(3000)].concat(), NOT_READ),
+                ("noise", name, noise(3000).into_iter().filter(|byte| *byte != 0).collect(), NOT_READ),
+                ("zeros", name, vec![0; 3000], NOT_READ),
+                (
+                    "a text about PDF",
+                    name,
+                    b"The castle.\nA PDF begins with %PDF-1.7\n".to_vec(),
+                    Reads("with %PDF-1.7"),
+                ),
+            ]);
+        }
+        for name in ["a.pdf", "a.docx", "a.xlsx"] {
+            cases.extend([
+                ("nothing", name, Vec::new(), Fails("empty; upload it again")),
+                ("blanks", name, b" \n \n".to_vec(), WRONG_NAME),
+                ("a text", name, b"The castle.".to_vec(), WRONG_NAME),
+                ("a page", name, b"<!doctype html><title>404</title>castle".to_vec(), WRONG_NAME),
+                ("a picture", name, picture(), WRONG_NAME),
+                ("a program", name, executable(), WRONG_NAME),
+                ("an archive", name, archive([("castle.txt", "castle")]), WRONG_NAME),
+            ]);
+        }
+        // Nothing in a page or another text is expanded.
+        let entities =
+            "<!DOCTYPE x [<!ENTITY a \"bomb\"><!ENTITY b \"&a;&a;&a;&a;\">]><p>The castle. &b;&b;&b;</p>";
+        cases.extend([
+            ("entities", "a.html", entities.into(), Reads("castle. &b;&b;&b;")),
+            ("entities", "a.xml", entities.into(), Reads("<!ENTITY a")),
+            (
+                "only what is not shown",
+                "a.html",
+                b"<style>castle</style><script>castle()</script>".to_vec(),
+                NO_TEXT,
+            ),
+        ]);
+        check(cases);
+    }
 
     fn letter(said: &str) -> Vec<u8> {
         docx(&paragraph(said))
@@ -326,7 +334,7 @@ mod slow {
             paragraph("The castle. &b0;&b0; Done."),
         );
         let flat = " ".repeat(70 << 20);
-        let parts = (0..40_000).map(|number| (format!("word/{number}.xml"), "castle"));
+        let parts = (0..20_000).map(|number| (format!("word/{number}.xml"), "castle"));
         let many = archive([("word/document.xml".to_owned(), "castle")].into_iter().chain(parts));
         let nested = (0..5).fold(letter("The castle."), |inner, _| {
             archive(
@@ -340,7 +348,7 @@ mod slow {
             ("many parts", "a.docx", many, NO_TEXT),
             ("archives in archives", "a.docx", nested, DAMAGED),
             ("entities", "a.docx", docx_of(&lines), Reads("The castle. Done.")),
-            ("a stream that grows", "a.pdf", pdf_bomb(100, 1), DAMAGED),
+            ("a stream that grows", "a.pdf", pdf_bomb(70, 1), DAMAGED),
         ]);
     }
 

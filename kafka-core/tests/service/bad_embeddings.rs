@@ -283,6 +283,8 @@ mod slow {
             assert!(said.ends_with('.') && !said.contains(KEY), "{what}: {said}");
             assert_eq!((failed.chunk_count, failed.embedding_model), (0, None), "{what}");
             assert_eq!(["chunks", "embeddings", "jobs"].map(count), ["0", "0", "0"], "{what}");
+            let halves = "documents WHERE content <> '' OR content_hash IS NOT NULL OR outline IS NOT NULL";
+            assert_eq!(count(halves), "0", "{what}");
             assert_eq!(found(&stage.kafka, SearchMode::Hybrid, "castle river"), [""; 0], "{what}");
         }
         let good = add(&stage.kafka, place, "good.txt", "The castle.");
