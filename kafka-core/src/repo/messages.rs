@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use super::{params, responses, scope, scoped};
+use super::{numbers, params, responses, scope, scoped};
 use crate::{
     base::{
         actor::Scope,
@@ -52,8 +52,8 @@ pub(super) fn read(row: &mut Row<'_>) -> Result<Message> {
 
 /// Messages name their chat by its number; callers know it by its id, `$2`.
 const NUMBER_OF_CHAT: &str = "(SELECT n.number FROM chats n WHERE n.id = $2)";
-const NEW_ROW: &str = "INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
-     tool_call_id, model, status, created_at, updated_at) VALUES ($1, ";
+const NEW_ROW: &str = "id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
+     tool_call_id, model, status, created_at, updated_at) VALUES (";
 const NEW_VALUES: &str = ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
 const LINE_COLUMNS: &str =
     "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type";
@@ -73,7 +73,8 @@ const FURTHER_ANCESTORS: &str = ", CAST(0 AS BIGINT) UNION ALL \
 const OF_ANCESTORS: &str = " FROM line JOIN messages m ON m.id = line.id ORDER BY line.depth";
 
 statements! {
-    INSERT = [NEW_ROW, NUMBER_OF_CHAT, NEW_VALUES] or [NEW_ROW, NUMBER_OF_CHAT, NEW_VALUES, " RETURNING number"];
+    INSERT = ["INSERT INTO messages (number, ", NEW_ROW, numbers::OF_MESSAGE, ", $1, ", NUMBER_OF_CHAT, NEW_VALUES]
+        or ["INSERT INTO messages (", NEW_ROW, "$1, ", NUMBER_OF_CHAT, NEW_VALUES, " RETURNING number"];
     GET = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_WRITE];
     BRANCH_BEFORE = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,

@@ -57,14 +57,16 @@ impl<'k> Search<'k> {
     /// Words, `"phrases"`, `begin*` (two letters at least) and `-not` are understood in the mode `text`, where a text
     /// has to hold all of it. In plain language one word will do, unless the newest are asked for.
     ///
-    /// The newest are all there are. The best are chosen among the newest 500 texts that hold everything, and in plain
+    /// The newest are all there are, in the order in which they were stored: what a fork copies is as new there as the fork,
+    /// whatever time the messages keep. The best are chosen among the newest 500 texts that hold everything, and in plain
     /// language also among the newest 100 for each word. Scores are made of these texts alone: nothing tells how
     /// often a word stands in what others wrote. How long a search takes depends on all that is stored.
     ///
     /// # Errors
     /// `Invalid` for a query over [`Limits::search_query_chars`](crate::Limits) or with U+0000, a limit out of range,
     /// a cursor that no page gave, and the mode `vector` where no endpoint makes vectors
-    /// (`vectors_missing`), or with the newest first; `Unauthenticated` (`account_required`)
+    /// (`vectors_missing`), or with the newest first; `QuotaExceeded` in the mode `vector` when plans are enforced and
+    /// the caller's has no tokens left for the query today, where the others do with words; `Unauthenticated` (`account_required`)
     /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
     /// turn, as [`Chats::list`](crate::Chats::list) does by title, and so do vectors that are not in memory, without which
     /// hybrid search does.
@@ -110,6 +112,7 @@ impl<'k> Search<'k> {
             to: request.to,
             chat_id: request.chat_id,
             chat_number: None,
+            shelf: None,
             workspace_id: request.workspace_id,
             role: request.role,
             model: request.model.clone(),
@@ -122,7 +125,9 @@ impl<'k> Search<'k> {
             let mut filter = asked.clone();
             if let Some(id) = filter.chat_id {
                 match chats::find(conn, scope, id)? {
-                    Some(chat) => filter.chat_number = Some(chat.number),
+                    Some(chat) => {
+                        (filter.chat_number, filter.shelf) = (Some(chat.number), chat.workspace_id);
+                    }
                     None => return Ok(nothing()),
                 }
             }

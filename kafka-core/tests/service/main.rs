@@ -46,6 +46,8 @@ mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod quotas;
+mod removal;
+mod replacement;
 mod reports;
 mod resolution;
 mod retrieval;
