@@ -72,8 +72,7 @@ impl Kafka {
         let storage = open_storage(&config)?;
         let openai = OpenAiProvider::new(Arc::clone(&config.clock), Arc::clone(&config.random));
         let network = Network::new(config.addresses, config.resolver);
-        let vector_bytes = config.limits.vector_bytes;
-        let embedding = Embedding::new(openai.clone(), config.embedding, network.clone(), vector_bytes)?;
+        let embedding = Embedding::new(openai.clone(), config.embedding, network.clone(), &config.limits)?;
         let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
         let parts = Parts {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,

@@ -266,6 +266,22 @@ fn while_the_endpoint_is_away_words_find_a_document_and_it_gets_its_vectors_late
     }
 }
 
+/// A process that has the new model already, beside this one, has come so far.
+#[test]
+fn vectors_that_another_model_has_begun_to_replace_are_not_compared() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    add(&stage.kafka, place, "cats.txt", "A feline slept on the wall.");
+    add(&stage.kafka, place, "more.txt", "A cat.");
+    stage.rows(
+        "UPDATE embeddings SET model = 'other' WHERE chunk_number IN (SELECT k.number FROM chunks k \
+         JOIN documents d ON d.number = k.document_number WHERE d.filename = 'cats.txt')",
+        &[],
+    );
+    assert_eq!(names(&stage.kafka, &by(SearchMode::Vector, "cat")), ["more.txt"]);
+}
+
 #[test]
 fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
     let state = Arc::new(Mutex::new(401));
@@ -322,6 +338,18 @@ fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "vectors_missing"));
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
     kafka.close();
+
+    // As long as the other model has made none, nothing is near: what the old one made does not compare.
+    let away = ScriptedEndpoint::start(|request| match request.json()["input"][0].as_str() {
+        Some("cat") => Script::json(200, &vectors(&request.json())),
+        _ => Script::reply(503, &[("retry-after-ms", "0")], ""),
+    });
+    let kafka = stage.reopened(with(&away, "other"));
+    away.wait_for_requests(1);
+    assert_eq!(names(&kafka, &by(SearchMode::Vector, "cat")), [""; 0]);
+    assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
+    kafka.close();
+    drop(away);
 
     let kafka = stage.reopened(with(&endpoint, "other"));
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"], "whatever is made meanwhile");

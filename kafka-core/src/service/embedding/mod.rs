@@ -10,8 +10,11 @@ mod nearest;
 pub(crate) mod question;
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use length::Length;
@@ -23,6 +26,7 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, Result},
+        limits::Limits,
         secret::Secret,
         shares::Whose,
     },
@@ -40,8 +44,8 @@ use crate::{
 
 /// Passages of one request.
 pub(super) const BATCH: u32 = 64;
-/// How long an endpoint may take for a batch.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long an endpoint that was away is not asked for passages, so that each document does not wait for it anew.
+const PAUSE: Duration = Duration::from_secs(60);
 /// How long whoever searches or asks waits for it; then words have to do.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -64,6 +68,9 @@ pub(crate) struct Embedding {
     vectors: Vectors,
     length: Length,
     has_complained: AtomicBool,
+    /// How long the endpoint may take for a batch.
+    patience: Duration,
+    away_since: Mutex<Option<Instant>>,
 }
 
 impl Embedding {
@@ -71,7 +78,7 @@ impl Embedding {
         provider: OpenAiProvider,
         endpoint: Option<EmbeddingEndpoint>,
         network: Network,
-        cached_bytes: usize,
+        limits: &Limits,
     ) -> Result<Embedding> {
         if let Some(endpoint) = &endpoint {
             Endpoint::parse(&endpoint.base_url).map_err(|_| {
@@ -80,14 +87,28 @@ impl Embedding {
             })?;
         }
         let endpoint = endpoint.map(|endpoint| (endpoint, network));
-        let vectors = Vectors::new(cached_bytes);
+        let patience = Duration::from_millis(limits.embedding_ms.into());
+        let vectors = Vectors::new(limits.vector_bytes);
         Ok(Embedding {
             provider,
             endpoint,
             vectors,
             length: Length::default(),
             has_complained: AtomicBool::default(),
+            patience,
+            away_since: Mutex::default(),
         })
+    }
+
+    /// Notes that the endpoint cannot be reached.
+    fn note_away(&self, now: Instant) {
+        *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Whether it could not be a while ago.
+    pub(super) fn is_away(&self, now: Instant) -> bool {
+        let since = *self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE)
     }
 
     /// The model in use, if there is one.
@@ -113,11 +134,12 @@ impl Embedding {
 
     fn note_success(&self) {
         self.has_complained.store(false, Ordering::Relaxed);
+        *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The vectors of a batch of passages.
     fn of_passages(&self, texts: &[&str], cancel: &CancelToken) -> Result<Embedded> {
-        self.ask(texts, PATIENCE, cancel)
+        self.ask(texts, self.patience, cancel)
     }
 
     /// The vector of a question.

@@ -212,7 +212,7 @@ impl Work<'_> {
             Outcome::Text { text, kind, note } => {
                 let chunks = chunk::chunks(&text, kind, self.installation.chunks());
                 match chunks.is_empty() {
-                    true => Ok(End::Failed("The file has no text.".to_owned())),
+                    true => Ok(End::Failed("The file has no text; upload one that has some.".to_owned())),
                     false => {
                         let outline = outline::of(&text, kind, &chunks);
                         self.store(&document, text, outline, chunks, note)
