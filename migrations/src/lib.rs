@@ -97,6 +97,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11 "0011" "search" by engine),
     migration!(12 "0012" "around" by engine),
     migration!(13 "0013" "documents" by engine),
+    migration!(16 "0016" "merging" by engine),
 ];
 
 #[cfg(test)]
