@@ -49,7 +49,7 @@ impl Storage {
         if !are_there {
             return;
         }
-        if others.pieces.fetch_add(1, Ordering::Relaxed) % PIECES_IN_LOG == 0
+        if others.pieces.fetch_add(1, Ordering::Relaxed).is_multiple_of(PIECES_IN_LOG)
             && let Some(path) = self.path()
         {
             // What cannot be moved now, whoever writes will move.
