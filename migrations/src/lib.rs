@@ -98,6 +98,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(12 "0012" "around" by engine),
     migration!(13 "0013" "documents" by engine),
     migration!(14 "0014" "deletions" by engine),
+    migration!(15 "0015" "document_replacements"),
 ];
 
 #[cfg(test)]

@@ -449,3 +449,8 @@ BEGIN
     UPDATE deleted_numbers SET messages = OLD.number WHERE number = 1 AND messages < OLD.number;
 END;
 CREATE INDEX chats_deleted ON chats (number) WHERE deleted_at IS NOT NULL;
+CREATE TABLE document_replacements (
+    number              INTEGER PRIMARY KEY,
+    document_id         TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE, -- the new one
+    replaces            TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE
+);

@@ -23,17 +23,21 @@ statements! {
         ON CONFLICT (chunk_number) DO UPDATE SET model = excluded.model, dims = excluded.dims, vector = excluded.vector"];
     OF_DOCUMENT = ["SELECT k.number, e.vector FROM chunks k JOIN embeddings e ON e.chunk_number = k.number \
         WHERE k.document_number = $1 AND e.model = $2 ORDER BY k.number"];
-    VISIBLE = [EMBEDDED, "(CAST($4 AS TEXT) IS NULL OR c.id = $4) \
+    VISIBLE = [EMBEDDED, "(CAST($4 AS TEXT) IS NULL OR c.id = $4 \
+        OR d.workspace_id = (SELECT a.workspace_id FROM chats a WHERE a.id = $4)) \
         AND (CAST($5 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $5) \
         AND d.created_at >= $6 AND d.created_at < $7 AND ", scope::DOCUMENT_READ];
     FOR_CHAT = [EMBEDDED, "(d.chat_id = $4 OR d.workspace_id = $5) AND ", scope::DOCUMENT_READ];
     OUTDATED = ["SELECT d.id, d.number FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' \
-        AND (d.embedding_model IS NULL OR d.embedding_model <> $1) ORDER BY d.number LIMIT 1"];
+        AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, '')) ORDER BY d.number LIMIT 1"];
     IS_THERE = ["SELECT 1 FROM documents d WHERE d.id = $1 AND d.number = $2 AND d.processing_status = 'completed'"];
     TEXTS = ["SELECT k.number, k.heading, k.content FROM chunks k WHERE k.document_number = $1 AND k.number > $2 \
         ORDER BY k.number LIMIT $3"];
     NOTE_MODEL = ["UPDATE documents SET embedding_model = $2 WHERE id = $1"];
 }
+
+/// What stands for the model of a document that its owner's plan had no room for the vectors of: it stays as it is.
+pub(crate) const WORDS_ONLY: &str = "";
 
 /// A document with vectors: its id and its number.
 pub(crate) type Embedded = (DocumentId, i64);

@@ -10,6 +10,7 @@ pub(crate) mod chat_tags;
 pub(crate) mod chats;
 pub(crate) mod chunks;
 pub(crate) mod deleted_chats;
+pub(crate) mod document_replacements;
 pub(crate) mod documents;
 pub(crate) mod embeddings;
 pub(crate) mod files;
@@ -59,6 +60,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chats::ALL,
         chunks::ALL,
         deleted_chats::ALL,
+        document_replacements::ALL,
         documents::ALL,
         embeddings::ALL,
         files::ALL,

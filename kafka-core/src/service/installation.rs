@@ -55,6 +55,7 @@ use crate::{
     },
     repo::{access_tokens, idempotency_keys, invitations, responses},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
+    text::chunk::Sizes,
 };
 
 /// How soon it is noticed that another process has ended an answer of this one.
@@ -116,6 +117,7 @@ pub(crate) struct Parts {
     pub(crate) providers: Registry,
     pub(crate) network: Network,
     pub(crate) embedding: Embedding,
+    pub(crate) chunks: Sizes,
     pub(crate) model_hosts: Vec<ModelHost>,
     pub(crate) based_validator: Option<Endpoint>,
     pub(crate) secret: Option<Arc<dyn SecretSource>>,
@@ -399,6 +401,11 @@ impl Installation {
 
     pub(crate) fn embedding(&self) -> &Embedding {
         &self.0.parts.embedding
+    }
+
+    /// How long passages are.
+    pub(crate) fn chunks(&self) -> &Sizes {
+        &self.0.parts.chunks
     }
 
     pub(crate) fn model_hosts(&self) -> &[ModelHost] {

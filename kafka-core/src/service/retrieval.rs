@@ -12,7 +12,11 @@ mod selection;
 pub(super) use nearness::nearest;
 
 use crate::{
-    base::error::Result,
+    base::{
+        actor::Actor,
+        error::Result,
+        permission::{Area, Permission},
+    },
     crypto::digest::sha256_hex,
     entity::{
         document::{Source, SourceText},
@@ -58,6 +62,7 @@ pub(super) fn for_question(
     if documents.is_empty() || most_tokens == 0 {
         return Ok(None);
     }
+    let most_tokens = most_tokens.saturating_sub(tokens_of(INSTRUCTION));
     let (question, before) = said()?;
     let query = content_words::query(&question, before.as_deref());
     let mut selected = selection::matching(conn, asked, &query, near, most_tokens)?;
@@ -65,7 +70,7 @@ pub(super) fn for_question(
     if selected.is_empty() {
         let share = most_tokens / documents.len() as u64;
         for (number, filename, outline) in &documents {
-            let room = share.saturating_sub(headings(&mut told, filename, outline.as_deref()));
+            let room = share.saturating_sub(headings(&mut told, filename, outline.as_deref(), share));
             selected.extend(selection::beginning(conn, *number, room)?);
         }
     }
@@ -76,13 +81,19 @@ pub(super) fn for_question(
     Ok(Some(retrieved))
 }
 
-/// Tells the headings of a document, and returns what that costs.
-fn headings(told: &mut String, filename: &str, outline: Option<&str>) -> u64 {
+/// Tells the headings of a document, in half of its share at the most, and returns what that costs.
+fn headings(told: &mut String, filename: &str, outline: Option<&str>, share: u64) -> u64 {
     let Some(outline) = outline.filter(|outline| !outline.is_empty()) else { return 0 };
     let before = told.len();
-    let outline = &outline[..outline.floor_char_boundary(HEADINGS_BYTES)];
+    let half = usize::try_from(share.saturating_mul(4) / 2).unwrap_or(usize::MAX);
+    let outline = &outline[..outline.floor_char_boundary(half.min(HEADINGS_BYTES))];
     *told += &format!("\n\nThe headings of {filename}:\n{}", outline.trim_end());
-    ((told.len() - before) as u64).div_ceil(4)
+    tokens_of(&told[before..])
+}
+
+/// What a text costs, by the estimate of prompts.
+fn tokens_of(text: &str) -> u64 {
+    (text.len() as u64).div_ceil(4)
 }
 
 impl Retrieved {
@@ -96,10 +107,14 @@ impl Retrieved {
     }
 }
 
-/// The sources of an answer with what they say.
-pub(super) fn texts(conn: &Conn<'_>, message: &Message) -> Result<Vec<SourceText>> {
+/// The sources of an answer, with what they say for an actor who may read documents.
+pub(super) fn texts(conn: &Conn<'_>, actor: &Actor, message: &Message) -> Result<Vec<SourceText>> {
+    let may_read = actor.require(Permission::read(Area::Documents)).is_ok();
     let sources = message.sources.iter().flatten();
     let with_text = |source: &Source| {
+        if !may_read {
+            return Ok(SourceText { source: source.clone(), text: None });
+        }
         let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
         let range = place(source.start)..place(source.end);
         let text = documents::with_text(conn, source.document_id, |text| text.get(range).map(str::to_owned))?;
@@ -108,4 +123,48 @@ pub(super) fn texts(conn: &Conn<'_>, message: &Message) -> Result<Vec<SourceText
         Ok(SourceText { source: source.clone(), text })
     };
     sources.map(with_text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::params;
+    use crate::storage::{Migrator, Place, Storage, StorageOptions, sql::unlisted_statements};
+
+    const THERE: &str = "00000000-0000-7000-8000-000000000001";
+    const GONE: &str = "00000000-0000-7000-8000-000000000002";
+
+    unlisted_statements! {
+        CHAT = ["INSERT INTO chats (id, created_at, updated_at) VALUES ('c', 0, 0)"];
+        MESSAGE = ["INSERT INTO messages (id, chat_number, seq, role, content, created_at, updated_at) VALUES ($1, 1, 1, 'assistant', '', 0, 0)"];
+        DOCUMENT = ["INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ($1, 'c', 'n', 0, 0)"];
+        CONTEXT = ["SELECT context FROM messages"];
+    }
+
+    #[test]
+    fn what_went_before_it_was_cited_is_cited_as_stale() {
+        let storage = Storage::open(Place::Memory, StorageOptions::default()).unwrap();
+        Migrator::new(&storage).unwrap().up(None).unwrap();
+        let source = |n, document: &str| Source {
+            n,
+            document_id: document.parse().unwrap(),
+            stale: false,
+            filename: "n".into(),
+            start: 0,
+            end: 1,
+            sha256: String::new(),
+        };
+        let (message, sources) = (THERE.parse().unwrap(), [source(1, GONE), source(2, THERE)]);
+        storage
+            .write(move |tx| {
+                tx.execute(&CHAT, &[])?;
+                tx.execute(&MESSAGE, params![message])?;
+                tx.execute(&DOCUMENT, params![THERE])?;
+                cite(tx, message, &sources)
+            })
+            .unwrap();
+        let context = storage.read(|conn| conn.first(&CONTEXT, &[], |row| row.next::<String>())).unwrap();
+        let stored: Vec<Source> = serde_json::from_str(&context.unwrap()).unwrap();
+        assert_eq!(stored.iter().map(|source| source.stale).collect::<Vec<_>>(), [true, false]);
+    }
 }

@@ -65,7 +65,8 @@ impl<'k> Search<'k> {
     /// # Errors
     /// `Invalid` for a query over [`Limits::search_query_chars`](crate::Limits) or with U+0000, a limit out of range,
     /// a cursor that no page gave, and the mode `vector` where no endpoint makes vectors
-    /// (`vectors_missing`), or with the newest first; `Unauthenticated` (`account_required`)
+    /// (`vectors_missing`), or with the newest first; `QuotaExceeded` in the mode `vector` when plans are enforced and
+    /// the caller's has no tokens left for the query today, where the others do with words; `Unauthenticated` (`account_required`)
     /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
     /// turn, as [`Chats::list`](crate::Chats::list) does by title, and so do vectors that are not in memory, without which
     /// hybrid search does.
@@ -111,6 +112,7 @@ impl<'k> Search<'k> {
             to: request.to,
             chat_id: request.chat_id,
             chat_number: None,
+            shelf: None,
             workspace_id: request.workspace_id,
             role: request.role,
             model: request.model.clone(),
@@ -123,7 +125,9 @@ impl<'k> Search<'k> {
             let mut filter = asked.clone();
             if let Some(id) = filter.chat_id {
                 match chats::find(conn, scope, id)? {
-                    Some(chat) => filter.chat_number = Some(chat.number),
+                    Some(chat) => {
+                        (filter.chat_number, filter.shelf) = (Some(chat.number), chat.workspace_id);
+                    }
                     None => return Ok(nothing()),
                 }
             }

@@ -45,6 +45,7 @@ mod pool;
 mod postgres;
 mod quotas;
 mod removal;
+mod replacement;
 mod reports;
 mod resolution;
 mod retrieval;

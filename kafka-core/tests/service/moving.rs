@@ -181,6 +181,15 @@ impl Side {
         self.run(&format!(
             "INSERT INTO embeddings (chunk_number, model, dims, vector) SELECT number, 'm', 1, {vector} FROM chunks"
         ));
+        // One that could not be read.
+        self.run(
+            "INSERT INTO documents (id, chat_id, filename, processing_status, created_at, updated_at) SELECT \
+             '00000000-0000-7000-8000-00000000000b', chat_id, filename, 'failed', 1, 2 FROM documents",
+        );
+        self.run(
+            "INSERT INTO document_replacements (document_id, replaces) SELECT '00000000-0000-7000-8000-00000000000b', id \
+             FROM documents WHERE processing_status = 'completed'",
+        );
         self.run("INSERT INTO jobs (kind, subject, run_at) VALUES ('unheard of', 'x', 1)");
         [gone.number, said.number]
     }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
-    NewWorkspace,
+    Actor, Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
+    NewFork, NewToken, NewWorkspace, PageRequest,
 };
 
-use crate::stage::{In, Stage, sent};
+use crate::{
+    stage::{In, Stage, sent},
+    tokens::scopes,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -116,6 +119,32 @@ fn citations_of_a_document_that_is_gone_say_so() {
     assert_eq!((ask(&stage, &chat, "How tall is the tower?").sources, told.len()), (vec![], 2));
 }
 
+/// Forks have copies of what was said, and of what it cites.
+#[test]
+fn citations_in_forks_of_forks_say_that_their_document_is_gone() {
+    let stage = stage();
+    let new = NewWorkspace { name: "Office".into(), owner_id: None };
+    let workspace = stage.kafka.workspaces(&stage.operator).create(new).unwrap();
+    let new = NewChat { workspace_id: Some(workspace.id), ..NewChat::titled("office") };
+    let chat = stage.kafka.chats(&stage.operator).create(new).unwrap();
+    let places = [DocumentPlace::Chat(chat.id), DocumentPlace::Workspace(workspace.id)];
+    let documents = places.map(|place| add(&stage, place, "tower.txt", "The tower is ninety metres tall."));
+    assert_eq!(ask(&stage, &chat, "How tall is the tower?").sources.len(), 2);
+    let fork = |of: &Chat| stage.kafka.branches(&stage.operator).fork(of.id, NewFork::default()).unwrap();
+    let first = fork(&chat);
+    let chats = [&chat, &first, &fork(&first)];
+    for (gone, document) in documents.iter().enumerate() {
+        stage.kafka.documents(&stage.operator).delete(document.id).unwrap();
+        for chat in chats {
+            let messages =
+                stage.kafka.messages(&stage.operator).list(chat.id, &PageRequest::first(9)).unwrap();
+            let cited = messages.items.last().unwrap().sources.clone().unwrap();
+            let stale = cited.iter().filter(|source| source.stale);
+            assert!(stale.count() == gone + 1 && cited.len() == 2, "{cited:?}");
+        }
+    }
+}
+
 #[test]
 fn a_chat_is_answered_from_its_own_documents_and_those_of_its_workspace() {
     let stage = stage();
@@ -162,6 +191,63 @@ fn who_may_no_longer_see_a_workspace_is_not_answered_from_it() {
     assert_eq!(sources(), ["own.txt", "shared.txt"]);
     kafka.workspaces(&owner).share(workspace.id, bob, None).unwrap();
     assert_eq!(sources(), ["own.txt"]);
+}
+
+/// A file of the chat that is a pipe holds up the reading of what the model is sent, between what it has seen of the
+/// document and what is stored of that.
+#[cfg(unix)]
+#[test]
+fn a_document_that_goes_while_it_is_read_is_cited_as_gone() {
+    use std::{fs, io::Write as _, process::Command};
+
+    let stage = stage();
+    let (kafka, chat) = (&stage.kafka, stage.chat());
+    let document =
+        add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed on Mondays.");
+    let notes = NewFile::named("notes.txt");
+    kafka.chat_files(&stage.operator).upload(chat.id, notes, &mut &b"Some notes."[..]).unwrap();
+    let sha256 = stage.value("SELECT sha256 FROM files WHERE filename = $1", &["notes.txt"]).unwrap();
+    let bytes = stage.blobs().join(&sha256[..2]).join(&sha256);
+    fs::remove_file(&bytes).unwrap();
+    assert!(Command::new("mkfifo").arg(&bytes).status().unwrap().success());
+
+    let question = AnswerRequest::text("When is the castle closed?");
+    let turn = kafka.completions(&stage.operator).start(chat.id, question).unwrap();
+    // This waits until the other end is opened.
+    let mut pipe = fs::OpenOptions::new().write(true).open(&bytes).unwrap();
+    kafka.documents(&stage.operator).delete(document.id).unwrap();
+    pipe.write_all(b"Some notes.").unwrap();
+    drop(pipe);
+    let sources = turn.wait().unwrap().sources;
+    assert_eq!(sources.len(), 1);
+    assert!(sources[0].source.stale && sources[0].text.is_none(), "{sources:?}");
+}
+
+/// A key for chats alone gets nothing of documents, neither by asking nor by reading what was answered before.
+#[test]
+fn a_key_that_may_not_read_documents_is_answered_without_them() {
+    let stage = stage();
+    let (kafka, owner) = (&stage.kafka, stage.user("ada"));
+    let chat = stage.chat_of(&owner);
+    add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed on Mondays.");
+    let key = |text: &[&str]| {
+        let new = NewToken { name: text.join(" "), scopes: scopes(text), expires_at: None };
+        kafka.authenticate(&kafka.tokens(&owner).create(new).unwrap().token).unwrap()
+    };
+    let ask = |actor: &Actor| {
+        let request = AnswerRequest::text("When is the castle closed?");
+        let answer = kafka.completions(actor).start(chat.id, request).unwrap().wait().unwrap();
+        (answer, told(&stage))
+    };
+    let chats = key(&["chats:read", "chats:write"]);
+    let (answer, told) = ask(&chats);
+    assert_eq!((answer.sources, answer.message.sources, told), (vec![], None, String::new()));
+    for actor in [&key(&["chats:read", "chats:write", "documents:read"]), &owner] {
+        let (answer, told) = ask(actor);
+        assert!(answer.sources[0].text.is_some() && told.contains("Mondays"), "{told}");
+        let texts = |actor| kafka.messages(actor).sources(answer.message.id).unwrap()[0].text.is_some();
+        assert!(texts(&owner) && !texts(&chats));
+    }
 }
 
 mod slow {

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::opaque::Source;
+use super::{opaque::Source, passages::AskedDocuments};
 use crate::{
     base::{
         error::Result,
@@ -16,10 +16,7 @@ use crate::{
         tool_call::ToolCall,
     },
     provider::api::{Prompt, PromptMessage},
-    repo::{
-        chunks::Asked,
-        messages::{self, Line},
-    },
+    repo::messages::{self, Line},
     service::{
         self, contents,
         retrieval::{self, Retrieved},
@@ -42,8 +39,8 @@ pub(super) struct PromptBuilder<'a> {
     pub(super) default_context: u32,
     pub(super) source: &'a Source,
     pub(super) blobs: &'a Blobs,
-    /// Whose documents are asked about; none where it is only estimated what a prompt costs.
-    pub(super) asked: Option<Asked>,
+    /// Which documents are asked about; none where it is only estimated what a prompt costs.
+    pub(super) asked: Option<AskedDocuments>,
     /// The passages whose vectors are nearest to the question's.
     pub(super) near: &'a [i64],
 }
@@ -82,9 +79,9 @@ impl PromptBuilder<'_> {
     }
 
     /// What the documents say about what the user has asked last.
-    fn passages(&self, conn: &Conn<'_>, question: MessageId, most_tokens: u64) -> Result<Option<Retrieved>> {
-        let Some(asked) = self.asked else { return Ok(None) };
-        retrieval::for_question(conn, asked, self.near, most_tokens, || {
+    fn passages(&self, conn: &Conn<'_>, question: MessageId, room: u64) -> Result<Option<Retrieved>> {
+        let Some(documents) = self.asked else { return Ok(None) };
+        retrieval::for_question(conn, documents.asked, self.near, documents.most_tokens(room), || {
             let lines = upwards(conn, question).take(LOOK_BACK).collect::<Result<Vec<Line>>>()?;
             let by_user = lines.into_iter().filter(|line| line.role == Role::User);
             let mut by_user = by_user.map(|line| line.content);

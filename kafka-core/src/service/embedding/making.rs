@@ -64,8 +64,8 @@ pub(in crate::service) fn make(
                 return Ok(false);
             }
             embeddings::store(tx, &chunks, &model, &embedded.vectors)?;
-            let owner = documents::owner(tx, id)?.flatten();
-            cost::count(tx, owner, day, &model, tokens)?;
+            let payer = documents::payer(tx, id)?;
+            cost::count(tx, payer, day, &model, tokens)?;
             Ok(true)
         })?;
         if !is_stored {

@@ -2,7 +2,7 @@
 //!
 //! Without an endpoint there are none, and documents are found by their words alone.
 
-mod cost;
+pub(super) mod cost;
 pub(super) mod making;
 mod nearest;
 pub(super) mod question;

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::TOKENS_AROUND;
+use super::{TOKENS_AROUND, tokens_of};
 use crate::{
     base::{error::Result, id::DocumentId, page::Room},
     repo::{
@@ -107,7 +107,7 @@ pub(super) fn matching(
 fn fit(mut ranked: Vec<Found>, most_tokens: u64) -> Vec<Selected> {
     let mut left = most_tokens;
     ranked.retain(|found| {
-        let cost = found.tokens + TOKENS_AROUND;
+        let cost = found.tokens.max(tokens_of(&found.text)) + TOKENS_AROUND;
         let has_room = cost <= left;
         left -= if has_room { cost } else { 0 };
         has_room
@@ -157,8 +157,9 @@ pub(super) fn beginning(conn: &Conn<'_>, document: i64, most_tokens: u64) -> Res
     let mut left = most_tokens.saturating_sub(TOKENS_AROUND);
     let first = chunks::first(conn, document, BEGINNING)?;
     let fits = first.into_iter().take_while(|found| {
-        let has_room = found.tokens <= left;
-        left = left.saturating_sub(found.tokens);
+        let cost = found.tokens.max(tokens_of(&found.text));
+        let has_room = cost <= left;
+        left = left.saturating_sub(cost);
         has_room
     });
     with_texts(conn, merged(fits.collect()))
