@@ -62,7 +62,7 @@ pub struct Config {
     /// Who is told, a sentence each, of what those who run the installation should know while it serves all the same:
     /// at the opening, of stored keys of models that the secret does not open, and on PostgreSQL of a secret, or a
     /// directory for the bytes of files, that is not that of the other nodes; later, of a replica that is lost, and
-    /// asked again. Commands do not look. Default nobody.
+    /// asked again, and of an embedding endpoint that gives no vectors, or other ones than before. Commands do not look. Default nobody.
     pub on_warning: OnWarning,
     /// Open mode: [`Kafka::local_actor`](crate::Kafka::local_actor) works without a credential.
     /// Default false.

@@ -25,7 +25,7 @@ use crate::{
         completion::Completions,
         composer::Composer,
         documents::Documents,
-        embedding::Embedding,
+        embedding::{Embedding, question},
         events::Events,
         files::Files,
         installation::{Installation, Parts},
@@ -72,8 +72,7 @@ impl Kafka {
         let storage = open_storage(&config)?;
         let openai = OpenAiProvider::new(Arc::clone(&config.clock), Arc::clone(&config.random));
         let network = Network::new(config.addresses, config.resolver);
-        let vector_bytes = config.limits.vector_bytes;
-        let embedding = Embedding::new(openai.clone(), config.embedding, network.clone(), vector_bytes)?;
+        let embedding = Embedding::new(openai.clone(), config.embedding, network.clone(), &config.limits)?;
         let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
         let parts = Parts {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
@@ -396,6 +395,15 @@ impl Kafka {
     #[must_use]
     pub fn documents(&self, actor: &Actor) -> Documents<'_> {
         Documents::new(&self.0, actor)
+    }
+
+    /// Asks the endpoint of [`Config::embedding`] for the vector of one word, which is counted for nobody.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence for whoever runs the installation; `Invalid` (`vectors_missing`) when there
+    /// is none.
+    pub fn probe_embedding(&self) -> Result<()> {
+        question::probe(&self.0)
     }
 
     /// Asking models.

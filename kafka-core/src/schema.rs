@@ -10,7 +10,7 @@ use crate::{
     kafka,
     service::{
         blob_sweep::{self, FilesReport},
-        search_index,
+        embedding, search_index,
     },
     storage::{
         AppliedMigration, DatabaseHealth, DownTarget, MigrationReport, MigrationStatus, Migrator, Node,
@@ -128,6 +128,15 @@ impl Schema {
     /// Those of reading.
     pub fn unindexed(&self) -> Result<u64> {
         search_index::waiting(&self.storage)
+    }
+
+    /// How many passages are found by their words alone, because their documents have no vectors of this model. A server
+    /// whose [`Config::embedding`] names it makes them in the background.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn without_vectors(&self, model: &str) -> Result<u64> {
+        embedding::lacking(&self.storage, model)
     }
 
     /// Makes the index of searches anew from what is stored. Servers may run meanwhile; until it is done, searches find

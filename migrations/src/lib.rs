@@ -99,6 +99,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(13 "0013" "documents" by engine),
     migration!(14 "0014" "deletions" by engine),
     migration!(15 "0015" "document_replacements"),
+    migration!(16 "0016" "merging" by engine),
 ];
 
 #[cfg(test)]

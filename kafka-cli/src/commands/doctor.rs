@@ -22,14 +22,14 @@ const LONG_WAL: u64 = 256 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     kafka doctor\n  \
-    kafka doctor --probe          asks each model's endpoint too\n  \
+    kafka doctor --probe          asks the endpoints of models and vectors too\n  \
     kafka doctor --fix            removes bytes that no file needs any more\n  \
     kafka doctor --reindex        makes the index of searches anew\n  \
     kafka doctor --json | jq '.items[] | select(.status != \"ok\")'\n\n\
     Ends with 0 unless something is an error. Nothing is changed without --fix, which removes\n\
     what has lain there for more than an hour, and --reindex. Lost bytes come back from a backup only.")]
 pub(crate) struct Args {
-    /// Ask the endpoint of each model whether it works
+    /// Ask the endpoint of each model, and that of vectors for one word, whether it works
     #[arg(long)]
     probe: bool,
     /// Remove the bytes that no file needs any more, as a server does every hour
@@ -148,7 +148,7 @@ fn examine(args: &Args, context: &Context) -> Vec<Finding> {
         Database::File(file) => file.display().to_string(),
         other => other.to_string(),
     };
-    let is_usable = database(args, &config, &shown, &mut findings);
+    let is_usable = database(args, &config, &settings, &shown, &mut findings);
     if is_usable
         && is_secret_usable
         && let Err(error) = models(args, &settings, &mut findings)
@@ -177,7 +177,7 @@ fn directory(settings: &Settings) -> Finding {
 fn documents(settings: &Settings) -> Finding {
     let detail = match (&settings.embedding_url, &settings.embedding_model) {
         (Some(_), Some(model)) => {
-            format!("they are found by their words and by vectors of {}", printable(model))
+            format!("they are to be found by their words and by vectors of {}", printable(model))
         }
         (Some(_), None) => {
             return Finding::warning("documents", "embedding_url needs embedding_model besides");
@@ -218,7 +218,13 @@ fn secret(settings: &Settings) -> (Finding, bool) {
 }
 
 /// Whether the database can be worked on.
-fn database(args: &Args, config: &Config, shown: &str, findings: &mut Vec<Finding>) -> bool {
+fn database(
+    args: &Args,
+    config: &Config,
+    settings: &Settings,
+    shown: &str,
+    findings: &mut Vec<Finding>,
+) -> bool {
     let config = Config { kind: NodeKind::Cli, ..config.clone() };
     let schema = match Schema::open(&config) {
         Ok(schema) => schema,
@@ -237,6 +243,10 @@ fn database(args: &Args, config: &Config, shown: &str, findings: &mut Vec<Findin
                 findings.extend(files.err());
                 findings
                     .push(searches(args, &schema).unwrap_or_else(|error| Finding::error("search", &error)));
+                findings.extend(
+                    vectors(settings, &schema)
+                        .unwrap_or_else(|error| Some(Finding::error("vectors", &error))),
+                );
             }
             is_current && is_whole
         }
@@ -370,6 +380,24 @@ fn searches(args: &Args, schema: &Schema) -> Result<Finding> {
     })
 }
 
+/// Whether the passages of documents have vectors of the model.
+fn vectors(settings: &Settings, schema: &Schema) -> Result<Option<Finding>> {
+    let (Some(_), Some(model)) = (&settings.embedding_url, &settings.embedding_model) else {
+        return Ok(None);
+    };
+    let shown = printable(model);
+    Ok(Some(match schema.without_vectors(model)? {
+        0 => Finding::ok("vectors", format!("no passage lacks that of {shown}; --probe asks its endpoint")),
+        count => Finding::warning(
+            "vectors",
+            format!(
+                "{count} passages have none of {shown} and are found by their words alone; a server makes them, unless its \
+                 log says why not, and --probe asks the endpoint"
+            ),
+        ),
+    }))
+}
+
 fn leftovers(report: &FilesReport) -> String {
     let noun = if report.orphans.len() == 1 { "leftover" } else { "leftovers" };
     format!("{} {noun} of {} bytes", report.orphans.len(), report.orphan_bytes)
@@ -378,6 +406,12 @@ fn leftovers(report: &FilesReport) -> String {
 fn models(args: &Args, settings: &Settings, findings: &mut Vec<Finding>) -> Result<()> {
     let kafka = Kafka::open(settings.core_config(NodeKind::Cli)?)?;
     let actor = kafka.operator();
+    if args.probe && settings.embedding_url.is_some() && settings.embedding_model.is_some() {
+        findings.push(match kafka.probe_embedding() {
+            Ok(()) => Finding::ok("vectors", "the embedding endpoint gives them"),
+            Err(error) => Finding::error("vectors", &error),
+        });
+    }
     let models = model::all(&kafka, &actor)?;
     for model in &models {
         findings.push(one_model(args, &kafka, model));

@@ -182,3 +182,25 @@ fn models_are_looked_at_and_asked_on_request() {
     assert_eq!(code, Some(10), "{findings:#?}");
     has(&findings, "model error", "give the key again");
 }
+
+#[test]
+fn passages_without_vectors_are_counted_and_their_endpoint_is_asked_on_request() {
+    let directory = TempDir::new().unwrap();
+    let endpoint =
+        ScriptedEndpoint::start(|_| Script::json(404, &json!({"error": {"message": "no such model"}})));
+    printed(&directory, &["chat", "Hi"]);
+    let chat = ids(&directory, &["chats", "list"]).remove(0);
+    fs::write(directory.path().join("cats.txt"), "A cat.").unwrap();
+    printed(&directory, &["document", "add", "cats.txt", "--chat", &chat]);
+    assert!(!examined(&directory, &[]).1.iter().any(|finding| finding.starts_with("vectors")));
+
+    let settings = format!("embedding_url = {:?}\nembedding_model = \"nosuch\"\n", endpoint.base_url());
+    fs::write(directory.path().join("kafka-data/kafka.toml"), settings).unwrap();
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!((code, endpoint.requests().len()), (Some(0), 0), "{findings:#?}");
+    has(&findings, "documents ok", "they are to be found by their words and by vectors of nosuch");
+    has(&findings, "vectors warning", "1 passages have none of nosuch");
+    let (code, findings) = examined(&directory, &["--probe"]);
+    assert_ne!(code, Some(0), "{findings:#?}");
+    has(&findings, "vectors error", "no such model");
+}

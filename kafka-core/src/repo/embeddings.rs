@@ -5,7 +5,7 @@ use crate::{
     base::{
         actor::Scope,
         error::{Error, ErrorKind, Result},
-        id::{ChatId, DocumentId, WorkspaceId},
+        id::{ChatId, DocumentId, NodeId, WorkspaceId},
         time::Timestamp,
     },
     storage::{Conn, Tx, Value, sql::statements},
@@ -28,11 +28,21 @@ statements! {
         AND (CAST($5 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $5) \
         AND d.created_at >= $6 AND d.created_at < $7 AND ", scope::DOCUMENT_READ];
     FOR_CHAT = [EMBEDDED, "(d.chat_id = $4 OR d.workspace_id = $5) AND ", scope::DOCUMENT_READ];
-    OUTDATED = ["SELECT d.id, d.number FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' \
-        AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, '')) ORDER BY d.number LIMIT 1"];
-    IS_THERE = ["SELECT 1 FROM documents d WHERE d.id = $1 AND d.number = $2 AND d.processing_status = 'completed'"];
+    /// But for those whose renewal is another node's, or waits.
+    /// Which vectors a document has, its first and its last passage tell: all are made in their order.
+    OUTDATED = ["SELECT d.id, d.number, d.embedding_model FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' \
+        AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, '') OR EXISTS (SELECT 1 FROM chunks k \
+        JOIN embeddings e ON e.chunk_number = k.number WHERE k.document_number = d.number \
+        AND k.idx IN (0, d.chunk_count - 1) AND (e.model <> $1 OR e.dims <> $6))) \
+        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = $3 AND j.subject = d.id AND (j.run_at > $4 OR j.node_id <> $5)) \
+        ORDER BY d.number LIMIT 1"];
+    LACKING = ["SELECT CAST(COALESCE(SUM(d.chunk_count), 0) AS BIGINT) FROM documents d \
+        WHERE d.processing_status = 'completed' AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, ''))"];
     TEXTS = ["SELECT k.number, k.heading, k.content FROM chunks k WHERE k.document_number = $1 AND k.number > $2 \
+        AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_number = k.number AND e.model = $4 \
+        AND (CAST($5 AS BIGINT) IS NULL OR e.dims = $5)) \
         ORDER BY k.number LIMIT $3"];
+    FORGET_MODEL = ["UPDATE documents SET embedding_model = NULL WHERE id = $1 AND embedding_model IS NOT NULL"];
     NOTE_MODEL = ["UPDATE documents SET embedding_model = $2 WHERE id = $1"];
 }
 
@@ -107,23 +117,55 @@ pub(crate) fn for_chat(
     conn.all(&FOR_CHAT, &values, |row| Ok((row.next()?, row.next()?)))
 }
 
-/// The first completed document behind a number that has no vectors of this model.
-pub(crate) fn outdated(conn: &Conn<'_>, model: &str, behind: i64) -> Result<Option<Embedded>> {
-    conn.first(&OUTDATED, params![model, behind], |row| Ok((row.next()?, row.next()?)))
+/// What documents lack, and which node would make it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lacking<'a> {
+    /// Vectors of this model, of this length if that is known.
+    pub(crate) model: &'a str,
+    pub(crate) length: Option<usize>,
+    /// The kind of the jobs that make them.
+    pub(crate) job: &'a str,
+    pub(crate) node: NodeId,
+    pub(crate) now: Timestamp,
 }
 
-/// Whether a document is there yet.
-pub(crate) fn is_there(conn: &Conn<'_>, (id, number): Embedded) -> Result<bool> {
-    Ok(conn.first(&IS_THERE, params![id, number], |_| Ok(()))?.is_some())
+/// The first completed document behind a number that lacks them, and whether it has such of another length.
+pub(crate) fn outdated(conn: &Conn<'_>, of: Lacking<'_>, behind: i64) -> Result<Option<(Embedded, bool)>> {
+    let values = params![of.model, behind, of.job, of.now, of.node, stored_length(of.length)];
+    conn.first(&OUTDATED, values, |row| {
+        let document = (row.next()?, row.next()?);
+        Ok((document, row.next::<Option<String>>()?.as_deref() == Some(of.model)))
+    })
 }
 
-/// So many passages of a document behind a number, as they are sent to a model: under their heading.
-pub(crate) fn texts(conn: &Conn<'_>, document: i64, behind: i64, most: u32) -> Result<Vec<(i64, String)>> {
-    conn.all(&TEXTS, params![document, behind, most], |row| {
+/// How many passages the completed documents have that lack vectors of this model.
+pub(crate) fn lacking(conn: &Conn<'_>, model: &str) -> Result<u64> {
+    Ok(conn.first(&LACKING, params![model], |row| row.next())?.unwrap_or(0))
+}
+
+fn stored_length(length: Option<usize>) -> Option<i64> {
+    length.map(|length| i64::try_from(length).unwrap_or(i64::MAX))
+}
+
+/// So many passages of a document behind a number that have no vector of this model, or none of this length, as they are
+/// sent to it: under their heading.
+pub(crate) fn texts(
+    conn: &Conn<'_>,
+    document: i64,
+    (model, length): (&str, Option<usize>),
+    behind: i64,
+    most: u32,
+) -> Result<Vec<(i64, String)>> {
+    conn.all(&TEXTS, params![document, behind, most, model, stored_length(length)], |row| {
         let (number, heading, content) = (row.next()?, row.next::<Option<String>>()?, row.next::<String>()?);
         let text = heading.map_or_else(|| content.clone(), |heading| format!("{heading}\n{content}"));
         Ok((number, text))
     })
+}
+
+/// Notes that some passages of a document have the vectors of another model than the rest, or none.
+pub(crate) fn forget_model(tx: &Tx<'_>, document: DocumentId) -> Result<()> {
+    tx.execute(&FORGET_MODEL, params![document]).map(drop)
 }
 
 /// Notes whose vectors a document has.

@@ -18,12 +18,19 @@ statements! {
     /// One that is there already is due again.
     ADD = ["INSERT INTO jobs (kind, subject, run_at) VALUES ($1, $2, $3) \
         ON CONFLICT (kind, subject) DO UPDATE SET run_at = excluded.run_at, attempts = 0, node_id = NULL"];
+    /// One that is there is due and free, or the node's own.
+    CLAIM = ["INSERT INTO jobs (kind, subject, run_at, node_id) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (kind, subject) DO UPDATE SET node_id = excluded.node_id \
+        WHERE jobs.run_at <= excluded.run_at AND (jobs.node_id IS NULL OR jobs.node_id = excluded.node_id)"];
+    CLAIMED = ["SELECT j.number, j.attempts FROM jobs j WHERE j.kind = $1 AND j.subject = $2 AND j.node_id = $3"];
     NEXT = ["SELECT j.number, j.subject, j.attempts, ", OWNER, NEXT_OF, OWNER, " NOT IN (SELECT value FROM json_each($4))", FIRST]
         or ["SELECT j.number, j.subject, j.attempts, ", OWNER, NEXT_OF, OWNER,
             " NOT IN (SELECT json_array_elements_text(CAST(CAST($4 AS TEXT) AS JSON)))", FIRST];
     TAKE = ["UPDATE jobs SET node_id = $2, attempts = attempts + 1 \
         WHERE number = $1 AND run_at <= $3 AND (node_id IS NULL OR node_id = $2)"];
     PUT_BACK = ["UPDATE jobs SET node_id = NULL, run_at = $2, attempts = $4 WHERE number = $1 AND node_id = $3"];
+    HELD = ["SELECT j.number, j.subject FROM jobs j WHERE j.kind = $1 AND j.node_id IS NOT NULL"];
+    FORGET_FREE = ["DELETE FROM jobs WHERE node_id IS NULL AND kind LIKE $1"];
     FINISH = ["DELETE FROM jobs WHERE number = $1 AND node_id = $2"];
 }
 
@@ -57,6 +64,33 @@ pub(crate) fn next(
     conn.first(&NEXT, params![kind, now, node, &others], |row| {
         Ok(Job { number: row.next()?, subject: row.next()?, attempts: row.next()?, owner: row.next()? })
     })
+}
+
+/// Gives a node the job about a subject, which is made if there is none: its number, and how often it was begun before. None
+/// when it is another node's, or not due.
+pub(crate) fn claim(
+    tx: &Tx<'_>,
+    kind: &str,
+    subject: &str,
+    now: Timestamp,
+    node: NodeId,
+) -> Result<Option<(i64, u32)>> {
+    if tx.execute(&CLAIM, params![kind, subject, now, node])? == 0 {
+        return Ok(None);
+    }
+    tx.first(&CLAIMED, params![kind, subject, node], |row| Ok((row.next()?, row.next()?)))
+}
+
+/// What the job of a kind is about that was made last, of those that a node has.
+pub(crate) fn newest_held(conn: &Conn<'_>, kind: &str) -> Result<Option<String>> {
+    let held: Vec<(i64, String)> = conn.all(&HELD, params![kind], |row| Ok((row.next()?, row.next()?)))?;
+    Ok(held.into_iter().max_by_key(|(number, _)| *number).map(|(_, subject)| subject))
+}
+
+/// Takes away the jobs that no node has, of all kinds that begin so.
+pub(crate) fn forget_free(tx: &Tx<'_>, kinds: &str) -> Result<()> {
+    let pattern = format!("{kinds}%");
+    tx.execute(&FORGET_FREE, params![&pattern]).map(drop)
 }
 
 /// Gives a job to a node. False when it is not due any more, or another node's.

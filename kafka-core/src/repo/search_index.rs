@@ -76,6 +76,7 @@ statements! {
         or ["DELETE FROM search_messages"];
     CLEAR_CHATS = ["INSERT INTO search_chats (search_chats) VALUES ('delete-all')"] or ["DELETE FROM search_chats"];
     CLEAR_CHUNKS = ["INSERT INTO search_chunks (search_chunks) VALUES ('delete-all')"] or ["DELETE FROM search_chunks"];
+    MERGE_CHUNKS = ["INSERT INTO search_chunks (search_chunks, rank) VALUES ('merge', $1)"] or ["SELECT CAST($1 AS BIGINT)"];
     BEGIN_ANEW = ["UPDATE search_state SET generation = generation + 1, messages_upto = 0, chats_upto = 0, chunks_upto = 0"];
     FORGET_ALL_CHANGES = ["DELETE FROM search_changes"];
 }
@@ -251,6 +252,14 @@ pub(crate) fn add<'a>(tx: &Tx<'_>, table: Table, entries: impl Iterator<Item = &
     };
     let entries = entries.filter_map(|entry| Some((entry.number, entry.words.as_deref()?)));
     run_batch(tx, statement, &entries.collect::<Vec<_>>())
+}
+
+/// Merges some pages of what batches have left in the index. On PostgreSQL there is nothing to merge.
+pub(crate) fn merge_chunks(tx: &Tx<'_>, pages: usize) -> Result<()> {
+    if !tx.is_postgres() {
+        tx.execute(&MERGE_CHUNKS, params![pages as i64])?;
+    }
+    Ok(())
 }
 
 /// Takes what the index holds of these numbers out of it.

@@ -451,6 +451,11 @@ impl Installation {
         &*self.0.parts.random
     }
 
+    /// Tells whoever runs the installation.
+    pub(crate) fn warn(&self, sentence: &str) {
+        self.0.parts.on_warning.tell(sentence);
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock().now()
     }

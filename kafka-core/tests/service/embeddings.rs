@@ -7,15 +7,15 @@ use std::{
 
 use kafka_core::{
     Actor, AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind,
-    Kafka, NewChat, NewFile, NewPlan, NewWorkspace, Period, ProcessingStatus, Role, SearchArea, SearchMode,
-    SearchRequest, SearchSort,
+    Kafka, NewChat, NewFile, NewPlan, NewWorkspace, OnWarning, Period, ProcessingStatus, Role, SearchArea,
+    SearchMode, SearchRequest, SearchSort,
     testing::{Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
 
 use crate::stage::{In, Stage};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Words of one meaning, a number of the vector each.
 const MEANINGS: [&[&str]; 3] = [&["car", "automobile", "vehicle"], &["cat", "feline"], &["broken"]];
@@ -26,7 +26,7 @@ fn vector(text: &str) -> Vec<f64> {
     MEANINGS.iter().map(of).chain([0.1]).collect()
 }
 
-fn vectors(body: &Value) -> Value {
+pub(crate) fn vectors(body: &Value) -> Value {
     let texts = body["input"].as_array().unwrap().iter().map(|text| vector(text.as_str().unwrap()));
     let data: Vec<Value> =
         texts.enumerate().map(|(index, vector)| json!({"index": index, "embedding": vector})).collect();
@@ -58,7 +58,7 @@ fn endpoint() -> ScriptedEndpoint {
     })
 }
 
-fn with(endpoint: &ScriptedEndpoint, model: &str) -> impl Fn(&mut Config) + use<> {
+pub(crate) fn with(endpoint: &ScriptedEndpoint, model: &str) -> impl Fn(&mut Config) + use<> {
     let embedding = EmbeddingEndpoint {
         base_url: endpoint.base_url(),
         model: model.to_owned(),
@@ -70,23 +70,42 @@ fn with(endpoint: &ScriptedEndpoint, model: &str) -> impl Fn(&mut Config) + use<
     }
 }
 
-fn stage(endpoint: &ScriptedEndpoint) -> Stage {
-    let script = |_: &kafka_core::testing::ScriptedCall| kafka_core::testing::ScriptedAnswer::of(&["Yes."]);
-    Stage::with(In::File, script, with(endpoint, "toy"))
+pub(crate) fn stage(endpoint: &ScriptedEndpoint) -> Stage {
+    stage_with(with(endpoint, "toy"))
 }
 
-fn add(kafka: &Kafka, place: DocumentPlace, name: &str, text: &str) -> Document {
+fn stage_with(change: impl FnOnce(&mut Config)) -> Stage {
+    let script = |_: &kafka_core::testing::ScriptedCall| kafka_core::testing::ScriptedAnswer::of(&["Yes."]);
+    Stage::with(In::File, script, change)
+}
+
+/// What the operator was told.
+#[derive(Clone, Default)]
+pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    pub(crate) fn hook(&self) -> OnWarning {
+        let told = Arc::clone(&self.0);
+        OnWarning::new(move |sentence| told.lock().unwrap().push(sentence.to_owned()))
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+pub(crate) fn add(kafka: &Kafka, place: DocumentPlace, name: &str, text: &str) -> Document {
     let documents = kafka.documents(&kafka.operator());
     let document = documents.upload(place, NewFile::named(name), &mut text.as_bytes()).unwrap();
     documents.wait(document.id, PATIENCE, |_| ()).unwrap()
 }
 
-fn names(kafka: &Kafka, request: &SearchRequest) -> Vec<String> {
+pub(crate) fn names(kafka: &Kafka, request: &SearchRequest) -> Vec<String> {
     let hits = kafka.search(&kafka.operator()).find(request).unwrap().items;
     hits.into_iter().map(|hit| hit.filename.unwrap_or_default()).collect()
 }
 
-fn by(mode: SearchMode, query: &str) -> SearchRequest {
+pub(crate) fn by(mode: SearchMode, query: &str) -> SearchRequest {
     SearchRequest {
         mode: Some(mode),
         areas: Some(vec![SearchArea::Documents]),
@@ -181,7 +200,11 @@ fn a_question_that_can_find_no_passage_is_sent_to_no_endpoint() {
 #[test]
 fn a_document_whose_vectors_cannot_be_made_fails_and_the_rest_goes_on() {
     let endpoint = endpoint();
-    let stage = stage(&endpoint);
+    let warnings = Warnings::default();
+    let stage = stage_with(|config| {
+        with(&endpoint, "toy")(config);
+        config.on_warning = warnings.hook();
+    });
     let place = DocumentPlace::Chat(stage.chat().id);
     // So many passages that they are sent in two batches, the second of which says something else.
     let long =
@@ -196,7 +219,10 @@ fn a_document_whose_vectors_cannot_be_made_fails_and_the_rest_goes_on() {
         let failed = add(&stage.kafka, place, "bad.md", text);
         assert_eq!(failed.processing_status, ProcessingStatus::Failed);
         let why = failed.error_message.unwrap();
-        assert!(why.contains("vectors could not be made") && why.contains(reason), "{why}");
+        assert!(why.contains("vectors could not be made") && !why.contains("127.0.0.1"), "{why}");
+        let told = warnings.take();
+        let [warning] = &told[..] else { panic!("{told:?}") };
+        assert!(warning.contains(reason) && warning.contains(&failed.id.to_string()), "{warning}");
     }
     assert_eq!(add(&stage.kafka, place, "good.txt", "A cat.").processing_status, ProcessingStatus::Completed);
     assert_eq!(stage.value("SELECT COUNT(*) FROM chunks", &[]).unwrap(), "1");
@@ -240,6 +266,65 @@ fn while_the_endpoint_is_away_words_find_a_document_and_it_gets_its_vectors_late
     }
 }
 
+/// A process that has the new model already, beside this one, has come so far.
+#[test]
+fn vectors_that_another_model_has_begun_to_replace_are_not_compared() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    add(&stage.kafka, place, "cats.txt", "A feline slept on the wall.");
+    add(&stage.kafka, place, "more.txt", "A cat.");
+    stage.rows(
+        "UPDATE embeddings SET model = 'other' WHERE chunk_number IN (SELECT k.number FROM chunks k \
+         JOIN documents d ON d.number = k.document_number WHERE d.filename = 'cats.txt')",
+        &[],
+    );
+    assert_eq!(names(&stage.kafka, &by(SearchMode::Vector, "cat")), ["more.txt"]);
+}
+
+#[test]
+fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
+    let state = Arc::new(Mutex::new(401));
+    let said = Arc::clone(&state);
+    let endpoint = ScriptedEndpoint::start(move |request| match *said.lock().unwrap() {
+        200 => Script::json(200, &vectors(&request.json())),
+        status => Script::json(status, &json!({"error": {"message": "Pay the bill of the model"}})),
+    });
+    // 400 is what some say of a model that they do not know: whoever refuses any word refuses no document.
+    for status in [401, 402, 403, 404, 400] {
+        *state.lock().unwrap() = status;
+        let warnings = Warnings::default();
+        let stage = stage_with(|config| {
+            with(&endpoint, "toy")(config);
+            config.on_warning = warnings.hook();
+        });
+        let place = DocumentPlace::Chat(stage.chat().id);
+        let [document, _] = ["A feline.", "A wall."].map(|text| add(&stage.kafka, place, "cats.txt", text));
+        assert_eq!(
+            (document.processing_status, document.error_message),
+            (ProcessingStatus::Completed, None),
+            "{status}"
+        );
+        let told = warnings.take();
+        let [warning] = &told[..] else { panic!("{told:?}") };
+        for word in ["embedding_key", "Pay the bill", &endpoint.host()] {
+            assert!(warning.contains(word), "{warning}");
+        }
+        *state.lock().unwrap() = 200;
+        let began = std::time::Instant::now();
+        while names(&stage.kafka, &by(SearchMode::Vector, "cat")).len() < 2 {
+            assert!(began.elapsed() < PATIENCE, "{status}");
+            stage.clock.advance(Duration::from_secs(10));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(warnings.take(), [""; 0]);
+        *state.lock().unwrap() = status;
+        add(&stage.kafka, place, "more.txt", "More.");
+        assert_eq!(warnings.take().len(), 1, "it worked in between");
+        stage.kafka.close();
+    }
+}
+
 #[test]
 fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     let endpoint = endpoint();
@@ -253,6 +338,18 @@ fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "vectors_missing"));
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
     kafka.close();
+
+    // As long as the other model has made none, nothing is near: what the old one made does not compare.
+    let away = ScriptedEndpoint::start(|request| match request.json()["input"][0].as_str() {
+        Some("cat") => Script::json(200, &vectors(&request.json())),
+        _ => Script::reply(503, &[("retry-after-ms", "0")], ""),
+    });
+    let kafka = stage.reopened(with(&away, "other"));
+    away.wait_for_requests(1);
+    assert_eq!(names(&kafka, &by(SearchMode::Vector, "cat")), [""; 0]);
+    assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
+    kafka.close();
+    drop(away);
 
     let kafka = stage.reopened(with(&endpoint, "other"));
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"], "whatever is made meanwhile");
@@ -275,6 +372,7 @@ fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
     let refused = kafka.search(&kafka.operator()).find(&by(SearchMode::Vector, "wall")).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Provider);
+    assert!(!refused.message().contains("127.0.0.1"), "{refused}");
     kafka.close();
     drop(gone);
 }

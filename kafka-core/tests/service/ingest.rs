@@ -262,6 +262,21 @@ fn whoever_may_not_see_the_chat_sees_no_document() {
     );
 }
 
+/// Each document leaves a part of its own in SQLite's index, of which a search reads all.
+#[test]
+#[cfg_attr(feature = "postgres", ignore = "the index of SQLite")]
+fn what_documents_leave_in_the_index_is_merged_behind_them() {
+    let stage = stage();
+    let chat = stage.chat();
+    for number in 0..12 {
+        add(&stage, &chat, &format!("{number}.txt"), &long_text());
+    }
+    let database = rusqlite::Connection::open(stage.database()).unwrap();
+    let count = "SELECT COUNT(DISTINCT segid) FROM search_chunks_idx";
+    let parts: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
+    assert!(parts < 8, "{parts}");
+}
+
 #[test]
 fn passages_are_searched_as_messages_are() {
     let stage = stage();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod answers;
+mod bad_embeddings;
 mod bad_models;
 mod branches;
 mod catalogue;
@@ -12,10 +13,12 @@ mod crash;
 #[cfg(unix)]
 mod disk;
 #[cfg(target_os = "linux")]
+mod document_turns;
 mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
 mod embeddings;
+mod embeddings_renewed;
 mod endpoints;
 mod events;
 mod export;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_core::{
     Actor, Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
-    NewFork, NewToken, NewWorkspace, PageRequest,
+    NewFork, NewToken, NewWorkspace, PageRequest, SourceText,
 };
 
 use crate::{
@@ -97,6 +97,57 @@ fn a_question_about_the_whole_document_gets_its_beginning_and_headings() {
         assert!(first.text.as_ref().unwrap().contains("keepers of the lighthouse"));
         assert!(told(&stage).contains("Handbook\nLamp\nHorn\nBoats"), "{}", told(&stage));
     }
+}
+
+/// A long text, each passage of which says something of the castle.
+fn castles() -> String {
+    (0..120).map(|number| format!("Room {number} of the castle is cold, and its door is shut.\n\n")).collect()
+}
+
+#[test]
+fn passages_side_by_side_are_told_as_one() {
+    let stage = stage();
+    let chat = stage.chat();
+    let text = castles();
+    let document = add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", &text);
+    assert!((2..=12).contains(&document.chunk_count), "{document:?}");
+    let answer = ask(&stage, &chat, "Which rooms of the castle are cold?");
+    assert_eq!(answer.sources.len(), 1, "{:?}", answer.sources);
+    let SourceText { source, text: said } = &answer.sources[0];
+    assert_eq!((source.start, said.as_deref()), (0, Some(text.trim_end())));
+    assert!(told(&stage).contains(text.trim_end()));
+}
+
+#[test]
+fn passages_and_beginnings_take_half_of_what_the_context_has_left() {
+    let context = 2000;
+    let script = |_: &kafka_core::testing::ScriptedCall| kafka_core::testing::ScriptedAnswer::of(&["Yes."]);
+    let stage = Stage::with(In::File, script, |config| config.limits.context_tokens = context);
+    let chat = stage.chat();
+    let text = castles().repeat(4);
+    let document = add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", &text);
+    assert!(document.tokens_used > 2 * u64::from(context), "{document:?}");
+    for question in ["Which rooms of the castle are cold?", "What is this document about?"] {
+        let answer = ask(&stage, &chat, question);
+        // Less than a quarter of it is the instruction around them; four bytes are about a token.
+        let (room, said) = (u64::from(context) / 4, told(&stage).len() as u64 / 4);
+        assert!(
+            !answer.sources.is_empty() && (room / 4..room * 5 / 4).contains(&said),
+            "{question}: {said} of {room}"
+        );
+    }
+}
+
+#[test]
+fn another_text_in_the_place_of_the_cited_one_is_not_shown_as_it() {
+    let stage = stage();
+    let chat = stage.chat();
+    add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed.");
+    let answer = ask(&stage, &chat, "Is the castle closed?");
+    let sources = || stage.kafka.messages(&stage.operator).sources(answer.message.id).unwrap();
+    assert_eq!(sources()[0].text.as_deref(), Some("The castle is closed."));
+    stage.rows("UPDATE documents SET content = 'The castle is opened.'", &[]);
+    assert_eq!((sources().len(), &sources()[0].text), (1, &None));
 }
 
 #[test]

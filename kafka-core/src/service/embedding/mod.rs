@@ -3,12 +3,21 @@
 //! Without an endpoint there are none, and documents are found by their words alone.
 
 pub(super) mod cost;
+pub(super) mod in_use;
+mod length;
 pub(super) mod making;
 mod nearest;
-pub(super) mod question;
+pub(crate) mod question;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
+use length::Length;
 pub(super) use nearest::Vectors;
 
 use super::searches::Searches;
@@ -17,6 +26,7 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, Result},
+        limits::Limits,
         secret::Secret,
         shares::Whose,
     },
@@ -28,13 +38,14 @@ use crate::{
         openai::{Embedded, OpenAiProvider},
     },
     repo::embeddings::{self, Embedded as Document},
+    service::installation::Installation,
     storage::Storage,
 };
 
 /// Passages of one request.
 pub(super) const BATCH: u32 = 64;
-/// How long an endpoint may take for a batch.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long an endpoint that was away is not asked for passages, so that each document does not wait for it anew.
+const PAUSE: Duration = Duration::from_secs(60);
 /// How long whoever searches or asks waits for it; then words have to do.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -55,6 +66,11 @@ pub(crate) struct Embedding {
     provider: OpenAiProvider,
     endpoint: Option<(EmbeddingEndpoint, Network)>,
     vectors: Vectors,
+    length: Length,
+    has_complained: AtomicBool,
+    /// How long the endpoint may take for a batch.
+    patience: Duration,
+    away_since: Mutex<Option<Instant>>,
 }
 
 impl Embedding {
@@ -62,7 +78,7 @@ impl Embedding {
         provider: OpenAiProvider,
         endpoint: Option<EmbeddingEndpoint>,
         network: Network,
-        cached_bytes: usize,
+        limits: &Limits,
     ) -> Result<Embedding> {
         if let Some(endpoint) = &endpoint {
             Endpoint::parse(&endpoint.base_url).map_err(|_| {
@@ -71,7 +87,28 @@ impl Embedding {
             })?;
         }
         let endpoint = endpoint.map(|endpoint| (endpoint, network));
-        Ok(Embedding { provider, endpoint, vectors: Vectors::new(cached_bytes) })
+        let patience = Duration::from_millis(limits.embedding_ms.into());
+        let vectors = Vectors::new(limits.vector_bytes);
+        Ok(Embedding {
+            provider,
+            endpoint,
+            vectors,
+            length: Length::default(),
+            has_complained: AtomicBool::default(),
+            patience,
+            away_since: Mutex::default(),
+        })
+    }
+
+    /// Notes that the endpoint cannot be reached.
+    fn note_away(&self, now: Instant) {
+        *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Whether it could not be a while ago.
+    pub(super) fn is_away(&self, now: Instant) -> bool {
+        let since = *self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE)
     }
 
     /// The model in use, if there is one.
@@ -79,9 +116,30 @@ impl Embedding {
         self.endpoint.as_ref().map(|(endpoint, _)| endpoint.model.as_str())
     }
 
+    /// The length of the endpoint's vectors, once it has answered.
+    pub(super) fn length(&self) -> Option<usize> {
+        self.length.known()
+    }
+
+    /// Tells the operator, once until the endpoint works again, that it gives no vectors.
+    fn complain(&self, installation: &Installation, error: &Error) {
+        if !self.has_complained.swap(true, Ordering::Relaxed) {
+            installation.warn(&format!(
+                "The embedding endpoint gives no vectors; meanwhile documents are found by their words, and get theirs when \
+                 it does (see embedding_url, embedding_model and embedding_key). {}",
+                error.message()
+            ));
+        }
+    }
+
+    fn note_success(&self) {
+        self.has_complained.store(false, Ordering::Relaxed);
+        *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The vectors of a batch of passages.
     fn of_passages(&self, texts: &[&str], cancel: &CancelToken) -> Result<Embedded> {
-        self.ask(texts, PATIENCE, cancel)
+        self.ask(texts, self.patience, cancel)
     }
 
     /// The vector of a question.
@@ -127,6 +185,11 @@ impl Embedding {
         };
         self.provider.embed(texts, &options).map_err(Error::from)
     }
+}
+
+/// How many passages of completed documents have no vectors of this model.
+pub(crate) fn lacking(storage: &Storage, model: &str) -> Result<u64> {
+    storage.read_one(|conn| embeddings::lacking(conn, model))
 }
 
 /// The refusal of a search by vectors alone.

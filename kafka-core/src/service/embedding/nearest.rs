@@ -1,7 +1,7 @@
 //! The passages nearest to a vector: each is looked at, so none is missed.
 //!
-//! Vectors of a document never change, so those that were read lately are kept in memory, as far as there is room, by the
-//! document's id, which is never given twice. Which documents are looked at is asked of the database each time: what is gone,
+//! The vectors that a model makes of a document never change, so those that were read lately are kept in memory, as far as
+//! there is room, by the document's id, which is never given twice; but for those of another length than is asked for. Which documents are looked at is asked of the database each time: what is gone,
 //! or may not be seen, is not among them.
 
 use std::{
@@ -81,10 +81,10 @@ impl Vectors {
     ) -> Result<Vec<i64>> {
         let mut nearest = BinaryHeap::with_capacity(most + 1);
         for document in documents {
-            let of = self.of(*document, &mut read)?;
             let dims = vector.len();
-            // Another model of the same name may make vectors of another length.
-            if dims == 0 || of.numbers.len() != of.chunks.len() * dims {
+            let of = self.of(*document, dims, &mut read)?;
+            // Another model of the same name may make vectors of another length, until all are made anew.
+            if !of.has_length(dims) {
                 continue;
             }
             for (chunk, numbers) in of.chunks.iter().zip(of.numbers.chunks_exact(dims)) {
@@ -103,9 +103,11 @@ impl Vectors {
     fn of(
         &self,
         (id, number): Embedded,
+        dims: usize,
         read: &mut impl FnMut(i64, Visit<'_>) -> Result<()>,
     ) -> Result<Arc<OfDocument>> {
-        if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).used(id) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).used(id);
+        if let Some(kept) = kept.filter(|kept| kept.has_length(dims)) {
             return Ok(kept);
         }
         let mut of = OfDocument::default();
@@ -147,6 +149,10 @@ impl Kept {
 }
 
 impl OfDocument {
+    fn has_length(&self, dims: usize) -> bool {
+        dims > 0 && self.numbers.len() == self.chunks.len() * dims
+    }
+
     fn bytes(&self) -> usize {
         size_of_val(&*self.chunks) + size_of_val(&*self.numbers) + ENTRY_BYTES
     }

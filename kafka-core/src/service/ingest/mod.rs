@@ -11,7 +11,10 @@ mod text;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -65,6 +68,7 @@ pub(crate) struct Ingesting(Arc<Thread>);
 struct Thread {
     upkeep: Upkeep,
     cancel: CancelToken,
+    has_lacking: AtomicBool,
 }
 
 impl Ingesting {
@@ -76,6 +80,9 @@ impl Ingesting {
         self.0.upkeep.start("kafka-ingest", LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             // What fails here is tried again at the next look.
+            if renewal.announce(&installation).is_err() {
+                return true;
+            }
             while !cancel.is_cancelled() && step(&installation, &mut turns, &cancel).unwrap_or(false) {}
             renewal.look(&installation, &cancel);
             true
@@ -85,6 +92,16 @@ impl Ingesting {
     /// Has it look now.
     pub(super) fn nudge(&self) {
         self.0.upkeep.nudge();
+    }
+
+    /// Notes that a document was completed without all of its vectors.
+    fn note_lacking(&self) {
+        self.0.has_lacking.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was noted since this was asked.
+    fn has_lacking(&self) -> bool {
+        self.0.has_lacking.swap(false, Ordering::Relaxed)
     }
 
     /// Ends it, also in the middle of a document.
@@ -195,7 +212,7 @@ impl Work<'_> {
             Outcome::Text { text, kind, note } => {
                 let chunks = chunk::chunks(&text, kind, self.installation.chunks());
                 match chunks.is_empty() {
-                    true => Ok(End::Failed("The file has no text.".to_owned())),
+                    true => Ok(End::Failed("The file has no text; upload one that has some.".to_owned())),
                     false => {
                         let outline = outline::of(&text, kind, &chunks);
                         self.store(&document, text, outline, chunks, note)
@@ -272,10 +289,18 @@ impl Work<'_> {
             Ok(documents::number_of_job(tx, job, node)?.is_some())
         });
         Ok(match made? {
-            // Words find it meanwhile, and it gets its vectors with those that are made anew.
-            Made::All | Made::Unavailable => End::Completed(note, counts),
-            Made::Refused(sentence) => End::Failed(sentence),
-            Made::Stopped => LATER,
+            // Words find it meanwhile, and what it lacks is made with what is made anew.
+            Made::Unavailable { .. } | Made::Stopped => {
+                self.installation.ingesting().note_lacking();
+                End::Completed(note, counts)
+            }
+            Made::All => End::Completed(note, counts),
+            Made::Refused { said, why } => {
+                let id = self.id;
+                self.installation
+                    .warn(&format!("The embedding endpoint refuses the document {id}, which fails. {why}"));
+                End::Failed(said.to_owned())
+            }
         })
     }
 

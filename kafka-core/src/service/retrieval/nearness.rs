@@ -35,7 +35,7 @@ pub(in crate::service) fn nearest(
     let Some(model) = embedding.model() else { return Ok(Vec::new()) };
     let (quotas, now) = (installation.quotas(), installation.now());
     let (documents, question, payer) = storage.read(|conn| {
-        let nobody = Payer { account: None, left: None };
+        let nobody = Payer::OPERATOR;
         let Some(found) = chats::find(conn, scope, chat)? else { return Ok((Vec::new(), None, nobody)) };
         let documents = embeddings::for_chat(conn, scope, model, chat, found.workspace_id)?;
         let question = match documents.is_empty() {

@@ -183,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn words_of_any_text_say_nothing_unless_there_are_no_others() {
+        for (text, expected) in [
+            ("the castle of K", &["castle", "k"][..]),
+            ("\"the castle\" and the*", &["the+castle"]),
+            ("the of and", &["the", "of", "and"]),
+        ] {
+            assert_eq!(shown(&Query::with_operators(text).without_stop_words()), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_query_has_so_many_parts() {
         let text: String = (0..100).map(|number| format!("w{number} -n{number} ")).collect();
         let query = Query::with_operators(&text);

@@ -1,0 +1,418 @@
+//! Vectors that are made anew, or later: none is made or paid for twice, and none is forgotten.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use kafka_core::{
+    Document, DocumentPlace, Kafka, NewChat, NewFile, Period, ProcessingStatus, SearchMode,
+    testing::{Gate, Script, ScriptedEndpoint, ScriptedRequest},
+};
+use serde_json::json;
+
+use crate::{
+    embeddings::{PATIENCE, Warnings, add, by, names, stage, vectors, with},
+    stage::Stage,
+};
+
+/// Passages of one request.
+const BATCH: usize = 64;
+
+/// What was sent to an endpoint and what it made vectors of: model and text, so often.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<[BTreeMap<(String, String), usize>; 2]>>);
+
+impl Log {
+    fn note(&self, place: usize, request: &ScriptedRequest) {
+        let mut log = self.0.lock().unwrap();
+        for text in texts(request) {
+            *log[place].entry((model(request), text)).or_default() += 1;
+        }
+    }
+
+    /// How often each text that says this was sent to a model, and how often it answered.
+    fn counts(&self, model: &str, word: &str) -> [Vec<usize>; 2] {
+        let is_meant = |(of, text): &(String, String)| of == model && text.contains(word);
+        let log = self.0.lock().unwrap();
+        [0, 1].map(|place| {
+            log[place].iter().filter(|(key, _)| is_meant(key)).map(|(_, count)| *count).collect()
+        })
+    }
+}
+
+fn model(request: &ScriptedRequest) -> String {
+    request.json()["model"].as_str().unwrap().to_owned()
+}
+
+fn texts(request: &ScriptedRequest) -> Vec<String> {
+    let body = request.json();
+    body["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+/// An endpoint that fails with this status where it is told so, and asks nobody to wait before the next call.
+fn endpoint(
+    fails: impl Fn(&str, &[String]) -> Option<u16> + Send + Sync + 'static,
+) -> (ScriptedEndpoint, Log) {
+    let log = Log::default();
+    let notes = log.clone();
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        notes.note(0, request);
+        match fails(&model(request), &texts(request)) {
+            Some(status) => {
+                let body = json!({"error": {"message": "I do not like it"}}).to_string();
+                Script::reply(status, &[("retry-after-ms", "0")], body)
+            }
+            None => {
+                notes.note(1, request);
+                Script::json(200, &vectors(&request.json()))
+            }
+        }
+    });
+    (endpoint, log)
+}
+
+/// A text of so many passages.
+fn long(passages: usize) -> String {
+    (0..passages).map(|number| format!("# Cat {number}\n\n{}\n\n", "cat ".repeat(200))).collect()
+}
+
+/// Lets so much time pass, and has the thread that makes vectors look again: it does behind each reading.
+fn pass(stage: &Stage, kafka: &Kafka, time: Duration) {
+    stage.clock.advance(time);
+    let chat = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap();
+    let place = DocumentPlace::Chat(chat.id);
+    for _ in 0..2 {
+        add(kafka, place, "tick.txt", "Tick.");
+    }
+}
+
+fn get(kafka: &Kafka, document: &Document) -> Document {
+    kafka.documents(&kafka.operator()).get(document.id).unwrap()
+}
+
+/// Waits, while time flies, until a document has the vectors of a model.
+fn until_it_has(stage: &Stage, kafka: &Kafka, document: &Document, model: &str) {
+    let began = Instant::now();
+    while get(kafka, document).embedding_model.as_deref() != Some(model) {
+        assert!(began.elapsed() < PATIENCE);
+        stage.clock.advance(Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn spent(kafka: &Kafka, model: &str) -> u64 {
+    let usage = kafka.usage(&kafka.operator()).summary(Period::default()).unwrap();
+    usage.models.iter().filter(|used| used.model == model).map(|used| used.tokens_total).sum()
+}
+
+#[test]
+fn a_refused_passage_is_sent_three_times_and_nothing_else_is_paid_again() {
+    let is_kind = Arc::new(AtomicBool::new(false));
+    let kind = Arc::clone(&is_kind);
+    let (endpoint, log) = endpoint(move |model, texts| {
+        let is_last = texts.iter().any(|text| text.contains("Cat 129"));
+        (model == "other" && is_last && !kind.load(Ordering::SeqCst)).then_some(400)
+    });
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(130));
+    assert_eq!(document.chunk_count, 130);
+    stage.kafka.close();
+
+    let warnings = Warnings::default();
+    let kafka = stage.reopened(|config| {
+        with(&endpoint, "other")(config);
+        config.on_warning = warnings.hook();
+    });
+    for _ in 0..12 {
+        pass(&stage, &kafka, Duration::from_secs(3600));
+    }
+    let told = warnings.take();
+    let [warning] = &told[..] else { panic!("{told:?}") };
+    assert!(warning.contains("I do not like it") && warning.contains(&document.id.to_string()), "{warning}");
+    let [sent, answered] = log.counts("other", "Cat");
+    assert_eq!(answered, vec![1; 2 * BATCH], "what has its vectors is asked for once");
+    assert_eq!(sent[..].iter().filter(|count| **count == 3).count(), 2, "{sent:?}");
+    assert_eq!(sent.iter().sum::<usize>(), 2 * BATCH + 2 * 3);
+    // Before a refusal is believed, a word is asked for.
+    let ticks = 10 * log.counts("other", "Tick")[1].iter().sum::<usize>();
+    assert_eq!(spent(&kafka, "other") as usize, 10 * (2 * BATCH + 3) + ticks);
+    assert!(names(&kafka, &by(SearchMode::Text, "cat")).contains(&"cats.md".to_owned()), "words find it");
+    kafka.close();
+
+    // A start is another chance.
+    is_kind.store(true, Ordering::SeqCst);
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    until_it_has(&stage, &kafka, &document, "other");
+    assert_eq!(log.counts("other", "Cat")[1], vec![1; 130]);
+    kafka.close();
+}
+
+#[test]
+fn an_endpoint_with_room_for_one_request_a_minute_comes_to_the_end_of_a_document() {
+    let has_room = Arc::new(AtomicBool::new(true));
+    let room = Arc::clone(&has_room);
+    let (endpoint, log) = endpoint(move |model, texts| {
+        let is_meant = model == "other" && texts.iter().any(|text| text.contains("Cat"));
+        (is_meant && !room.swap(false, Ordering::SeqCst)).then_some(429)
+    });
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(200));
+    stage.kafka.close();
+
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    for _ in 0..8 {
+        pass(&stage, &kafka, Duration::from_secs(61));
+        has_room.store(true, Ordering::SeqCst);
+    }
+    assert_eq!(log.counts("other", "Cat")[1], vec![1; 200]);
+    assert_eq!(get(&kafka, &document).embedding_model.as_deref(), Some("other"));
+    kafka.close();
+}
+
+#[test]
+fn a_document_that_cannot_have_its_vectors_holds_up_no_other_and_an_endpoint_that_is_away_is_left_alone() {
+    let is_away = Arc::new(AtomicBool::new(false));
+    let away = Arc::clone(&is_away);
+    let (endpoint, log) = endpoint(move |model, texts| {
+        let is_bad = texts.iter().any(|text| text.contains("Cat 0"));
+        (model == "other" && (is_bad || away.load(Ordering::SeqCst))).then_some(500)
+    });
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let bad = add(&stage.kafka, place, "bad.md", &long(1));
+    let good: Vec<Document> =
+        (0..9).map(|number| add(&stage.kafka, place, "good.md", &format!("Dog {number}."))).collect();
+    stage.kafka.close();
+
+    // The clock stands still, so that whoever waits waits for ever.
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    for dog in &good {
+        let began = Instant::now();
+        while get(&kafka, dog).embedding_model.as_deref() != Some("other") {
+            assert!(began.elapsed() < PATIENCE, "it waits for the one before it");
+        }
+    }
+    kafka.close();
+
+    is_away.store(true, Ordering::SeqCst);
+    stage.rows("UPDATE documents SET embedding_model = 'toy'", &[]);
+    stage.rows("DELETE FROM embeddings", &[]);
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    let sent = |word| log.counts("other", word)[0].iter().sum::<usize>();
+    let (cats, before) = (sent("Cat"), sent("Dog"));
+    for _ in 0..12 {
+        pass(&stage, &kafka, Duration::ZERO);
+    }
+    let first = sent("Dog") - before;
+    let a_document = sent("Cat") - cats;
+    assert_eq!(first, 2 * a_document, "three are asked for, then it is away");
+    for _ in 0..12 {
+        pass(&stage, &kafka, Duration::from_secs(60));
+    }
+    // It rests for 1, 2, 4 and 8 minutes.
+    let all = sent("Dog") + sent("Cat") - before - cats;
+    assert!(all >= 9 * a_document && all <= 12 * a_document, "{all} of {a_document}");
+    is_away.store(false, Ordering::SeqCst);
+    for dog in &good {
+        until_it_has(&stage, &kafka, dog, "other");
+    }
+    assert_ne!(get(&kafka, &bad).embedding_model.as_deref(), Some("other"));
+    kafka.close();
+}
+
+#[test]
+fn whoever_goes_back_to_the_old_model_has_all_vectors_of_it_again() {
+    let (endpoint, log) = endpoint(|model, texts| {
+        (model == "other" && texts.iter().any(|text| text.contains("Cat 99"))).then_some(500)
+    });
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(100));
+    stage.kafka.close();
+    let of = |model| stage.value("SELECT COUNT(*) FROM embeddings WHERE model = $1", &[model]).unwrap();
+
+    let kafka = stage.reopened(with(&endpoint, "other"));
+    let began = Instant::now();
+    while of("toy") != "36" {
+        assert!(began.elapsed() < PATIENCE, "the first batch has the vectors of the other model");
+    }
+    assert_eq!(get(&kafka, &document).embedding_model, None, "and the document those of none");
+    kafka.close();
+
+    let kafka = stage.reopened(with(&endpoint, "toy"));
+    until_it_has(&stage, &kafka, &document, "toy");
+    assert_eq!(of("toy"), "100");
+    assert_eq!(log.counts("toy", "Cat")[1].iter().sum::<usize>(), 100 + BATCH);
+    assert!(names(&kafka, &by(SearchMode::Vector, "cat")).contains(&"cats.md".to_owned()));
+    kafka.close();
+}
+
+#[test]
+fn where_nothing_lacks_vectors_the_documents_are_looked_through_once_a_while() {
+    let (endpoint, _) = endpoint(|_, _| None);
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.txt", "A cat.");
+    pass(&stage, &stage.kafka, Duration::ZERO);
+    stage.rows("UPDATE documents SET embedding_model = NULL", &[]);
+    for _ in 0..4 {
+        pass(&stage, &stage.kafka, Duration::from_secs(10));
+        assert_eq!(get(&stage.kafka, &document).embedding_model, None);
+    }
+    until_it_has(&stage, &stage.kafka, &document, "toy");
+}
+
+#[test]
+fn what_one_node_makes_anew_another_leaves_alone() {
+    let (log, gate) = (Log::default(), Gate::new());
+    let (notes, held) = (log.clone(), gate.clone());
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        notes.note(0, request);
+        let is_held = model(request) == "other" && texts(request).iter().any(|text| text.contains("Cat"));
+        let answer = Script::json(200, &vectors(&request.json()));
+        if is_held { Script::new().wait_for(&held).then(answer) } else { answer }
+    });
+    let stage = stage(&endpoint);
+    let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(100));
+    stage.kafka.close();
+
+    let one = stage.reopened(with(&endpoint, "other"));
+    endpoint.wait_for_requests(3);
+    let other = stage.reopened(with(&endpoint, "other"));
+    for _ in 0..4 {
+        pass(&stage, &other, Duration::from_secs(20));
+    }
+    assert_eq!(log.counts("other", "Cat")[0], vec![1; BATCH]);
+    gate.open();
+    until_it_has(&stage, &other, &document, "other");
+    assert_eq!(log.counts("other", "Cat")[0], vec![1; 100]);
+    one.close();
+    other.close();
+}
+
+#[test]
+fn of_two_models_that_of_the_node_that_started_last_is_in_use_as_long_as_it_lives() {
+    let (endpoint, log) = endpoint(|_, _| None);
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let document = add(&stage.kafka, place, "cats.md", &long(10));
+    let warnings = Warnings::default();
+    stage.kafka.close();
+    let old = stage.reopened(|config| {
+        with(&endpoint, "toy")(config);
+        config.on_warning = warnings.hook();
+    });
+    pass(&stage, &old, Duration::from_secs(60));
+
+    let new = stage.reopened(with(&endpoint, "other"));
+    until_it_has(&stage, &new, &document, "other");
+    for _ in 0..12 {
+        pass(&stage, &old, Duration::from_secs(3600));
+    }
+    for model in ["toy", "other"] {
+        assert_eq!(log.counts(model, "Cat")[0], vec![1; 10], "{model}");
+    }
+    let told = warnings.take();
+    let [warning] = &told[..] else { panic!("{told:?}") };
+    assert!(warning.contains("model other and this one names toy"), "{warning}");
+    // What comes in at the old node waits for the new one.
+    let later = add(&old, place, "dogs.txt", "A dog.");
+    until_it_has(&stage, &new, &later, "other");
+    assert_eq!(log.counts("toy", "dog")[0], [0; 0]);
+    new.close();
+
+    until_it_has(&stage, &old, &document, "toy");
+    assert_eq!(log.counts("toy", "Cat")[0], vec![2; 10]);
+    old.close();
+}
+
+#[test]
+fn vectors_of_another_length_under_the_same_name_are_made_anew() {
+    let is_longer = Arc::new(AtomicBool::new(false));
+    let (log, longer) = (Log::default(), Arc::clone(&is_longer));
+    let notes = log.clone();
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        if texts(request).iter().any(|text| text.contains("Cat 99")) && longer.load(Ordering::SeqCst) {
+            return Script::reply(500, &[("retry-after-ms", "0")], "");
+        }
+        notes.note(1, request);
+        let mut answer = vectors(&request.json());
+        if longer.load(Ordering::SeqCst) {
+            let data = answer["data"].as_array_mut().unwrap();
+            data.iter_mut().for_each(|item| item["embedding"].as_array_mut().unwrap().push(json!(0.1)));
+        }
+        Script::json(200, &answer)
+    });
+    let (stage, warnings) = (stage(&endpoint), Warnings::default());
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let long = add(&stage.kafka, place, "long.md", &long(100));
+    add(&stage.kafka, place, "cars.md", "An automobile.");
+    let find = |kafka| names(kafka, &by(SearchMode::Vector, "car"));
+    assert_eq!(find(&stage.kafka)[0], "cars.md");
+    stage.kafka.close();
+    let open = || {
+        stage.reopened(|config| {
+            with(&endpoint, "toy")(config);
+            config.on_warning = warnings.hook();
+        })
+    };
+    let of = |dims| stage.value("SELECT COUNT(*) FROM embeddings WHERE dims = $1", &[dims]).unwrap();
+
+    // Its vectors are kept in memory when the endpoint begins to give others.
+    let kafka = open();
+    assert_eq!(find(&kafka)[0], "cars.md");
+    is_longer.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    while find(&kafka) != ["cars.md"] {
+        assert!(began.elapsed() < PATIENCE);
+        stage.clock.advance(Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!((of("5"), of("4")), ("65".into(), "36".into()), "the long one comes to no end");
+    let told = warnings.take();
+    let is_meant = |warning: &&String| warning.contains("another length than before under the name toy");
+    assert_eq!(told.iter().filter(is_meant).count(), 1, "{told:?}");
+    kafka.close();
+
+    // Whoever goes back in the middle has all of the one length again.
+    is_longer.store(false, Ordering::SeqCst);
+    let kafka = open();
+    until_it_has(&stage, &kafka, &long, "toy");
+    let began = Instant::now();
+    while of("4") != "101" {
+        assert!(began.elapsed() < PATIENCE);
+        stage.clock.advance(Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kafka.close();
+}
+
+#[test]
+fn what_a_closed_process_had_made_is_not_made_again() {
+    let is_silent = Arc::new(AtomicBool::new(true));
+    let (log, silent) = (Log::default(), Arc::clone(&is_silent));
+    let notes = log.clone();
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        if request.number > 0 && silent.load(Ordering::SeqCst) {
+            return Script::new().until_hung_up();
+        }
+        notes.note(1, request);
+        Script::json(200, &vectors(&request.json()))
+    });
+    let stage = stage(&endpoint);
+    let documents = stage.kafka.documents(&stage.operator);
+    let (place, text) = (DocumentPlace::Chat(stage.chat().id), long(100));
+    let document = documents.upload(place, NewFile::named("cats.md"), &mut text.as_bytes()).unwrap();
+    endpoint.wait_for_requests(2);
+    stage.kafka.close();
+    is_silent.store(false, Ordering::SeqCst);
+
+    let kafka = stage.reopened(with(&endpoint, "toy"));
+    until_it_has(&stage, &kafka, &document, "toy");
+    assert_eq!(get(&kafka, &document).processing_status, ProcessingStatus::Completed);
+    assert_eq!(log.counts("toy", "Cat")[1], vec![1; 100]);
+    kafka.close();
+}
