@@ -23,9 +23,12 @@ use crate::{
 /// Passages of one request.
 const BATCH: usize = 64;
 
-/// What was sent to an endpoint and what it made vectors of: model and text, so often.
+/// A model and a text, and how often.
+type Counts = BTreeMap<(String, String), usize>;
+
+/// What was sent to an endpoint and what it made vectors of.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<[BTreeMap<(String, String), usize>; 2]>>);
+struct Log(Arc<Mutex<[Counts; 2]>>);
 
 impl Log {
     fn note(&self, place: usize, request: &ScriptedRequest) {
