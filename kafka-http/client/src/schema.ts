@@ -2145,7 +2145,10 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description The model that made its vectors; none where there are none. */
             embedding_model: string | null;
-            /** @description A sentence for people: why it failed; of a completed one, what is missing of its text. */
+            /**
+             * @description A sentence for people: why it failed; of a completed one, what is missing of its text, or why it has no
+             *     vectors.
+             */
             error_message: string | null;
             file_id: components["schemas"]["FileId"] | null;
             /** @description What it is called. */
@@ -9873,7 +9876,33 @@ export interface operations {
                     };
                 };
             };
-            429: components["responses"]["E429_126023"];
+            /**
+             * @description * `quota_exceeded`: A limit of the account's plan is reached.
+             *     * `search_waits`: Another search of the caller waits for its turn already.
+             */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "quota_exceeded",
+                     *       "detail": "A limit of the account's plan is reached.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "quota_exceeded" | "search_waits";
+                    };
+                };
+            };
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
