@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::opaque::Source;
+use super::{citations::without_numbers, opaque::Source};
 use crate::{
     base::{
         error::Result,
@@ -239,7 +239,7 @@ fn in_pairs(lines: impl Iterator<Item = Line>, source: &Source) -> Vec<PromptMes
 fn as_sent(line: Line, source: &Source) -> PromptMessage {
     PromptMessage {
         role: line.role.as_str().to_owned(),
-        content: line.content,
+        content: if line.sources > 0 { without_numbers(&line.content, line.sources) } else { line.content },
         tool_calls: line.tool_calls,
         tool_call_id: line.tool_call_id,
         provider_data: line.provider_data.and_then(|kept| source.take_back(kept)),
