@@ -197,6 +197,12 @@ struct Running<'a> {
 /// A hit, with what it holds of the query.
 type Matched = (Found, Match);
 
+/// What a text holds of a query, if it is a hit; what a passage stands under is a part of what it says.
+fn matched(query: &Query, found: &Found) -> Option<Match> {
+    let Some(heading) = &found.heading else { return Match::of(query, &found.text) };
+    Match::of(query, &format!("{heading}\n{}", found.text)).map(|matched| matched.shown_from(heading.len() + 1))
+}
+
 impl Running<'_> {
     fn find(&self, table: Table, wanted: Wanted<'_>, before: i64, room: Room) -> Result<(Vec<Found>, bool)> {
         let found = self.lookup.find(self.conn, table, wanted, before, room)?;
@@ -217,7 +223,7 @@ impl Running<'_> {
         for table in self.tables {
             for found in self.candidates(*table, before[table.place()])? {
                 // What was changed a moment ago may be found by what it held before.
-                if let Some(matched) = Match::of(self.query, &found.text) {
+                if let Some(matched) = matched(self.query, &found) {
                     candidates.push((found, matched));
                 }
             }
@@ -249,7 +255,7 @@ impl Running<'_> {
         let mut all: Vec<Matched> = ranked.into_iter().map(|(_, matched)| matched).collect();
         for (_, number) in near.iter().filter(|near| !by_words.iter().any(|(there, _)| there == *near)) {
             if let Some(found) = search::passage(self.conn, self.lookup.scope, *number)? {
-                let matched = Match::of(self.query, &found.text).unwrap_or_default();
+                let matched = matched(self.query, &found).unwrap_or_default();
                 all.push((found, matched));
             }
         }
@@ -308,7 +314,7 @@ impl Running<'_> {
             let Some((place, rows, _)) = streams.get_mut(stream) else { break };
             let Some(found) = rows.next() else { break };
             before[*place] = found.number;
-            if let Some(matched) = Match::of(self.query, &found.text) {
+            if let Some(matched) = matched(self.query, &found) {
                 items.push((found, matched));
             }
         }

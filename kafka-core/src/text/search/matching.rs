@@ -25,6 +25,13 @@ pub(crate) struct Match {
 }
 
 impl Match {
+    /// The same of the part of the text that begins at this byte: what stands before it counts, and is not shown.
+    pub(crate) fn shown_from(mut self, start: usize) -> Match {
+        self.places.retain(|place| place.start >= start);
+        self.places.iter_mut().for_each(|place| *place = place.start - start..place.end - start);
+        self
+    }
+
     /// What the text holds, or none when it is no hit.
     pub(crate) fn of(query: &Query, text: &str) -> Option<Match> {
         let mut numbers = Numbers::default();
