@@ -24,6 +24,7 @@ mod forks;
 mod handle;
 mod history;
 mod home;
+mod hybrid;
 mod identity;
 mod ingest;
 #[cfg(feature = "postgres")]
@@ -43,6 +44,7 @@ mod order;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod prompted;
 mod quotas;
 mod reports;
 mod resolution;

@@ -33,7 +33,7 @@ use crate::{
         installation::Installation,
         models::{Callable, ECHO},
         quotas::Reservation,
-        retrieval,
+        retrieval::{self, Prepared},
     },
 };
 
@@ -267,8 +267,8 @@ impl Answering {
         self.read_documents()?;
         let (storage, chat, scope) = (self.installation.storage(), self.running.chat, self.scope);
         let question = self.running.user_message.id;
-        let near = self.patiently(|| {
-            retrieval::nearest(&self.installation, scope, chat, question, &self.running.cancel)
+        let prepared = self.patiently(|| {
+            retrieval::prepare(&self.installation, scope, chat, question, &self.running.cancel)
         })?;
         let (prompt, sources) = self.patiently(|| {
             storage.read(|conn| {
@@ -279,7 +279,7 @@ impl Answering {
                     chat_number: found.number,
                     workspace: found.workspace_id,
                 });
-                self.builder(asked, &near).build(conn, chat, question)
+                self.builder(asked.map(|asked| (asked, &prepared))).build(conn, chat, question)
             })
         })?;
         if !sources.is_empty() {
@@ -290,14 +290,13 @@ impl Answering {
         Ok(prompt)
     }
 
-    fn builder<'b>(&'b self, asked: Option<Asked>, near: &'b [i64]) -> PromptBuilder<'b> {
+    fn builder<'b>(&'b self, documents: Option<(Asked, &'b Prepared)>) -> PromptBuilder<'b> {
         PromptBuilder {
             params: &self.callable.options.params,
             default_context: self.installation.limits().context_tokens,
             source: &self.source,
             blobs: self.installation.storage().blobs(),
-            asked,
-            near,
+            documents,
         }
     }
 

@@ -7,7 +7,7 @@ pub(super) mod making;
 mod nearest;
 pub(super) mod question;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 pub(super) use nearest::Vectors;
 
@@ -15,6 +15,7 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, Result},
+        id::DocumentId,
         secret::Secret,
     },
     entity::params::{Params, Timeouts},
@@ -45,6 +46,15 @@ pub struct EmbeddingEndpoint {
     pub model: String,
     /// The key for it.
     pub api_key: Option<Secret<String>>,
+}
+
+/// What vectors say about a question.
+#[derive(Debug, Default)]
+pub(super) struct Near {
+    /// The nearest passages, by their numbers, the nearest first.
+    pub(super) passages: Vec<i64>,
+    /// All documents that have vectors; what is not among them is found by its words alone.
+    pub(super) documents: HashSet<DocumentId>,
 }
 
 /// The vectors of one installation.
@@ -86,16 +96,17 @@ impl Embedding {
         self.ask(&[text], QUESTION_PATIENCE, cancel)
     }
 
-    /// The passages of these documents that are nearest to a vector, the nearest first, by their numbers.
+    /// The passages of these documents that are nearest to a vector.
     pub(super) fn nearest(
         &self,
         conn: &Conn<'_>,
         documents: &[Document],
         vector: &[f32],
         most: usize,
-    ) -> Result<Vec<i64>> {
-        let Some(model) = self.model() else { return Ok(Vec::new()) };
-        self.vectors.nearest(conn, model, documents, vector, most)
+    ) -> Result<Near> {
+        let Some(model) = self.model() else { return Ok(Near::default()) };
+        let passages = self.vectors.nearest(conn, model, documents, vector, most)?;
+        Ok(Near { passages, documents: documents.iter().map(|(id, _)| *id).collect() })
     }
 
     fn ask(&self, texts: &[&str], patience: Duration, cancel: &CancelToken) -> Result<Embedded> {

@@ -1,6 +1,6 @@
-//! The passages whose vectors are nearest to a question's.
+//! What is got ready for a prompt before anything is read for it: the passages whose vectors are nearest to the question's.
 
-use super::content_words;
+use super::{content_words, said, told};
 use crate::{
     base::{
         actor::Scope,
@@ -8,38 +8,60 @@ use crate::{
         error::{ErrorKind, Result},
         id::{ChatId, MessageId},
     },
-    repo::{chats, embeddings, messages},
-    service::{embedding::question, installation::Installation},
+    repo::{chats, embeddings},
+    service::{
+        embedding::{Near, question},
+        installation::Installation,
+    },
 };
 
 /// How many.
 const NEAREST: usize = 12;
 
-/// Of what the chat may be answered from; the question's vector is counted for the chat's owner. Where there are no vectors, or the endpoint gives none for the question, words
+/// What a prompt tells documents by.
+#[derive(Debug)]
+pub(in crate::service) struct Prepared {
+    pub(super) near: Near,
+    /// Stands around what documents say.
+    pub(super) mark: String,
+}
+
+/// For what the chat may be answered from; the question's vector is counted for the chat's owner. Where there are no vectors, or the endpoint gives none for the question, words
 /// have to do.
-pub(in crate::service) fn nearest(
+pub(in crate::service) fn prepare(
     installation: &Installation,
     scope: Scope,
     chat: ChatId,
     question: MessageId,
     cancel: &CancelToken,
-) -> Result<Vec<i64>> {
+) -> Result<Prepared> {
+    let near = nearest(installation, scope, chat, question, cancel)?;
+    Ok(Prepared { near, mark: told::mark(installation.random()) })
+}
+
+fn nearest(
+    installation: &Installation,
+    scope: Scope,
+    chat: ChatId,
+    question: MessageId,
+    cancel: &CancelToken,
+) -> Result<Near> {
     let (storage, embedding) = (installation.storage(), installation.embedding());
-    let Some(model) = embedding.model() else { return Ok(Vec::new()) };
+    let Some(model) = embedding.model() else { return Ok(Near::default()) };
     let (documents, question, owner) = storage.read(|conn| {
         let Some(found) = chats::find(conn, scope, chat)? else { return Ok((Vec::new(), None, None)) };
         let documents = embeddings::for_chat(conn, scope, model, chat, found.workspace_id)?;
         let question = match documents.is_empty() {
             true => None,
-            false => messages::ancestors(conn, question, 1)?.pop().map(|line| line.content),
+            false => Some(said(conn, question)?.0),
         };
         Ok((documents, question, found.user_id))
     })?;
-    let has_content = |question: &String| !content_words::query(question, None).wanted.is_empty();
-    let Some(question) = question.filter(has_content) else { return Ok(Vec::new()) };
+    let has_content = |said: &String| !content_words::question(said, None).query.wanted.is_empty();
+    let Some(question) = question.filter(has_content) else { return Ok(Near::default()) };
     match question::vector(installation, &question, owner, cancel) {
         Ok(vector) => storage.read(|conn| embedding.nearest(conn, &documents, &vector, NEAREST)),
         Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
-        Err(_) => Ok(Vec::new()),
+        Err(_) => Ok(Near::default()),
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     entity::search::{SearchMode, SearchRequest},
     repo::embeddings::{self, Narrowed},
     service::{
-        embedding::{self, question},
+        embedding::{self, Near, question},
         installation::Installation,
     },
 };
@@ -20,10 +20,10 @@ pub(super) fn nearest(
     (scope, payer): (Scope, Option<UserId>),
     request: &SearchRequest,
     mode: SearchMode,
-) -> Result<Vec<i64>> {
+) -> Result<Near> {
     let (storage, embedding) = (installation.storage(), installation.embedding());
     let Some(model) = embedding.model().filter(|_| mode != SearchMode::Text) else {
-        return if mode == SearchMode::Vector { Err(embedding::missing()) } else { Ok(Vec::new()) };
+        return if mode == SearchMode::Vector { Err(embedding::missing()) } else { Ok(Near::default()) };
     };
     let narrowed = Narrowed {
         chat: request.chat_id,
@@ -33,11 +33,11 @@ pub(super) fn nearest(
     };
     let documents = storage.read_one_anywhere(|conn| embeddings::visible(conn, scope, model, narrowed))?;
     if documents.is_empty() || request.query.trim().is_empty() {
-        return Ok(Vec::new());
+        return Ok(Near::default());
     }
     match question::vector(installation, &request.query, payer, &CancelToken::new()) {
         Ok(vector) => storage.read_anywhere(|conn| embedding.nearest(conn, &documents, &vector, NEAREST)),
         Err(error) if mode == SearchMode::Vector => Err(error),
-        Err(_) => Ok(Vec::new()),
+        Err(_) => Ok(Near::default()),
     }
 }
