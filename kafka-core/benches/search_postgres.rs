@@ -32,7 +32,7 @@ fn main() {
     let by_hand = client
         .prepare(
             "SELECT m.id, m.content FROM search_messages s JOIN messages m ON m.number = s.number \
-             WHERE s.words @@ CAST(CAST($1 AS TEXT) AS tsquery) ORDER BY s.number DESC LIMIT 20",
+             WHERE s.words @@ CAST(CAST($1 AS TEXT) AS tsquery) LIMIT 20",
         )
         .unwrap();
     searching::searches(&kafka, user, |word| {

@@ -84,6 +84,8 @@ pub(crate) fn searches(kafka: &Kafka, user: UserId, mut by_hand: impl FnMut(&str
     show("a rare word, best", &library, Some(5.0));
     println!("library / by hand, p50      {:10.2}", at(&library, 50) / at(&raw, 50));
     let newest = |query: &str| SearchRequest { sort: Some(SearchSort::Newest), ..SearchRequest::text(query) };
+    let rare_newest = latencies(QUERIES, |number| search(newest(&rare(number))));
+    show("a rare word, newest", &rare_newest, Some(5.0));
     show("a word in half of all, by hand", &latencies(QUERIES, |_| by_hand("half")), None);
     let of = |request: &dyn Fn(usize) -> SearchRequest| latencies(QUERIES, |number| search(request(number)));
     show("a word in half of all, best", &of(&|_| SearchRequest::text("half")), Some(150.0));

@@ -48,8 +48,8 @@ pub struct Limits {
     /// Texts of a page, in bytes: with what goes beyond them a next page begins, but every page has an entry.
     /// Default 1 MiB.
     pub page_bytes: usize,
-    /// Lists of chats that are searched by title, or for archived ones, and searches for beginnings of words, at the same
-    /// time; each may read very much.
+    /// Lists of chats that are searched by title, or for archived ones, searches for beginnings of words, and those for
+    /// which vectors are read that are not in memory, at the same time; each may read very much.
     /// A quarter of them, but at least one, for one caller, of whom one more may wait. Default 1.
     pub searches: usize,
     /// How long such a list may wait for others to end before the call fails as busy, in milliseconds.

@@ -1,18 +1,28 @@
 //! The table `jobs`: work that waits, and that a node has taken. A job is free again when its node's row goes.
 
+use serde_json::json;
+
 use super::params;
 use crate::{
     base::{error::Result, id::NodeId, time::Timestamp},
     storage::{Conn, Tx, sql::statements},
 };
 
+/// Whose document a job is about: a workspace's, or the account's that owns the chat; without one, "".
+const OWNER: &str = "COALESCE(d.workspace_id, c.user_id, '')";
+const NEXT_OF: &str = "FROM jobs j LEFT JOIN documents d ON d.id = j.subject LEFT JOIN chats c ON c.id = d.chat_id \
+    WHERE j.kind = $1 AND j.run_at <= $2 AND (j.node_id IS NULL OR j.node_id = $3) AND ";
+const FIRST: &str = " ORDER BY j.run_at, j.number LIMIT 1";
+
 statements! {
     /// One that is there already is due again.
     ADD = ["INSERT INTO jobs (kind, subject, run_at) VALUES ($1, $2, $3) \
         ON CONFLICT (kind, subject) DO UPDATE SET run_at = excluded.run_at, attempts = 0, node_id = NULL"];
-    NEXT = ["SELECT j.number, j.subject, j.attempts FROM jobs j WHERE j.kind = $1 AND j.run_at <= $2 \
-        AND (j.node_id IS NULL OR j.node_id = $3) ORDER BY j.run_at, j.number LIMIT 1"];
-    TAKE = ["UPDATE jobs SET node_id = $2, attempts = attempts + 1 WHERE number = $1"];
+    NEXT = ["SELECT j.number, j.subject, j.attempts, ", OWNER, NEXT_OF, OWNER, " NOT IN (SELECT value FROM json_each($4))", FIRST]
+        or ["SELECT j.number, j.subject, j.attempts, ", OWNER, NEXT_OF, OWNER,
+            " NOT IN (SELECT json_array_elements_text(CAST(CAST($4 AS TEXT) AS JSON)))", FIRST];
+    TAKE = ["UPDATE jobs SET node_id = $2, attempts = attempts + 1 \
+        WHERE number = $1 AND run_at <= $3 AND (node_id IS NULL OR node_id = $2)"];
     PUT_BACK = ["UPDATE jobs SET node_id = NULL, run_at = $2, attempts = $4 WHERE number = $1 AND node_id = $3"];
     FINISH = ["DELETE FROM jobs WHERE number = $1 AND node_id = $2"];
 }
@@ -25,6 +35,8 @@ pub(crate) struct Job {
     pub(crate) subject: String,
     /// How often it was begun before.
     pub(crate) attempts: u32,
+    /// Whose document it is about: an id, or "".
+    pub(crate) owner: String,
 }
 
 /// Has a job done from then on.
@@ -32,17 +44,24 @@ pub(crate) fn add(tx: &Tx<'_>, kind: &str, subject: &str, run_at: Timestamp) -> 
     tx.execute(&ADD, params![kind, subject, run_at]).map(drop)
 }
 
-/// The job of a kind that has been due longest, if no other node is at it. A node does one at a time, so one that is its
-/// own was left lying.
-pub(crate) fn next(conn: &Conn<'_>, kind: &str, node: NodeId, now: Timestamp) -> Result<Option<Job>> {
-    conn.first(&NEXT, params![kind, now, node], |row| {
-        Ok(Job { number: row.next()?, subject: row.next()?, attempts: row.next()? })
+/// The job of a kind that has been due longest, if no other node is at it, of who is not among `others`. A node does one at
+/// a time, so one that is its own was left lying.
+pub(crate) fn next(
+    conn: &Conn<'_>,
+    kind: &str,
+    node: NodeId,
+    now: Timestamp,
+    others: &[String],
+) -> Result<Option<Job>> {
+    let others = json!(others).to_string();
+    conn.first(&NEXT, params![kind, now, node, &others], |row| {
+        Ok(Job { number: row.next()?, subject: row.next()?, attempts: row.next()?, owner: row.next()? })
     })
 }
 
-/// Gives a job to a node.
-pub(crate) fn take(tx: &Tx<'_>, job: i64, node: NodeId) -> Result<()> {
-    tx.execute(&TAKE, params![job, node]).map(drop)
+/// Gives a job to a node. False when it is not due any more, or another node's.
+pub(crate) fn take(tx: &Tx<'_>, job: i64, node: NodeId, now: Timestamp) -> Result<bool> {
+    Ok(tx.execute(&TAKE, params![job, node, now])? > 0)
 }
 
 /// Leaves a job for later, begun so often.

@@ -44,14 +44,21 @@ const NARROWED_CHAT: &str = " AND c.created_at >= $6 AND c.created_at < $7 AND (
 const NARROWED_CHUNK: &str = " AND d.processing_status = 'completed' AND d.created_at >= $6 AND d.created_at < $7 \
      AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) AND (CAST($9 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $9) \
      AND CAST($10 AS TEXT) IS NULL AND CAST($11 AS TEXT) IS NULL";
-const NEWEST_FIRST: &str = " ORDER BY s.rowid DESC LIMIT $5";
-const NEWEST_FIRST_POSTGRES: &str = " ORDER BY s.number DESC LIMIT $5";
+const NEWEST_FIRST: &str = " AND $12 IS NULL ORDER BY s.rowid DESC LIMIT $5";
+const NEWEST_FIRST_POSTGRES: &str = " AND (CAST($12 AS TEXT) IS NULL OR s.number = ANY(CAST(CAST($12 AS TEXT) AS BIGINT[]))) \
+     ORDER BY s.number DESC LIMIT $5";
+const FEW: &str = " s WHERE s.words MATCH $1 AND s.rowid < $2 LIMIT $3";
+const FEW_POSTGRES: &str = " s WHERE s.words @@ CAST(CAST($1 AS TEXT) AS tsquery) AND s.number < $2 LIMIT $3";
 
 statements! {
     /// Until the end of the transaction.
-    PLAN_ANEW = ["SELECT 1"] or ["SELECT set_config('plan_cache_mode', 'force_custom_plan', TRUE)"];
+    PLAN_ANEW = ["SELECT 1"] or ["SELECT set_config('plan_cache_mode', 'force_custom_plan', TRUE), \
+        set_config('max_parallel_workers_per_gather', '0', TRUE)"];
     WORKSPACES = ["SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
         UNION SELECT wm.workspace_id FROM workspace_members wm WHERE wm.user_id = $1 LIMIT $2"];
+    FEW_MESSAGES = ["SELECT s.rowid FROM search_messages", FEW] or ["SELECT s.number FROM search_messages", FEW_POSTGRES];
+    FEW_CHATS = ["SELECT s.rowid FROM search_chats", FEW] or ["SELECT s.number FROM search_chats", FEW_POSTGRES];
+    FEW_CHUNKS = ["SELECT s.rowid FROM search_chunks", FEW] or ["SELECT s.number FROM search_chunks", FEW_POSTGRES];
     FIND_MESSAGES = [FOUND_MESSAGE, OF_MESSAGE, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST]
         or [FOUND_MESSAGE, OF_MESSAGE_POSTGRES, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST_POSTGRES];
     FIND_CHATS = [FOUND_CHAT, OF_CHAT, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST]
@@ -74,8 +81,12 @@ pub(crate) struct Filter {
     pub(crate) model: Option<String>,
 }
 
+/// So many rows are few: they are all read for the newest of them.
+const MOST_FEW: usize = 1000;
+
 /// Has PostgreSQL look at what is searched for before it decides how. A plan for whatever may come, which it takes to after
-/// a few calls, begins with all messages: a rare word took seconds.
+/// a few calls, begins with all messages: a rare word took seconds. And it shall not start processes for it, which takes
+/// longer than most searches.
 pub(crate) fn plan_anew(conn: &Conn<'_>) -> Result<()> {
     match conn.is_postgres() {
         true => conn.first(&PLAN_ANEW, params![], |_| Ok(())).map(drop),
@@ -148,6 +159,11 @@ impl Lookup<'_> {
         room: Room,
     ) -> Result<Stretch<Found>> {
         let expression = expression(wanted, self.labels, conn.is_postgres());
+        let few = if conn.is_postgres() { few(conn, table, &expression, before)? } else { None };
+        if few.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Stretch { rows: Vec::new(), goes_on: false });
+        }
+        let few = few.map(|numbers| array(&numbers));
         let filter = self.filter;
         let params = [
             self.scope.user(),
@@ -161,6 +177,7 @@ impl Lookup<'_> {
             filter.workspace_id.into(),
             filter.role.into(),
             Value::from(&filter.model),
+            Value::from(&few),
         ];
         match table {
             Table::Messages => conn.stretch(&FIND_MESSAGES, &params, room, read_found),
@@ -168,6 +185,26 @@ impl Lookup<'_> {
             Table::Chunks => conn.stretch(&FIND_CHUNKS, &params, room, read_passage),
         }
     }
+}
+
+/// The rows that hold what is wanted, if they are few. PostgreSQL takes any word that is not among the most frequent for
+/// one that some thousand rows hold, and would go through all rows from the newest on for the first twenty that do: for a
+/// word of five rows among a million, a second.
+fn few(conn: &Conn<'_>, table: Table, expression: &str, before: i64) -> Result<Option<Vec<i64>>> {
+    let statement = match table {
+        Table::Messages => &FEW_MESSAGES,
+        Table::Chats => &FEW_CHATS,
+        Table::Chunks => &FEW_CHUNKS,
+    };
+    let params = params![expression, before, MOST_FEW as i64 + 1];
+    let numbers = conn.all(statement, params, |row| row.next())?;
+    Ok((numbers.len() <= MOST_FEW).then_some(numbers))
+}
+
+/// As PostgreSQL writes an array.
+fn array(numbers: &[i64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    format!("{{{}}}", numbers.join(","))
 }
 
 /// The passage of this number, if the scope may read it.

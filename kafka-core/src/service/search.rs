@@ -66,7 +66,8 @@ impl<'k> Search<'k> {
     /// a cursor that no page gave, and the mode `vector` where no endpoint makes vectors
     /// (`vectors_missing`), or with the newest first; `Unauthenticated` (`account_required`)
     /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
-    /// turn, as [`Chats::list`](crate::Chats::list) does by title.
+    /// turn, as [`Chats::list`](crate::Chats::list) does by title, and so do vectors that are not in memory, without which
+    /// hybrid search does.
     pub fn find(&self, request: &SearchRequest) -> Result<Hits> {
         let scope = self.actor.scope(READ)?;
         auth::refuse_anonymous(&self.actor)?;
@@ -96,7 +97,10 @@ impl<'k> Search<'k> {
             _ if !tables.contains(&Table::Chunks) && self.installation.embedding().model().is_some() => {
                 Near::default()
             }
-            _ => nearness::nearest(self.installation, (scope, self.actor.user_id()), request, mode)?,
+            _ => {
+                let whose = Whose::actor(&self.actor);
+                nearness::nearest(self.installation, (scope, whose, self.actor.user_id()), request, mode)?
+            }
         };
         if mode == SearchMode::Vector {
             tables.clear();

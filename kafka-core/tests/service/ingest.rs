@@ -134,6 +134,29 @@ fn a_chat_takes_so_many_documents() {
     assert_eq!(count(&stage, "files"), "1");
 }
 
+/// Whoever uploads many is not in front of whoever uploads one.
+#[test]
+fn everyone_who_waits_has_a_turn() {
+    let stage = stage();
+    let users = ["ada", "bob", "eve"].map(|name| stage.user(name));
+    let chats = [0, 1, 2].map(|user| stage.chat_of(&users[user]));
+    let cli = stage.reopened(|config| config.kind = NodeKind::Cli);
+    stage.kafka.close();
+    let mut last = None;
+    for (user, text) in
+        [(0, "a1"), (0, "a2"), (0, "a3"), (0, "a4"), (1, "b1"), (1, "b2"), (2, "e1"), (2, "e2")]
+    {
+        let document = upload(&cli, &users[user], &chats[user], text, text.as_bytes()).unwrap();
+        last = Some((user, document.id));
+    }
+    let (user, id) = last.unwrap();
+    read(&cli, &users[user], id);
+    let read: Vec<_> = stage.rows("SELECT content FROM chunks ORDER BY number", &[]).concat();
+    let read: Vec<_> = read.iter().flatten().map(String::as_str).collect();
+    assert_eq!(read, ["a1", "b1", "e1", "a2", "b2", "e2", "a3", "a4"]);
+    cli.close();
+}
+
 #[test]
 fn whoever_may_not_see_the_chat_sees_no_document() {
     let stage = stage();

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use kafka_core::{
-    AnswerRequest, ChatFilter, ErrorKind, IdempotencyKey, Limits, NewChat, PageRequest, Role, Secret,
-    testing::{Gate, ScriptedAnswer},
+    AddressPolicy, AnswerRequest, ChatFilter, Config, DocumentPlace, EmbeddingEndpoint, ErrorKind,
+    IdempotencyKey, Limits, NewChat, NewFile, PageRequest, Role, SearchMode, SearchRequest, Secret,
+    testing::{Gate, Script, ScriptedAnswer, ScriptedEndpoint},
 };
+use serde_json::{Value, json};
 
 use crate::stage::{In, Stage, sent};
 
@@ -118,4 +120,41 @@ fn only_so_many_passwords_are_guessed_in_so_many_minutes() {
     assert_eq!(guess("olga"), "login_throttled");
     stage.clock.advance(Duration::from_millis(1));
     assert_eq!(guesses(), expected);
+}
+
+/// Whoever reads much reads in turn; without a turn what is found is found by words, and nobody is kept from reading.
+#[test]
+fn vectors_that_are_not_in_memory_are_read_in_turn() {
+    let endpoint = ScriptedEndpoint::start(|request| {
+        let texts = request.json()["input"].as_array().unwrap().len();
+        let data: Vec<Value> = (0..texts).map(|index| json!({"index": index, "embedding": [1, 0]})).collect();
+        Script::json(200, &json!({"data": data}))
+    });
+    let with_turns = |searches| {
+        let base_url = endpoint.base_url();
+        let set = move |config: &mut Config| {
+            config.limits.searches = searches;
+            config.limits.search_wait_ms = 0;
+            config.addresses = AddressPolicy::PrivateAllowed;
+            config.embedding = Some(EmbeddingEndpoint { base_url, model: "toy".into(), api_key: None });
+        };
+        let stage = Stage::with(In::File, |_| ScriptedAnswer::of(&["Yes."]), set);
+        let user = stage.user("ada");
+        let chat = stage.chat_of(&user);
+        let documents = stage.kafka.documents(&user);
+        let place = DocumentPlace::Chat(chat.id);
+        let new = documents.upload(place, NewFile::named("cars.txt"), &mut "A car, a yard.".as_bytes());
+        documents.wait(new.unwrap().id, Duration::from_secs(60), |_| ()).unwrap();
+        (stage, user, chat)
+    };
+    let by = |mode| SearchRequest { mode: Some(mode), ..SearchRequest::plain("yard") };
+
+    let (stage, user, chat) = with_turns(0);
+    let search = stage.kafka.search(&user);
+    assert_eq!(search.find(&by(SearchMode::Vector)).unwrap_err().code(), "searches_at_capacity");
+    assert_eq!(search.find(&by(SearchMode::Hybrid)).unwrap().items.len(), 1);
+    assert_eq!(stage.ask(&chat, AnswerRequest::text("Which yard?")).sources.len(), 1);
+
+    let (stage, user, _) = with_turns(1);
+    assert_eq!(stage.kafka.search(&user).find(&by(SearchMode::Vector)).unwrap().items.len(), 1);
 }

@@ -11,12 +11,15 @@ use std::{collections::HashSet, time::Duration};
 
 pub(super) use nearest::Vectors;
 
+use super::searches::Searches;
+
 use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, Result},
         id::DocumentId,
         secret::Secret,
+        shares::Whose,
     },
     entity::params::{Params, Timeouts},
     provider::{
@@ -25,8 +28,8 @@ use crate::{
         network::Network,
         openai::{Embedded, OpenAiProvider},
     },
-    repo::embeddings::Embedded as Document,
-    storage::Conn,
+    repo::embeddings::{self, Embedded as Document},
+    storage::Storage,
 };
 
 /// Passages of one request.
@@ -96,16 +99,27 @@ impl Embedding {
         self.ask(&[text], QUESTION_PATIENCE, cancel)
     }
 
-    /// The passages of these documents that are nearest to a vector.
+    /// The passages of these documents that are nearest to a vector. What is not in memory is read when the caller's turn comes.
+    ///
+    /// # Errors
+    /// `Busy` or `RateLimited` when it does not come in time.
     pub(super) fn nearest(
         &self,
-        conn: &Conn<'_>,
+        storage: &Storage,
+        (searches, whose): (&Searches, Whose),
         documents: &[Document],
         vector: &[f32],
         most: usize,
     ) -> Result<Near> {
         let Some(model) = self.model() else { return Ok(Near::default()) };
-        let passages = self.vectors.nearest(conn, model, documents, vector, most)?;
+        let mut turn = None;
+        let passages = self.vectors.nearest(documents, vector, most, |document, visit| {
+            if turn.is_none() {
+                turn = Some(searches.begin(whose)?);
+            }
+            // One statement a document: others read in between.
+            storage.read_one(|conn| embeddings::each_of_document(conn, document, model, visit))
+        })?;
         Ok(Near { passages, documents: documents.iter().map(|(id, _)| *id).collect() })
     }
 

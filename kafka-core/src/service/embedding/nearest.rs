@@ -12,12 +12,14 @@ use std::{
 
 use crate::{
     base::{error::Result, id::DocumentId},
-    repo::embeddings::{self, Embedded},
-    storage::Conn,
+    repo::embeddings::Embedded,
 };
 
 /// What a document costs besides its vectors.
 const ENTRY_BYTES: usize = 128;
+
+/// Takes the number of a passage and its vector.
+type Visit<'a> = &'a mut dyn FnMut(i64, Vec<f32>);
 
 /// The vectors that are kept.
 pub(in crate::service) struct Vectors {
@@ -69,17 +71,17 @@ impl Vectors {
         Vectors { most_bytes, kept: Mutex::default() }
     }
 
+    /// `read` reads the vectors of a document that is not kept.
     pub(super) fn nearest(
         &self,
-        conn: &Conn<'_>,
-        model: &str,
         documents: &[Embedded],
         vector: &[f32],
         most: usize,
+        mut read: impl FnMut(i64, Visit<'_>) -> Result<()>,
     ) -> Result<Vec<i64>> {
         let mut nearest = BinaryHeap::with_capacity(most + 1);
         for document in documents {
-            let of = self.of(conn, model, *document)?;
+            let of = self.of(*document, &mut read)?;
             let dims = vector.len();
             // Another model of the same name may make vectors of another length.
             if dims == 0 || of.numbers.len() != of.chunks.len() * dims {
@@ -98,12 +100,16 @@ impl Vectors {
         Ok(nearest.into_sorted_vec().into_iter().map(|Near(_, chunk)| chunk).collect())
     }
 
-    fn of(&self, conn: &Conn<'_>, model: &str, (id, number): Embedded) -> Result<Arc<OfDocument>> {
+    fn of(
+        &self,
+        (id, number): Embedded,
+        read: &mut impl FnMut(i64, Visit<'_>) -> Result<()>,
+    ) -> Result<Arc<OfDocument>> {
         if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).used(id) {
             return Ok(kept);
         }
         let mut of = OfDocument::default();
-        embeddings::each_of_document(conn, number, model, |chunk, vector| {
+        read(number, &mut |chunk, vector| {
             of.chunks.push(chunk);
             of.numbers.extend(vector);
         })?;

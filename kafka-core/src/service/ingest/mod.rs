@@ -25,7 +25,8 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{ErrorKind, Result},
-        id::DocumentId,
+        id::{DocumentId, NodeId},
+        time::Timestamp,
     },
     crypto::digest::sha256_hex,
     repo::{
@@ -33,6 +34,7 @@ use crate::{
         documents::{self, ReadText, ToRead},
         jobs::{self, Job},
     },
+    storage::Conn,
     text::chunk::{self, Chunk, Sizes},
 };
 use renewal::Renewal;
@@ -64,11 +66,12 @@ impl Ingesting {
     /// Starts it.
     pub(crate) fn start(&self, installation: &Installation) -> Result<()> {
         let (itself, cancel) = (installation.downgrade(), self.0.cancel.clone());
+        let mut turns = Turns::default();
         let mut renewal = Renewal::default();
         self.0.upkeep.start("kafka-ingest", LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             // What fails here is tried again at the next look.
-            while !cancel.is_cancelled() && step(&installation, &cancel).unwrap_or(false) {}
+            while !cancel.is_cancelled() && step(&installation, &mut turns, &cancel).unwrap_or(false) {}
             renewal.look(&installation, &cancel);
             true
         })
@@ -88,9 +91,32 @@ impl Ingesting {
 
 /// Reads what waits, on this thread.
 pub(super) fn work_off(installation: &Installation) -> Result<()> {
-    let cancel = CancelToken::new();
-    while step(installation, &cancel)? {}
+    let (mut turns, cancel) = (Turns::default(), CancelToken::new());
+    while step(installation, &mut turns, &cancel)? {}
     Ok(())
+}
+
+/// Whose documents were read since everyone who waits had a turn: whoever uploads a thousand holds up nobody else for
+/// longer than one takes.
+#[derive(Default)]
+struct Turns(Vec<String>);
+
+impl Turns {
+    /// The job that is due.
+    fn next(&self, conn: &Conn<'_>, node: NodeId, now: Timestamp) -> Result<Option<Job>> {
+        match jobs::next(conn, KIND, node, now, &self.0)? {
+            None if !self.0.is_empty() => jobs::next(conn, KIND, node, now, &[]),
+            job => Ok(job),
+        }
+    }
+
+    /// Notes whose turn it is. Who has had one already begins the next round.
+    fn note(&mut self, owner: String) {
+        if self.0.contains(&owner) {
+            self.0.clear();
+        }
+        self.0.push(owner);
+    }
 }
 
 /// A document at work.
@@ -117,23 +143,22 @@ enum End {
 const LATER: End = End::Later { is_to_blame: false };
 
 /// Takes the job that is due, if there is one, and does it. False when there is none.
-fn step(installation: &Installation, cancel: &CancelToken) -> Result<bool> {
+fn step(installation: &Installation, turns: &mut Turns, cancel: &CancelToken) -> Result<bool> {
     let (node, now) = (installation.node_id(), installation.now());
     let storage = installation.storage();
-    if storage.read_one(|conn| jobs::next(conn, KIND, node, now))?.is_none() {
-        return Ok(false);
-    }
-    let taken = storage.write(move |tx| {
-        let Some(job) = jobs::next(tx, KIND, node, now)? else { return Ok(None) };
-        jobs::take(tx, job.number, node)?;
-        let Ok(id) = job.subject.parse() else {
-            jobs::finish(tx, job.number, node)?;
-            return Ok(None);
-        };
-        documents::begin(tx, id, now)?;
-        Ok(Some((job, id)))
+    let Some(job) = storage.read(|conn| turns.next(conn, node, now))? else { return Ok(false) };
+    turns.note(job.owner.clone());
+    let (number, id) = (job.number, job.subject.parse().ok());
+    let is_taken = storage.write(move |tx| {
+        let is_taken = jobs::take(tx, number, node, now)?;
+        match id {
+            Some(id) if is_taken => documents::begin(tx, id, now)?,
+            None if is_taken => jobs::finish(tx, number, node)?,
+            _ => {}
+        }
+        Ok(is_taken)
     })?;
-    let Some((job, id)) = taken else { return Ok(true) };
+    let Some(id) = id.filter(|_| is_taken) else { return Ok(true) };
     let work = Work { installation, cancel, job, id };
     // Whatever a text does to its reader, the next one has its turn.
     let end = catch_unwind(AssertUnwindSafe(|| work.run())).unwrap_or_else(|_| {

@@ -7,6 +7,7 @@ use crate::{
         cancel::CancelToken,
         error::{ErrorKind, Result},
         id::{ChatId, MessageId},
+        shares::Whose,
     },
     repo::{chats, embeddings},
     service::{
@@ -60,7 +61,10 @@ fn nearest(
     let has_content = |said: &String| !content_words::question(said, None).query.wanted.is_empty();
     let Some(question) = question.filter(has_content) else { return Ok(Near::default()) };
     match question::vector(installation, &question, owner, cancel) {
-        Ok(vector) => storage.read(|conn| embedding.nearest(conn, &documents, &vector, NEAREST)),
+        Ok(vector) => {
+            let turn = (installation.searches(), Whose::Owner(owner));
+            Ok(embedding.nearest(storage, turn, &documents, &vector, NEAREST).unwrap_or_default())
+        }
         Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
         Err(_) => Ok(Near::default()),
     }

@@ -1,7 +1,7 @@
 //! The passages whose vectors are nearest to a query's.
 
 use crate::{
-    base::{actor::Scope, cancel::CancelToken, error::Result, id::UserId},
+    base::{actor::Scope, cancel::CancelToken, error::Result, id::UserId, shares::Whose},
     entity::search::{SearchMode, SearchRequest},
     repo::embeddings::{self, Narrowed},
     service::{
@@ -14,10 +14,10 @@ use crate::{
 const NEAREST: usize = 100;
 
 /// Of the documents that the scope may read, as the request narrows them; none by words alone. Who asks for both is
-/// not refused where the endpoint fails. The query's vector is counted for `payer`.
+/// not refused where the endpoint fails, or too many search. The query's vector is counted for `payer`.
 pub(super) fn nearest(
     installation: &Installation,
-    (scope, payer): (Scope, Option<UserId>),
+    (scope, whose, payer): (Scope, Whose, Option<UserId>),
     request: &SearchRequest,
     mode: SearchMode,
 ) -> Result<Near> {
@@ -35,9 +35,14 @@ pub(super) fn nearest(
     if documents.is_empty() || request.query.trim().is_empty() {
         return Ok(Near::default());
     }
-    match question::vector(installation, &request.query, payer, &CancelToken::new()) {
-        Ok(vector) => storage.read_anywhere(|conn| embedding.nearest(conn, &documents, &vector, NEAREST)),
+    let near = match question::vector(installation, &request.query, payer, &CancelToken::new()) {
+        Ok(vector) => {
+            embedding.nearest(storage, (installation.searches(), whose), &documents, &vector, NEAREST)
+        }
+        Err(error) => Err(error),
+    };
+    match near {
         Err(error) if mode == SearchMode::Vector => Err(error),
-        Err(_) => Ok(Near::default()),
+        near => Ok(near.unwrap_or_default()),
     }
 }
