@@ -3,6 +3,7 @@
 //! `on_branch` marks the messages between a root and the active leaf, so that reading that branch in
 //! order is one walk of an index, wherever the page lies. [`activate`] keeps it true.
 
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use super::{numbers, params, responses, scope, scoped};
@@ -55,8 +56,7 @@ const NUMBER_OF_CHAT: &str = "(SELECT n.number FROM chats n WHERE n.id = $2)";
 const NEW_ROW: &str = "id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
      tool_call_id, model, status, created_at, updated_at) VALUES (";
 const NEW_VALUES: &str = ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
-const LINE_COLUMNS: &str =
-    "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type";
+const LINE_COLUMNS: &str = "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type, m.context";
 /// A message and its ancestors, up to the first that stands on the active branch.
 const UP_TO_BRANCH: &str = "WITH RECURSIVE line (id, parent_id, seq, on_branch) AS ( \
     SELECT m.id, m.parent_id, m.seq, m.on_branch FROM messages m WHERE m.id = $1 UNION ALL \
@@ -272,6 +272,8 @@ pub(crate) struct Line {
     pub(crate) status: MessageStatus,
     pub(crate) parent_id: Option<MessageId>,
     pub(crate) kind: String,
+    /// How many sources it has.
+    pub(crate) sources: usize,
 }
 
 fn read_line(row: &mut Row<'_>) -> Result<Line> {
@@ -285,6 +287,7 @@ fn read_line(row: &mut Row<'_>) -> Result<Line> {
         status: row.next()?,
         parent_id: row.next()?,
         kind: row.next()?,
+        sources: row.next_json::<Vec<IgnoredAny>>()?.map_or(0, |sources| sources.len()),
     })
 }
 

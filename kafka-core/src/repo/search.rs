@@ -31,7 +31,7 @@ const OF_MESSAGE_POSTGRES: &str = "JOIN messages m ON m.number = s.number JOIN c
 const OF_CHAT: &str = "CROSS JOIN chats c ON c.number = s.rowid WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
 const OF_CHAT_POSTGRES: &str = "JOIN chats c ON c.number = s.number \
      WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
-const FOUND_CHUNK: &str = "SELECT k.number, c.id, c.title, d.created_at, k.content, d.id, d.filename, k.start_byte, k.end_byte FROM ";
+const FOUND_CHUNK: &str = "SELECT k.number, c.id, c.title, d.created_at, k.content, d.id, d.filename, k.start_byte, k.end_byte, k.heading FROM ";
 const OF_CHUNK: &str = "search_chunks s CROSS JOIN chunks k ON k.number = s.rowid CROSS JOIN documents d ON d.number = k.document_number \
      LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
 const OF_CHUNK_POSTGRES: &str = "search_chunks s JOIN chunks k ON k.number = s.number JOIN documents d ON d.number = k.document_number \
@@ -133,6 +133,8 @@ pub(crate) struct Found {
     pub(crate) title: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) text: String,
+    /// What a passage stands under.
+    pub(crate) heading: Option<String>,
     pub(crate) noun: Noun,
 }
 
@@ -221,7 +223,7 @@ fn read_found(row: &mut Row<'_>) -> Result<Found> {
     let text = text_of_chat(row.next()?, row.next()?);
     let message = row.next::<Option<MessageId>>()?.zip(row.next::<Option<Role>>()?);
     let noun = message.map_or(Noun::Chat, |(id, role)| Noun::Message(id, role));
-    Ok(Found { number, chat_id, title, created_at, text, noun })
+    Ok(Found { number, chat_id, title, created_at, text, heading: None, noun })
 }
 
 fn read_passage(row: &mut Row<'_>) -> Result<Found> {
@@ -232,5 +234,6 @@ fn read_passage(row: &mut Row<'_>) -> Result<Found> {
         created_at: row.next()?,
         text: row.next()?,
         noun: Noun::Passage(row.next()?, row.next()?, [row.next()?, row.next()?]),
+        heading: row.next()?,
     })
 }

@@ -25,7 +25,7 @@ const MESSAGE: &str = "SELECT m.number, c.number, c.user_id, c.workspace_id, m.r
      FROM messages m JOIN chats c ON c.number = m.chat_number WHERE ";
 const CHAT: &str =
     "SELECT c.number, c.user_id, c.workspace_id, c.created_at, c.title, c.description FROM chats c WHERE ";
-const CHUNK: &str = "SELECT k.number, c.number, c.user_id, c.workspace_id, d.workspace_id, d.created_at, k.content FROM chunks k \
+const CHUNK: &str = "SELECT k.number, c.number, c.user_id, c.workspace_id, d.workspace_id, d.created_at, k.heading, k.content FROM chunks k \
      JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
 
 /// What a batch puts in, on PostgreSQL.
@@ -217,8 +217,10 @@ fn read_chunk(row: &mut Row<'_>, is_postgres: bool) -> Result<Entry> {
         None => labels.extend(labels_of_owner(user, workspace)),
     }
     labels.extend(labels_of_time(row.next()?));
-    let content = row.next_text()?;
-    Ok(Entry { number, words: document(content, &labels, is_postgres) })
+    // What it stands under says what it is about, too.
+    let text =
+        row.next::<Option<String>>()?.map(|heading| heading + "\n").unwrap_or_default() + row.next_text()?;
+    Ok(Entry { number, words: document(&text, &labels, is_postgres) })
 }
 
 /// What a chat is found by.

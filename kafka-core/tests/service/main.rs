@@ -27,6 +27,7 @@ mod forks;
 mod handle;
 mod history;
 mod home;
+mod hybrid;
 mod identity;
 mod ingest;
 #[cfg(feature = "postgres")]
@@ -46,6 +47,7 @@ mod order;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod prompted;
 mod quotas;
 mod removal;
 mod replacement;

@@ -18,7 +18,7 @@ fn stage() -> Stage {
     Stage::new(In::File)
 }
 
-fn add(stage: &Stage, place: DocumentPlace, name: &str, text: &str) -> Document {
+pub(crate) fn add(stage: &Stage, place: DocumentPlace, name: &str, text: &str) -> Document {
     let documents = stage.kafka.documents(&stage.operator);
     let document = documents.upload(place, NewFile::named(name), &mut text.as_bytes()).unwrap();
     documents.wait(document.id, PATIENCE, |_| ()).unwrap()
@@ -29,18 +29,18 @@ fn ask(stage: &Stage, chat: &Chat, question: &str) -> Answer {
 }
 
 /// What the model was told of documents for the last question; nothing where it was told nothing.
-fn told(stage: &Stage) -> String {
+pub(crate) fn told(stage: &Stage) -> String {
     let calls = stage.provider.calls();
     let messages = sent(calls.last().unwrap());
     let told = messages.iter().find(|(role, text)| *role == "system" && text.starts_with("Passages from"));
     told.map(|(_, text)| (*text).to_owned()).unwrap_or_default()
 }
 
-fn filler(topic: &str) -> String {
+pub(crate) fn filler(topic: &str) -> String {
     (0..40).map(|number| format!("Line {number} speaks of {topic} and of nothing besides.\n\n")).collect()
 }
 
-fn handbook() -> String {
+pub(crate) fn handbook() -> String {
     format!(
         "# Handbook\n\nThis handbook is for the keepers of the lighthouse.\n\n# Lamp\n\n{}# Horn\n\n{}The horn is sounded \
          every ninety seconds in fog.\n\n# Boats\n\n{}",

@@ -5,6 +5,7 @@
 //! batches and only then shows them; [`passages`] of documents are found before and cited; [`finish`] stores the end. A [`turn`] is one watcher of an answer.
 //! Answers are owned by [`live`], not by who asked: a watcher that leaves ends nothing.
 
+mod citations;
 pub(crate) mod finish;
 pub(crate) mod held;
 pub(crate) mod live;

@@ -5,7 +5,7 @@ use crate::{
     base::error::{Error, Result},
     entity::document::Source,
     repo::{self, chunks::Asked},
-    service::retrieval,
+    service::retrieval::{self, Prepared},
     storage::Conn,
 };
 
@@ -25,14 +25,15 @@ impl AskedDocuments {
 }
 
 impl Answering {
-    /// The passages whose vectors are nearest to the question's.
-    pub(in crate::service) fn nearest(&self) -> Result<Vec<i64>, Error> {
-        let Some(scope) = self.documents else { return Ok(Vec::new()) };
+    /// What a prompt tells documents by. None for a credential that reads no documents.
+    pub(in crate::service) fn prepared(&self) -> Result<Option<Prepared>, Error> {
+        let Some(scope) = self.documents else { return Ok(None) };
         let (chat, question) = (self.running.chat, self.running.user_message.id);
         self.patiently(|| {
             let cancel = &self.running.cancel;
-            retrieval::nearest(&self.installation, scope, chat, question, self.reserved, cancel)
+            retrieval::prepare(&self.installation, scope, chat, question, self.reserved, cancel)
         })
+        .map(Some)
     }
 
     /// None for a credential that reads no documents.

@@ -34,6 +34,7 @@ use crate::{
         installation::Installation,
         models::{Callable, ECHO},
         quotas::Reservation,
+        retrieval::Prepared,
     },
 };
 
@@ -267,22 +268,24 @@ impl Answering {
         self.read_documents()?;
         let (storage, chat) = (self.installation.storage(), self.running.chat);
         let question = self.running.user_message.id;
-        let near = self.nearest()?;
+        let prepared = self.prepared()?;
         let (prompt, sources) = self.patiently(|| {
-            storage.read(|conn| self.builder(self.asked(conn)?, &near).build(conn, chat, question))
+            storage.read(|conn| {
+                let asked = self.asked(conn)?;
+                self.builder(asked.zip(prepared.as_ref())).build(conn, chat, question)
+            })
         })?;
         self.cite(&sources)?;
         Ok(prompt)
     }
 
-    fn builder<'b>(&'b self, asked: Option<AskedDocuments>, near: &'b [i64]) -> PromptBuilder<'b> {
+    fn builder<'b>(&'b self, documents: Option<(AskedDocuments, &'b Prepared)>) -> PromptBuilder<'b> {
         PromptBuilder {
             params: &self.callable.options.params,
             default_context: self.installation.limits().context_tokens,
             source: &self.source,
             blobs: self.installation.storage().blobs(),
-            asked,
-            near,
+            documents,
         }
     }
 

@@ -290,8 +290,7 @@ impl Accepting {
                 default_context: self.context_tokens,
                 source: &Source::default(),
                 blobs: &self.blobs,
-                asked: None,
-                near: &[],
+                documents: None,
             };
             let (prompt, _) = builder.build(tx, self.chat, question)?;
             let known = prompt::cost(&prompt);

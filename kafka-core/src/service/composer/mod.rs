@@ -38,6 +38,7 @@ use super::{
     },
     installation::Installation,
     once::IdempotencyKey,
+    retrieval::Prepared,
 };
 use crate::{
     base::{actor::Actor, error::Result, id::ChatId},
@@ -103,8 +104,8 @@ impl Wishes {
 /// Composes what was asked, in the turn that its answer has in the chat.
 pub(super) fn run(answering: &mut Answering, wishes: &Wishes) -> Result<ResponseStatus> {
     answering.read_documents()?;
-    let (material, near) = (Material::read(answering)?, answering.nearest()?);
-    let mut composing = Composing { answering, wishes, material, near };
+    let (material, prepared) = (Material::read(answering)?, answering.prepared()?);
+    let mut composing = Composing { answering, wishes, material, prepared };
     let triage = match composing.triage() {
         // Who only talks wants words, which also a model has that cannot say what a prompt is about.
         Err(error) if wishes.is_chat && error.code() == TRIAGE_FAILED => {
@@ -126,8 +127,8 @@ struct Composing<'a> {
     answering: &'a mut Answering,
     wishes: &'a Wishes,
     material: Material,
-    /// The passages of documents whose vectors are nearest to the prompt's.
-    near: Vec<i64>,
+    /// What documents are told by; none for a credential that reads none.
+    prepared: Option<Prepared>,
 }
 
 impl Composing<'_> {

@@ -5,7 +5,7 @@
 //! the conversation may hold the same words, and so may what a model made of them. Nothing here depends on that:
 //! this side knows what it asked for, and reads the answer accordingly.
 
-use super::{Composing, Triage, material::Material, target::Target};
+use super::{Composing, Triage, target::Target};
 use crate::{
     base::error::{Error, ErrorKind, Result},
     entity::{attempt::Step, document::Source, message::Role},
@@ -129,13 +129,11 @@ impl Composing<'_> {
         if task.step == Step::Triage {
             return Ok(None);
         }
-        let Material { prompt, said, .. } = &self.material;
-        let before = said.iter().rfind(|remark| remark.role == Role::User).map(|remark| remark.text.clone());
+        let question = self.answering.running.user_message.id;
         self.read(|conn| {
-            let Some(documents) = self.answering.asked(conn)? else { return Ok(None) };
-            retrieval::for_question(conn, documents.asked, &self.near, documents.most_tokens(room), || {
-                Ok((prompt.clone(), before.clone()))
-            })
+            let documents = self.answering.asked(conn)?.zip(self.prepared.as_ref());
+            let Some((documents, prepared)) = documents else { return Ok(None) };
+            retrieval::for_question(conn, documents.asked, prepared, question, documents.most_tokens(room))
         })
     }
 

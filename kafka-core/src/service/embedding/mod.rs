@@ -10,6 +10,7 @@ mod nearest;
 pub(crate) mod question;
 
 use std::{
+    collections::HashSet,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -26,6 +27,7 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, Result},
+        id::DocumentId,
         limits::Limits,
         secret::Secret,
         shares::Whose,
@@ -59,6 +61,15 @@ pub struct EmbeddingEndpoint {
     pub model: String,
     /// The key for it.
     pub api_key: Option<Secret<String>>,
+}
+
+/// What vectors say about a question.
+#[derive(Debug, Default)]
+pub(super) struct Near {
+    /// The nearest passages, by their numbers, the nearest first.
+    pub(super) passages: Vec<i64>,
+    /// All documents that have vectors; what is not among them is found by its words alone.
+    pub(super) documents: HashSet<DocumentId>,
 }
 
 /// The vectors of one installation.
@@ -147,8 +158,7 @@ impl Embedding {
         self.ask(&[text], QUESTION_PATIENCE, cancel)
     }
 
-    /// The passages of these documents that are nearest to a vector, the nearest first, by their numbers. What is not in
-    /// memory is read when the caller's turn comes.
+    /// The passages of these documents that are nearest to a vector. What is not in memory is read when the caller's turn comes.
     ///
     /// # Errors
     /// `Busy` or `RateLimited` when it does not come in time.
@@ -159,16 +169,17 @@ impl Embedding {
         documents: &[Document],
         vector: &[f32],
         most: usize,
-    ) -> Result<Vec<i64>> {
-        let Some(model) = self.model() else { return Ok(Vec::new()) };
+    ) -> Result<Near> {
+        let Some(model) = self.model() else { return Ok(Near::default()) };
         let mut turn = None;
-        self.vectors.nearest(documents, vector, most, |document, visit| {
+        let passages = self.vectors.nearest(documents, vector, most, |document, visit| {
             if turn.is_none() {
                 turn = Some(searches.begin(whose)?);
             }
             // One statement a document: others read in between.
             storage.read_one(|conn| embeddings::each_of_document(conn, document, model, visit))
-        })
+        })?;
+        Ok(Near { passages, documents: documents.iter().map(|(id, _)| *id).collect() })
     }
 
     fn ask(&self, texts: &[&str], patience: Duration, cancel: &CancelToken) -> Result<Embedded> {

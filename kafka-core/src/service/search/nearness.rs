@@ -6,7 +6,7 @@ use crate::{
     repo::embeddings::{self, Narrowed},
     service::{
         embedding::{
-            self,
+            self, Near,
             question::{self, Payer},
         },
         installation::Installation,
@@ -23,10 +23,10 @@ pub(super) fn nearest(
     (scope, whose, account): (Scope, Whose, Option<UserId>),
     request: &SearchRequest,
     mode: SearchMode,
-) -> Result<Vec<i64>> {
+) -> Result<Near> {
     let (storage, embedding) = (installation.storage(), installation.embedding());
     let Some(model) = embedding.model().filter(|_| mode != SearchMode::Text) else {
-        return if mode == SearchMode::Vector { Err(embedding::missing()) } else { Ok(Vec::new()) };
+        return if mode == SearchMode::Vector { Err(embedding::missing()) } else { Ok(Near::default()) };
     };
     let narrowed = Narrowed {
         chat: request.chat_id,
@@ -37,7 +37,7 @@ pub(super) fn nearest(
     let (quotas, now) = (installation.quotas(), installation.now());
     let documents = storage.read_one_anywhere(|conn| embeddings::visible(conn, scope, model, narrowed))?;
     if documents.is_empty() || request.query.trim().is_empty() {
-        return Ok(Vec::new());
+        return Ok(Near::default());
     }
     let left = storage.read(|conn| quotas.left(conn, account, now))?;
     let payer = Payer { account, left };

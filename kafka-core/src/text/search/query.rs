@@ -25,6 +25,12 @@ pub(crate) struct Clause {
     pub(crate) is_prefix: bool,
 }
 
+impl Clause {
+    pub(crate) fn has_digit(&self) -> bool {
+        self.words.iter().any(|word| word.contains(char::is_numeric))
+    }
+}
+
 /// What is searched for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query {
