@@ -231,7 +231,7 @@ fn replace(kafka: &Kafka, actor: &Actor, id: DocumentId, path: &Path, context: &
 fn wait(documents: &Documents<'_>, added: &mut [Document], context: &Context) -> Result<()> {
     let mut bar = Bar::new(context.output.is_for_people());
     let total = added.len();
-    for (number, document) in (1..).zip(&mut added) {
+    for (number, document) in (1..).zip(added) {
         let name: String = printable(&document.filename).chars().take(NAME).collect();
         *document = documents.wait(document.id, PATIENCE, |_| bar.reading(&name, number, total))?;
     }
