@@ -74,7 +74,7 @@ pub(crate) fn stage(endpoint: &ScriptedEndpoint) -> Stage {
     stage_with(with(endpoint, "toy"))
 }
 
-fn stage_with(change: impl FnOnce(&mut Config)) -> Stage {
+pub(crate) fn stage_with(change: impl FnOnce(&mut Config)) -> Stage {
     let script = |_: &kafka_core::testing::ScriptedCall| kafka_core::testing::ScriptedAnswer::of(&["Yes."]);
     Stage::with(In::File, script, change)
 }
@@ -280,49 +280,6 @@ fn vectors_that_another_model_has_begun_to_replace_are_not_compared() {
         &[],
     );
     assert_eq!(names(&stage.kafka, &by(SearchMode::Vector, "cat")), ["more.txt"]);
-}
-
-#[test]
-fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
-    let state = Arc::new(Mutex::new(401));
-    let said = Arc::clone(&state);
-    let endpoint = ScriptedEndpoint::start(move |request| match *said.lock().unwrap() {
-        200 => Script::json(200, &vectors(&request.json())),
-        status => Script::json(status, &json!({"error": {"message": "Pay the bill of the model"}})),
-    });
-    // 400 is what some say of a model that they do not know: whoever refuses any word refuses no document.
-    for status in [401, 402, 403, 404, 400] {
-        *state.lock().unwrap() = status;
-        let warnings = Warnings::default();
-        let stage = stage_with(|config| {
-            with(&endpoint, "toy")(config);
-            config.on_warning = warnings.hook();
-        });
-        let place = DocumentPlace::Chat(stage.chat().id);
-        let [document, _] = ["A feline.", "A wall."].map(|text| add(&stage.kafka, place, "cats.txt", text));
-        assert_eq!(
-            (document.processing_status, document.error_message),
-            (ProcessingStatus::Completed, None),
-            "{status}"
-        );
-        let told = warnings.take();
-        let [warning] = &told[..] else { panic!("{told:?}") };
-        for word in ["embedding_key", "Pay the bill", &endpoint.host()] {
-            assert!(warning.contains(word), "{warning}");
-        }
-        *state.lock().unwrap() = 200;
-        let began = std::time::Instant::now();
-        while names(&stage.kafka, &by(SearchMode::Vector, "cat")).len() < 2 {
-            assert!(began.elapsed() < PATIENCE, "{status}");
-            stage.clock.advance(Duration::from_secs(10));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        assert_eq!(warnings.take(), [""; 0]);
-        *state.lock().unwrap() = status;
-        add(&stage.kafka, place, "more.txt", "More.");
-        assert_eq!(warnings.take().len(), 1, "it worked in between");
-        stage.kafka.close();
-    }
 }
 
 #[test]

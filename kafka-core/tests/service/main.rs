@@ -18,7 +18,9 @@ mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
 mod embeddings;
-mod embeddings_renewed;
+mod embeddings_renewed {
+    mod slow;
+}
 mod endpoints;
 mod events;
 mod export;

@@ -16,17 +16,17 @@ use kafka_core::{
 use serde_json::json;
 
 use crate::{
-    embeddings::{PATIENCE, Warnings, add, by, names, stage, vectors, with},
+    embeddings::{PATIENCE, Warnings, add, by, names, stage, stage_with, vectors, with},
     stage::Stage,
 };
 
 /// Passages of one request.
 const BATCH: usize = 64;
 
-/// A model and a text, and how often.
+/// A model and a text, so often.
 type Counts = BTreeMap<(String, String), usize>;
 
-/// What was sent to an endpoint and what it made vectors of.
+/// What was sent to an endpoint, and what it made vectors of.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<[Counts; 2]>>);
 
@@ -418,4 +418,47 @@ fn what_a_closed_process_had_made_is_not_made_again() {
     assert_eq!(get(&kafka, &document).processing_status, ProcessingStatus::Completed);
     assert_eq!(log.counts("toy", "Cat")[1], vec![1; 100]);
     kafka.close();
+}
+
+#[test]
+fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
+    let state = Arc::new(Mutex::new(401));
+    let said = Arc::clone(&state);
+    let endpoint = ScriptedEndpoint::start(move |request| match *said.lock().unwrap() {
+        200 => Script::json(200, &vectors(&request.json())),
+        status => Script::json(status, &json!({"error": {"message": "Pay the bill of the model"}})),
+    });
+    // 400 is what some say of a model that they do not know: whoever refuses any word refuses no document.
+    for status in [401, 402, 400] {
+        *state.lock().unwrap() = status;
+        let warnings = Warnings::default();
+        let stage = stage_with(|config| {
+            with(&endpoint, "toy")(config);
+            config.on_warning = warnings.hook();
+        });
+        let place = DocumentPlace::Chat(stage.chat().id);
+        let [document, _] = ["A feline.", "A wall."].map(|text| add(&stage.kafka, place, "cats.txt", text));
+        assert_eq!(
+            (document.processing_status, document.error_message),
+            (ProcessingStatus::Completed, None),
+            "{status}"
+        );
+        let told = warnings.take();
+        let [warning] = &told[..] else { panic!("{told:?}") };
+        for word in ["embedding_key", "Pay the bill", &endpoint.host()] {
+            assert!(warning.contains(word), "{warning}");
+        }
+        *state.lock().unwrap() = 200;
+        let began = Instant::now();
+        while names(&stage.kafka, &by(SearchMode::Vector, "cat")).len() < 2 {
+            assert!(began.elapsed() < PATIENCE, "{status}");
+            stage.clock.advance(Duration::from_secs(10));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(warnings.take(), [""; 0]);
+        *state.lock().unwrap() = status;
+        add(&stage.kafka, place, "more.txt", "More.");
+        assert_eq!(warnings.take().len(), 1, "it worked in between");
+        stage.kafka.close();
+    }
 }
