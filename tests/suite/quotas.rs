@@ -174,7 +174,10 @@ mod slow {
     }
 
     fn refuses_late() {
-        let endpoint = ScriptedEndpoint::start(|_| Script::json(500, &json!({})));
+        let endpoint = ScriptedEndpoint::start(|request| match request.path.ends_with("/models") {
+            true => Script::json(200, &json!({"data": [{"id": "m"}]})),
+            false => Script::json(500, &json!({})),
+        });
         let data = TempDir::new().unwrap();
         kafka(data.path(), &["model", "add", "m", "--url", &endpoint.base_url(), "--default"]);
         kafka(data.path(), &["plan", "set", "free", "--tokens-daily", "200"]);
