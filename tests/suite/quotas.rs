@@ -174,10 +174,13 @@ mod slow {
     }
 
     fn refuses_late() {
-        let endpoint = ScriptedEndpoint::start(|_| Script::json(500, &json!({})));
+        let endpoint = ScriptedEndpoint::start(|request| match request.path.ends_with("/models") {
+            true => Script::json(200, &json!({"data": [{"id": "m"}]})),
+            false => Script::json(500, &json!({})),
+        });
         let data = TempDir::new().unwrap();
         kafka(data.path(), &["model", "add", "m", "--url", &endpoint.base_url(), "--default"]);
-        kafka(data.path(), &["plan", "set", "free", "--tokens-daily", "200"]);
+        kafka(data.path(), &["plan", "set", "free", "--tokens-daily", "100"]);
         let server = RunningServer::start(&Binary::kafka_http(), data.path(), &FLAGS);
         let api = Api::of(&server);
         register(&api, "admin@example.org");
@@ -196,7 +199,7 @@ mod slow {
         let said = String::from_utf8_lossy(&stderr);
         assert_eq!(status.code(), Some(6), "{said}");
         assert!(
-            said.contains("The plan free allows 200 tokens a day") && said.contains("kafka usage"),
+            said.contains("The plan free allows 100 tokens a day") && said.contains("kafka usage"),
             "{said}"
         );
     }
