@@ -7,7 +7,7 @@ pub(super) mod in_use;
 mod length;
 pub(super) mod making;
 mod nearest;
-pub(crate) mod question;
+pub(super) mod question;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
