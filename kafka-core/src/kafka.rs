@@ -25,7 +25,7 @@ use crate::{
         completion::Completions,
         composer::Composer,
         documents::Documents,
-        embedding::{Embedding, question},
+        embedding::Embedding,
         events::Events,
         files::Files,
         installation::{Installation, Parts},
@@ -395,15 +395,6 @@ impl Kafka {
     #[must_use]
     pub fn documents(&self, actor: &Actor) -> Documents<'_> {
         Documents::new(&self.0, actor)
-    }
-
-    /// Asks the endpoint of [`Config::embedding`] for the vector of one word, which is counted for nobody.
-    ///
-    /// # Errors
-    /// What is wrong with it, in a sentence for whoever runs the installation; `Invalid` (`vectors_missing`) when there
-    /// is none.
-    pub fn probe_embedding(&self) -> Result<()> {
-        question::probe(&self.0)
     }
 
     /// Asking models.

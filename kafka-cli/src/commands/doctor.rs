@@ -407,7 +407,7 @@ fn models(args: &Args, settings: &Settings, findings: &mut Vec<Finding>) -> Resu
     let kafka = Kafka::open(settings.core_config(NodeKind::Cli)?)?;
     let actor = kafka.operator();
     if args.probe && settings.embedding_url.is_some() && settings.embedding_model.is_some() {
-        findings.push(match kafka.probe_embedding() {
+        findings.push(match kafka.administration(&actor).probe_embedding() {
             Ok(()) => Finding::ok("vectors", "the embedding endpoint gives them"),
             Err(error) => Finding::error("vectors", &error),
         });

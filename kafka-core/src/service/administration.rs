@@ -1,4 +1,4 @@
-//! What those who run the installation do with other people's accounts.
+//! What those who run the installation do with other people's accounts, and what they ask of it.
 
 use super::users::{self as accounts, not_found};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         user::{NewUser, StandingPatch, User},
     },
     repo::{access_tokens, invitations, stats, users},
-    service::{input, installation::Installation},
+    service::{embedding::question, input, installation::Installation},
 };
 
 /// What a credential needs for reading here.
@@ -63,6 +63,17 @@ impl<'k> Administration<'k> {
     /// `Invalid` for a page out of range or a cursor that no page gave.
     pub fn users(&self, request: &PageRequest) -> Result<Page<User>> {
         accounts::page(self.installation, self.scope(READ)?, request)
+    }
+
+    /// Asks the endpoint of [`Config::embedding`](crate::Config::embedding) for the vector of one word, which is counted for
+    /// nobody.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence for whoever runs the installation; `Invalid` (`vectors_missing`) when there
+    /// is none.
+    pub fn probe_embedding(&self) -> Result<()> {
+        self.scope(READ)?;
+        question::probe(self.installation)
     }
 
     /// The account with this e-mail address or username, written in any case.

@@ -16,7 +16,10 @@ use kafka_core::{
 };
 use serde_json::{Value, json};
 
-use crate::stage::{In, Stage};
+use crate::{
+    embeddings::Warnings,
+    stage::{In, Stage},
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const KEY: &str = "sk-very-secret";
@@ -207,7 +210,7 @@ fn vectors_in_another_order_are_those_of_their_texts() {
 
 /// Another model may stand behind the same name, whose vectors do not compare.
 #[test]
-fn vectors_of_another_length_than_the_question_s_are_not_compared_and_words_find_them() {
+fn vectors_of_another_length_than_the_question_s_are_made_anew_and_words_find_them_meanwhile() {
     for grows_shorter in [false, true] {
         let is_longer = Arc::new(AtomicBool::new(grows_shorter));
         let longer = Arc::clone(&is_longer);
@@ -224,10 +227,16 @@ fn vectors_of_another_length_than_the_question_s_are_not_compared_and_words_find
         add(&stage.kafka, place, "old.txt", "The old castle.");
         is_longer.store(!grows_shorter, Ordering::SeqCst);
         add(&stage.kafka, place, "new.txt", "The new castle.");
-        assert_eq!(found(&stage.kafka, SearchMode::Vector, "castle"), ["new.txt"]);
-        let mut by_words = found(&stage.kafka, SearchMode::Hybrid, "castle");
-        by_words.sort_unstable();
-        assert_eq!(by_words, ["new.txt", "old.txt"]);
+        let sorted = |mode| {
+            let mut found = found(&stage.kafka, mode, "castle");
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(sorted(SearchMode::Hybrid), ["new.txt", "old.txt"]);
+        let began = Instant::now();
+        while sorted(SearchMode::Vector) != ["new.txt", "old.txt"] {
+            assert!(began.elapsed() < PATIENCE);
+        }
     }
 }
 
@@ -262,7 +271,8 @@ mod slow {
         let case = Arc::new(Mutex::new(CASES[0]));
         let said = Arc::clone(&case);
         let endpoint = endpoint(move |_, texts| said.lock().unwrap().1(texts));
-        let stage = with(&endpoint, |_| {});
+        let warnings = Warnings::default();
+        let stage = with(&endpoint, |config| config.on_warning = warnings.hook());
         let place = DocumentPlace::Chat(stage.chat().id);
         let count = |table: &str| stage.value(&format!("SELECT COUNT(*) FROM {table}"), &[]).unwrap();
         for row in CASES {
@@ -276,11 +286,11 @@ mod slow {
             let failed = add(&stage.kafka, place, "bad.md", &text);
             assert_eq!(failed.processing_status, ProcessingStatus::Failed, "{what}");
             let said = failed.error_message.unwrap();
-            assert!(
-                said.starts_with("Its vectors could not be made: ") && said.contains(why),
-                "{what}: {said}"
-            );
-            assert!(said.ends_with('.') && !said.contains(KEY), "{what}: {said}");
+            assert!(said.starts_with("Its vectors could not be made: ") && said.ends_with('.'), "{what}: {said}");
+            // What the endpoint says is for whoever runs the installation.
+            let warned = warnings.take();
+            assert!(warned.len() == 1 && warned[0].contains(why), "{what}: {warned:?}");
+            assert!(!format!("{said}{warned:?}").contains(KEY), "{what}: {said} {warned:?}");
             assert_eq!((failed.chunk_count, failed.embedding_model), (0, None), "{what}");
             assert_eq!(["chunks", "embeddings", "jobs"].map(count), ["0", "0", "0"], "{what}");
             let halves = "documents WHERE content <> '' OR content_hash IS NOT NULL OR outline IS NOT NULL";
@@ -311,7 +321,8 @@ mod slow {
             let place = DocumentPlace::Chat(stage.chat().id);
             let first = add(&stage.kafka, place, "first.txt", "The first castle.");
             let requests = endpoint.requests().len();
-            assert!((1..=3).contains(&requests), "{what}: {requests}");
+            // Each call is tried again twice, and so is one that tells whether it is this text.
+            assert!((1..=6).contains(&requests), "{what}: {requests}");
             for name in ["second.txt", "third.txt"] {
                 assert_eq!(
                     add(&stage.kafka, place, name, "A castle.").processing_status,
@@ -344,11 +355,13 @@ mod slow {
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"data\":[";
             Script::new().send(head).send(vec![b' '; 65 << 20]).until_hung_up()
         });
-        let stage = with(&endpoint, |_| {});
+        let warnings = Warnings::default();
+        let stage = with(&endpoint, |config| config.on_warning = warnings.hook());
         let place = DocumentPlace::Chat(stage.chat().id);
         let failed = add(&stage.kafka, place, "bad.txt", CASTLE);
-        let why = failed.error_message.unwrap_or_default();
-        assert!(failed.processing_status == ProcessingStatus::Failed && why.contains(NO_VECTORS), "{why}");
+        assert_eq!(failed.processing_status, ProcessingStatus::Failed);
+        let warned = warnings.take();
+        assert!(warned.len() == 1 && warned[0].contains(NO_VECTORS), "{warned:?}");
         assert_eq!(
             add(&stage.kafka, place, "good.txt", "A river.").processing_status,
             ProcessingStatus::Completed

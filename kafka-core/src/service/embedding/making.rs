@@ -12,20 +12,13 @@ use crate::{
     storage::Tx,
 };
 
-/// Codes of what is wrong with the endpoint, whatever it is asked.
-const OF_ENDPOINT: [&str; 5] = [
-    "provider_unreachable",
-    "provider_timeout",
-    "provider_rate_limited",
-    "provider_failed",
-    "provider_key_refused",
-];
-
-/// Those of an endpoint that would keep the next document waiting, too.
+/// Codes of an endpoint that would keep also the next text waiting.
 const CANNOT_BE_REACHED: [&str; 2] = ["provider_unreachable", "provider_timeout"];
+/// Those of what passes, also where only this text meets it.
+const PASSING: [&str; 2] = ["provider_rate_limited", "provider_failed"];
 
 /// Said to whoever uploads; what the endpoint says is for the operator.
-const REFUSED: &str = "Its vectors could not be made: the service that makes them refuses what it says; change it and \
+const REFUSED: &str = "Its vectors could not be made: the service that makes them gives none for what it says; change it and \
                        upload it again, or ask whoever runs this installation.";
 
 /// What jobs are called that make vectors anew, before the name of the model, and those that tell of the models of nodes.
@@ -78,13 +71,13 @@ pub(in crate::service) fn make(
             Ok(embedded) => embedded,
             Err(error) if error.kind() == ErrorKind::Cancelled => return Ok(Made::Stopped),
             Err(error) => {
-                if CANNOT_BE_REACHED.contains(&error.code()) {
+                // It may be the endpoint, a key, a bill, or a name that it does not know, and not this text: another one tells.
+                let is_away = CANNOT_BE_REACHED.contains(&error.code())
+                    || question::vector(installation, "word", question::Payer::OPERATOR, cancel).is_err();
+                if is_away {
                     embedding.note_away(clock.instant());
                 }
-                // What it refuses may be any document: a key, a bill, or a name that it does not know.
-                if OF_ENDPOINT.contains(&error.code())
-                    || question::vector(installation, "word", question::Payer::OPERATOR, cancel).is_err()
-                {
+                if is_away || PASSING.contains(&error.code()) {
                     embedding.complain(installation, &error);
                     return Ok(Made::Unavailable { has_made: dims.is_some() });
                 }

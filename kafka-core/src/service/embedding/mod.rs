@@ -7,7 +7,7 @@ pub(super) mod in_use;
 mod length;
 pub(super) mod making;
 mod nearest;
-pub(crate) mod question;
+pub(super) mod question;
 
 use std::{
     collections::HashSet,
@@ -111,12 +111,12 @@ impl Embedding {
         })
     }
 
-    /// Notes that the endpoint cannot be reached.
+    /// Notes that the endpoint gives nobody any vectors.
     fn note_away(&self, now: Instant) {
         *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
-    /// Whether it could not be a while ago.
+    /// Whether it gave none a while ago.
     pub(super) fn is_away(&self, now: Instant) -> bool {
         let since = *self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE)

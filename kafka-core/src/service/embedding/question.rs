@@ -46,7 +46,7 @@ pub(in crate::service) fn vector(
 }
 
 /// Whether the endpoint gives a vector, and if not, why. For whoever runs the installation.
-pub(crate) fn probe(installation: &Installation) -> Result<()> {
+pub(in crate::service) fn probe(installation: &Installation) -> Result<()> {
     ask(installation, "word", Payer::OPERATOR, &CancelToken::new()).map(drop)
 }
 

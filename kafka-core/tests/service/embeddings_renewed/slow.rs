@@ -256,7 +256,9 @@ fn whoever_goes_back_to_the_old_model_has_all_vectors_of_it_again() {
 
 #[test]
 fn where_nothing_lacks_vectors_the_documents_are_looked_through_once_a_while() {
-    let (endpoint, _) = endpoint(|_, _| None);
+    let is_away = Arc::new(AtomicBool::new(false));
+    let away = Arc::clone(&is_away);
+    let (endpoint, _) = endpoint(move |_, _| away.load(Ordering::SeqCst).then_some(503));
     let stage = stage(&endpoint);
     let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.txt", "A cat.");
     pass(&stage, &stage.kafka, Duration::ZERO);
@@ -266,6 +268,19 @@ fn where_nothing_lacks_vectors_the_documents_are_looked_through_once_a_while() {
         assert_eq!(get(&stage.kafka, &document).embedding_model, None);
     }
     until_it_has(&stage, &stage.kafka, &document, "toy");
+
+    // After some rounds in which nothing lacked anything it rests for long, unless a document comes without vectors.
+    for _ in 0..8 {
+        pass(&stage, &stage.kafka, Duration::from_secs(3600));
+    }
+    is_away.store(true, Ordering::SeqCst);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let document = add(&stage.kafka, place, "birds.txt", "A bird.");
+    assert_eq!(document.embedding_model, None);
+    is_away.store(false, Ordering::SeqCst);
+    pass(&stage, &stage.kafka, Duration::ZERO);
+    pass(&stage, &stage.kafka, Duration::from_secs(61));
+    assert_eq!(get(&stage.kafka, &document).embedding_model.as_deref(), Some("toy"));
 }
 
 #[test]
