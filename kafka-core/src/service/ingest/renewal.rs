@@ -75,9 +75,6 @@ impl Renewal {
     pub(super) fn look(&mut self, installation: &Installation, cancel: &CancelToken) {
         let Some(model) = installation.embedding().model() else { return };
         let now = installation.clock().instant();
-        if installation.embedding().is_away(now) {
-            return;
-        }
         let length = installation.embedding().length();
         if std::mem::replace(&mut self.length, length) != length {
             // What was looked at may have another length.
@@ -86,7 +83,7 @@ impl Renewal {
         if installation.ingesting().has_lacking() && self.is_idle {
             self.rests_until = self.rests_until.map(|until| until.min(now + PAUSE));
         }
-        if self.rests_until.is_some_and(|until| now < until) {
+        if installation.embedding().is_away(now) || self.rests_until.is_some_and(|until| now < until) {
             return;
         }
         match self.turn(installation, model, cancel) {
