@@ -1,5 +1,5 @@
-// Has documents read on the chat page, by keyboard and by drop, opens what answers cite of them, and looks at what was
-// used. `tests/suite/page.rs` starts this with the URL of a server that has a model `citing`. Prints `ok` and a name for
+// Has documents read on the chat page, by keyboard and by drop, replaces them, opens what answers cite of them and what is
+// found in them, and looks at what was used. `tests/suite/page.rs` starts this with the URL of a server that has a model `citing`. Prints `ok` and a name for
 // each journey; the first failure ends it.
 
 import assert from "node:assert/strict";
@@ -25,9 +25,11 @@ const lists = (page, expected) => until("the documents", async () => {
   return rows.length === expected.length && rows.every((row, at) => row.startsWith(expected[at])) || JSON.stringify(rows);
 });
 
-async function choose(page, ...chosen) {
+const choose = (page, ...chosen) => chooseBy(page, "#add-documents", chosen);
+
+async function chooseBy(page, button, chosen) {
   const chooser = page.waitForEvent("filechooser");
-  await page.focus("#add-documents");
+  await page.focus(button);
   await page.keyboard.press("Enter");
   await (await chooser).setFiles(chosen);
 }
@@ -182,6 +184,68 @@ const journeys = {
     assert.match(await page.locator(".sources li.stale").innerText(), /^\[1\] .* \(stale\)$/);
     await isStale();
     await shoot(page, "stale");
+  },
+
+  async "a document is replaced by keyboard, and stays where the new one cannot be read"(page) {
+    const chat = await cite(page, "New editions");
+    const replace = (name, chosen) => chooseBy(page, `[aria-label='Replace ${name}']`, chosen);
+    await replace("handbook.md", file("handbook.md", HANDBOOK));
+    await reads(page.locator("#trouble p"), "handbook.md is made of this file already.");
+    const both = (await api("GET", `chats/${chat}/documents`)).items;
+    assert.deepEqual(both.map(({ filename }) => filename), ["handbook.md", "horn.txt"]);
+    // What the server says until the new one is read; it may be too fast to be seen.
+    let isReading = true;
+    await page.route("**/documents?limit=200", async (route) => {
+      const reply = await route.fetch();
+      const body = await reply.json();
+      const coming = { ...both[0], id: "coming", filename: "edition.md", replaces: both[0].id, processing_status: "processing" };
+      if (isReading) body.items = [...both, coming];
+      return route.fulfill({ response: reply, json: body });
+    });
+    await replace("handbook.md", file("edition.md", "A bell is rung in fog."));
+    await lists(page, ["handbook.md: 5 passages, about ", "horn.txt: 1 passage, about ", "edition.md: in place of handbook.md: being read…"]);
+    assert.equal(await page.locator("#documents [aria-label^=Replace]").count(), 2, "of the new one there is nothing to replace");
+    assert.equal(await page.locator("#documents [aria-label='Delete the new edition.md']").count(), 1);
+    assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), "Replace handbook.md");
+    assert.equal(await page.locator("#curl").textContent(), `curl -X PUT '${url}/api/v1/documents/${both[0].id}' -F 'files=@"edition.md"'`);
+    await shoot(page, "documents_replacing");
+    isReading = false;
+    await lists(page, ["horn.txt: 1 passage, about ", "edition.md: 1 passage, about "]);
+    await replace("horn.txt", file("picture.bin", Buffer.from([0, 1, 2])));
+    await lists(page, ["horn.txt: 1 passage, about ", "edition.md: ", "picture.bin: in place of horn.txt: "]);
+    assert.equal(await page.locator("#documents li.failed").count(), 1);
+    await shoot(page, "documents_replaced");
+    await cited(page).first().click();
+    await until("it says so", async () => /^This citation is stale: .*replaced/.test(await text(page, "#passage")));
+  },
+
+  async "what is found in a document opens there, by keyboard"(page) {
+    const upload = async (place, name, said) => {
+      const form = new FormData();
+      form.append("files", new File([said], name));
+      assert.equal((await fetch(`${url}/api/v1/${place}/documents`, { method: "POST", body: form })).status, 201);
+    };
+    const { id: chat } = await api("POST", "chats", { title: "Beacons" });
+    const { id: workspace } = await api("POST", "workspaces", { name: "Coast" });
+    await upload(`chats/${chat}`, "beacons.txt", "The beacons are quenched at dawn.");
+    await upload(`workspaces/${workspace}`, "coast.txt", "The coast is quenched in rain.");
+    await until("both are found", async () => (await api("POST", "search", { query: "quenched", mode: "text" })).items.length === 2);
+    await page.fill("#query", "quenched");
+    const hit = (name) => page.locator("#hits a", { hasText: name });
+    // Also when it is open already, and when its chat is.
+    for (const name of ["beacons.txt", "beacons.txt", "coast.txt"]) {
+      await hit(name).focus();
+      await page.keyboard.press("Enter");
+      await focused(page, "cited-name");
+      await marks(page, name === "coast.txt" ? "The coast is quenched in rain." : "The beacons are quenched at dawn.");
+      assert.deepEqual([await text(page, "#cited-name"), await text(page, "#about-passage")], [name, "Found by searching"]);
+      assert.equal(chatOf(page), name === "coast.txt" ? null : chat);
+      await shoot(page, "found");
+      await page.keyboard.press("Escape");
+      await until("the focus is back", () => page.evaluate((name) => document.activeElement.textContent.startsWith(name), name));
+    }
+    await page.reload();
+    await marks(page, "The coast is quenched in rain.");
   },
 
   async "what was used is drawn, and says the same as a table"(page) {

@@ -49,7 +49,7 @@ fn a_question_shares_at_most_half_of_its_words_with_its_passage() {
     assert!(documents.len() >= 40 && kinds.len() >= 5, "{} documents, {kinds:?}", documents.len());
     assert!(documents.values().map(String::len).sum::<usize>() >= 270_000);
     let (mut asked, mut answering) = (BTreeSet::new(), BTreeSet::new());
-    let files = ["questions.jsonl", "named_questions.jsonl"];
+    let files = ["questions.jsonl", "named_questions.jsonl", "code_questions.jsonl"];
     let lines = files.map(|file| fs::read_to_string(place.join(file)).unwrap()).concat();
     for line in lines.lines() {
         let entry: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -133,7 +133,9 @@ def furnish_path(case):
     kind = next((kind for start, kind in IN_PATHS if case.path.startswith(start)), None)
     if kind and case.path_parameters and not (kind == "token" and not TOKEN):
         name = next(name for name in ("id", "chat_id", "path") if name in case.path_parameters)
-        value = made(kind) if case.method == "DELETE" else thing(kind)
+        # One that is replaced goes, too.
+        goes = case.method == "DELETE" or (case.method == "PUT" and kind == "document")
+        value = made(kind) if goes else thing(kind)
         case.path_parameters[name] = f"{value}_a.txt" if name == "path" else value
     if case.path_parameters and "n" in case.path_parameters:
         case.path_parameters["n"] = 1

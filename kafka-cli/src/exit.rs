@@ -59,6 +59,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         (ErrorKind::Storage, "answer_failed") => {
             Some("your question is kept; `kafka doctor` tells what is wrong with the database.")
         }
+        (ErrorKind::QuotaExceeded, "answer_failed") => {
+            Some("your question is kept; `kafka usage` shows what was used.")
+        }
         (_, "answer_failed") => Some(
             "your question is kept; `kafka model probe NAME` tells more, --model NAME asks another model.",
         ),

@@ -14,7 +14,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// Signs of a full bar.
 const BAR: u64 = 24;
 /// Signs of the name that are shown: the line must fit, or it cannot be taken back.
-const NAME: usize = 32;
+pub(crate) const NAME: usize = 32;
 
 /// A line on stderr that shows how far something has come. It goes when this does.
 pub(crate) struct Bar {
@@ -28,11 +28,21 @@ impl Bar {
         Bar { is_watched: for_people && io::stderr().is_terminal(), shown: None }
     }
 
-    /// Writes it anew, unless that was done just now. The name is as it may be shown.
+    /// Shows how much there is of so much. The name is as it may be shown.
     pub(crate) fn show(&mut self, name: &str, done: u64, total: u64) {
+        self.write(|| line(name, done, total));
+    }
+
+    /// Shows which of several documents is read. How much of one has been read nobody knows before its end.
+    pub(crate) fn reading(&mut self, name: &str, number: usize, of: usize) {
+        self.write(|| reading_line(name, number, of));
+    }
+
+    /// Writes it anew, unless that was done just now.
+    fn write(&mut self, line: impl FnOnce() -> String) {
         if self.is_watched && self.shown.is_none_or(|shown| shown.elapsed() >= PERIOD) {
             // What cannot be shown is not missed.
-            let _ = write!(io::stderr(), "\r{}\u{1b}[K", line(name, done, total));
+            let _ = write!(io::stderr(), "\r{}\u{1b}[K", line());
             self.shown = Some(Instant::now());
         }
     }
@@ -72,6 +82,10 @@ impl<R: Read> Read for Progress<R> {
     }
 }
 
+fn reading_line(name: &str, number: usize, of: usize) -> String {
+    format!("reading {number} of {of}  {name}")
+}
+
 fn line(name: &str, read: u64, total: u64) -> String {
     // A file may grow while it is read.
     let read = u128::from(read.min(total));
@@ -91,6 +105,14 @@ mod tests {
         assert_eq!(line("a", 5, 10), format!("{}{}  50 %  a", "█".repeat(12), "░".repeat(12)));
         assert_eq!(line("a", 11, 10), format!("{} 100 %  a", "█".repeat(24)));
         assert_eq!(line("a", u64::MAX, u64::MAX), format!("{} 100 %  a", "█".repeat(24)));
+    }
+
+    #[test]
+    fn of_several_documents_the_first_is_one_and_the_last_all() {
+        assert_eq!(
+            [1, 2].map(|number| reading_line("a", number, 2)),
+            ["reading 1 of 2  a", "reading 2 of 2  a"]
+        );
     }
 
     #[test]

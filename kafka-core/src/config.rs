@@ -22,6 +22,7 @@ use crate::{
         keyring::SecretSource, registration::Registration,
     },
     storage::{MigrateMode, NodeKind, Synchronous},
+    text::chunk::Sizes,
 };
 
 /// Where the database lies.
@@ -92,6 +93,8 @@ pub struct Config {
     /// Where vectors of passages come from. Default none: documents are found by their words alone. It may have the
     /// addresses that `addresses` allows.
     pub embedding: Option<EmbeddingEndpoint>,
+    /// How long the passages are that documents are cut into. Documents that were read before stay as they are.
+    pub chunks: Sizes,
     /// Who knows the addresses of model endpoints. Default the operating system.
     pub resolver: Arc<dyn Resolver>,
     /// Providers besides the built-in `openai` and `echo`.
@@ -149,6 +152,7 @@ impl Config {
             model_hosts: Vec::new(),
             based_validator: None,
             embedding: None,
+            chunks: Sizes::default(),
             resolver: Arc::new(SystemResolver),
             providers: Vec::new(),
             extractor: None,

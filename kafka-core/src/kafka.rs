@@ -49,6 +49,7 @@ use crate::{
         workspaces::Workspaces,
     },
     storage::{MoveProgress, Place, Storage, StorageOptions},
+    text::chunk,
 };
 
 /// An open installation: the one entry point. Clones share it; it may be used from any thread. The last
@@ -63,18 +64,21 @@ impl Kafka {
     /// # Errors
     /// `Storage`, `Corrupt`, `Incompatible` or `Busy` when the database cannot be used, naming it;
     /// `Conflict` when two providers have one name; `Invalid` when [`Config::based_validator`] or the URL of
-    /// [`Config::embedding`] is none.
+    /// [`Config::embedding`] is none, or [`Config::chunks`] out of range.
     pub fn open(config: Config) -> Result<Kafka> {
+        if !config.chunks.are_usable() {
+            return Err(Error::invalid("chunks_invalid", "chunks", format!("give {}", chunk::USABLE)));
+        }
         let storage = open_storage(&config)?;
         let openai = OpenAiProvider::new(Arc::clone(&config.clock), Arc::clone(&config.random));
         let network = Network::new(config.addresses, config.resolver);
-        let vector_bytes = config.limits.vector_bytes;
-        let embedding = Embedding::new(openai.clone(), config.embedding, network.clone(), vector_bytes)?;
+        let embedding = Embedding::new(openai.clone(), config.embedding, network.clone(), &config.limits)?;
         let built_in: [Arc<dyn Provider>; 2] = [Arc::new(EchoProvider), Arc::new(openai)];
         let parts = Parts {
             providers: Registry::new(built_in.into_iter().chain(config.providers))?,
             network,
             embedding,
+            chunks: config.chunks,
             model_hosts: config.model_hosts,
             based_validator: config.based_validator.as_deref().map(validator).transpose()?,
             secret: config.secret,

@@ -4,11 +4,10 @@ use std::io::Read;
 
 use kafka_core::{IdempotencyKey, NewFile};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     error::{Failure, Problem},
-    form::Form,
     reply,
     request::{Call, refused_field},
     server::Reply,
@@ -17,8 +16,8 @@ use crate::{
 /// The field that holds them.
 const FIELD: &str = "files";
 
-/// What stores one file.
-type Store<'s, T> = &'s dyn Fn(NewFile, &mut dyn Read, Option<IdempotencyKey>) -> kafka_core::Result<T>;
+/// What takes one file, given its name.
+type Take<'t> = &'t mut dyn FnMut(String, &mut dyn Read) -> Result<(), Failure>;
 
 /// Stores the files of the field `files`, each as it comes: 201 with `items`. Where one is refused, those
 /// before it stay and the rest is not read; the answer is that refusal, and its member `items` holds what is
@@ -28,13 +27,14 @@ pub(crate) fn each<T: Serialize>(
     call: &mut Call<'_, '_>,
     store: impl Fn(NewFile, &mut dyn Read, Option<IdempotencyKey>) -> kafka_core::Result<T>,
 ) -> Result<Reply, Failure> {
-    if !call.has_files() {
-        let detail = "Files are taken as a form only; send them as `multipart/form-data`, field `files`.";
-        return Err(Problem::new(415, "unsupported_media_type", detail).into());
-    }
     let keys = Keys::of(call);
     let mut items = Vec::new();
-    let stored = store_all(&mut call.form()?, &keys, &store, &mut items);
+    let stored = take_all(call, &mut |filename, part| {
+        let key = keys.next(items.len(), &filename)?;
+        let item = store(NewFile::named(filename), part, key)?;
+        items.push(serde_json::to_value(item).map_err(reply::unwritable)?);
+        Ok(())
+    });
     match stored {
         Ok(()) if items.is_empty() => Err(refused_field("field_missing", FIELD, "give at least one file")),
         Ok(()) => reply::created(&json!({"items": items})),
@@ -43,12 +43,29 @@ pub(crate) fn each<T: Serialize>(
     }
 }
 
-fn store_all<T: Serialize>(
-    form: &mut Form<'_>,
-    keys: &Keys,
-    store: Store<'_, T>,
-    items: &mut Vec<Value>,
-) -> Result<(), Failure> {
+/// Takes the only file of the field `files`. What is taken must not be stored yet: a second one is refused.
+pub(crate) fn one<T>(
+    call: &mut Call<'_, '_>,
+    take: impl Fn(NewFile, &mut dyn Read) -> kafka_core::Result<T>,
+) -> Result<T, Failure> {
+    let mut taken = None;
+    take_all(call, &mut |filename, part| {
+        if taken.is_some() {
+            return Err(refused_field("field_invalid", FIELD, "give one file only"));
+        }
+        taken = Some(take(NewFile::named(filename), part)?);
+        Ok(())
+    })?;
+    taken.ok_or_else(|| refused_field("field_missing", FIELD, "give a file"))
+}
+
+/// Has each file of the field taken as it comes, with its name.
+fn take_all(call: &mut Call<'_, '_>, take: Take<'_>) -> Result<(), Failure> {
+    if !call.has_files() {
+        let detail = "Files are taken as a form only; send them as `multipart/form-data`, field `files`.";
+        return Err(Problem::new(415, "unsupported_media_type", detail).into());
+    }
+    let mut form = call.form()?;
     while let Some(mut part) = form.next_part()? {
         if part.name != FIELD {
             continue;
@@ -60,12 +77,11 @@ fn store_all<T: Serialize>(
         if filename.is_empty() && part.is_empty()? {
             continue;
         }
-        let key = keys.next(items.len(), &filename)?;
-        let item = store(NewFile::named(filename), &mut part, key);
+        let taken = take(filename, &mut part);
         if let Some(failure) = form.take_failure() {
             return Err(failure.into());
         }
-        items.push(serde_json::to_value(item?).map_err(reply::unwritable)?);
+        taken?;
     }
     Ok(())
 }

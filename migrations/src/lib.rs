@@ -97,6 +97,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11 "0011" "search" by engine),
     migration!(12 "0012" "around" by engine),
     migration!(13 "0013" "documents" by engine),
+    migration!(14 "0014" "deletions" by engine),
+    migration!(15 "0015" "document_replacements"),
+    migration!(16 "0016" "merging" by engine),
 ];
 
 #[cfg(test)]

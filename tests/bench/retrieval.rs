@@ -36,32 +36,37 @@ const MODEL: &str = "scripted";
 fn main() {
     let model = EmbeddingModel::start();
     let set = Set::read();
-    println!(
-        "{} documents, {} questions, vectors of all-MiniLM-L6-v2",
-        set.documents.len(),
-        set.questions.len()
-    );
+    println!("{} documents, vectors of all-MiniLM-L6-v2", set.documents.len());
 
     let data = tempfile::tempdir().unwrap();
     let without = Library::new(&data.path().join("words"), &set, None);
     let with = Library::new(&data.path().join("vectors"), &set, Some(model.url.clone()));
     println!("passages made and embedded in {:.1} s", with.seconds);
-    println!("{:44}  recall@{FIRST}  MRR    chosen by      held back", "");
-    let by = |library: &Library, mode| set.figures(|question| library.ranks_of_search(question, mode));
-    let words = by(&without, SearchMode::Hybrid);
-    let vectors = by(&with, SearchMode::Vector);
-    let hybrid = by(&with, SearchMode::Hybrid);
-    words.show("search, full text");
-    vectors.show("search, vectors");
-    hybrid.show("search, both");
-    for (what, figure) in [("recall", 0), ("MRR", 1)] {
-        let of = |figures: &Figures| [figures.all.0, figures.all.1][figure];
-        let best = of(&words).max(of(&vectors));
-        let verdict = if of(&hybrid) >= best { "" } else { "  misses the goal" };
-        println!("{what}: both by the better of the two {:5.3} (goal 1){verdict}", of(&hybrid) / best);
+    for (name, questions) in &set.parts {
+        println!(
+            "{:44}  recall@{FIRST}  MRR    chosen by      held back",
+            format!("{} {name}", questions.len())
+        );
+        let by = |library: &Library, mode| {
+            figures_of(questions, |question| library.ranks_of_search(question, mode))
+        };
+        let words = by(&without, SearchMode::Hybrid);
+        let vectors = by(&with, SearchMode::Vector);
+        let hybrid = by(&with, SearchMode::Hybrid);
+        words.show("search, full text");
+        vectors.show("search, vectors");
+        hybrid.show("search, both");
+        for (what, figure) in [("recall", 0), ("MRR", 1)] {
+            let of = |figures: &Figures| [figures.all.0, figures.all.1][figure];
+            let best = of(&words).max(of(&vectors));
+            let verdict = if of(&hybrid) >= best { "" } else { "  misses the goal" };
+            println!("{what}: both by the better of the two {:5.3} (goal 1){verdict}", of(&hybrid) / best);
+        }
+        for (library, name) in [(&without, "full text"), (&with, "both")] {
+            let figures = figures_of(questions, |question| library.ranks_of_answer(question));
+            figures.show(&format!("sources of an answer, {name}"));
+        }
     }
-    set.figures(|question| without.ranks_of_answer(question)).show("sources of an answer, full text");
-    set.figures(|question| with.ranks_of_answer(question)).show("sources of an answer, both");
     println!("load of the machine over the last minute: {}", figures::machine_load());
 }
 
@@ -97,10 +102,10 @@ struct Question {
     passage: String,
 }
 
-/// The documents by their paths, and what is asked about them.
+/// The documents by their paths, and what is asked about them, in parts.
 struct Set {
     documents: Vec<PathBuf>,
-    questions: Vec<Question>,
+    parts: [(&'static str, Vec<Question>); 2],
 }
 
 impl Set {
@@ -109,29 +114,35 @@ impl Set {
         let entries = fs::read_dir(place.join("documents")).unwrap();
         let mut documents: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         documents.sort();
-        let lines = ["questions.jsonl", "named_questions.jsonl"]
-            .map(|name| fs::read_to_string(place.join(name)).unwrap());
         let question = |line: &str| {
             let entry: Value = serde_json::from_str(line).unwrap();
             let [text, document, passage] =
                 ["question", "document", "passage"].map(|name| entry[name].as_str().unwrap().to_owned());
             Question { text, document, passage }
         };
-        Set { documents, questions: lines.iter().flat_map(|text| text.lines()).map(question).collect() }
-    }
-
-    /// What comes of the ranks, from 1 on, at which the questions find their passages.
-    fn figures(&self, mut rank: impl FnMut(&Question) -> Option<usize>) -> Figures {
-        let ranks: Vec<_> = self.questions.iter().map(&mut rank).collect();
-        let of = |part: &dyn Fn(usize) -> bool| {
-            let part: Vec<_> =
-                ranks.iter().enumerate().filter(|(at, _)| part(*at)).map(|(_, rank)| *rank).collect();
-            let found = part.iter().flatten().filter(|rank| **rank <= FIRST).count();
-            let reciprocal: f64 = part.iter().flatten().map(|rank| 1.0 / *rank as f64).sum();
-            (found as f64 / part.len() as f64, reciprocal / part.len() as f64)
+        let questions = |files: &[&str]| {
+            let texts = files.iter().map(|name| fs::read_to_string(place.join(name)).unwrap());
+            texts.flat_map(|text| text.lines().map(question).collect::<Vec<_>>()).collect()
         };
-        Figures { all: of(&|_| true), chosen_by: of(&|at| at % 2 == 0), held_back: of(&|at| at % 2 == 1) }
+        let parts = [
+            ("questions in other words", questions(&["questions.jsonl", "named_questions.jsonl"])),
+            ("questions for codes, numbers and names", questions(&["code_questions.jsonl"])),
+        ];
+        Set { documents, parts }
     }
+}
+
+/// What comes of the ranks, from 1 on, at which the questions find their passages.
+fn figures_of(questions: &[Question], rank: impl FnMut(&Question) -> Option<usize>) -> Figures {
+    let ranks: Vec<_> = questions.iter().map(rank).collect();
+    let of = |part: &dyn Fn(usize) -> bool| {
+        let part: Vec<_> =
+            ranks.iter().enumerate().filter(|(at, _)| part(*at)).map(|(_, rank)| *rank).collect();
+        let found = part.iter().flatten().filter(|rank| **rank <= FIRST).count();
+        let reciprocal: f64 = part.iter().flatten().map(|rank| 1.0 / *rank as f64).sum();
+        (found as f64 / part.len() as f64, reciprocal / part.len() as f64)
+    };
+    Figures { all: of(&|_| true), chosen_by: of(&|at| at % 2 == 0), held_back: of(&|at| at % 2 == 1) }
 }
 
 /// Recall and mean reciprocal rank: of all questions, and of each half.

@@ -97,7 +97,7 @@ CREATE TABLE chats (
     last_seq            BIGINT NOT NULL DEFAULT 0, -- the seq given last; never given twice
     created_at          BIGINT NOT NULL,
     updated_at          BIGINT NOT NULL
-, tags TEXT NOT NULL DEFAULT '[]');
+, tags TEXT NOT NULL DEFAULT '[]', deleted_at BIGINT);
 CREATE INDEX chats_by_updated ON chats (updated_at, id);
 CREATE INDEX chats_by_user ON chats (user_id, updated_at, id);
 CREATE INDEX chats_by_workspace ON chats (workspace_id, updated_at, id);
@@ -433,3 +433,24 @@ CREATE TRIGGER search_chunk_deleted AFTER DELETE ON chunks
 BEGIN
     INSERT INTO search_changes (chunk_number) VALUES (OLD.number);
 END;
+CREATE TABLE deleted_numbers (
+    number              INTEGER PRIMARY KEY,
+    chats               BIGINT NOT NULL,
+    messages            BIGINT NOT NULL
+);
+CREATE TRIGGER deleted_chat_number AFTER DELETE ON chats
+WHEN NOT EXISTS (SELECT 1 FROM chats c WHERE c.number > OLD.number)
+BEGIN
+    UPDATE deleted_numbers SET chats = OLD.number WHERE number = 1 AND chats < OLD.number;
+END;
+CREATE TRIGGER deleted_message_number AFTER DELETE ON messages
+WHEN NOT EXISTS (SELECT 1 FROM messages m WHERE m.number > OLD.number)
+BEGIN
+    UPDATE deleted_numbers SET messages = OLD.number WHERE number = 1 AND messages < OLD.number;
+END;
+CREATE INDEX chats_deleted ON chats (number) WHERE deleted_at IS NOT NULL;
+CREATE TABLE document_replacements (
+    number              INTEGER PRIMARY KEY,
+    document_id         TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE, -- the new one
+    replaces            TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE
+);

@@ -13,6 +13,7 @@ use crate::{
     beside::kafka,
     support::{
         api::{Api, id},
+        form::Form,
         process::{Binary, RunningServer},
     },
 };
@@ -47,7 +48,7 @@ fn documents_are_uploaded_read_cited_and_deleted() {
     pending.as_object_mut().unwrap().remove("created_at").unwrap();
     let expected = json!({
         "id": horn, "file_id": file, "chat_id": chat, "filename": "horn.txt", "processing_status": "pending",
-        "error_message": null, "tokens_used": 0, "chunk_count": 0, "embedding_model": null,
+        "error_message": null, "tokens_used": 0, "chunk_count": 0, "embedding_model": null, "replaces": null,
     });
     assert_eq!(pending, expected);
     let broken = read(&api, &id(&items[1]));
@@ -90,6 +91,41 @@ fn documents_are_uploaded_read_cited_and_deleted() {
 }
 
 #[test]
+fn a_document_is_replaced_when_the_new_one_is_read() {
+    let data = TempDir::new().unwrap();
+    let server = RunningServer::start(&Binary::kafka_http(), data.path(), &[]);
+    let api = Api::of(&server);
+    let chat = api.chat();
+    let path = format!("/api/v1/chats/{chat}/documents");
+    let old = id(&api.upload(&path, &[], &[("horn.txt", b"The horn is sounded in fog.")]).json()["items"][0]);
+    let found = read(&api, &old);
+    let document = format!("/api/v1/documents/{old}");
+    let horn = || Form::default().file("horn.txt", b"The horn is sounded in fog.");
+    for (form, status, code) in [
+        (Form::default().field("other", "x"), 422, "field_missing"),
+        (Form::default().field("files", "x"), 422, "field_invalid"),
+        (horn().file("second.txt", b"Never in fog."), 422, "field_invalid"),
+    ] {
+        let refused = form.send(&api, "PUT", &document, &[]);
+        assert_eq!((refused.status, &refused.json()["code"]), (status, &json!(code)), "{refused:?}");
+    }
+    assert_eq!(api.expect(415, "PUT", &document, Some(&json!({})))["code"], "unsupported_media_type");
+    assert_eq!(horn().ok(&api, "PUT", &document), found, "the same is as it was");
+    assert_eq!(api.get(&path)["items"], json!([found]), "nothing was taken yet");
+
+    let reply = Form::default().file("fog.txt", b"In fog a bell is rung.").send(&api, "PUT", &document, &[]);
+    let pending = reply.json();
+    assert_eq!((reply.status, &pending["replaces"]), (201, &json!(old)), "{pending}");
+    let new = id(&pending);
+    let done = read(&api, &new);
+    let expected = [json!("fog.txt"), json!("completed"), Value::Null];
+    assert_eq!(["filename", "processing_status", "replaces"].map(|field| done[field].clone()), expected);
+    assert_eq!(api.get(&path)["items"], json!([done]));
+    let gone = horn().send(&api, "PUT", &document, &[]);
+    assert_eq!((gone.status, &gone.json()["code"]), (404, &json!("document_not_found")));
+}
+
+#[test]
 fn the_command_adds_documents_without_and_beside_a_server() {
     let data = TempDir::new().unwrap();
     let handbook = data.path().join("handbook.md");
@@ -113,8 +149,19 @@ fn the_command_adds_documents_without_and_beside_a_server() {
     let server = RunningServer::start(&Binary::kafka(), data.path(), &[]);
     let beside = add();
     drop(server);
+    assert_eq!(run(&["document", "replace", &beside, handbook, "-q"]).trim(), beside, "it says that already");
+    fs::write(handbook, "# Bell\n\nA bell is rung in fog.\n").unwrap();
+    let replaced: Value =
+        serde_json::from_str(&run(&["document", "replace", &beside, handbook, "--json"])).unwrap();
+    assert_eq!(
+        (&replaced["processing_status"], &replaced["replaces"]),
+        (&json!("completed"), &Value::Null),
+        "{replaced}"
+    );
+    let beside = id(&replaced);
     run(&["document", "delete", &alone]);
     assert_eq!(run(&["document", "list", "--chat", &chat, "-q"]).trim(), beside);
+    assert_eq!(run(&["document", "show", &beside, "--text"]), "# Bell\n\nA bell is rung in fog.\n");
     let usage: Value = serde_json::from_str(&run(&["usage", "--json"])).unwrap();
     assert_eq!(usage["doc_count"], 1);
 }

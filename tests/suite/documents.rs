@@ -54,7 +54,8 @@ impl Library {
 fn a_pdf_has_a_text_or_a_reason_why_it_has_none() {
     let library = Library::open(|_| {});
     let encrypted = "The PDF is encrypted; take its password away and upload it again.";
-    let damaged = "The PDF is damaged, or has a form that is not understood here.";
+    let damaged =
+        "The PDF is damaged, or has a form that is not understood here; save it anew and upload it again.";
     let pages = pdf(&[LETTER, "Yours, Kl\u{e4}mm"]);
     // What stands in a document before its header, and what an interrupted download lacks.
     let with_more = [b"From: the castle\n\n", &*pdf(&["Come."])].concat();
@@ -71,7 +72,9 @@ fn a_pdf_has_a_text_or_a_reason_why_it_has_none() {
             "wordless",
             wordless_pdf(),
             None,
-            Some("The PDF has no text; its pages may be pictures, such as scans."),
+            Some(
+                "The PDF has no text; its pages may be pictures, such as scans, whose letters must be recognized first.",
+            ),
         ),
         ("a header only", b"%PDF-1.7\n".to_vec(), None, Some(damaged)),
         ("its beginning", pages[..200].to_vec(), None, Some(damaged)),

@@ -14,6 +14,7 @@
 mod support;
 
 mod around;
+mod bad_documents;
 mod beside;
 mod branches;
 mod browser_clients;

@@ -151,7 +151,7 @@ mod slow {
         let model = json!({"name": "citing", "base_url": endpoint.base_url()});
         Api::of(&server).post("/api/v1/models", &model);
         let journeys = browser::drive("page_documents.mjs", &[server.url()], |_| false);
-        assert_eq!(journeys, 5, "every journey was made");
+        assert_eq!(journeys, 7, "every journey was made");
     }
 
     #[test]

@@ -167,6 +167,43 @@ mod slow {
         assert_eq!((&whole["session_count"], &whole["limits"]), (&json!(5), &Value::Null));
     }
 
+    /// A refusal that comes after the question was stored is the same refusal, and says what was stored.
+    #[test]
+    fn what_a_plan_refuses_while_it_is_answered_is_told_as_that() {
+        within_a_day(refuses_late);
+    }
+
+    fn refuses_late() {
+        let endpoint = ScriptedEndpoint::start(|request| match request.path.ends_with("/models") {
+            true => Script::json(200, &json!({"data": [{"id": "m"}]})),
+            false => Script::json(500, &json!({})),
+        });
+        let data = TempDir::new().unwrap();
+        kafka(data.path(), &["model", "add", "m", "--url", &endpoint.base_url(), "--default"]);
+        kafka(data.path(), &["plan", "set", "free", "--tokens-daily", "100"]);
+        let server = RunningServer::start(&Binary::kafka_http(), data.path(), &FLAGS);
+        let api = Api::of(&server);
+        register(&api, "admin@example.org");
+        let k = api.with_token(&register(&api, "k@example.org"));
+        // Two words have room; what a composer says around them has not.
+        let chat = k.chat();
+        let asked = json!({"content": "A letter", "mode": "composer", "params": {"max_tokens": 10}});
+        let path = format!("/api/v1/chats/{chat}/responses");
+        let reply = k.send("POST", &path, &[], Some(&asked.to_string()));
+        let wait = must_be_refused(&reply);
+        assert!((1..=86_400).contains(&wait), "{wait}");
+        let stored = k.get(&format!("/api/v1/chats/{chat}/messages"))["items"].clone();
+        assert_eq!(reply.json()["user_message_id"], stored[0]["id"]);
+        let Output { status, stderr, .. } =
+            verb(data.path(), &["compose", "--chat", &chat, "A letter"]).output().unwrap();
+        let said = String::from_utf8_lossy(&stderr);
+        assert_eq!(status.code(), Some(6), "{said}");
+        assert!(
+            said.contains("The plan free allows 100 tokens a day") && said.contains("kafka usage"),
+            "{said}"
+        );
+    }
+
     /// A server that is killed in the middle leaves no tokens kept free, and what it had said is counted.
     #[test]
     fn many_askers_cannot_overdraw_also_when_the_server_is_killed_in_between() {

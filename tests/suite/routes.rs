@@ -312,6 +312,9 @@ mod slow {
             walk.call("GET", "/api/v1/documents/{id}", &document, None, 200);
             chat_documents::read(&walk.api, &document);
             walk.call("GET", "/api/v1/documents/{id}/passages", &document, None, 200);
+            let same = Form::default().file("a.txt", b"Hello");
+            let same = walk.form("PUT", "/api/v1/documents/{id}", &document, same);
+            assert_eq!(id(&same), document, "it says that already");
             walk.call("DELETE", "/api/v1/documents/{id}", &document, None, 204);
 
             walk.call("DELETE", "/api/v1/messages/{id}", &message, None, 204);

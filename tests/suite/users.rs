@@ -6,6 +6,7 @@ mod slow {
 
     use crate::support::{
         api::{Api, Scenario, id},
+        form::Form,
         process::{Binary, RunningServer},
     };
 
@@ -138,6 +139,9 @@ mod slow {
             let reply = match route.method {
                 "POST" if path.ends_with("/files") || path.ends_with("/documents") => {
                     other.upload(&path, &[], &[("x", b"x")])
+                }
+                "PUT" if path.contains("/documents/") => {
+                    Form::default().file("x", b"x").send(&other, "PUT", &path, &[])
                 }
                 "GET" => other.send("GET", &path, &[], None),
                 method => other.send(method, &path, &[], Some(body)),

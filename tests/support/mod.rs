@@ -7,6 +7,7 @@ pub(crate) mod database;
 pub(crate) mod form;
 pub(crate) mod http;
 pub(crate) mod model;
+pub(crate) mod office;
 pub(crate) mod pdf;
 pub(crate) mod process;
 pub(crate) mod rows;

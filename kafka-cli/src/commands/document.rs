@@ -1,9 +1,12 @@
 //! `kafka document`: files that are read, and that answers are made from.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kafka_core::{
-    Actor, ChatId, Clock as _, Document, DocumentId, DocumentPlace, Error, ErrorKind, Kafka,
+    Actor, ChatId, Clock as _, Document, DocumentId, DocumentPlace, Documents, Error, ErrorKind, Kafka,
     ProcessingStatus, Result, SystemClock, Timestamp, WorkspaceId,
 };
 
@@ -12,13 +15,13 @@ use crate::{
     age::{age, minute},
     context::Context,
     output::{Row, printable},
-    progress::Bar,
+    progress::{Bar, NAME},
 };
 
 /// How long one document may take before the command leaves it to the server.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// List, show, add and delete documents that chats are answered from
+/// List, show, add, replace and delete documents that chats are answered from
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     kafka document add survey.pdf --chat CHAT\n  \
@@ -85,6 +88,18 @@ enum Verb {
         #[command(flatten)]
         place: Place,
     },
+    /// Replace a document by a file: answers are made from the old one until the new one is read
+    #[command(after_help = "Examples:\n  \
+        kafka document replace ID handbook.md\n  \
+        kafka document replace ID survey-2026.pdf --json | jq -r .id\n\n\
+        The new document has an id of its own. If it cannot be read, the old one stays.")]
+    Replace {
+        /// The document
+        #[arg(value_parser = ids::parse::<DocumentId>)]
+        id: DocumentId,
+        /// The file
+        path: PathBuf,
+    },
     /// Delete documents; answers that cite them say so from then on
     #[command(after_help = "Examples:\n  \
         kafka document delete ID\n  \
@@ -104,6 +119,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
         Verb::Show { id, text: false } => show(&kafka, &actor, id, context),
         Verb::Show { id, text: true } => text(&kafka, &actor, id, context),
         Verb::Add { paths, place } => add(&kafka, &actor, &place, &paths, context),
+        Verb::Replace { id, path } => replace(&kafka, &actor, id, &path, context),
         Verb::Delete { ids } => {
             let documents = kafka.documents(&actor);
             let find = |id| documents.get(id).map(drop);
@@ -153,7 +169,11 @@ fn list(kafka: &Kafka, actor: &Actor, place: &Place, context: &Context) -> Resul
 }
 
 fn show(kafka: &Kafka, actor: &Actor, id: DocumentId, context: &Context) -> Result<()> {
-    let document = kafka.documents(actor).get(id)?;
+    print(&kafka.documents(actor).get(id)?, context)
+}
+
+fn print(document: &Document, context: &Context) -> Result<()> {
+    let id = document.id;
     let fields = [
         ("name", document.filename.clone()),
         ("id", id.to_string()),
@@ -164,9 +184,10 @@ fn show(kafka: &Kafka, actor: &Actor, id: DocumentId, context: &Context) -> Resu
         ("passages", document.chunk_count.to_string()),
         ("tokens", document.tokens_used.to_string()),
         ("bytes", document.file_id.map(|file| format!("kafka file get {file}")).unwrap_or_default()),
+        ("replaces", document.replaces.map(|id| id.to_string()).unwrap_or_default()),
         ("added", minute(document.created_at)),
     ];
-    context.output.one(&document, &id.to_string(), &fields)
+    context.output.one(document, &id.to_string(), &fields)
 }
 
 /// Prints the text, a piece at a time.
@@ -185,17 +206,36 @@ fn text(kafka: &Kafka, actor: &Actor, id: DocumentId, context: &Context) -> Resu
 fn add(kafka: &Kafka, actor: &Actor, place: &Place, paths: &[PathBuf], context: &Context) -> Result<()> {
     let (place, documents) = (place.get()?, kafka.documents(actor));
     let (mut added, done) = uploads::each(paths, context, |new, bytes| documents.upload(place, new, bytes));
-    let mut bar = Bar::new(context.output.is_for_people());
-    let total = added.len() as u64;
-    for (read, document) in added.iter_mut().enumerate() {
-        let name = printable(&document.filename);
-        *document = documents.wait(document.id, PATIENCE, |_| bar.show(&name, read as u64, total))?;
-    }
-    drop(bar);
+    wait(&documents, &mut added, context)?;
     if !added.is_empty() {
         context.output.list(&pages::whole(&added), &lines(&added))?;
     }
     done.and_then(|()| succeeded(&added))
+}
+
+fn replace(kafka: &Kafka, actor: &Actor, id: DocumentId, path: &Path, context: &Context) -> Result<()> {
+    let documents = kafka.documents(actor);
+    let mut put = [uploads::one(path, context, |new, bytes| documents.replace(id, new, bytes))?];
+    wait(&documents, &mut put, context)?;
+    let [document] = &put;
+    print(document, context)?;
+    match (document.id == id, document.processing_status) {
+        (true, _) => context.output.note("The document is made of this file already."),
+        (false, ProcessingStatus::Failed) => context.output.note("The old document stays."),
+        _ => {}
+    }
+    succeeded(&put)
+}
+
+/// Waits until they are read.
+fn wait(documents: &Documents<'_>, added: &mut [Document], context: &Context) -> Result<()> {
+    let mut bar = Bar::new(context.output.is_for_people());
+    let total = added.len();
+    for (number, document) in (1..).zip(added) {
+        let name: String = printable(&document.filename).chars().take(NAME).collect();
+        *document = documents.wait(document.id, PATIENCE, |_| bar.reading(&name, number, total))?;
+    }
+    Ok(())
 }
 
 /// Whether all of them can be asked about.

@@ -32,7 +32,12 @@ fn check(path: &Path) -> Result<()> {
     if metadata.is_dir() { Err(unreadable(path, &io::ErrorKind::IsADirectory.into())) } else { Ok(()) }
 }
 
-fn one<T>(path: &Path, context: &Context, upload: impl Fn(NewFile, &mut dyn Read) -> Result<T>) -> Result<T> {
+/// Uploads one.
+pub(super) fn one<T>(
+    path: &Path,
+    context: &Context,
+    upload: impl Fn(NewFile, &mut dyn Read) -> Result<T>,
+) -> Result<T> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let opened = fs::File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
     let (length, file) = opened.map_err(|fault| unreadable(path, &fault))?;

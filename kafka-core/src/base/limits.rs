@@ -39,6 +39,9 @@ pub struct Limits {
     pub documents_per_chat: u32,
     /// Vectors of passages that are kept in memory, in bytes; others are read for each search by vectors. Default 256 MiB.
     pub vector_bytes: usize,
+    /// How long an endpoint may take for the vectors of a batch of passages, in milliseconds; a document that it
+    /// gives none for in time is found by its words, and gets them later. Default 120 000.
+    pub embedding_ms: u32,
     /// Longest answer kept of a model, in bytes, with 64 for each piece it came in; beyond it the answer ends as interrupted. Default 8 MiB.
     pub answer_bytes: usize,
     /// Entries of a page when none is asked for. Default 50.
@@ -119,6 +122,7 @@ impl Default for Limits {
             files_per_chat: 1000,
             documents_per_chat: 1000,
             vector_bytes: 256 << 20,
+            embedding_ms: 120_000,
             answer_bytes: 8 << 20,
             page_default: 50,
             page_max: 200,

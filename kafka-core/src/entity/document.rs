@@ -39,7 +39,8 @@ pub struct Document {
     pub filename: String,
     /// How far it has come.
     pub processing_status: ProcessingStatus,
-    /// A sentence for people: why it failed; of a completed one, what is missing of its text.
+    /// A sentence for people: why it failed; of a completed one, what is missing of its text, or why it has no
+    /// vectors.
     pub error_message: Option<String>,
     /// Model tokens of its passages, by estimate; 0 until it is completed.
     pub tokens_used: u64,
@@ -47,6 +48,8 @@ pub struct Document {
     pub chunk_count: u64,
     /// The model that made its vectors; none where there are none.
     pub embedding_model: Option<String>,
+    /// The document whose place it takes, with the same commit, when it is completed; none for any other.
+    pub replaces: Option<DocumentId>,
     /// When it was uploaded.
     pub created_at: Timestamp,
 }
@@ -104,6 +107,6 @@ pub struct SourceText {
     /// The source.
     #[serde(flatten)]
     pub source: Source,
-    /// Its text; none when the document is gone.
+    /// Its text; none when the document is gone, or may not be read.
     pub text: Option<String>,
 }

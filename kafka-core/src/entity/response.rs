@@ -95,11 +95,12 @@ impl ResponseError {
     }
 
     /// The sort of failure: `Timeout` when the endpoint took too long, `Storage` when this system's database
-    /// failed, else `Provider`.
+    /// failed, `QuotaExceeded` when the plan of the chat's owner allows no more, else `Provider`.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &*self.code {
             "provider_timeout" => ErrorKind::Timeout,
+            "quota_exceeded" => ErrorKind::QuotaExceeded,
             DISK_FULL | STORAGE_FAILED | DATABASE_AWAY => ErrorKind::Storage,
             _ => ErrorKind::Provider,
         }

@@ -59,7 +59,7 @@ pub struct SearchRequest {
     /// Messages of one role.
     #[serde(default)]
     pub role: Option<Role>,
-    /// One chat, and what is in it.
+    /// One chat, what is in it, and the documents that it shares with others of its workspace.
     #[serde(default)]
     pub chat_id: Option<ChatId>,
     /// The chats of one workspace.

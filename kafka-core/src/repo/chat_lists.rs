@@ -41,13 +41,14 @@ const EACH_NEWEST: &str =
 const EACH_OLDEST: &str = " ORDER BY updated_at, id LIMIT CAST($9 AS BIGINT) + CAST($10 AS BIGINT)) kind";
 
 /// Everything, one workspace, or what a user sees: their own, what others have in their workspaces, and nobody's.
-pub(super) const EVERYTHING: &str = " FROM chats c WHERE $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
+pub(super) const EVERYTHING: &str =
+    " FROM chats c WHERE c.deleted_at IS NULL AND $2 = 1 AND CAST($1 AS TEXT) IS NULL AND ";
 const IN_WORKSPACE: &str = " FROM chats c WHERE c.workspace_id = $11 AND ";
 pub(super) const OWN: &str = " FROM chats c WHERE c.user_id = $1 AND ";
 pub(super) const SHARED: &str = " FROM chats c WHERE c.workspace_id IN (SELECT w.id FROM workspaces w WHERE w.owner_id = $1 \
      UNION SELECT wm.workspace_id FROM workspace_members wm WHERE wm.user_id = $1) \
      AND (c.user_id IS NULL OR c.user_id <> $1) AND ";
-pub(super) const NOBODYS: &str = " FROM chats c WHERE c.user_id IS NULL AND $2 = 2 AND (c.workspace_id IS NULL \
+pub(super) const NOBODYS: &str = " FROM chats c WHERE c.user_id IS NULL AND c.deleted_at IS NULL AND $2 = 2 AND (c.workspace_id IS NULL \
      OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL)) \
      AND NOT EXISTS (SELECT 1 FROM workspace_members wm WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id) AND ";
 const OLDER: &str = " AND (c.updated_at, c.id) < ($7, $8)";

@@ -1,6 +1,6 @@
 //! The tables `chats` and `anonymous_chats`.
 
-use super::{chat_tags, params, scope, scoped};
+use super::{chat_tags, numbers, params, scope, scoped};
 use crate::{
     base::{
         actor::Scope,
@@ -45,13 +45,15 @@ pub(super) fn read(row: &mut Row<'_>) -> Result<Chat> {
     })
 }
 
-const NEW_ROW: &str = "INSERT INTO chats (id, title, description, notebooks, default_model, user_id, workspace_id, \
-     created_at, updated_at, tags) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)";
+const NEW_ROW: &str = "id, title, description, notebooks, default_model, user_id, workspace_id, \
+     created_at, updated_at, tags) VALUES (";
+const NEW_VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $8, $9)";
 
 const BELONGING: &str = "SELECT c.id, c.user_id, c.workspace_id FROM chats c ";
 
 statements! {
-    INSERT = [NEW_ROW] or [NEW_ROW, " RETURNING number"];
+    INSERT = ["INSERT INTO chats (number, ", NEW_ROW, numbers::OF_CHAT, ", ", NEW_VALUES]
+        or ["INSERT INTO chats (", NEW_ROW, NEW_VALUES, " RETURNING number"];
     INSERT_ANONYMOUS = ["INSERT INTO anonymous_chats (chat_id) VALUES ($1)"];
     GET = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, " FROM chats c WHERE c.id = $3 AND ", scope::CHAT_WRITE];

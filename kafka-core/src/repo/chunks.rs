@@ -1,7 +1,7 @@
 //! The table `chunks`: the passages of documents, and finding those that a chat may be answered from.
 
 use super::{
-    params, scope,
+    chats, params, scope,
     search_terms::{any_label, any_part, label_of_chat, label_of_shelf},
 };
 use crate::{
@@ -108,13 +108,19 @@ fn read(row: &mut Row<'_>) -> Result<Found> {
 /// The chat that is to be answered in, and who asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
-    pub(crate) scope: Scope,
-    pub(crate) chat: ChatId,
-    pub(crate) chat_number: i64,
-    pub(crate) workspace: Option<WorkspaceId>,
+    scope: Scope,
+    chat: ChatId,
+    chat_number: i64,
+    workspace: Option<WorkspaceId>,
 }
 
 impl Asked {
+    /// None where the scope does not see the chat.
+    pub(crate) fn of_chat(conn: &Conn<'_>, scope: Scope, chat: ChatId) -> Result<Option<Asked>> {
+        let found = chats::find(conn, scope, chat)?;
+        Ok(found.map(|found| Asked { scope, chat, chat_number: found.number, workspace: found.workspace_id }))
+    }
+
     /// The best of the passages that hold any part of a query, by the engine's own measure.
     pub(crate) fn matching(self, conn: &Conn<'_>, query: &Query, room: Room) -> Result<Stretch<Found>> {
         let mut labels = vec![label_of_chat(self.chat_number)];

@@ -1,6 +1,6 @@
 //! The table `documents`. What is long in it, the text, is read by the byte range only.
 
-use super::{params, scope, scoped};
+use super::{embeddings::WORDS_ONLY, params, scope, scoped};
 use crate::{
     base::{
         actor::Scope,
@@ -14,10 +14,13 @@ use crate::{
 };
 
 const COLUMNS: &str = "d.id, d.file_id, d.chat_id, d.workspace_id, d.filename, d.processing_status, d.error_message, \
-     d.tokens_used, d.chunk_count, d.embedding_model, d.created_at";
-const FROM: &str = " FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
+     d.tokens_used, d.chunk_count, d.embedding_model, r.replaces, d.created_at";
+const FROM: &str = " FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
+     LEFT JOIN document_replacements r ON r.document_id = d.id WHERE ";
 /// Those of one chat or of one workspace, by the index of both.
 const OF_PLACE: &str = "COALESCE(d.chat_id, d.workspace_id) = $3 AND ";
+/// What is to take another's place counts when it does: then the other is gone.
+const COUNTS: &str = "NOT EXISTS (SELECT 1 FROM document_replacements r WHERE r.document_id = d.id)";
 
 fn read(row: &mut Row<'_>) -> Result<Document> {
     Ok(Document {
@@ -30,7 +33,8 @@ fn read(row: &mut Row<'_>) -> Result<Document> {
         error_message: row.next()?,
         tokens_used: row.next()?,
         chunk_count: row.next()?,
-        embedding_model: row.next()?,
+        embedding_model: row.next::<Option<String>>()?.filter(|model| model.as_str() != WORDS_ONLY),
+        replaces: row.next()?,
         created_at: row.next()?,
     })
 }
@@ -47,10 +51,11 @@ statements! {
     LIST_NUMBERED = ["SELECT ", COLUMNS, FROM, OF_PLACE, scope::DOCUMENT_READ,
         " ORDER BY d.created_at, d.id LIMIT $4 OFFSET $5"];
     COUNT = ["SELECT COUNT(*)", FROM, OF_PLACE, scope::DOCUMENT_READ];
-    HOW_MANY = ["SELECT COUNT(*) FROM documents d WHERE COALESCE(d.chat_id, d.workspace_id) = $1"];
-    HOW_MANY_OF_USER = ["SELECT (SELECT COUNT(*) FROM chats c JOIN documents d ON d.chat_id = c.id WHERE c.user_id = $1) \
-        + (SELECT COUNT(*) FROM workspaces w JOIN documents d ON d.workspace_id = w.id WHERE w.owner_id = $1)"];
-    HOW_MANY_IN_ALL = ["SELECT COUNT(*) FROM documents"];
+    HOW_MANY = ["SELECT COUNT(*) FROM documents d WHERE COALESCE(d.chat_id, d.workspace_id) = $1 AND ", COUNTS];
+    HOW_MANY_OF_USER = ["SELECT (SELECT COUNT(*) FROM chats c JOIN documents d ON d.chat_id = c.id WHERE c.user_id = $1 AND ",
+        COUNTS, ") + (SELECT COUNT(*) FROM workspaces w JOIN documents d ON d.workspace_id = w.id WHERE w.owner_id = $1 AND ",
+        COUNTS, ")"];
+    HOW_MANY_IN_ALL = ["SELECT COUNT(*) FROM documents d WHERE ", COUNTS];
     TO_READ = ["SELECT d.number, d.filename, f.sha256, f.size_bytes, COALESCE(c.user_id, w.owner_id) FROM documents d \
         LEFT JOIN files f ON f.id = d.file_id LEFT JOIN chats c ON c.id = d.chat_id \
         LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
@@ -63,17 +68,19 @@ statements! {
         tokens_used = $4, updated_at = $5 WHERE id = $1"];
     FAIL = ["UPDATE documents SET processing_status = 'failed', error_message = $2, updated_at = $3, content = '', \
         content_hash = NULL, outline = NULL, embedding_model = NULL WHERE id = $1"];
-    OWNER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
-        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
+    PAYER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
+        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1 AND d.processing_status = 'processing'"];
     TEXT_LENGTH = ["SELECT length(CAST(d.content AS BLOB)) FROM documents d WHERE d.id = $1"]
         or ["SELECT octet_length(d.content) FROM documents d WHERE d.id = $1"];
     TEXT = ["SELECT d.content FROM documents d WHERE d.id = $1"];
     OF_FILE = ["SELECT d.id FROM documents d WHERE d.file_id = $1"];
     RENAME_OF_FILE = ["UPDATE documents SET filename = $2, updated_at = $3 WHERE file_id = $1"];
-    /// The two fields stand side by side in what is stored.
+    /// The two fields stand side by side in what is stored. A chat's documents are cited in it and in its forks, which are
+    /// younger, as are theirs; those of a workspace anywhere. Only messages that cite are looked at.
     MARK_STALE = ["UPDATE messages SET context = REPLACE(context, $2, $3) WHERE context IS NOT NULL \
-        AND chat_number IN (SELECT c.number FROM documents d JOIN chats c ON c.id = d.chat_id OR c.workspace_id = d.workspace_id \
+        AND chat_number >= (SELECT COALESCE(c.number, 0) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
         WHERE d.id = $1) AND context LIKE $4"];
+    IS_THERE = ["SELECT 1 FROM documents WHERE id = $1"];
     DELETE = ["DELETE FROM documents WHERE id = $1"];
 }
 
@@ -193,9 +200,10 @@ pub(crate) fn keep_text(tx: &Tx<'_>, id: DocumentId, text: &ReadText<'_>, now: T
     tx.execute(&KEEP_TEXT, params![id, text.content, text.sha256, text.outline, now]).map(drop)
 }
 
-/// Whose chat or workspace one is in; none when that is nobody's, or the document is gone.
-pub(crate) fn owner(conn: &Conn<'_>, id: DocumentId) -> Result<Option<Option<UserId>>> {
-    conn.first(&OWNER, params![id], |row| row.next())
+/// For whom the vectors of one are counted: for whose chat or workspace it is in while it is read first, and for nobody
+/// when they are made anew, which is no doing of the owner's.
+pub(crate) fn payer(conn: &Conn<'_>, id: DocumentId) -> Result<Option<UserId>> {
+    Ok(conn.first(&PAYER, params![id], |row| row.next())?.flatten())
 }
 
 /// The number of the document that a job is about, while it is there and the job is the node's.
@@ -242,6 +250,11 @@ pub(crate) fn of_file(conn: &Conn<'_>, file: FileId) -> Result<Vec<DocumentId>> 
 /// Gives the documents that a file is its new name.
 pub(crate) fn rename_of_file(tx: &Tx<'_>, file: FileId, filename: &str, now: Timestamp) -> Result<()> {
     tx.execute(&RENAME_OF_FILE, params![file, filename, now]).map(drop)
+}
+
+/// Whether there is one, whoever may see it.
+pub(crate) fn is_there(conn: &Conn<'_>, id: DocumentId) -> Result<bool> {
+    Ok(conn.first(&IS_THERE, params![id], |_| Ok(()))?.is_some())
 }
 
 /// Has the messages that cite one say that it is gone. Comes before it goes.

@@ -23,20 +23,21 @@ statements! {
         ON CONFLICT (chunk_number) DO UPDATE SET model = excluded.model, dims = excluded.dims, vector = excluded.vector"];
     OF_DOCUMENT = ["SELECT k.number, e.vector FROM chunks k JOIN embeddings e ON e.chunk_number = k.number \
         WHERE k.document_number = $1 AND e.model = $2 ORDER BY k.number"];
-    VISIBLE = [EMBEDDED, "(CAST($4 AS TEXT) IS NULL OR c.id = $4) \
+    VISIBLE = [EMBEDDED, "(CAST($4 AS TEXT) IS NULL OR c.id = $4 \
+        OR d.workspace_id = (SELECT a.workspace_id FROM chats a WHERE a.id = $4)) \
         AND (CAST($5 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $5) \
         AND d.created_at >= $6 AND d.created_at < $7 AND ", scope::DOCUMENT_READ];
     FOR_CHAT = [EMBEDDED, "(d.chat_id = $4 OR d.workspace_id = $5) AND ", scope::DOCUMENT_READ];
     /// But for those whose renewal is another node's, or waits.
     /// Which vectors a document has, its first and its last passage tell: all are made in their order.
     OUTDATED = ["SELECT d.id, d.number, d.embedding_model FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' \
-        AND (d.embedding_model IS NULL OR d.embedding_model <> $1 OR EXISTS (SELECT 1 FROM chunks k \
+        AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, '') OR EXISTS (SELECT 1 FROM chunks k \
         JOIN embeddings e ON e.chunk_number = k.number WHERE k.document_number = d.number \
         AND k.idx IN (0, d.chunk_count - 1) AND (e.model <> $1 OR e.dims <> $6))) \
         AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = $3 AND j.subject = d.id AND (j.run_at > $4 OR j.node_id <> $5)) \
         ORDER BY d.number LIMIT 1"];
     LACKING = ["SELECT CAST(COALESCE(SUM(d.chunk_count), 0) AS BIGINT) FROM documents d \
-        WHERE d.processing_status = 'completed' AND (d.embedding_model IS NULL OR d.embedding_model <> $1)"];
+        WHERE d.processing_status = 'completed' AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, ''))"];
     TEXTS = ["SELECT k.number, k.heading, k.content FROM chunks k WHERE k.document_number = $1 AND k.number > $2 \
         AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_number = k.number AND e.model = $4 \
         AND (CAST($5 AS BIGINT) IS NULL OR e.dims = $5)) \
@@ -44,6 +45,9 @@ statements! {
     FORGET_MODEL = ["UPDATE documents SET embedding_model = NULL WHERE id = $1 AND embedding_model IS NOT NULL"];
     NOTE_MODEL = ["UPDATE documents SET embedding_model = $2 WHERE id = $1"];
 }
+
+/// What stands for the model of a document that its owner's plan had no room for the vectors of: it stays as it is.
+pub(crate) const WORDS_ONLY: &str = "";
 
 /// A document with vectors: its id and its number.
 pub(crate) type Embedded = (DocumentId, i64);

@@ -1,7 +1,7 @@
 //! Copies of conversations, made where the rows lie: only ids come and go, whatever the texts are. Each copy is told
 //! in a JSON array, the row that is copied first, then what the copy has of its own.
 
-use super::params;
+use super::{numbers, params};
 use crate::{
     base::{
         error::Result,
@@ -14,9 +14,9 @@ use crate::{
 const EACH: &str = " FROM json_each($2) copy JOIN ";
 const EACH_ON_POSTGRES: &str = " FROM json_array_elements(CAST($2 AS JSON)) copy (value) JOIN ";
 
-const NEW_MESSAGES: &str = "INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
-     provider_data, tool_call_id, model, status, token_count, context, created_at, updated_at) \
-     SELECT copy.value ->> 1, (SELECT c.number FROM chats c WHERE c.id = $1), CAST(copy.value ->> 3 AS BIGINT), copy.value ->> 2, \
+const NEW_MESSAGES: &str = "id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
+     provider_data, tool_call_id, model, status, token_count, context, created_at, updated_at) SELECT ";
+const MESSAGES: &str = "copy.value ->> 1, (SELECT c.number FROM chats c WHERE c.id = $1), CAST(copy.value ->> 3 AS BIGINT), copy.value ->> 2, \
      m.user_id, m.role, m.type, m.content, m.parts, m.provider_data, m.tool_call_id, m.model, m.status, m.token_count, \
      m.context, m.created_at, m.updated_at";
 const OF_MESSAGES: &str = "messages m ON m.id = copy.value ->> 0";
@@ -32,7 +32,8 @@ statements! {
         SELECT m.id, m.parent_id, m.seq, m.status FROM messages m WHERE m.id = $1 UNION ALL \
         SELECT m.id, m.parent_id, m.seq, m.status FROM line JOIN messages m ON m.id = line.parent_id) \
         SELECT l.id, l.status FROM (SELECT * FROM line LIMIT $2) AS l ORDER BY l.seq"];
-    COPY_MESSAGES = [NEW_MESSAGES, EACH, OF_MESSAGES] or [NEW_MESSAGES, EACH_ON_POSTGRES, OF_MESSAGES];
+    COPY_MESSAGES = ["INSERT INTO messages (number, ", NEW_MESSAGES, "copy.key + ", numbers::OF_MESSAGE, ", ", MESSAGES, EACH, OF_MESSAGES]
+        or ["INSERT INTO messages (", NEW_MESSAGES, MESSAGES, EACH_ON_POSTGRES, OF_MESSAGES];
     FILES = ["SELECT f.id FROM chat_files f WHERE f.chat_id = $1 ORDER BY f.created_at, f.id"];
     COPY_FILES = [NEW_FILES, EACH, OF_FILES] or [NEW_FILES, EACH_ON_POSTGRES, OF_FILES];
     VERSIONS = ["SELECT v.id FROM chat_file_versions v WHERE v.chat_file_id = $1 ORDER BY v.version"];

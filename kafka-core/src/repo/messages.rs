@@ -3,9 +3,10 @@
 //! `on_branch` marks the messages between a root and the active leaf, so that reading that branch in
 //! order is one walk of an index, wherever the page lies. [`activate`] keeps it true.
 
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
-use super::{params, responses, scope, scoped};
+use super::{numbers, params, responses, scope, scoped};
 use crate::{
     base::{
         actor::Scope,
@@ -52,11 +53,10 @@ pub(super) fn read(row: &mut Row<'_>) -> Result<Message> {
 
 /// Messages name their chat by its number; callers know it by its id, `$2`.
 const NUMBER_OF_CHAT: &str = "(SELECT n.number FROM chats n WHERE n.id = $2)";
-const NEW_ROW: &str = "INSERT INTO messages (id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
-     tool_call_id, model, status, created_at, updated_at) VALUES ($1, ";
+const NEW_ROW: &str = "id, chat_number, seq, parent_id, user_id, role, type, content, parts, \
+     tool_call_id, model, status, created_at, updated_at) VALUES (";
 const NEW_VALUES: &str = ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
-const LINE_COLUMNS: &str =
-    "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type";
+const LINE_COLUMNS: &str = "m.id, m.role, m.content, m.parts, m.tool_call_id, m.provider_data, m.status, m.parent_id, m.type, m.context";
 /// A message and its ancestors, up to the first that stands on the active branch.
 const UP_TO_BRANCH: &str = "WITH RECURSIVE line (id, parent_id, seq, on_branch) AS ( \
     SELECT m.id, m.parent_id, m.seq, m.on_branch FROM messages m WHERE m.id = $1 UNION ALL \
@@ -73,7 +73,8 @@ const FURTHER_ANCESTORS: &str = ", CAST(0 AS BIGINT) UNION ALL \
 const OF_ANCESTORS: &str = " FROM line JOIN messages m ON m.id = line.id ORDER BY line.depth";
 
 statements! {
-    INSERT = [NEW_ROW, NUMBER_OF_CHAT, NEW_VALUES] or [NEW_ROW, NUMBER_OF_CHAT, NEW_VALUES, " RETURNING number"];
+    INSERT = ["INSERT INTO messages (number, ", NEW_ROW, numbers::OF_MESSAGE, ", $1, ", NUMBER_OF_CHAT, NEW_VALUES]
+        or ["INSERT INTO messages (", NEW_ROW, "$1, ", NUMBER_OF_CHAT, NEW_VALUES, " RETURNING number"];
     GET = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_READ];
     GET_FOR_WRITING = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, "WHERE m.id = $3 AND ", scope::CHAT_WRITE];
     BRANCH_BEFORE = ["SELECT ", COLUMNS, responses::COLUMNS, FROM, BRANCH, scope::CHAT_READ,
@@ -271,6 +272,8 @@ pub(crate) struct Line {
     pub(crate) status: MessageStatus,
     pub(crate) parent_id: Option<MessageId>,
     pub(crate) kind: String,
+    /// How many sources it has.
+    pub(crate) sources: usize,
 }
 
 fn read_line(row: &mut Row<'_>) -> Result<Line> {
@@ -284,6 +287,7 @@ fn read_line(row: &mut Row<'_>) -> Result<Line> {
         status: row.next()?,
         parent_id: row.next()?,
         kind: row.next()?,
+        sources: row.next_json::<Vec<IgnoredAny>>()?.map_or(0, |sources| sources.len()),
     })
 }
 

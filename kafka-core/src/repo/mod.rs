@@ -9,6 +9,8 @@ pub(crate) mod chat_lists;
 pub(crate) mod chat_tags;
 pub(crate) mod chats;
 pub(crate) mod chunks;
+pub(crate) mod deleted_chats;
+pub(crate) mod document_replacements;
 pub(crate) mod documents;
 pub(crate) mod embeddings;
 pub(crate) mod files;
@@ -19,6 +21,7 @@ pub(crate) mod jobs;
 pub(crate) mod linear;
 pub(crate) mod messages;
 pub(crate) mod models;
+mod numbers;
 pub(crate) mod plans;
 pub(crate) mod response_events;
 pub(crate) mod responses;
@@ -56,6 +59,8 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chat_tags::ALL,
         chats::ALL,
         chunks::ALL,
+        deleted_chats::ALL,
+        document_replacements::ALL,
         documents::ALL,
         embeddings::ALL,
         files::ALL,

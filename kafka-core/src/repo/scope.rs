@@ -45,8 +45,8 @@ pub(crate) const WORKSPACE_FILL: &str = "($2 = 1 OR w.owner_id = $1 OR ($2 = 2 A
      WHERE wm.user_id = $1 AND wm.workspace_id = w.id AND wm.role = 'editor'))";
 
 /// On `chats c`: the owner's, those in workspaces of the owner or a member, and the one that a link leads to.
-/// Nobody's are those without an owner that lie in no one's workspace.
-pub(crate) const CHAT_READ: &str = "($2 = 1 OR c.user_id = $1 OR ($2 = 4 AND c.id = $1) \
+/// Nobody's are those without an owner that lie in no one's workspace. What is deleted and not yet removed is no one's.
+pub(crate) const CHAT_READ: &str = "c.deleted_at IS NULL AND ($2 = 1 OR c.user_id = $1 OR ($2 = 4 AND c.id = $1) \
      OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
      OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \
          OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL))) \
@@ -54,7 +54,7 @@ pub(crate) const CHAT_READ: &str = "($2 = 1 OR c.user_id = $1 OR ($2 = 4 AND c.i
      OR EXISTS (SELECT 1 FROM workspace_members wm WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id))";
 
 /// On `chats c`: as for reading, but members must be editors.
-pub(crate) const CHAT_WRITE: &str = "($2 = 1 OR c.user_id = $1 \
+pub(crate) const CHAT_WRITE: &str = "c.deleted_at IS NULL AND ($2 = 1 OR c.user_id = $1 \
      OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
      OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \
          OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL))) \

@@ -4,8 +4,8 @@ use super::{
     params, scope, scoped,
     search_index::{Table, text_of_chat},
     search_terms::{
-        Wanted, expression, label_of_chat, label_of_model, label_of_role, label_of_user, label_of_workspace,
-        labels_of_period,
+        Wanted, expression, label_of_chat, label_of_model, label_of_role, label_of_shelf, label_of_user,
+        label_of_workspace, labels_of_period,
     },
 };
 use crate::{
@@ -31,7 +31,7 @@ const OF_MESSAGE_POSTGRES: &str = "JOIN messages m ON m.number = s.number JOIN c
 const OF_CHAT: &str = "CROSS JOIN chats c ON c.number = s.rowid WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
 const OF_CHAT_POSTGRES: &str = "JOIN chats c ON c.number = s.number \
      WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
-const FOUND_CHUNK: &str = "SELECT k.number, c.id, c.title, d.created_at, k.content, d.id, d.filename, k.start_byte, k.end_byte FROM ";
+const FOUND_CHUNK: &str = "SELECT k.number, c.id, c.title, d.created_at, k.content, d.id, d.filename, k.start_byte, k.end_byte, k.heading FROM ";
 const OF_CHUNK: &str = "search_chunks s CROSS JOIN chunks k ON k.number = s.rowid CROSS JOIN documents d ON d.number = k.document_number \
      LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
 const OF_CHUNK_POSTGRES: &str = "search_chunks s JOIN chunks k ON k.number = s.number JOIN documents d ON d.number = k.document_number \
@@ -42,7 +42,8 @@ const NARROWED_MESSAGE: &str = " AND m.created_at >= $6 AND m.created_at < $7 AN
 const NARROWED_CHAT: &str = " AND c.created_at >= $6 AND c.created_at < $7 AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) \
      AND (CAST($9 AS TEXT) IS NULL OR c.workspace_id = $9) AND CAST($10 AS TEXT) IS NULL AND CAST($11 AS TEXT) IS NULL";
 const NARROWED_CHUNK: &str = " AND d.processing_status = 'completed' AND d.created_at >= $6 AND d.created_at < $7 \
-     AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) AND (CAST($9 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $9) \
+     AND (CAST($8 AS TEXT) IS NULL OR c.id = $8 OR d.workspace_id = (SELECT a.workspace_id FROM chats a WHERE a.id = $8)) \
+     AND (CAST($9 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $9) \
      AND CAST($10 AS TEXT) IS NULL AND CAST($11 AS TEXT) IS NULL";
 const NEWEST_FIRST: &str = " AND $12 IS NULL ORDER BY s.rowid DESC LIMIT $5";
 const NEWEST_FIRST_POSTGRES: &str = " AND (CAST($12 AS TEXT) IS NULL OR s.number = ANY(CAST(CAST($12 AS TEXT) AS BIGINT[]))) \
@@ -76,6 +77,8 @@ pub(crate) struct Filter {
     pub(crate) to: Option<Timestamp>,
     pub(crate) chat_id: Option<ChatId>,
     pub(crate) chat_number: Option<i64>,
+    /// Of the chat, whose documents it is answered from, too.
+    pub(crate) shelf: Option<WorkspaceId>,
     pub(crate) workspace_id: Option<WorkspaceId>,
     pub(crate) role: Option<Role>,
     pub(crate) model: Option<String>,
@@ -110,7 +113,10 @@ pub(crate) fn labels(conn: &Conn<'_>, scope: Scope, filter: &Filter) -> Result<V
             groups.push(own);
         }
     }
-    groups.extend(filter.chat_number.map(|number| vec![label_of_chat(number)]));
+    groups.extend(filter.chat_number.map(|number| {
+        let chat = [label_of_chat(number)].into_iter();
+        chat.chain(filter.shelf.map(label_of_shelf)).collect()
+    }));
     groups.extend(filter.workspace_id.map(|workspace| vec![label_of_workspace(workspace)]));
     groups.extend(filter.role.map(|role| vec![label_of_role(role)]));
     groups.extend(filter.model.as_deref().map(|model| vec![label_of_model(model)]));
@@ -127,6 +133,8 @@ pub(crate) struct Found {
     pub(crate) title: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) text: String,
+    /// What a passage stands under.
+    pub(crate) heading: Option<String>,
     pub(crate) noun: Noun,
 }
 
@@ -215,7 +223,7 @@ fn read_found(row: &mut Row<'_>) -> Result<Found> {
     let text = text_of_chat(row.next()?, row.next()?);
     let message = row.next::<Option<MessageId>>()?.zip(row.next::<Option<Role>>()?);
     let noun = message.map_or(Noun::Chat, |(id, role)| Noun::Message(id, role));
-    Ok(Found { number, chat_id, title, created_at, text, noun })
+    Ok(Found { number, chat_id, title, created_at, text, heading: None, noun })
 }
 
 fn read_passage(row: &mut Row<'_>) -> Result<Found> {
@@ -226,5 +234,6 @@ fn read_passage(row: &mut Row<'_>) -> Result<Found> {
         created_at: row.next()?,
         text: row.next()?,
         noun: Noun::Passage(row.next()?, row.next()?, [row.next()?, row.next()?]),
+        heading: row.next()?,
     })
 }

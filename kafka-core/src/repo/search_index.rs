@@ -25,7 +25,7 @@ const MESSAGE: &str = "SELECT m.number, c.number, c.user_id, c.workspace_id, m.r
      FROM messages m JOIN chats c ON c.number = m.chat_number WHERE ";
 const CHAT: &str =
     "SELECT c.number, c.user_id, c.workspace_id, c.created_at, c.title, c.description FROM chats c WHERE ";
-const CHUNK: &str = "SELECT k.number, c.number, c.user_id, c.workspace_id, d.workspace_id, d.created_at, k.content FROM chunks k \
+const CHUNK: &str = "SELECT k.number, c.number, c.user_id, c.workspace_id, d.workspace_id, d.created_at, k.heading, k.content FROM chunks k \
      JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
 
 /// What a batch puts in, on PostgreSQL.
@@ -76,6 +76,7 @@ statements! {
         or ["DELETE FROM search_messages"];
     CLEAR_CHATS = ["INSERT INTO search_chats (search_chats) VALUES ('delete-all')"] or ["DELETE FROM search_chats"];
     CLEAR_CHUNKS = ["INSERT INTO search_chunks (search_chunks) VALUES ('delete-all')"] or ["DELETE FROM search_chunks"];
+    MERGE_CHUNKS = ["INSERT INTO search_chunks (search_chunks, rank) VALUES ('merge', $1)"] or ["SELECT CAST($1 AS BIGINT)"];
     BEGIN_ANEW = ["UPDATE search_state SET generation = generation + 1, messages_upto = 0, chats_upto = 0, chunks_upto = 0"];
     FORGET_ALL_CHANGES = ["DELETE FROM search_changes"];
 }
@@ -216,8 +217,10 @@ fn read_chunk(row: &mut Row<'_>, is_postgres: bool) -> Result<Entry> {
         None => labels.extend(labels_of_owner(user, workspace)),
     }
     labels.extend(labels_of_time(row.next()?));
-    let content = row.next_text()?;
-    Ok(Entry { number, words: document(content, &labels, is_postgres) })
+    // What it stands under says what it is about, too.
+    let text =
+        row.next::<Option<String>>()?.map(|heading| heading + "\n").unwrap_or_default() + row.next_text()?;
+    Ok(Entry { number, words: document(&text, &labels, is_postgres) })
 }
 
 /// What a chat is found by.
@@ -251,6 +254,14 @@ pub(crate) fn add<'a>(tx: &Tx<'_>, table: Table, entries: impl Iterator<Item = &
     };
     let entries = entries.filter_map(|entry| Some((entry.number, entry.words.as_deref()?)));
     run_batch(tx, statement, &entries.collect::<Vec<_>>())
+}
+
+/// Merges some pages of what batches have left in the index. On PostgreSQL there is nothing to merge.
+pub(crate) fn merge_chunks(tx: &Tx<'_>, pages: usize) -> Result<()> {
+    if !tx.is_postgres() {
+        tx.execute(&MERGE_CHUNKS, params![pages as i64])?;
+    }
+    Ok(())
 }
 
 /// Takes what the index holds of these numbers out of it.

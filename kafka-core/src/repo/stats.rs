@@ -13,7 +13,7 @@ statements! {
     WORKSPACES = ["SELECT COUNT(*) FROM workspaces"];
     /// The chats count their messages.
     CHATS = ["SELECT COUNT(*), CAST(COALESCE(SUM(message_count), 0) AS BIGINT), \
-        CAST(COALESCE(SUM(total_tokens), 0) AS BIGINT) FROM chats"];
+        CAST(COALESCE(SUM(total_tokens), 0) AS BIGINT) FROM chats WHERE deleted_at IS NULL"];
     RUNNING = ["SELECT COUNT(*) FROM responses r WHERE r.status = 'streaming'"];
 }
 

@@ -6,7 +6,7 @@ use super::{
     input, listing,
     listing::TimeKey,
     once::{IdempotencyKey, Once, once},
-    tags, users, workspaces,
+    removal, tags, users, workspaces,
 };
 use crate::{
     base::{
@@ -29,7 +29,7 @@ use crate::{
         chat_lists::{self, Slice},
         chat_tags,
         chats::{self, Belonging},
-        files, messages, responses, usage_daily,
+        deleted_chats, files, messages, responses, usage_daily,
     },
     service::{
         blob_sweep::BlobSweep, completion::live::Live, doorman::Doorman, feed::Feed,
@@ -229,7 +229,8 @@ impl<'k> Chats<'k> {
         })
     }
 
-    /// Deletes a chat with its messages and responses. A running answer ends.
+    /// Deletes a chat with its messages and responses. A running answer ends. The rows of more than 1,000 messages are removed
+    /// by a process that stays, within minutes, a command's own before it returns; nobody sees them any more.
     ///
     /// # Errors
     /// `NotFound`.
@@ -241,7 +242,8 @@ impl<'k> Chats<'k> {
             parting.announce(tx, &[Belonging { id, user_id, workspace_id }])?;
             chats::delete(tx, scope, id)?;
             Ok(())
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 }
 
@@ -252,6 +254,7 @@ pub(crate) struct Parting {
     ender: Ender,
     doorman: Doorman,
     sweep: BlobSweep,
+    now: Timestamp,
 }
 
 impl Parting {
@@ -262,12 +265,14 @@ impl Parting {
             ender: Ender::new(installation),
             doorman: installation.doorman().clone(),
             sweep: installation.blob_sweep().clone(),
+            now: installation.now(),
         }
     }
 
     /// Counts what running answers have spent, and has whoever can see the chats told, and their answers
-    /// stopped, once they are deleted. The files go that only these chats have. Comes before the deletion,
-    /// after which nobody can say any more whose they were.
+    /// stopped, once they are deleted. The files go that only these chats have. Long chats are deleted here, so that what
+    /// comes after takes no more than short ones along. Comes before the deletion, after which nobody can say any more whose
+    /// they were.
     pub(crate) fn announce(&self, tx: &Tx<'_>, chats: &[Belonging]) -> Result<()> {
         let mut ended = Vec::new();
         for (response, chat) in responses::all_running(tx)?.into_iter().rev() {
@@ -287,6 +292,7 @@ impl Parting {
             ended.iter().for_each(|(response, log)| live.abandon(*response, log.as_deref()));
         });
         self.feed.chats_deleted(tx, chats)?;
+        chats.iter().try_for_each(|chat| deleted_chats::mark(tx, chat.id, self.now, removal::PIECE))?;
         self.doorman.announce(tx);
         let (live, ids) = (self.live.clone(), chats.iter().map(|chat| chat.id).collect());
         tx.after_commit(move || live.abandon_chats(&ids));

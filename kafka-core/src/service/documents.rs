@@ -1,5 +1,7 @@
 //! What can be done with documents: files that are read, searched and answered from.
 
+mod replacement;
+
 use std::{
     io::Read,
     sync::Arc,
@@ -8,9 +10,11 @@ use std::{
 };
 
 use super::{
+    blob_sweep::BlobSweep,
     chats,
+    feed::Feed,
     files::{self, StagedFile},
-    ingest,
+    ingest::{self, Ingesting},
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
     workspaces,
@@ -20,7 +24,7 @@ use crate::{
         actor::{Actor, Scope},
         day::Day,
         error::{Error, ErrorKind, Result},
-        id::{ChatId, DocumentId, WorkspaceId},
+        id::{ChatId, DocumentId, UserId, WorkspaceId},
         page::{Page, PageRequest},
         permission::{Area, Permission},
     },
@@ -30,8 +34,9 @@ use crate::{
     },
     repo::{self, documents, jobs},
     service::installation::Installation,
-    storage::{Conn, NodeKind},
+    storage::{Conn, NodeKind, Tx, blob::Staged},
 };
+pub(super) use replacement::take_place;
 
 /// What a credential needs for reading here.
 const READ: Permission = Permission::read(Area::Documents);
@@ -69,7 +74,9 @@ impl<'k> Documents<'k> {
 
     /// Uploads a file as a document: of a chat, or of a workspace, whose chats then share it. Its bytes are on the disk
     /// when this returns, in bounded memory; it is read afterwards, by this or another process that stays, whatever
-    /// becomes of this one. Equal bytes are read once.
+    /// becomes of this one. Equal bytes are read once. Where plans are enforced and the vectors of a document would cost
+    /// more than its owner has left of the day, it is found by its words alone, and says so in
+    /// [`Document::error_message`].
     ///
     /// # Errors
     /// `NotFound` for a chat or workspace that one may not write to; `TooLarge` beyond
@@ -88,26 +95,9 @@ impl<'k> Documents<'k> {
     /// Those of [`upload`](Documents::upload), but for what reading the bytes fails of.
     fn put(&self, place: DocumentPlace, staged: StagedFile) -> Result<Document> {
         let scope = self.actor.scope(WRITE)?;
-        let StagedFile { file, staged } = staged;
-        let document = Document {
-            id: self.installation.new_id(),
-            file_id: Some(file.id),
-            chat_id: of_chat(place),
-            workspace_id: of_workspace(place),
-            filename: file.filename.clone(),
-            processing_status: ProcessingStatus::Pending,
-            error_message: None,
-            tokens_used: 0,
-            chunk_count: 0,
-            embedding_model: None,
-            created_at: file.created_at,
-        };
-        let (uploader, feed, quotas) =
-            (self.actor.user_id(), self.installation.feed().clone(), self.installation.quotas());
-        let (most, ingesting) =
-            (self.installation.limits().documents_per_chat, self.installation.ingesting().clone());
-        let key = self.once.as_ref().map(|once| once.with_bytes(&file.sha256));
-        let staged = Arc::clone(&staged);
+        let coming = Coming::new(self.installation, &self.actor, place, staged);
+        let (quotas, most) = (self.installation.quotas(), self.installation.limits().documents_per_chat);
+        let key = self.once.as_ref().map(|once| once.with_bytes(&coming.file.sha256));
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 let workspace_id = workspace_of(tx, scope, place)?;
@@ -118,16 +108,7 @@ impl<'k> Documents<'k> {
                         format!("There are {most} documents, which is the most; delete one first.");
                     return Err(Error::new(ErrorKind::TooLarge, "too_many_documents", sentence));
                 }
-                let file = File { workspace_id, ..file.clone() };
-                staged.place(tx)?;
-                repo::files::insert(tx, &file, uploader, true)?;
-                feed.file(tx, file.id);
-                documents::insert(tx, &document, uploader)?;
-                jobs::add(tx, ingest::KIND, &document.id.to_string(), document.created_at)?;
-                repo::usage_daily::count_document(tx, place, Day::of(document.created_at))?;
-                let ingesting = ingesting.clone();
-                tx.after_commit(move || ingesting.nudge());
-                Ok(document.clone())
+                coming.store(tx, workspace_id)
             })
         })
     }
@@ -183,10 +164,16 @@ impl<'k> Documents<'k> {
         self.installation.storage().read_anywhere(|conn| {
             let document = documents::find(conn, scope, id)?.ok_or_else(|| not_found(id))?;
             if document.processing_status != ProcessingStatus::Completed {
-                let sentence = format!(
-                    "The document {id} is {} and has no text to show; wait until it is completed.",
-                    document.processing_status
-                );
+                let sentence = match document.processing_status {
+                    ProcessingStatus::Failed => format!(
+                        "The document {id} could not be read and has no text to show; delete it, and upload it again \
+                         in a form that can be read. {}",
+                        document.error_message.unwrap_or_default()
+                    ),
+                    status => format!(
+                        "The document {id} is {status} and has no text to show; wait until it is completed."
+                    ),
+                };
                 return Err(Error::new(ErrorKind::Conflict, "document_not_ready", sentence));
             }
             let length = documents::text_length(conn, id)?;
@@ -212,19 +199,10 @@ impl<'k> Documents<'k> {
     /// `NotFound`.
     pub fn delete(&self, id: DocumentId) -> Result<()> {
         let scope = self.actor.scope(WRITE)?;
-        let (feed, sweep) = (self.installation.feed().clone(), self.installation.blob_sweep().clone());
+        let removal = Removal::of(self.installation);
         self.installation.storage().write(move |tx| {
             let found = documents::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
-            documents::mark_stale(tx, id)?;
-            documents::delete(tx, id)?;
-            if let Some(file) = found.file_id
-                && let Some(File { workspace_id, .. }) = repo::files::find(tx, Scope::Operator, file)?
-                && repo::files::delete_unused(tx, file)? > 0
-            {
-                feed.file_deleted(tx, file, workspace_id)?;
-                sweep.ask(tx);
-            }
-            Ok(())
+            removal.remove(tx, &found)
         })
     }
 
@@ -259,6 +237,85 @@ impl<'k> Documents<'k> {
     fn is_alone(&self) -> Result<bool> {
         let nodes = self.installation.storage().live_nodes()?;
         Ok(nodes.iter().all(|node| node.kind == NodeKind::Cli))
+    }
+}
+
+/// A document whose bytes were taken, with what it takes to store it.
+struct Coming {
+    document: Document,
+    place: DocumentPlace,
+    file: File,
+    staged: Arc<Staged>,
+    uploader: Option<UserId>,
+    feed: Feed,
+    ingesting: Ingesting,
+}
+
+impl Coming {
+    fn new(
+        installation: &Installation,
+        actor: &Actor,
+        place: DocumentPlace,
+        StagedFile { file, staged }: StagedFile,
+    ) -> Coming {
+        let document = Document {
+            id: installation.new_id(),
+            file_id: Some(file.id),
+            chat_id: of_chat(place),
+            workspace_id: of_workspace(place),
+            filename: file.filename.clone(),
+            processing_status: ProcessingStatus::Pending,
+            error_message: None,
+            tokens_used: 0,
+            chunk_count: 0,
+            embedding_model: None,
+            replaces: None,
+            created_at: file.created_at,
+        };
+        let (feed, ingesting) = (installation.feed().clone(), installation.ingesting().clone());
+        Coming { document, place, file, staged, uploader: actor.user_id(), feed, ingesting }
+    }
+
+    /// Stores it with its file, which lies in this workspace, and has it read.
+    fn store(&self, tx: &Tx<'_>, workspace_id: Option<WorkspaceId>) -> Result<Document> {
+        let Coming { document, place, file, .. } = self;
+        let file = File { workspace_id, ..file.clone() };
+        self.staged.place(tx)?;
+        repo::files::insert(tx, &file, self.uploader, true)?;
+        self.feed.file(tx, file.id);
+        documents::insert(tx, document, self.uploader)?;
+        jobs::add(tx, ingest::KIND, &document.id.to_string(), document.created_at)?;
+        repo::usage_daily::count_document(tx, *place, Day::of(document.created_at))?;
+        let ingesting = self.ingesting.clone();
+        tx.after_commit(move || ingesting.nudge());
+        Ok(document.clone())
+    }
+}
+
+/// What it takes to remove a document.
+#[derive(Clone)]
+pub(super) struct Removal {
+    feed: Feed,
+    sweep: BlobSweep,
+}
+
+impl Removal {
+    pub(super) fn of(installation: &Installation) -> Removal {
+        Removal { feed: installation.feed().clone(), sweep: installation.blob_sweep().clone() }
+    }
+
+    /// Removes it, and its file unless something else has that; what cites it says so from then on.
+    fn remove(&self, tx: &Tx<'_>, document: &Document) -> Result<()> {
+        documents::mark_stale(tx, document.id)?;
+        documents::delete(tx, document.id)?;
+        if let Some(file) = document.file_id
+            && let Some(File { workspace_id, .. }) = repo::files::find(tx, Scope::Operator, file)?
+            && repo::files::delete_unused(tx, file)? > 0
+        {
+            self.feed.file_deleted(tx, file, workspace_id)?;
+            self.sweep.ask(tx);
+        }
+        Ok(())
     }
 }
 

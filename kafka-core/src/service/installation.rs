@@ -30,6 +30,7 @@ use super::{
     passwords::Passwords,
     quotas::Quotas,
     registration::Registration,
+    removal,
     search_index::Indexing,
     searches::Searches,
     throttle::Throttle,
@@ -54,6 +55,7 @@ use crate::{
     },
     repo::{access_tokens, idempotency_keys, invitations, responses},
     storage::{MigrateMode, NodeHandle, NodeKind, Storage},
+    text::chunk::Sizes,
 };
 
 /// How soon it is noticed that another process has ended an answer of this one.
@@ -78,6 +80,7 @@ struct Inner {
     storage: Storage,
     node: Mutex<Option<NodeHandle>>,
     node_id: NodeId,
+    kind: NodeKind,
     live: Live,
     log: EventLog,
     feed: Feed,
@@ -114,6 +117,7 @@ pub(crate) struct Parts {
     pub(crate) providers: Registry,
     pub(crate) network: Network,
     pub(crate) embedding: Embedding,
+    pub(crate) chunks: Sizes,
     pub(crate) model_hosts: Vec<ModelHost>,
     pub(crate) based_validator: Option<Endpoint>,
     pub(crate) secret: Option<Arc<dyn SecretSource>>,
@@ -149,6 +153,7 @@ impl Installation {
         )?;
         let installation = Installation(Arc::new(Inner {
             node_id: node.id(),
+            kind,
             node: Mutex::new(Some(node)),
             live,
             log,
@@ -186,12 +191,16 @@ impl Installation {
         }
         // Weak, so that the thread does not keep an installation open that nobody uses any more.
         let itself = installation.downgrade();
-        let (mut last_version, mut stranded) = (None, Vec::new());
+        let (mut last_version, mut stranded, mut removes) = (None, Vec::new(), true);
         installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
             let Some(installation) = itself.upgrade() else { return false };
             installation.let_go(look.is_multiple_of(LOOKS_PER_CHECK), &mut last_version);
             if stays {
                 installation.keep_house(look, &mut stranded);
+                // While there is something to remove, a piece at each look.
+                if removes || look.is_multiple_of(LOOKS_PER_CHECK) {
+                    removes = removal::piece(installation.storage()).unwrap_or(false);
+                }
             }
             true
         })?;
@@ -300,6 +309,11 @@ impl Installation {
         self.0.close();
     }
 
+    /// What this process is.
+    pub(crate) fn kind(&self) -> NodeKind {
+        self.0.kind
+    }
+
     pub(crate) fn storage(&self) -> &Storage {
         &self.0.storage
     }
@@ -387,6 +401,11 @@ impl Installation {
 
     pub(crate) fn embedding(&self) -> &Embedding {
         &self.0.parts.embedding
+    }
+
+    /// How long passages are.
+    pub(crate) fn chunks(&self) -> &Sizes {
+        &self.0.parts.chunks
     }
 
     pub(crate) fn model_hosts(&self) -> &[ModelHost] {

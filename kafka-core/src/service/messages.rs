@@ -111,7 +111,8 @@ impl<'k> Messages<'k> {
         found.ok_or_else(|| not_found(id))
     }
 
-    /// The passages of documents that an answer was made from, with what they say.
+    /// The passages of documents that an answer was made from, with what they say; without it for a credential that may
+    /// not read documents.
     ///
     /// # Errors
     /// `NotFound`.
@@ -119,7 +120,7 @@ impl<'k> Messages<'k> {
         let scope = self.actor.scope(READ)?;
         self.installation.storage().read_anywhere(|conn| {
             let message = messages::find(conn, scope, id)?.ok_or_else(|| not_found(id))?;
-            retrieval::texts(conn, &message)
+            retrieval::texts(conn, &self.actor, &message)
         })
     }
 

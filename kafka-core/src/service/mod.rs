@@ -38,6 +38,7 @@ mod passwords;
 pub(crate) mod plans;
 pub(crate) mod quotas;
 pub(crate) mod registration;
+mod removal;
 pub(crate) mod responses;
 mod retrieval;
 pub(crate) mod search;

@@ -19,7 +19,7 @@ use crate::{
     },
     entity::{document::DocumentPlace, params::Params, plan::Plan, response::Response},
     repo::{self, plans::Held},
-    storage::Tx,
+    storage::{Conn, Tx},
 };
 
 /// When it is worth trying again to make something of which a plan allows only so many.
@@ -41,6 +41,15 @@ pub(crate) struct Reservation {
     pub(crate) tokens: u64,
     /// How long the answer may become; none where no plan bounds it.
     pub(crate) answer_tokens: Option<u64>,
+    /// Whether the question or the model says so; what nobody asked for may become less.
+    pub(crate) is_length_asked: bool,
+}
+
+impl Reservation {
+    /// What the question was thought to cost with its history.
+    fn prompt(self) -> u64 {
+        self.tokens.saturating_sub(self.answer_tokens.unwrap_or(0))
+    }
 }
 
 /// What an answer that is about to begin may cost.
@@ -49,7 +58,7 @@ pub(crate) struct Cost {
     pub(crate) prompt: u64,
     /// The most that the answer can have, where the question or the model says so.
     pub(crate) answer: Option<u64>,
-    /// What the model's context has room for besides its history.
+    /// The most that it may have otherwise: what the model's context has room for besides its history.
     pub(crate) room: u64,
 }
 
@@ -73,18 +82,12 @@ impl Quotas {
     ) -> Result<Reservation> {
         let Some(account) = self.account(tx, chat, now)? else { return Ok(Reservation::default()) };
         let cost = cost(account.kept_in(chat))?;
-        let left = account.left();
-        let needed = cost.prompt + cost.answer.unwrap_or(LEAST_ANSWER);
-        if needed > left {
-            return Err(account.refusal(&cost, needed).with_retry_after(Day::left_at(now)));
-        }
-        let default = self.answer_tokens.min(cost.room).max(LEAST_ANSWER).min(left - cost.prompt);
-        let answer = cost.answer.unwrap_or(default);
-        Ok(Reservation { tokens: cost.prompt + answer, answer_tokens: Some(answer) })
+        account.reservation(&Cost { room: cost.room.min(self.answer_tokens), ..cost }, now)
     }
 
     /// Keeps free what an answer costs above its reservation, or refuses it: while it waited for its turn, its
-    /// question may have been edited, and what is sent with it may have grown.
+    /// question may have been edited, and what is sent with it may have grown. A length that nobody asked for becomes
+    /// what is left.
     pub(crate) fn raise(
         self,
         tx: &Tx<'_>,
@@ -92,32 +95,62 @@ impl Quotas {
         now: Timestamp,
         reserved: Reservation,
         prompt: u64,
-    ) -> Result<()> {
-        let Some(mut account) = self.account(tx, answer.chat_id, now)? else { return Ok(()) };
-        account.kept = account.kept.saturating_sub(reserved.tokens);
-        let cost = Cost { prompt, answer: reserved.answer_tokens, room: 0 };
-        let needed = prompt + cost.answer.unwrap_or(0);
-        if needed > account.left() {
-            return Err(account.refusal(&cost, needed).with_retry_after(Day::left_at(now)));
+    ) -> Result<Reservation> {
+        let Some(account) = self.account_without(tx, answer.chat_id, now, reserved)? else {
+            return Ok(reserved);
+        };
+        let length = reserved.answer_tokens.unwrap_or(0);
+        let cost = Cost { prompt, answer: reserved.is_length_asked.then_some(length), room: length };
+        let raised = account.reservation(&cost, now)?;
+        repo::responses::reserve(tx, answer.id, raised.tokens)?;
+        Ok(raised)
+    }
+
+    /// What passages of documents may cost that are sent with a question; none where no plan bounds it. An answer
+    /// that was asked for at a length keeps that, another one half of what is left.
+    pub(crate) fn room_for_passages(
+        self,
+        conn: &Conn<'_>,
+        chat: ChatId,
+        now: Timestamp,
+        reserved: Reservation,
+    ) -> Result<Option<u64>> {
+        let Some(account) = self.account_without(conn, chat, now, reserved)? else { return Ok(None) };
+        let left = account.left().saturating_sub(reserved.prompt());
+        Ok(Some(match reserved.is_length_asked {
+            true => left.saturating_sub(reserved.answer_tokens.unwrap_or(0)),
+            false => left / 2,
+        }))
+    }
+
+    /// As [`account`](Quotas::account), as if nothing were kept free for one of its answers.
+    fn account_without(
+        self,
+        conn: &Conn<'_>,
+        chat: ChatId,
+        now: Timestamp,
+        reserved: Reservation,
+    ) -> Result<Option<Account>> {
+        let mut account = self.account(conn, chat, now)?;
+        if let Some(account) = &mut account {
+            account.kept = account.kept.saturating_sub(reserved.tokens);
         }
-        repo::responses::reserve(tx, answer.id, needed)
+        Ok(account)
     }
 
     /// How the account stands that answers in this chat are counted for; none where nothing limits them.
-    fn account(self, tx: &Tx<'_>, chat: ChatId, now: Timestamp) -> Result<Option<Account>> {
-        if !self.enforced {
-            return Ok(None);
+    fn account(self, conn: &Conn<'_>, chat: ChatId, now: Timestamp) -> Result<Option<Account>> {
+        match self.enforced {
+            true => Account::of(conn, repo::plans::of_chat(conn, chat)?, now),
+            false => Ok(None),
         }
-        let Some((user, plan)) = bound(repo::plans::of_chat(tx, chat)?) else { return Ok(None) };
-        let Some(limit) = plan.token_limit_daily else { return Ok(None) };
-        let running = repo::responses::reserved_of_owner(tx, user)?;
-        Ok(Some(Account {
-            plan,
-            limit,
-            spent: repo::usage_daily::tokens_of_day(tx, user, Day::of(now))?,
-            kept: running.iter().map(|(_, tokens)| tokens).sum(),
-            running,
-        }))
+    }
+
+    /// What an account has left of the day, less what is kept free for its answers; none where nothing limits it.
+    pub(crate) fn left(self, conn: &Conn<'_>, user: Option<UserId>, now: Timestamp) -> Result<Option<u64>> {
+        let Some(user) = user.filter(|_| self.enforced) else { return Ok(None) };
+        let account = Account::of(conn, repo::plans::of_user(conn, user)?, now)?;
+        Ok(account.map(|account| account.left()))
     }
 
     /// Refuses a chat that its owner's plan has no room for.
@@ -208,12 +241,40 @@ struct Account {
 }
 
 impl Account {
+    /// How an account stands on a day; none where its plan limits nothing.
+    fn of(conn: &Conn<'_>, held: Option<Held>, now: Timestamp) -> Result<Option<Account>> {
+        let Some((user, plan)) = bound(held) else { return Ok(None) };
+        let Some(limit) = plan.token_limit_daily else { return Ok(None) };
+        let running = repo::responses::reserved_of_owner(conn, user)?;
+        Ok(Some(Account {
+            plan,
+            limit,
+            spent: repo::usage_daily::tokens_of_day(conn, user, Day::of(now))?,
+            kept: running.iter().map(|(_, tokens)| tokens).sum(),
+            running,
+        }))
+    }
+
     fn kept_in(&self, chat: ChatId) -> u64 {
         self.running.iter().filter(|(id, _)| *id == chat).map(|(_, tokens)| tokens).sum()
     }
 
     fn left(&self) -> u64 {
         self.limit.saturating_sub(self.spent).saturating_sub(self.kept)
+    }
+
+    /// Keeps free what this costs, or refuses it; an answer of no stated length has what there is room for and left.
+    fn reservation(&self, cost: &Cost, now: Timestamp) -> Result<Reservation> {
+        let (left, needed) = (self.left(), cost.prompt + cost.answer.unwrap_or(LEAST_ANSWER));
+        if needed > left {
+            return Err(self.refusal(cost, needed).with_retry_after(Day::left_at(now)));
+        }
+        let answer = cost.answer.unwrap_or_else(|| cost.room.max(LEAST_ANSWER).min(left - cost.prompt));
+        Ok(Reservation {
+            tokens: cost.prompt + answer,
+            answer_tokens: Some(answer),
+            is_length_asked: cost.answer.is_some(),
+        })
     }
 
     fn refusal(&self, cost: &Cost, needed: u64) -> Error {

@@ -4,7 +4,7 @@ mod nearness;
 
 use std::cmp::Reverse;
 
-use super::{auth, input, installation::Installation, search_index};
+use super::{auth, embedding::Near, input, installation::Installation, search_index};
 use crate::{
     base::{
         actor::Actor,
@@ -23,8 +23,8 @@ use crate::{
     },
     storage::{Conn, NodeKind},
     text::search::{
-        fusion::{fused, weight},
-        matching::{Match, Scores, scores},
+        fusion::{Said, fused},
+        matching::{Match, Score, scores},
         query::Query,
         snippet::snippet,
     },
@@ -57,14 +57,16 @@ impl<'k> Search<'k> {
     /// Words, `"phrases"`, `begin*` (two letters at least) and `-not` are understood in the mode `text`, where a text
     /// has to hold all of it. In plain language one word will do, unless the newest are asked for.
     ///
-    /// The newest are all there are. The best are chosen among the newest 500 texts that hold everything, and in plain
+    /// The newest are all there are, in the order in which they were stored: what a fork copies is as new there as the fork,
+    /// whatever time the messages keep. The best are chosen among the newest 500 texts that hold everything, and in plain
     /// language also among the newest 100 for each word. Scores are made of these texts alone: nothing tells how
     /// often a word stands in what others wrote. How long a search takes depends on all that is stored.
     ///
     /// # Errors
     /// `Invalid` for a query over [`Limits::search_query_chars`](crate::Limits) or with U+0000, a limit out of range,
     /// a cursor that no page gave, and the mode `vector` where no endpoint makes vectors
-    /// (`vectors_missing`), or with the newest first; `Unauthenticated` (`account_required`)
+    /// (`vectors_missing`), or with the newest first; `QuotaExceeded` in the mode `vector` when plans are enforced and
+    /// the caller's has no tokens left for the query today, where the others do with words; `Unauthenticated` (`account_required`)
     /// for callers without a credential: what they made is reached by its id alone. What begins words waits for its
     /// turn, as [`Chats::list`](crate::Chats::list) does by title, and so do vectors that are not in memory, without which
     /// hybrid search does.
@@ -91,11 +93,11 @@ impl<'k> Search<'k> {
                 let message = "what is near has one order; leave it out, or ask for hybrid or text";
                 return Err(Error::invalid("sort_refused", "sort", message));
             }
-            SearchMode::Text => Vec::new(),
-            _ if sort == SearchSort::Newest => Vec::new(),
+            SearchMode::Text => Near::default(),
+            _ if sort == SearchSort::Newest => Near::default(),
             // Whoever asks for no passages has nothing sent to the endpoint.
             _ if !tables.contains(&Table::Chunks) && self.installation.embedding().model().is_some() => {
-                Vec::new()
+                Near::default()
             }
             _ => {
                 let whose = Whose::actor(&self.actor);
@@ -110,6 +112,7 @@ impl<'k> Search<'k> {
             to: request.to,
             chat_id: request.chat_id,
             chat_number: None,
+            shelf: None,
             workspace_id: request.workspace_id,
             role: request.role,
             model: request.model.clone(),
@@ -122,7 +125,9 @@ impl<'k> Search<'k> {
             let mut filter = asked.clone();
             if let Some(id) = filter.chat_id {
                 match chats::find(conn, scope, id)? {
-                    Some(chat) => filter.chat_number = Some(chat.number),
+                    Some(chat) => {
+                        (filter.chat_number, filter.shelf) = (Some(chat.number), chat.workspace_id);
+                    }
                     None => return Ok(nothing()),
                 }
             }
@@ -131,7 +136,7 @@ impl<'k> Search<'k> {
             let lookup = Lookup { scope, filter: &filter, labels: &labels };
             let search = Running { conn, lookup, query: &query, tables: &tables, near: &near, limit };
             match sort {
-                _ if query.wanted.is_empty() && near.is_empty() => Ok(nothing()),
+                _ if query.wanted.is_empty() && near.passages.is_empty() => Ok(nothing()),
                 SearchSort::Best => search.best(after.as_ref()),
                 SearchSort::Newest => search.newest(after.as_ref(), limits.page_bytes),
             }
@@ -193,13 +198,19 @@ struct Running<'a> {
     lookup: Lookup<'a>,
     query: &'a Query,
     tables: &'a [Table],
-    /// Passages whose vectors are nearest to the query's, the nearest first.
-    near: &'a [i64],
+    near: &'a Near,
     limit: usize,
 }
 
 /// A hit, with what it holds of the query.
 type Matched = (Found, Match);
+
+/// What a text holds of a query, if it is a hit; what a passage stands under is a part of what it says.
+fn matched(query: &Query, found: &Found) -> Option<Match> {
+    let Some(heading) = &found.heading else { return Match::of(query, &found.text) };
+    Match::of(query, &format!("{heading}\n{}", found.text))
+        .map(|matched| matched.shown_from(heading.len() + 1))
+}
 
 impl Running<'_> {
     fn find(&self, table: Table, wanted: Wanted<'_>, before: i64, room: Room) -> Result<(Vec<Found>, bool)> {
@@ -221,16 +232,18 @@ impl Running<'_> {
         for table in self.tables {
             for found in self.candidates(*table, before[table.place()])? {
                 // What was changed a moment ago may be found by what it held before.
-                if let Some(matched) = Match::of(self.query, &found.text) {
+                if let Some(matched) = matched(self.query, &found) {
                     candidates.push((found, matched));
                 }
             }
         }
-        let (mut ranked, most) = score(candidates);
-        ranked.sort_by_key(|(score, (found, _))| (Reverse(*score), place(found), Reverse(found.number)));
-        if !self.near.is_empty() {
-            ranked = self.with_near(ranked, most)?;
-        }
+        let mut ranked = score(self.query, candidates);
+        ranked
+            .sort_by_key(|(score, (found, _))| (Reverse(score.points), place(found), Reverse(found.number)));
+        let ranked: Vec<(u64, Matched)> = match self.near.passages.is_empty() {
+            true => ranked.into_iter().map(|(score, matched)| (score.points, matched)).collect(),
+            false => self.with_near(ranked)?,
+        };
         let end = start.saturating_add(self.limit);
         let next_cursor =
             (ranked.len() > end).then(|| Cursor::of(&[&before[0], &before[1], &before[2], &end]));
@@ -238,22 +251,23 @@ impl Running<'_> {
         Ok(Hits { items, next_cursor })
     }
 
-    /// What words have found and what is near, by the ranks of both. Messages and chats, which have no vectors, count in
-    /// full what they are found by.
-    fn with_near(&self, ranked: Vec<(u64, Matched)>, most: u64) -> Result<Vec<(u64, Matched)>> {
+    /// What words have found and what is near, by the ranks of both.
+    fn with_near(&self, ranked: Vec<(Score, Matched)>) -> Result<Vec<(u64, Matched)>> {
         let key = |found: &Found| (place(found), found.number);
-        let weight = |score: u64, found: &Found| match found.noun {
-            Noun::Passage(..) => weight(Scores::part(most, score)),
-            Noun::Message(..) | Noun::Chat => 1.0,
+        let has_vector = |found: &Found| match &found.noun {
+            Noun::Passage(document, ..) => self.near.documents.contains(document),
+            Noun::Message(..) | Noun::Chat => false,
         };
-        let by_words: Vec<_> =
-            ranked.iter().map(|(score, (found, _))| (key(found), weight(*score, found))).collect();
-        let near: Vec<_> = self.near.iter().map(|number| (Table::Chunks.place(), *number)).collect();
+        let by_words: Vec<_> = ranked
+            .iter()
+            .map(|(score, (found, _))| Said { key: key(found), score: *score, has_vector: has_vector(found) })
+            .collect();
+        let near: Vec<_> = self.near.passages.iter().map(|number| (Table::Chunks.place(), *number)).collect();
         let scores = fused(&by_words, &near);
         let mut all: Vec<Matched> = ranked.into_iter().map(|(_, matched)| matched).collect();
-        for (_, number) in near.iter().filter(|near| !by_words.iter().any(|(there, _)| there == *near)) {
+        for (_, number) in near.iter().filter(|near| !by_words.iter().any(|said| said.key == **near)) {
             if let Some(found) = search::passage(self.conn, self.lookup.scope, *number)? {
-                let matched = Match::of(self.query, &found.text).unwrap_or_default();
+                let matched = matched(self.query, &found).unwrap_or_default();
                 all.push((found, matched));
             }
         }
@@ -312,20 +326,20 @@ impl Running<'_> {
             let Some((place, rows, _)) = streams.get_mut(stream) else { break };
             let Some(found) = rows.next() else { break };
             before[*place] = found.number;
-            if let Some(matched) = Match::of(self.query, &found.text) {
+            if let Some(matched) = matched(self.query, &found) {
                 items.push((found, matched));
             }
         }
         let next_cursor = goes_on.then(|| Cursor::of(&[&before[0], &before[1], &before[2]]));
-        Ok(Hits { items: score(items).0.into_iter().map(hit).collect(), next_cursor })
+        let items = score(self.query, items).into_iter().map(|(score, matched)| hit((score.points, matched)));
+        Ok(Hits { items: items.collect(), next_cursor })
     }
 }
 
-/// What was found with what it is worth, and the most that it could be worth.
-fn score(found: Vec<Matched>) -> (Vec<(u64, Matched)>, u64) {
+/// What was found with what it is worth.
+fn score(query: &Query, found: Vec<Matched>) -> Vec<(Score, Matched)> {
     let (found, matches): (Vec<Found>, Vec<Match>) = found.into_iter().unzip();
-    let Scores { each, most } = scores(&matches);
-    (each.into_iter().zip(found.into_iter().zip(matches)).collect(), most)
+    scores(query, &matches).into_iter().zip(found.into_iter().zip(matches)).collect()
 }
 
 /// Of what is as good, messages come first.

@@ -5,6 +5,7 @@ use super::{
     chats::Parting,
     input,
     listing::{self, ByCreation, TimeKey},
+    removal,
 };
 use crate::{
     base::{
@@ -205,7 +206,8 @@ pub(crate) fn delete(installation: &Installation, actor: &Actor, scope: Scope, i
         users::delete(tx, scope, id)?;
         // No key holds these rows to the account, because the operator has some, too.
         idempotency_keys::delete_of_user(tx, id)
-    })
+    })?;
+    removal::after_deletion(installation)
 }
 
 /// Fails when nobody but this account administers. Whoever registered next would be let in as an

@@ -5,6 +5,7 @@ use super::{
     input,
     listing::{self, ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
+    removal,
 };
 use crate::{
     base::{
@@ -197,6 +198,7 @@ impl<'k> Workspaces<'k> {
             parting.announce(tx, &chats::of_workspace(tx, scope, id)?)?;
             feed.workspace_deleted(tx, id, workspace.owner_id)?;
             if workspaces::delete(tx, scope, id)? { Ok(()) } else { Err(not_found(id)) }
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 }

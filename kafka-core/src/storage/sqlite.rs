@@ -112,6 +112,15 @@ pub(super) fn data_version(connection: &Connection) -> Result<i64> {
         .map_err(fault::classify)
 }
 
+/// Moves what the log holds into the file, as far as nobody reads what stood there before. Nobody has to wait for it.
+pub(super) fn move_log(path: &Path) -> rusqlite::Result<()> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
 /// A connection that reads.
 pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

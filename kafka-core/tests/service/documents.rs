@@ -117,8 +117,8 @@ fn a_document_is_read_once_whatever_it_is_called() {
 
 #[test]
 fn whatever_the_program_does_there_is_a_text_or_a_reason() {
-    let failed =
-        "Its text could not be read: it may be damaged, or take more time or memory than a file may.";
+    let failed = "Its text could not be read: it may be damaged, or take more time or memory than a file may; save it anew, or \
+         divide it.";
     for (script, expected) in [
         ("printf 'a\\0b\\377c'", (Some("a\u{FFFD}b\u{FFFD}c"), None)),
         ("printf '' ", (Some(""), None)),
@@ -181,7 +181,8 @@ fn a_program_that_never_ends_is_killed() {
         let document = upload(&stage, "a.pdf", PDF);
         let began = Instant::now();
         let found = text(&stage, &document);
-        let note = "Its text could not be read within the time that a file may take.";
+        let note =
+            "Its text could not be read within the time that a file may take; divide it into smaller ones.";
         assert_eq!((found.text, found.note.as_deref()), (None, Some(note)), "{hang}");
         assert!(began.elapsed() < Duration::from_secs(20), "{hang}: {:?}", began.elapsed());
         assert!(test_kill_process(named(&stage)).is_err(), "{hang}: it is gone, and waited for");

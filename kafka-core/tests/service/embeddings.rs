@@ -6,8 +6,9 @@ use std::{
 };
 
 use kafka_core::{
-    AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind, Kafka,
-    NewFile, OnWarning, Period, ProcessingStatus, Role, SearchArea, SearchMode, SearchRequest, SearchSort,
+    Actor, AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind,
+    Kafka, NewChat, NewFile, NewPlan, NewWorkspace, OnWarning, Period, ProcessingStatus, Role, SearchArea,
+    SearchMode, SearchRequest, SearchSort,
     testing::{Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
@@ -160,6 +161,22 @@ fn what_means_the_same_is_found_by_vectors_and_answered_from() {
     assert!(!names(kafka, &by(SearchMode::Vector, "car")).contains(&"cars.txt".to_owned()));
 }
 
+/// Vectors are kept in memory, so what took another's place must not be found by that one's.
+#[test]
+fn a_replacement_is_found_by_its_own_vectors() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let (kafka, chat) = (&stage.kafka, stage.chat());
+    let old = add(kafka, DocumentPlace::Chat(chat.id), "notes.txt", "An automobile stood in the yard.");
+    let hit = || kafka.search(&stage.operator).find(&by(SearchMode::Vector, "cat")).unwrap().items.remove(0);
+    assert_eq!(hit().document_id, Some(old.id));
+    let documents = kafka.documents(&stage.operator);
+    let new = documents.replace(old.id, NewFile::named("notes.txt"), &mut &b"A feline slept."[..]).unwrap();
+    documents.wait(new.id, PATIENCE, |_| ()).unwrap();
+    let found = hit();
+    assert_eq!((found.document_id, found.text.as_deref()), (Some(new.id), Some("A feline slept.")));
+}
+
 #[test]
 fn a_question_that_can_find_no_passage_is_sent_to_no_endpoint() {
     let endpoint = endpoint();
@@ -249,6 +266,22 @@ fn while_the_endpoint_is_away_words_find_a_document_and_it_gets_its_vectors_late
     }
 }
 
+/// A process that has the new model already, beside this one, has come so far.
+#[test]
+fn vectors_that_another_model_has_begun_to_replace_are_not_compared() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    add(&stage.kafka, place, "cats.txt", "A feline slept on the wall.");
+    add(&stage.kafka, place, "more.txt", "A cat.");
+    stage.rows(
+        "UPDATE embeddings SET model = 'other' WHERE chunk_number IN (SELECT k.number FROM chunks k \
+         JOIN documents d ON d.number = k.document_number WHERE d.filename = 'cats.txt')",
+        &[],
+    );
+    assert_eq!(names(&stage.kafka, &by(SearchMode::Vector, "cat")), ["more.txt"]);
+}
+
 #[test]
 fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     let endpoint = endpoint();
@@ -262,6 +295,18 @@ fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "vectors_missing"));
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
     kafka.close();
+
+    // As long as the other model has made none, nothing is near: what the old one made does not compare.
+    let away = ScriptedEndpoint::start(|request| match request.json()["input"][0].as_str() {
+        Some("cat") => Script::json(200, &vectors(&request.json())),
+        _ => Script::reply(503, &[("retry-after-ms", "0")], ""),
+    });
+    let kafka = stage.reopened(with(&away, "other"));
+    away.wait_for_requests(1);
+    assert_eq!(names(&kafka, &by(SearchMode::Vector, "cat")), [""; 0]);
+    assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"]);
+    kafka.close();
+    drop(away);
 
     let kafka = stage.reopened(with(&endpoint, "other"));
     assert_eq!(names(&kafka, &by(SearchMode::Hybrid, "wall")), ["cats.txt"], "whatever is made meanwhile");
@@ -287,4 +332,144 @@ fn another_model_makes_them_anew_and_without_an_endpoint_words_have_to_do() {
     assert!(!refused.message().contains("127.0.0.1"), "{refused}");
     kafka.close();
     drop(gone);
+}
+
+/// An installation with vectors that enforces plans, and an account with so many tokens a day.
+fn limited(endpoint: &ScriptedEndpoint, tokens: u64) -> (Stage, Actor) {
+    let script = |_: &kafka_core::testing::ScriptedCall| kafka_core::testing::ScriptedAnswer::of(&["Yes."]);
+    let stage = Stage::with(In::File, script, |config| {
+        with(endpoint, "toy")(config);
+        config.quotas = true;
+    });
+    // The first account administers, and has no limits.
+    let (_, user) = (stage.user("admin"), stage.user("k"));
+    let plans = stage.kafka.plans(&stage.operator);
+    let plan = NewPlan { name: "small".into(), token_limit_daily: Some(tokens), ..NewPlan::default() };
+    plans.create(plan).unwrap();
+    plans.assign(user.user_id().unwrap(), "small").unwrap();
+    (stage, user)
+}
+
+fn spent(kafka: &Kafka, actor: &Actor) -> u64 {
+    kafka.usage(actor).summary(Period::default()).unwrap().daily_token_count
+}
+
+#[test]
+fn a_document_that_the_day_has_no_room_for_is_found_by_words_and_stays_so() {
+    let endpoint = endpoint();
+    let (stage, user) = limited(&endpoint, 1_000);
+    let kafka = &stage.kafka;
+    let place = DocumentPlace::Chat(stage.chat_of(&user).id);
+    let long = add(kafka, place, "long.txt", &"A feline slept on the long wall.\n\n".repeat(200));
+    assert_eq!((long.processing_status, long.embedding_model), (ProcessingStatus::Completed, None));
+    let note = long.error_message.unwrap();
+    assert!(note.contains("by its words alone") && note.contains("of which 1000 were left"), "{note}");
+    assert_eq!((endpoint.requests().len(), spent(kafka, &user)), (0, 0));
+    assert_eq!(names(kafka, &by(SearchMode::Text, "long wall"))[0], "long.txt");
+    // What fits is counted, and what is nobody's or an administrator's has no limit.
+    let short = add(kafka, place, "short.txt", "A feline slept.");
+    assert_eq!((short.embedding_model.as_deref(), spent(kafka, &user)), (Some("toy"), 10));
+    let free = DocumentPlace::Chat(stage.chat().id);
+    let text = "A feline slept on the wall of nobody.\n\n".repeat(200);
+    assert_eq!(add(kafka, free, "free.txt", &text).embedding_model.as_deref(), Some("toy"));
+    stage.kafka.close();
+
+    // Another model makes others anew, at nobody's cost, and has nothing made that was not there.
+    let kafka = stage.reopened(|config| {
+        with(&endpoint, "other")(config);
+        config.quotas = true;
+    });
+    let documents = kafka.documents(&stage.operator);
+    let began = std::time::Instant::now();
+    while documents.get(short.id).unwrap().embedding_model.as_deref() != Some("other") {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    assert_eq!(documents.get(long.id).unwrap().embedding_model, None);
+    assert_eq!(spent(&kafka, &user), 10);
+    let asked = endpoint.requests();
+    assert!(asked.iter().all(|request| !request.json()["input"].to_string().contains("long wall")));
+    kafka.close();
+}
+
+#[test]
+fn questions_that_the_day_has_no_room_for_are_looked_up_by_words() {
+    let endpoint = endpoint();
+    let (stage, user) = limited(&endpoint, 30);
+    let (kafka, search) = (&stage.kafka, stage.kafka.search(&user));
+    let place = DocumentPlace::Chat(stage.chat_of(&user).id);
+    add(kafka, place, "cats.txt", "A feline slept on the wall.");
+    let found = |query: &str| search.find(&by(SearchMode::Hybrid, query)).unwrap().items.len();
+    assert_eq!((found("cat"), found("cat"), spent(kafka, &user)), (1, 1, 30));
+    let asked = endpoint.requests().len();
+    assert_eq!((found("cat"), found("wall"), spent(kafka, &user)), (0, 1, 30));
+    let refused = search.find(&by(SearchMode::Vector, "cat")).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::QuotaExceeded, "quota_exceeded"));
+    assert!(refused.retry_after().is_some() && endpoint.requests().len() == asked);
+    stage.clock.advance(Duration::from_secs(86_400));
+    assert_eq!((found("cat"), spent(kafka, &user)), (1, 10));
+}
+
+/// What is kept free for an answer is there for the vector of its question, too.
+#[test]
+fn an_answer_that_has_all_that_is_left_is_made_from_what_means_the_same() {
+    let endpoint = endpoint();
+    let (stage, user) = limited(&endpoint, 1_000);
+    let chat = stage.chat_of(&user);
+    add(&stage.kafka, DocumentPlace::Chat(chat.id), "cats.txt", "A feline slept on the wall.");
+    let asked = AnswerRequest::text("Where did the cat sleep?");
+    let answer = stage.kafka.completions(&user).start(chat.id, asked).unwrap().wait().unwrap();
+    assert_eq!(answer.sources.len(), 1, "{:?}", answer.response);
+    assert_eq!(spent(&stage.kafka, &user), 20 + answer.response.tokens_total.unwrap());
+}
+
+#[test]
+fn of_a_long_question_the_beginning_is_looked_up() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let chat = stage.chat();
+    add(&stage.kafka, DocumentPlace::Chat(chat.id), "cats.txt", "A feline slept on the wall.");
+    let question = format!("Where did the cat sleep? {}", "ä".repeat(400_000));
+    let answer = stage.ask(&chat, AnswerRequest::text(question.clone()));
+    assert_eq!(answer.sources[0].source.filename, "cats.txt");
+    let sent = endpoint.requests().pop().unwrap().json()["input"][0].as_str().unwrap().to_owned();
+    assert!((2_000..=2_048).contains(&sent.len()) && question.starts_with(&sent), "{} bytes", sent.len());
+}
+
+#[test]
+fn a_search_in_a_chat_finds_what_the_chat_is_answered_from() {
+    let endpoint = endpoint();
+    let stage = stage(&endpoint);
+    let kafka = &stage.kafka;
+    let workspace = |name: &str| {
+        let new = NewWorkspace { name: name.into(), owner_id: None };
+        kafka.workspaces(&stage.operator).create(new).unwrap().id
+    };
+    let (office, home) = (workspace("office"), workspace("home"));
+    let chat = || {
+        let new = NewChat { workspace_id: Some(office), ..NewChat::default() };
+        kafka.chats(&stage.operator).create(new).unwrap().id
+    };
+    let (ours, next_door) = (chat(), chat());
+    for (place, name) in [
+        (DocumentPlace::Chat(ours), "ours.txt"),
+        (DocumentPlace::Chat(next_door), "next.txt"),
+        (DocumentPlace::Workspace(office), "office.txt"),
+        (DocumentPlace::Workspace(home), "home.txt"),
+    ] {
+        add(kafka, place, name, "A feline slept on the wall.");
+    }
+    stage.say(&kafka.chats(&stage.operator).get(next_door).unwrap(), Role::User, "The wall is high.");
+    let found = |mode, query: &str, workspace_id| {
+        let request = SearchRequest { chat_id: Some(ours), workspace_id, areas: None, ..by(mode, query) };
+        let mut names = names(kafka, &request);
+        names.sort_unstable();
+        names
+    };
+    for (mode, query) in
+        [(SearchMode::Text, "wall"), (SearchMode::Vector, "cat"), (SearchMode::Hybrid, "cat wall")]
+    {
+        assert_eq!(found(mode, query, None), ["office.txt", "ours.txt"], "{mode:?}");
+        assert_eq!(found(mode, query, Some(office)), ["office.txt", "ours.txt"], "{mode:?}");
+        assert_eq!(found(mode, query, Some(home)), [""; 0], "{mode:?}");
+    }
 }

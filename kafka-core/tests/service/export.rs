@@ -1,8 +1,10 @@
 //! Chats as documents.
 
+use std::time::Duration;
+
 use kafka_core::{
-    AnswerRequest, Chat, ErrorKind, ExportFormat, NewChat, NewChatFile, NewMessage, Role,
-    testing::ScriptedAnswer,
+    AnswerRequest, Chat, DocumentPlace, ErrorKind, ExportFormat, NewChat, NewChatFile, NewFile, NewMessage,
+    Role, testing::ScriptedAnswer,
 };
 use serde_json::Value;
 
@@ -45,6 +47,37 @@ fn json_holds_all_branches_in_the_objects_of_the_api() {
         let text = whole(&stage, &chat, format);
         assert_eq!(text.matches("Well, yes.").count(), 1, "{text}");
         assert!(text.contains("a.txt") && text.contains("Plans"), "{text}");
+    }
+}
+
+#[test]
+fn what_the_numbers_of_an_answer_stand_for_stands_below_it() {
+    let stage = Stage::with(In::File, |_| ScriptedAnswer::of(&["On Mondays [1]."]), |_| {});
+    let chat = stage.chat();
+    let documents = stage.kafka.documents(&stage.operator);
+    let place = DocumentPlace::Chat(chat.id);
+    let text = "The castle is closed on Mondays.";
+    let document = documents.upload(place, NewFile::named("a <b>.txt"), &mut text.as_bytes()).unwrap();
+    documents.wait(document.id, Duration::from_secs(60), |_| ()).unwrap();
+    stage.ask(&chat, AnswerRequest::text("When is the castle closed?"));
+    for gone in ["", "; the document is gone since"] {
+        let markdown = whole(&stage, &chat, ExportFormat::Markdown);
+        let line = format!("> On Mondays [1].\n\nSources:\n\n- \\[1\\] a \\<b\\>.txt, bytes 0 to 32{gone}\n");
+        assert!(markdown.contains(&line), "{markdown}");
+        let html = whole(&stage, &chat, ExportFormat::Html);
+        assert!(
+            html.contains(&format!("<li><bdi>[1] a &lt;b&gt;.txt, bytes 0 to 32{gone}</bdi></li>")),
+            "{html}"
+        );
+        let json: Value = serde_json::from_str(&whole(&stage, &chat, ExportFormat::Json)).unwrap();
+        let source = &json["messages"][1]["sources"][0];
+        assert_eq!(
+            (&source["filename"], &source["stale"]),
+            (&"a <b>.txt".into(), &(!gone.is_empty()).into())
+        );
+        if gone.is_empty() {
+            documents.delete(document.id).unwrap();
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Actor, Chat, Document, DocumentId, DocumentPlace, ErrorKind, IdempotencyKey, Kafka, MemberRole, NewChat,
-    NewFile, NewPlan, NewWorkspace, NodeKind, PageRequest, Period, ProcessingStatus, Result, SearchArea,
-    SearchRequest, StandingPatch,
+    Actor, Chat, Config, Document, DocumentId, DocumentPlace, ErrorKind, IdempotencyKey, Kafka, MemberRole,
+    NewChat, NewFile, NewPlan, NewWorkspace, NodeKind, PageRequest, Period, ProcessingStatus, Result,
+    SearchArea, SearchRequest, Sizes, StandingPatch, testing::ScriptedAnswer,
 };
 
 use crate::stage::{In, Stage, unheard_of};
@@ -103,6 +103,11 @@ fn what_cannot_be_read_says_why_and_leaves_nothing() {
         assert!(document.error_message.as_ref().unwrap().contains(reason), "{document:?}");
         let error = stage.kafka.documents(&stage.operator).passage(document.id, 0, None).unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "document_not_ready"));
+        let said = error.message();
+        assert!(
+            said.contains("upload it again") && said.contains(reason) && !said.contains("wait"),
+            "{said}"
+        );
     }
     assert_eq!(["chunks", "jobs"].map(|table| count(&stage, table)), ["0", "0"]);
     // One that broke its readers again and again is given up.
@@ -122,6 +127,24 @@ fn a_text_that_is_too_long_is_read_as_far_as_it_may_be_and_says_so() {
     let document = add(&stage, &stage.chat(), "long.txt", &long_text());
     assert_eq!(document.processing_status, ProcessingStatus::Completed);
     assert!(document.error_message.unwrap().contains("beginning, "));
+}
+
+#[test]
+fn passages_are_as_long_as_the_configuration_says() {
+    let counts = [(0, 32), (128, 256), (256, 1024)].map(|(least_tokens, most_tokens)| {
+        let sizes = Sizes { least_tokens, most_tokens };
+        let stage = Stage::with(In::File, |_| ScriptedAnswer::of(&["Yes."]), |config| config.chunks = sizes);
+        let document = add(&stage, &stage.chat(), "long.txt", &"One line of a long text.\n\n".repeat(200));
+        let longest = stage.value("SELECT MAX(token_count) FROM chunks", &[]).unwrap();
+        assert!((most_tokens / 2..=most_tokens).contains(&longest.parse().unwrap()), "{longest}");
+        document.chunk_count
+    });
+    assert!(counts.is_sorted_by(|more, fewer| more > fewer), "{counts:?}");
+    for (least_tokens, most_tokens) in [(0, 31), (0, 1025), (257, 256)] {
+        let config = Config { chunks: Sizes { least_tokens, most_tokens }, ..Config::memory() };
+        let error = Kafka::open(config).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "chunks_invalid"));
+    }
 }
 
 #[test]
@@ -216,6 +239,9 @@ fn whoever_may_not_see_the_chat_sees_no_document() {
             is_let(kafka.files(actor).get(document.file_id.unwrap()).map(drop), may_read);
             let new = service.upload(*place, NewFile::named("more.txt"), &mut &b"more"[..]);
             is_let(new.map(drop), may_write);
+            let same =
+                service.replace(document.id, NewFile::named("secret.txt"), &mut &b"the secret word"[..]);
+            is_let(same.map(drop), may_write);
             if !may_write {
                 assert_eq!(service.delete(document.id).unwrap_err().code(), "document_not_found");
             }
@@ -234,6 +260,21 @@ fn whoever_may_not_see_the_chat_sees_no_document() {
         kafka.files(&stage.operator).get(documents[0].file_id.unwrap()).unwrap_err().code(),
         "file_not_found"
     );
+}
+
+/// Each document leaves a part of its own in SQLite's index, of which a search reads all.
+#[test]
+#[cfg_attr(feature = "postgres", ignore = "the index of SQLite")]
+fn what_documents_leave_in_the_index_is_merged_behind_them() {
+    let stage = stage();
+    let chat = stage.chat();
+    for number in 0..12 {
+        add(&stage, &chat, &format!("{number}.txt"), &long_text());
+    }
+    let database = rusqlite::Connection::open(stage.database()).unwrap();
+    let count = "SELECT COUNT(DISTINCT segid) FROM search_chunks_idx";
+    let parts: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
+    assert!(parts < 8, "{parts}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Actor, ChatPatch, ErrorKind, MessagePatch, NewChat, NewMessage, NewUser, PageRequest, Registration, Role,
-    Secret, Walk, testing::ScriptedAnswer,
+    Actor, ChatPatch, ErrorKind, MessagePatch, NewChat, NewFork, NewMessage, NewUser, PageRequest,
+    Registration, Role, Secret, Walk, testing::ScriptedAnswer,
 };
 
 use crate::stage::{In, PASSWORD, Stage};
@@ -34,6 +34,53 @@ fn rows_are_found_by_their_numbers_and_what_has_none_is_not_found() {
             assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, code), "{number}");
         }
     }
+}
+
+/// What a client keeps of a row that is gone leads to no other row.
+#[test]
+fn no_number_is_given_twice_whatever_is_deleted() {
+    let stage = Stage::new(In::File);
+    let (kafka, me) = (&stage.kafka, &stage.operator);
+    let mut highest = [0, 0];
+    let mut is_new = |chat: i64, message: i64, what: &str| {
+        assert!(chat > highest[0] && message > highest[1], "{what}: {chat}, {message} after {highest:?}");
+        highest = [chat, message];
+    };
+    let made = |actor: &Actor| {
+        let chat = stage.chat_of(actor);
+        let text = NewMessage::text(Role::User, "Hi");
+        let message = kafka.messages(actor).create(chat.id, text).unwrap();
+        (chat, message)
+    };
+    let (kept, first) = made(me);
+    is_new(kept.number, first.number, "the first");
+    for what in ["one", "when one was deleted"] {
+        let (chat, message) = made(me);
+        is_new(chat.number, message.number, what);
+        kafka.messages(me).delete(message.id).unwrap();
+        kafka.chats(me).delete(chat.id).unwrap();
+    }
+    let copied = [stage.say(&kept, Role::User, "Hi"), stage.say(&kept, Role::User, "Hi")];
+    let (chat, message) = made(me);
+    is_new(chat.number, message.number, "when a chat took its messages along");
+    kafka.chats(me).delete(chat.id).unwrap();
+    let fork = kafka.branches(me).fork(kept.id, NewFork::default()).unwrap();
+    let copies = kafka.messages(me).list(fork.id, &PageRequest::default()).unwrap().items;
+    assert_eq!(copies.len(), 1 + copied.len());
+    is_new(fork.number, copies[0].number, "a copy");
+    assert!(copies.windows(2).all(|pair| pair[0].number < pair[1].number));
+    stage.user("chief");
+    let ada = stage.user("ada");
+    let (chat, message) = made(&ada);
+    kafka.users(me).delete(ada.user_id().unwrap()).unwrap();
+    let (later, after) = made(me);
+    assert!(later.number > chat.number && after.number > message.number, "an account took them along");
+    // Whoever opens the database next counts on.
+    kafka.messages(me).delete(after.id).unwrap();
+    kafka.chats(me).delete(later.id).unwrap();
+    let beside = stage.beside();
+    let chat = beside.chats(&beside.operator()).create(NewChat::default()).unwrap();
+    assert!(chat.number > later.number);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod answers;
+mod bad_embeddings;
 mod bad_models;
 mod branches;
 mod catalogue;
@@ -12,6 +13,7 @@ mod crash;
 #[cfg(unix)]
 mod disk;
 #[cfg(target_os = "linux")]
+mod document_turns;
 mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
@@ -27,6 +29,7 @@ mod forks;
 mod handle;
 mod history;
 mod home;
+mod hybrid;
 mod identity;
 mod ingest;
 #[cfg(feature = "postgres")]
@@ -46,7 +49,10 @@ mod order;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod prompted;
 mod quotas;
+mod removal;
+mod replacement;
 mod reports;
 mod resolution;
 mod retrieval;

@@ -109,8 +109,8 @@ impl Side {
         false
     }
 
-    /// An installation with a row in every table.
-    fn fill(&self) {
+    /// An installation with a row in every table. Gives the numbers of a chat and a message that were deleted.
+    fn fill(&self) -> [i64; 2] {
         let mut config = self.config();
         config.anonymous = true;
         let kafka = Kafka::open(config).unwrap();
@@ -168,6 +168,9 @@ impl Side {
             .unwrap();
         documents.wait(document.id, Duration::from_secs(60), |_| ()).unwrap();
         kafka.chats(&kafka.local_actor().unwrap()).create(NewChat::titled("Of nobody")).unwrap();
+        let gone = kafka.chats(&me).create(NewChat::default()).unwrap();
+        let said = kafka.messages(&me).create(gone.id, NewMessage::text(Role::User, "Hi")).unwrap();
+        kafka.chats(&me).delete(gone.id).unwrap();
         kafka.close();
         // A process that died long ago.
         self.run(
@@ -178,7 +181,17 @@ impl Side {
         self.run(&format!(
             "INSERT INTO embeddings (chunk_number, model, dims, vector) SELECT number, 'm', 1, {vector} FROM chunks"
         ));
+        // One that could not be read.
+        self.run(
+            "INSERT INTO documents (id, chat_id, filename, processing_status, created_at, updated_at) SELECT \
+             '00000000-0000-7000-8000-00000000000b', chat_id, filename, 'failed', 1, 2 FROM documents",
+        );
+        self.run(
+            "INSERT INTO document_replacements (document_id, replaces) SELECT '00000000-0000-7000-8000-00000000000b', id \
+             FROM documents WHERE processing_status = 'completed'",
+        );
         self.run("INSERT INTO jobs (kind, subject, run_at) VALUES ('unheard of', 'x', 1)");
+        [gone.number, said.number]
     }
 }
 
@@ -194,7 +207,7 @@ fn refusal(from: &Config, to: &Config) -> (ErrorKind, &'static str, String) {
 #[test]
 fn everything_moves_between_engines_and_back_and_goes_on() {
     for (from, to) in Side::pairs() {
-        from.fill();
+        let gone = from.fill();
         let report = move_to(&from, &to).unwrap();
         let empty: Vec<_> = report.source.rows.iter().filter(|(_, count)| *count == 0).collect();
         assert!(empty.is_empty(), "the sample has no row in {empty:?}; give it one");
@@ -224,9 +237,11 @@ fn everything_moves_between_engines_and_back_and_goes_on() {
         assert_eq!(texts(&messages)[..3], ["Is it open?", AWKWARD, "\\."]);
         assert_eq!((chats[1].title.as_deref(), files.len()), (Some(AWKWARD), 2));
         let kafka = to.open();
-        let new = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap();
-        assert!(chats.iter().all(|chat| chat.number < new.number), "{new:?}");
-        kafka.chats(&kafka.operator()).delete(new.id).unwrap();
+        let me = kafka.operator();
+        let new = kafka.chats(&me).create(NewChat::default()).unwrap();
+        let said = kafka.messages(&me).create(new.id, NewMessage::text(Role::User, "Hi")).unwrap();
+        assert!(new.number > gone[0] && said.number > gone[1], "{new:?}, {said:?} after {gone:?}");
+        kafka.chats(&me).delete(new.id).unwrap();
         kafka.close();
         assert_eq!(of(&from), (chats, messages, files), "the source is as it was");
         assert_eq!(move_to(&from, &to).unwrap_err().code(), "move_target_not_empty");
@@ -235,6 +250,9 @@ fn everything_moves_between_engines_and_back_and_goes_on() {
         let again = move_to(&to, &back).unwrap();
         assert_eq!((again.source.hash.len(), &again.source), (64, &again.target));
         assert_eq!(of(&back), of(&to));
+        let kafka = back.open();
+        let last = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap();
+        assert!(last.number > new.number, "{last:?} after {new:?}");
     }
 }
 

@@ -8,8 +8,9 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, Chat, Config, Delta, Error, ErrorKind, Kafka, NewChat, NewPlan, NewUser, Params,
-    Period, Plan, PlanPatch, ResponseStatus, Secret, TokenUsage, ToolCall, UsageSummary,
+    Actor, AnswerRequest, Chat, Config, Delta, DocumentPlace, Error, ErrorKind, Kafka, NewChat, NewFile,
+    NewPlan, NewUser, Params, Period, Plan, PlanPatch, ResponseStatus, Secret, TokenUsage, ToolCall,
+    UsageSummary,
     testing::{Gate, ScriptedAnswer, ScriptedCall},
 };
 use proptest::prelude::*;
@@ -606,7 +607,7 @@ fn a_question_that_grows_while_it_waits_is_paid_or_not_asked() {
     let third = third.wait().unwrap().response;
     assert_eq!((third.status, third.tokens_total), (ResponseStatus::Failed, None));
     let error = third.error.unwrap();
-    assert_eq!(error.code, "quota_exceeded");
+    assert_eq!((&*error.code, error.kind()), ("quota_exceeded", ErrorKind::QuotaExceeded));
     assert!(error.detail.contains("The plan small allows 200 tokens a day"), "{}", error.detail);
     assert_eq!(office.stage.provider.calls().len(), 2, "the endpoint was not asked");
     assert!(office.usage().daily_token_count <= 200);
@@ -741,4 +742,93 @@ fn a_composed_answer_is_not_cut_by_the_names_of_its_steps() {
     request.answer.params = Some(Params { max_tokens: Some(16), ..Params::default() });
     let answer = office.stage.kafka.composer(&office.user).start(chat.id, request).unwrap().wait().unwrap();
     assert_eq!((answer.response.status, answer.message.content), (ResponseStatus::Completed, words));
+}
+
+/// A document whose passages cost more than any plan here allows a day.
+fn with_document(office: &Office, chat: &Chat) {
+    let text: String =
+        (0..400).map(|number| format!("Line {number} of the castle is about the castle.\n\n")).collect();
+    let documents = office.stage.kafka.documents(&office.user);
+    let place = DocumentPlace::Chat(chat.id);
+    let document = documents.upload(place, NewFile::named("castle.txt"), &mut text.as_bytes()).unwrap();
+    documents.wait(document.id, Duration::from_secs(60), |_| ()).unwrap();
+}
+
+/// Passages of documents come on top of what a question was thought to cost: they and an answer of no stated
+/// length share what a day has left.
+#[test]
+fn questions_about_documents_are_answered_as_long_as_a_day_has_room() {
+    for (limit, at_least) in [(3_000, 2), (10_000, 4)] {
+        let script = |_: &_| ScriptedAnswer::new().text(&"x".repeat(800)).finish();
+        let office = office(In::File, script, tokens(limit));
+        let chat = office.chat();
+        with_document(&office, &chat);
+        let completions = office.stage.kafka.completions(&office.user);
+        let mut asked = 0;
+        let refused = loop {
+            let before = office.usage().daily_token_count;
+            let turn = match completions.start(chat.id, AnswerRequest::text("What is the castle?")) {
+                Ok(turn) => turn,
+                Err(refused) => break refused,
+            };
+            let answer = turn.wait().unwrap();
+            let (response, left) = (&answer.response, limit - before);
+            assert_ne!(response.status, ResponseStatus::Failed, "{left} were left: {response:?}");
+            let told = office.stage.provider.calls().pop().unwrap().options.params.max_tokens.unwrap();
+            let prompt = response.tokens_prompt.unwrap();
+            assert!(prompt + u64::from(told) <= left, "{prompt} and {told} of {left}");
+            assert!(response.tokens_completion.unwrap() <= u64::from(told));
+            if left > 1_500 {
+                let share = u64::from(told) * 5 > left;
+                assert!(!answer.sources.is_empty() && share, "{told} of {left}, {:?}", answer.sources);
+            }
+            asked += 1;
+        };
+        assert!(asked >= at_least, "{asked} with {limit}");
+        assert_eq!((refused.kind(), refused.code()), (ErrorKind::QuotaExceeded, "quota_exceeded"));
+        assert!(office.usage().daily_token_count <= limit);
+    }
+}
+
+/// Whoever states a length gets it, and the passages what is left.
+#[test]
+fn an_answer_of_a_stated_length_about_documents_keeps_it() {
+    let office = office(In::File, |_| ScriptedAnswer::of(&["Well."]), tokens(1_000));
+    let chat = office.chat();
+    with_document(&office, &chat);
+    let asked = AnswerRequest { content: Some("What is the castle?".into()), ..at_most(400) };
+    let turn = office.stage.kafka.completions(&office.user).start(chat.id, asked).unwrap();
+    let answer = turn.wait().unwrap();
+    assert_eq!(answer.response.status, ResponseStatus::Completed, "{:?}", answer.response);
+    let call = office.stage.provider.calls().pop().unwrap();
+    let prompt = call.prompt.messages.iter().map(|message| message.content.len() / 4).sum::<usize>();
+    assert_eq!((call.options.params.max_tokens, answer.sources.is_empty()), (Some(400), false));
+    assert!((250..=600).contains(&prompt), "{prompt}");
+}
+
+/// Where more is sent than was thought, an answer of no stated length becomes shorter before it is refused.
+#[test]
+fn a_length_that_nobody_asked_for_shrinks_when_the_question_has_grown() {
+    let gate = Gate::new();
+    let hold = gate.clone();
+    let script = move |call: &ScriptedCall| match call.number {
+        0 => ScriptedAnswer::new().wait_for(&hold).text("x").usage(5, 1).finish(),
+        _ => ScriptedAnswer::new().text(&"y".repeat(2_000)).finish(),
+    };
+    let office = office(In::Memory, script, tokens(400));
+    let chat = office.chat();
+    let completions = office.stage.kafka.completions(&office.user);
+    let first = completions.start(chat.id, at_most(10)).unwrap();
+    office.stage.provider.wait_for_calls(1);
+    let second = completions.start(chat.id, AnswerRequest::text("Hi")).unwrap();
+    let patch = kafka_core::MessagePatch { content: Some("x".repeat(1_200)), role: None };
+    office.stage.kafka.messages(&office.user).update(second.user_message_id(), patch).unwrap();
+    gate.open();
+    first.wait().unwrap();
+    let response = second.wait().unwrap().response;
+    // "Hi", "x" and 1,200 bytes are 5, 5 and 304 tokens, and the first answer took 6 of the day.
+    assert_eq!((response.status, response.tokens_prompt), (ResponseStatus::Interrupted, Some(314)));
+    let told = office.stage.provider.calls().pop().unwrap().options.params.max_tokens;
+    assert_eq!((told, response.tokens_completion), (Some(80), Some(80)));
+    assert_eq!(office.usage().daily_token_count, 400);
 }

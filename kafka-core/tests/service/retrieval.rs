@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use kafka_core::{
-    Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
-    NewWorkspace,
+    Actor, Answer, AnswerRequest, Chat, Document, DocumentPlace, MemberRole, MessagePatch, NewChat, NewFile,
+    NewFork, NewToken, NewWorkspace, PageRequest, SourceText,
 };
 
-use crate::stage::{In, Stage, sent};
+use crate::{
+    stage::{In, Stage, sent},
+    tokens::scopes,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -15,7 +18,7 @@ fn stage() -> Stage {
     Stage::new(In::File)
 }
 
-fn add(stage: &Stage, place: DocumentPlace, name: &str, text: &str) -> Document {
+pub(crate) fn add(stage: &Stage, place: DocumentPlace, name: &str, text: &str) -> Document {
     let documents = stage.kafka.documents(&stage.operator);
     let document = documents.upload(place, NewFile::named(name), &mut text.as_bytes()).unwrap();
     documents.wait(document.id, PATIENCE, |_| ()).unwrap()
@@ -26,18 +29,18 @@ fn ask(stage: &Stage, chat: &Chat, question: &str) -> Answer {
 }
 
 /// What the model was told of documents for the last question; nothing where it was told nothing.
-fn told(stage: &Stage) -> String {
+pub(crate) fn told(stage: &Stage) -> String {
     let calls = stage.provider.calls();
     let messages = sent(calls.last().unwrap());
     let told = messages.iter().find(|(role, text)| *role == "system" && text.starts_with("Passages from"));
     told.map(|(_, text)| (*text).to_owned()).unwrap_or_default()
 }
 
-fn filler(topic: &str) -> String {
+pub(crate) fn filler(topic: &str) -> String {
     (0..40).map(|number| format!("Line {number} speaks of {topic} and of nothing besides.\n\n")).collect()
 }
 
-fn handbook() -> String {
+pub(crate) fn handbook() -> String {
     format!(
         "# Handbook\n\nThis handbook is for the keepers of the lighthouse.\n\n# Lamp\n\n{}# Horn\n\n{}The horn is sounded \
          every ninety seconds in fog.\n\n# Boats\n\n{}",
@@ -96,6 +99,57 @@ fn a_question_about_the_whole_document_gets_its_beginning_and_headings() {
     }
 }
 
+/// A long text, each passage of which says something of the castle.
+fn castles() -> String {
+    (0..120).map(|number| format!("Room {number} of the castle is cold, and its door is shut.\n\n")).collect()
+}
+
+#[test]
+fn passages_side_by_side_are_told_as_one() {
+    let stage = stage();
+    let chat = stage.chat();
+    let text = castles();
+    let document = add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", &text);
+    assert!((2..=12).contains(&document.chunk_count), "{document:?}");
+    let answer = ask(&stage, &chat, "Which rooms of the castle are cold?");
+    assert_eq!(answer.sources.len(), 1, "{:?}", answer.sources);
+    let SourceText { source, text: said } = &answer.sources[0];
+    assert_eq!((source.start, said.as_deref()), (0, Some(text.trim_end())));
+    assert!(told(&stage).contains(text.trim_end()));
+}
+
+#[test]
+fn passages_and_beginnings_take_half_of_what_the_context_has_left() {
+    let context = 2000;
+    let script = |_: &kafka_core::testing::ScriptedCall| kafka_core::testing::ScriptedAnswer::of(&["Yes."]);
+    let stage = Stage::with(In::File, script, |config| config.limits.context_tokens = context);
+    let chat = stage.chat();
+    let text = castles().repeat(4);
+    let document = add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", &text);
+    assert!(document.tokens_used > 2 * u64::from(context), "{document:?}");
+    for question in ["Which rooms of the castle are cold?", "What is this document about?"] {
+        let answer = ask(&stage, &chat, question);
+        // Less than a quarter of it is the instruction around them; four bytes are about a token.
+        let (room, said) = (u64::from(context) / 4, told(&stage).len() as u64 / 4);
+        assert!(
+            !answer.sources.is_empty() && (room / 4..room * 5 / 4).contains(&said),
+            "{question}: {said} of {room}"
+        );
+    }
+}
+
+#[test]
+fn another_text_in_the_place_of_the_cited_one_is_not_shown_as_it() {
+    let stage = stage();
+    let chat = stage.chat();
+    add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed.");
+    let answer = ask(&stage, &chat, "Is the castle closed?");
+    let sources = || stage.kafka.messages(&stage.operator).sources(answer.message.id).unwrap();
+    assert_eq!(sources()[0].text.as_deref(), Some("The castle is closed."));
+    stage.rows("UPDATE documents SET content = 'The castle is opened.'", &[]);
+    assert_eq!((sources().len(), &sources()[0].text), (1, &None));
+}
+
 #[test]
 fn citations_of_a_document_that_is_gone_say_so() {
     let stage = stage();
@@ -114,6 +168,32 @@ fn citations_of_a_document_that_is_gone_say_so() {
     let message = stage.kafka.messages(&stage.operator).get(answer.message.id).unwrap();
     assert!(message.sources.unwrap().iter().all(|source| source.stale));
     assert_eq!((ask(&stage, &chat, "How tall is the tower?").sources, told.len()), (vec![], 2));
+}
+
+/// Forks have copies of what was said, and of what it cites.
+#[test]
+fn citations_in_forks_of_forks_say_that_their_document_is_gone() {
+    let stage = stage();
+    let new = NewWorkspace { name: "Office".into(), owner_id: None };
+    let workspace = stage.kafka.workspaces(&stage.operator).create(new).unwrap();
+    let new = NewChat { workspace_id: Some(workspace.id), ..NewChat::titled("office") };
+    let chat = stage.kafka.chats(&stage.operator).create(new).unwrap();
+    let places = [DocumentPlace::Chat(chat.id), DocumentPlace::Workspace(workspace.id)];
+    let documents = places.map(|place| add(&stage, place, "tower.txt", "The tower is ninety metres tall."));
+    assert_eq!(ask(&stage, &chat, "How tall is the tower?").sources.len(), 2);
+    let fork = |of: &Chat| stage.kafka.branches(&stage.operator).fork(of.id, NewFork::default()).unwrap();
+    let first = fork(&chat);
+    let chats = [&chat, &first, &fork(&first)];
+    for (gone, document) in documents.iter().enumerate() {
+        stage.kafka.documents(&stage.operator).delete(document.id).unwrap();
+        for chat in chats {
+            let messages =
+                stage.kafka.messages(&stage.operator).list(chat.id, &PageRequest::first(9)).unwrap();
+            let cited = messages.items.last().unwrap().sources.clone().unwrap();
+            let stale = cited.iter().filter(|source| source.stale);
+            assert!(stale.count() == gone + 1 && cited.len() == 2, "{cited:?}");
+        }
+    }
 }
 
 #[test]
@@ -162,6 +242,63 @@ fn who_may_no_longer_see_a_workspace_is_not_answered_from_it() {
     assert_eq!(sources(), ["own.txt", "shared.txt"]);
     kafka.workspaces(&owner).share(workspace.id, bob, None).unwrap();
     assert_eq!(sources(), ["own.txt"]);
+}
+
+/// A file of the chat that is a pipe holds up the reading of what the model is sent, between what it has seen of the
+/// document and what is stored of that.
+#[cfg(unix)]
+#[test]
+fn a_document_that_goes_while_it_is_read_is_cited_as_gone() {
+    use std::{fs, io::Write as _, process::Command};
+
+    let stage = stage();
+    let (kafka, chat) = (&stage.kafka, stage.chat());
+    let document =
+        add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed on Mondays.");
+    let notes = NewFile::named("notes.txt");
+    kafka.chat_files(&stage.operator).upload(chat.id, notes, &mut &b"Some notes."[..]).unwrap();
+    let sha256 = stage.value("SELECT sha256 FROM files WHERE filename = $1", &["notes.txt"]).unwrap();
+    let bytes = stage.blobs().join(&sha256[..2]).join(&sha256);
+    fs::remove_file(&bytes).unwrap();
+    assert!(Command::new("mkfifo").arg(&bytes).status().unwrap().success());
+
+    let question = AnswerRequest::text("When is the castle closed?");
+    let turn = kafka.completions(&stage.operator).start(chat.id, question).unwrap();
+    // This waits until the other end is opened.
+    let mut pipe = fs::OpenOptions::new().write(true).open(&bytes).unwrap();
+    kafka.documents(&stage.operator).delete(document.id).unwrap();
+    pipe.write_all(b"Some notes.").unwrap();
+    drop(pipe);
+    let sources = turn.wait().unwrap().sources;
+    assert_eq!(sources.len(), 1);
+    assert!(sources[0].source.stale && sources[0].text.is_none(), "{sources:?}");
+}
+
+/// A key for chats alone gets nothing of documents, neither by asking nor by reading what was answered before.
+#[test]
+fn a_key_that_may_not_read_documents_is_answered_without_them() {
+    let stage = stage();
+    let (kafka, owner) = (&stage.kafka, stage.user("ada"));
+    let chat = stage.chat_of(&owner);
+    add(&stage, DocumentPlace::Chat(chat.id), "castle.txt", "The castle is closed on Mondays.");
+    let key = |text: &[&str]| {
+        let new = NewToken { name: text.join(" "), scopes: scopes(text), expires_at: None };
+        kafka.authenticate(&kafka.tokens(&owner).create(new).unwrap().token).unwrap()
+    };
+    let ask = |actor: &Actor| {
+        let request = AnswerRequest::text("When is the castle closed?");
+        let answer = kafka.completions(actor).start(chat.id, request).unwrap().wait().unwrap();
+        (answer, told(&stage))
+    };
+    let chats = key(&["chats:read", "chats:write"]);
+    let (answer, told) = ask(&chats);
+    assert_eq!((answer.sources, answer.message.sources, told), (vec![], None, String::new()));
+    for actor in [&key(&["chats:read", "chats:write", "documents:read"]), &owner] {
+        let (answer, told) = ask(actor);
+        assert!(answer.sources[0].text.is_some() && told.contains("Mondays"), "{told}");
+        let texts = |actor| kafka.messages(actor).sources(answer.message.id).unwrap()[0].text.is_some();
+        assert!(texts(&owner) && !texts(&chats));
+    }
 }
 
 mod slow {

@@ -636,7 +636,11 @@ export interface paths {
          * @description Without its text.
          */
         get: operations["get_documents_id"];
-        put?: never;
+        /**
+         * Replace a document once the new one is read: a form with one file in `files`
+         * @description The new document has an id of its own, is `pending` at first, and names the old one in `replaces`. Questions are answered from the old one until the new one is `completed`; then the old one is deleted. If the new one is `failed`, both stay. A document has one replacement at most: a later one takes the place of an earlier one. It counts for no limit beside the old one.
+         */
+        put: operations["put_documents_id"];
         post?: never;
         /**
          * Delete a document
@@ -2141,7 +2145,10 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description The model that made its vectors; none where there are none. */
             embedding_model: string | null;
-            /** @description A sentence for people: why it failed; of a completed one, what is missing of its text. */
+            /**
+             * @description A sentence for people: why it failed; of a completed one, what is missing of its text, or why it has no
+             *     vectors.
+             */
             error_message: string | null;
             file_id: components["schemas"]["FileId"] | null;
             /** @description What it is called. */
@@ -2150,6 +2157,7 @@ export interface components {
             id: components["schemas"]["DocumentId"];
             /** @description How far it has come. */
             processing_status: components["schemas"]["ProcessingStatus"];
+            replaces: components["schemas"]["DocumentId"] | null;
             /**
              * Format: int64
              * @description Model tokens of its passages, by estimate; 0 until it is completed.
@@ -4186,6 +4194,32 @@ export interface components {
                 "application/json": components["schemas"]["Detail"] & {
                     /** @enum {unknown} */
                     code?: "body_too_large" | "text_too_long";
+                };
+            };
+        };
+        /**
+         * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
+         *     * `file_too_large`: The file is too large: 20 MiB are the most.
+         *     * `form_too_large`: The form is too large.
+         */
+        E413_adb45b: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "body_too_large",
+                 *       "detail": "The body is too large: 16 MiB of JSON are the most.",
+                 *       "request_id": "0197d1a0c0de7000",
+                 *       "status": 413,
+                 *       "title": "Payload Too Large",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "body_too_large" | "file_too_large" | "form_too_large";
                 };
             };
         };
@@ -6926,6 +6960,7 @@ export interface operations {
                      *           "filename": "report.pdf",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
                      *           "processing_status": "completed",
+                     *           "replaces": null,
                      *           "tokens_used": 1200
                      *         }
                      *       ],
@@ -7005,6 +7040,7 @@ export interface operations {
                      *           "filename": "report.pdf",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
                      *           "processing_status": "completed",
+                     *           "replaces": null,
                      *           "tokens_used": 1200
                      *         }
                      *       ]
@@ -8292,6 +8328,7 @@ export interface operations {
                      *       "filename": "report.pdf",
                      *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
                      *       "processing_status": "completed",
+                     *       "replaces": null,
                      *       "tokens_used": 1200
                      *     }
                      */
@@ -8303,6 +8340,92 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_184bf6"];
             408: components["responses"]["E408_c15164"];
+            431: components["responses"]["E431_bf0a7d"];
+            500: components["responses"]["E500_0923bc"];
+            503: components["responses"]["E503_2e7340"];
+        };
+    };
+    put_documents_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "Hello"
+                 *       ]
+                 *     }
+                 */
+                "multipart/form-data": {
+                    files: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description The document that has these bytes under this name already, as it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *       "chunk_count": 3,
+                     *       "created_at": "2026-11-30T09:00:00.000Z",
+                     *       "embedding_model": null,
+                     *       "error_message": null,
+                     *       "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *       "filename": "report.pdf",
+                     *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *       "processing_status": "completed",
+                     *       "replaces": null,
+                     *       "tokens_used": 1200
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description The new document. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "chat_id": "0197d1a0-4c3e-7b10-8a4c-5e9f0a1b2c3d",
+                     *       "chunk_count": 3,
+                     *       "created_at": "2026-11-30T09:00:00.000Z",
+                     *       "embedding_model": null,
+                     *       "error_message": null,
+                     *       "file_id": "0197d19f-0b2a-7c43-b1d2-e3f405162738",
+                     *       "filename": "report.pdf",
+                     *       "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
+                     *       "processing_status": "completed",
+                     *       "replaces": null,
+                     *       "tokens_used": 1200
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            400: components["responses"]["E400_e7f2f0"];
+            401: components["responses"]["E401_556b81"];
+            403: components["responses"]["E403_4cf26c"];
+            404: components["responses"]["E404_184bf6"];
+            408: components["responses"]["E408_075c59"];
+            413: components["responses"]["E413_adb45b"];
+            415: components["responses"]["E415_624b38"];
+            422: components["responses"]["E422_6d4e82"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -9753,7 +9876,33 @@ export interface operations {
                     };
                 };
             };
-            429: components["responses"]["E429_126023"];
+            /**
+             * @description * `quota_exceeded`: A limit of the account's plan is reached.
+             *     * `search_waits`: Another search of the caller waits for its turn already.
+             */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "quota_exceeded",
+                     *       "detail": "A limit of the account's plan is reached.",
+                     *       "request_id": "0197d1a0c0de7000",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "quota_exceeded" | "search_waits";
+                    };
+                };
+            };
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_0923bc"];
             503: components["responses"]["E503_2e7340"];
@@ -10852,6 +11001,7 @@ export interface operations {
                      *           "filename": "report.pdf",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
                      *           "processing_status": "completed",
+                     *           "replaces": null,
                      *           "tokens_used": 1200
                      *         }
                      *       ],
@@ -10931,6 +11081,7 @@ export interface operations {
                      *           "filename": "report.pdf",
                      *           "id": "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e",
                      *           "processing_status": "completed",
+                     *           "replaces": null,
                      *           "tokens_used": 1200
                      *         }
                      *       ]
@@ -11087,32 +11238,7 @@ export interface operations {
             403: components["responses"]["E403_4cf26c"];
             404: components["responses"]["E404_cceaf0"];
             408: components["responses"]["E408_075c59"];
-            /**
-             * @description * `body_too_large`: The body is too large: 16 MiB of JSON are the most.
-             *     * `file_too_large`: The file is too large: 20 MiB are the most.
-             *     * `form_too_large`: The form is too large.
-             */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "body_too_large",
-                     *       "detail": "The body is too large: 16 MiB of JSON are the most.",
-                     *       "request_id": "0197d1a0c0de7000",
-                     *       "status": 413,
-                     *       "title": "Payload Too Large",
-                     *       "type": "about:blank"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {unknown} */
-                        code?: "body_too_large" | "file_too_large" | "form_too_large";
-                    };
-                };
-            };
+            413: components["responses"]["E413_adb45b"];
             415: components["responses"]["E415_624b38"];
             422: components["responses"]["E422_0d6328"];
             431: components["responses"]["E431_bf0a7d"];

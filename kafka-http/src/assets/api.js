@@ -62,10 +62,10 @@ async function call(method, path, options) {
 }
 
 /** Sends a form, and tells meanwhile how many bytes of it are on their way; `fetch` cannot. */
-function sendForm(path, form, key, tell) {
+function sendForm(method, path, form, key, tell) {
   return new Promise((done, refuse) => {
     const sending = new XMLHttpRequest();
-    sending.open("POST", `/api/v1/${path}`);
+    sending.open(method, `/api/v1/${path}`);
     if (session.token) sending.setRequestHeader("authorization", `Bearer ${session.token}`);
     sending.setRequestHeader("idempotency-key", key);
     sending.upload.onprogress = ({ loaded }) => tell(loaded);

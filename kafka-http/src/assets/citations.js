@@ -47,6 +47,13 @@ async function learnSources(here, answer) {
   keepAtEnd(() => showSources(answer));
 }
 
+/** Opens the passage that an address names. */
+function openFound(passage) {
+  const [id, start, end] = passage.split(".");
+  const { activeElement: focused } = document;
+  return openPassage({ document_id: id, start: Number(start), end: Number(end) }, focused === document.body ? at("open-files") : focused);
+}
+
 /** Shows a passage beside the conversation. `from` is where the focus goes afterwards. */
 async function openPassage(source, from) {
   const here = view;
@@ -54,16 +61,18 @@ async function openPassage(source, from) {
   const wasOpen = isPanelOpen();
   closeOpened();
   const cited = here.cited = { source, from, wasOpen };
-  at("cited-name").textContent = at("cited-name").title = source.filename;
-  at("about-passage").textContent = `Source ${source.n}`;
+  nameCited(source.filename ?? "Document");
+  at("about-passage").textContent = source.n ? `Source ${source.n}` : "Found by searching";
   at("passage").replaceChildren();
   if (isRoomy.matches) showPanel();
   else setPanel(true);
   at("cited-name").focus();
   const isStill = () => view === here && here.cited === cited;
   try {
-    const parts = source.stale ? null : await readAround(source, here.left.signal);
-    if (isStill()) showPassage(parts);
+    const passage = source.stale ? null : await readAround(source, here.left.signal);
+    if (!isStill()) return;
+    if (passage) nameCited(passage.filename);
+    showPassage(passage?.parts);
   } catch (error) {
     if (!isStill()) return;
     if (error.status === 404) showPassage(null);
@@ -71,18 +80,23 @@ async function openPassage(source, from) {
   }
 }
 
-/** What stands before a passage, the passage, and what stands behind it. */
+function nameCited(filename) {
+  at("cited-name").textContent = at("cited-name").title = filename;
+}
+
+/** What a document is called, and what stands before a passage of it, the passage, and what stands behind it. */
 async function readAround({ document_id: id, start, end }, signal) {
-  const { text, start: first } = await call("GET", `documents/${id}/passages?start=${Math.max(0, start - AROUND)}`, { signal });
+  const { filename, text, start: first } = await call("GET", `documents/${id}/passages?start=${Math.max(0, start - AROUND)}`, { signal });
   const bytes = new TextEncoder().encode(text);
   // A character of which only the beginning is wanted is left out.
   const cut = (from, to) => new TextDecoder().decode(bytes.subarray(from - first, to - first), { stream: true });
   const [before, after] = [cut(first, start), cut(end, end + AROUND)];
-  return [
+  const parts = [
     first > 0 ? before.replace(/^\S*\s/, "… ") : before,
     cut(start, end),
     end + AROUND < first + bytes.length ? after.replace(/\s\S*$/, " …") : after,
   ];
+  return { filename, parts };
 }
 
 function showPassage(parts) {

@@ -1,4 +1,4 @@
-// The documents of the open chat: the list of them, how far reading each has come, and deleting one.
+// The documents of the open chat: the list of them, how far reading each has come, replacing and deleting one.
 
 const isUnread = ({ processing_status: status }) => status === "pending" || status === "processing";
 
@@ -54,13 +54,26 @@ function standing({ processing_status: status, error_message: reason, chunk_coun
 
 function documentRow(document) {
   const { id, file_id: file, chat_id: chat, filename, processing_status: status } = document;
+  const old = view.documents.find(({ id }) => id === document.replaces);
+  const name = old ? `the new ${filename}` : filename;
   const tools = [];
-  if (file) tools.push(iconButton("save-file", `Download ${filename}`, () => download({ filename, path: `uploads/files/${file}_` })));
-  if (chat) tools.push(iconButton("delete", `Delete ${filename}`, () => deleteDocument(document)));
-  const about = chat ? standing(document) : `of the workspace: ${standing(document)}`;
+  if (file) tools.push(iconButton("save-file", `Download ${name}`, () => download({ filename, path: `uploads/files/${file}_` })));
+  if (chat && !old) tools.push(iconButton("replace", `Replace ${name}`, () => replaceDocument(document)));
+  if (chat) tools.push(iconButton("delete", `Delete ${name}`, () => deleteDocument(document)));
+  const about = (chat ? "" : "of the workspace: ") + (old ? `in place of ${old.filename}: ` : "") + standing(document);
   const row = element("li", { id: `document-${id}`, className: status }, element("span", { title: filename }, filename), element("small", {}, about), ...tools);
   if (isUnread(document)) row.append(element("progress", { ariaLabel: `${filename} is being read` }));
   return row;
+}
+
+/** Has a file chosen that takes the place of a document once it is read. */
+function replaceDocument(old) {
+  const input = at("upload-replacement");
+  input.onchange = () => {
+    upload(input.files, "documents", freshKey(), old);
+    input.value = "";
+  };
+  input.click();
 }
 
 function deleteDocument({ id, filename }) {

@@ -35,7 +35,7 @@ function goTo(chat, file) {
 /** Opens what the address names. What is on the screen already stays. */
 function openFromAddress(isFresh) {
   const address = new URLSearchParams(location.hash.slice(1));
-  const [id, file, message] = ["chat", "file", "message"].map((name) => address.get(name));
+  const [id, file, message, passage] = ["chat", "file", "message", "passage"].map((name) => address.get(name));
   const isHere = id && !isFresh && id === (view.chat?.id ?? view.id);
   if (!isHere) {
     if (id) openChat(id);
@@ -47,6 +47,7 @@ function openFromAddress(isFresh) {
   setDrawer(false);
   // What was said just now is on the screen without its id.
   if (message) return bringIntoSight(isHere && !at(message) ? openChat(id) : view, message);
+  if (passage) return openFound(passage);
   if (isHere) return focusPanel(file);
   if (!isNarrow.matches && at("undo").hidden) prompt.focus();
 }

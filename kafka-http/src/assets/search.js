@@ -1,4 +1,4 @@
-// Searching: what was found in all chats, and the way to a message.
+// Searching: what was found in all chats, and the way to a message. The way to a passage is that of citations.
 
 const TYPING_MS = 250;
 /** Pages of older messages that are read on the way to one. */
@@ -35,9 +35,11 @@ async function find(query, after) {
 
 function hitRow(hit) {
   const message = hit.message_id ? `&message=${hit.message_id}` : "";
+  const passage = hit.document_id ? `&passage=${hit.document_id}.${hit.start}.${hit.end}` : "";
   // A document that the chats of a workspace share is in none of them.
-  const way = hit.chat_id ? { href: `#chat=${hit.chat_id}${message}` } : {};
-  return element("li", {}, element("a", way,
+  const href = `#${hit.chat_id ? `chat=${hit.chat_id}` : ""}${message}${passage}`;
+  const onclick = () => { if (location.hash === href) openFromAddress(false); };
+  return element("li", {}, element("a", { href, onclick },
     element("span", {}, hit.filename || hit.title?.trim() || "Untitled chat"),
     element("time", { dateTime: hit.created_at }, dayOf(hit.created_at)),
     element("p", {}, ...marked(hit.snippet))));

@@ -3,13 +3,16 @@
 /** The two lists, by their ids, which their paths end in. */
 const SHELVES = { files: { show: showFiles, load: loadFiles }, documents: { show: showDocuments, load: loadDocuments } };
 
-/** Takes files into a list of the open chat; the same key, for the same files, adds only what is missing. */
-function upload(files, shelf, key = freshKey()) {
+/**
+ * Takes files into a list of the open chat, or one in place of a document; the same key, for the same files, adds only
+ * what is missing.
+ */
+function upload(files, shelf, key = freshKey(), old) {
   // Whatever is asked next is asked in a chat that has them.
-  if (files.length) view.ready = takeIn(view, [...files], shelf, key);
+  if (files.length) view.ready = takeIn(view, [...files], shelf, key, old);
 }
 
-async function takeIn(here, files, shelf, key) {
+async function takeIn(here, files, shelf, key, old) {
   await here.ready;
   if (view !== here) return;
   const { show, load } = SHELVES[shelf];
@@ -20,13 +23,14 @@ async function takeIn(here, files, shelf, key) {
   try {
     if (!await begin(here, files[0].name)) return;
     calm();
-    const path = `chats/${here.chat.id}/${shelf}`;
-    showCurl("POST", path, body);
-    await sendForm(path, body, key, (sent) => showArrived(here, sent));
-    speak(`Added: ${here.coming.map(({ name }) => name).join(", ")}.`);
+    const [method, path] = old ? ["PUT", `documents/${old.id}`] : ["POST", `chats/${here.chat.id}/${shelf}`];
+    showCurl(method, path, body);
+    const { id } = await sendForm(method, path, body, key, (sent) => showArrived(here, sent));
+    if (old && id === old.id) complain(new Problem(200, { detail: `${old.filename} is made of this file already.` }));
+    else speak(`Added: ${here.coming.map(({ name }) => name).join(", ")}.`);
   } catch (error) {
     if (view !== here) return;
-    if (isPassing(error)) complain(error, "Try again", () => upload(files, shelf, key));
+    if (isPassing(error)) complain(error, "Try again", () => upload(files, shelf, key, old));
     else complain(error);
   }
   here.coming = [];

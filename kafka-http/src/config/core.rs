@@ -59,6 +59,7 @@ impl Settings {
         config.model_hosts.clone_from(&self.allow_model_host);
         config.based_validator.clone_from(&self.based_validator);
         config.embedding = self.embedding()?;
+        config.chunks = self.chunk_tokens;
         config.quotas = self.quotas;
         if self.titles {
             let log = Logger(self.log);

@@ -48,7 +48,7 @@ impl Key {
 }
 
 /// Every setting, in the order in which they are shown.
-pub static KEYS: [&Key; 29] = [
+pub static KEYS: [&Key; 30] = [
     &LISTEN,
     &DATABASE,
     &connections::POOL_SIZE,
@@ -69,6 +69,7 @@ pub static KEYS: [&Key; 29] = [
     &EMBEDDING_URL,
     &EMBEDDING_MODEL,
     &EMBEDDING_KEY,
+    &CHUNK_TOKENS,
     &TRUSTED_PROXY,
     &REGISTRATION,
     &ANONYMOUS,
@@ -270,6 +271,22 @@ pub(super) static EMBEDDING_KEY: Key = Key {
     },
     show: |settings| settings.embedding_key.as_ref().map(Secret::to_string).unwrap_or_default(),
     redact: |_| None,
+};
+
+pub(super) static CHUNK_TOKENS: Key = Key {
+    name: "chunk_tokens",
+    variable: "KAFKA_CHUNK_TOKENS",
+    flag: None,
+    default: "128-256",
+    example: "192-384",
+    meaning: "Tokens of the passages that documents are cut into: a section below the first number is joined with the next, \
+              none is above the second (1024 at most); what was read before stays as it is",
+    set: |settings, text| {
+        settings.chunk_tokens = text.parse().map_err(str::to_owned)?;
+        Ok(())
+    },
+    show: |settings| settings.chunk_tokens.to_string(),
+    redact: in_full,
 };
 
 pub(super) static TRUSTED_PROXY: Key = Key {

@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kafka_core::{Error, ErrorKind, ModelHost, Result, Secret};
+use kafka_core::{Error, ErrorKind, ModelHost, Result, Secret, Sizes};
 
 pub use self::{
     args::{DatabaseArgs, ServeArgs},
@@ -93,6 +93,8 @@ pub struct Settings {
     pub embedding_model: Option<String>,
     /// The key for it.
     pub embedding_key: Option<Secret<String>>,
+    /// How long the passages are that documents are cut into.
+    pub chunk_tokens: Sizes,
 }
 
 impl Settings {
@@ -120,6 +122,7 @@ impl Settings {
             embedding_url: None,
             embedding_model: None,
             embedding_key: None,
+            chunk_tokens: Sizes::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{values::joined, *};
 
 /// The settings as the documentation lists them: key, flag, environment variable, default.
-const DOCUMENTED: [(&str, &str, &str, &str); 29] = [
+const DOCUMENTED: [(&str, &str, &str, &str); 30] = [
     ("listen", "--listen", "KAFKA_LISTEN", "127.0.0.1:8000"),
     ("database", "--database", "DATABASE_URL", "sqlite://<data-dir>/kafka.db"),
     ("database_pool_size", "--database-pool-size", "KAFKA_DATABASE_POOL_SIZE", "5"),
@@ -28,6 +28,7 @@ const DOCUMENTED: [(&str, &str, &str, &str); 29] = [
     ("embedding_url", "", "KAFKA_EMBEDDING_URL", ""),
     ("embedding_model", "", "KAFKA_EMBEDDING_MODEL", ""),
     ("embedding_key", "", "KAFKA_EMBEDDING_KEY", ""),
+    ("chunk_tokens", "", "KAFKA_CHUNK_TOKENS", "128-256"),
     ("trusted_proxy", "--trusted-proxy", "KAFKA_TRUSTED_PROXY", ""),
     ("registration", "--registration", "KAFKA_REGISTRATION", "open in open mode, first in password mode"),
     ("anonymous", "--anonymous", "KAFKA_ANONYMOUS", "off"),
@@ -142,6 +143,7 @@ fn two_values(key: &Key) -> [&'static str; 2] {
         "embedding_url" => ["http://127.0.0.1:9000/v1", "https://api.example.org/v1"],
         "embedding_model" => ["minilm", "text-embedding-3-small"],
         "embedding_key" => ["sk-one", "sk-two"],
+        "chunk_tokens" => ["0-32", "1024-1024"],
         "registration" => ["invite", "closed"],
         "anonymous" | "quotas" | "titles" => ["on", "off"],
         "dialect" => ["none", "kafka"],
@@ -227,7 +229,15 @@ fn the_defaults_are_what_the_table_says() {
     for key in KEYS.iter().filter(|key| key.name.starts_with("database_")) {
         (key.set)(&mut expected, key.default).unwrap();
     }
-    for key in [&keys::LISTEN, &keys::AUTH, &keys::QUOTAS, &keys::MIGRATE, &keys::LOG, &keys::DATA_DIR] {
+    for key in [
+        &keys::LISTEN,
+        &keys::AUTH,
+        &keys::QUOTAS,
+        &keys::MIGRATE,
+        &keys::LOG,
+        &keys::DATA_DIR,
+        &keys::CHUNK_TOKENS,
+    ] {
         (key.set)(&mut expected, key.default).unwrap();
     }
     expected.data_dir = place.path("kafka-data");
@@ -315,6 +325,13 @@ fn a_wrong_value_names_key_source_value_and_what_is_accepted() {
             "sqlite://",
         ),
         (Place::new().file(".env", "\nKAFKA_QUOTAS=yes\n"), "quotas", "/.env:2)", "yes", "on or off"),
+        (
+            Place::new().variable("KAFKA_CHUNK_TOKENS", "300-256"),
+            "chunk_tokens",
+            "environment KAFKA_CHUNK_TOKENS",
+            "300-256",
+            "such as 128-256",
+        ),
         (
             Place::new().file("kafka-data/kafka.toml", "\n\nlog = 'loud'"),
             "log",

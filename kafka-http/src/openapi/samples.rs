@@ -81,7 +81,8 @@ pub(super) fn shared_message() -> Value {
 pub(super) fn document() -> Value {
     json!({
         "id": ID, "file_id": OWNER, "chat_id": PARENT, "filename": "report.pdf", "processing_status": "completed",
-        "error_message": null, "tokens_used": 1200, "chunk_count": 3, "embedding_model": null, "created_at": AT,
+        "error_message": null, "tokens_used": 1200, "chunk_count": 3, "embedding_model": null, "replaces": null,
+        "created_at": AT,
     })
 }
 

@@ -42,6 +42,16 @@ pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     reply::ok(&call.kafka().documents(&actor).get(call.id()?)?)
 }
 
+pub(super) fn replace(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
+    let actor = call.authenticate()?;
+    let (documents, id) = (call.kafka().documents(&actor), call.id()?);
+    let staged = upload::one(call, |new, bytes| documents.stage_replacement(id, new, bytes))?;
+    let file = staged.file().id;
+    let document = documents.put_replacement(id, staged)?;
+    // What says the same already is as it was.
+    if document.file_id == Some(file) { reply::created(&document) } else { reply::ok(&document) }
+}
+
 pub(super) fn passage(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     let bytes = "a number of bytes";

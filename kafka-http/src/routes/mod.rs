@@ -138,6 +138,7 @@ pub(crate) static ALL: &[Route] = routes! {
     GET "/api/v1/workspaces/{id}/documents" documents::list_shared, read(Documents), "Documents that all chats of a workspace share, oldest first";
     POST "/api/v1/workspaces/{id}/documents" documents::create_shared, write(Documents), "Upload documents for all chats of a workspace: a form with `files`, as often as there are";
     GET "/api/v1/documents/{id}" documents::get, read(Documents), "One document, and how far reading it has come";
+    PUT "/api/v1/documents/{id}" documents::replace, write(Documents), "Replace a document once the new one is read: a form with one file in `files`";
     DELETE "/api/v1/documents/{id}" documents::delete, write(Documents), "Delete a document";
     GET "/api/v1/documents/{id}/passages" documents::passage, read(Documents), "What a document says between two bytes of its text";
 

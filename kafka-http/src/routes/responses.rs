@@ -1,7 +1,8 @@
 //! Answers of models.
 
 use kafka_core::{
-    Answer, AnswerRequest, ComposeRequest, Error, Message, Response, ResponseStatus, SourceText,
+    Answer, AnswerRequest, Clock as _, ComposeRequest, Day, Error, ErrorKind, Message, Response,
+    ResponseStatus, SourceText, SystemClock,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -77,7 +78,11 @@ fn in_one_piece(answer: &Answer) -> Result<Reply, Failure> {
     match &response.error {
         Some(error) if response.status == ResponseStatus::Failed => {
             let status = status_of(error.kind());
-            Err(Problem::new(status, error.code.clone(), error.detail.clone())
+            let mut problem = Problem::new(status, error.code.clone(), error.detail.clone());
+            if error.kind() == ErrorKind::QuotaExceeded {
+                problem.retry_after = Some(Day::left_at(SystemClock.now()));
+            }
+            Err(problem
                 .with_member("response_id", response.id.to_string())
                 .with_member("user_message_id", user_message.id.to_string())
                 .into())

@@ -164,6 +164,7 @@ pub(super) static CASES: &[Case] = cases! {
     "GET /api/v1/workspaces/{id}/documents" Read "documents" workspace NONE;
     "POST /api/v1/workspaces/{id}/documents" Write "documents" workspace |_| json!([["files", "uploaded"]]);
     "GET /api/v1/documents/{id}" Read "documents" document NONE;
+    "PUT /api/v1/documents/{id}" Write "documents" document |_| json!([["files", "uploaded"]]);
     "DELETE /api/v1/documents/{id}" Write "documents" document NONE;
     "GET /api/v1/documents/{id}/passages" Read "documents" document NONE;
 

@@ -7,10 +7,10 @@ use std::{
 };
 
 use kafka_core::{
-    Actor, AnswerRequest, ChatId, Clock as _, DocumentId, DocumentPlace, Error, ErrorKind, Kafka, MemberRole,
-    NewChat, NewChatFile, NewFile, NewModel, NewShareLink, NewToken, NewUser, NewWorkspace, PageRequest,
-    Params, Permission, Permissions, ProcessingStatus, Random as _, Result, Secret, StandingPatch,
-    SystemClock, SystemRandom, TimeoutSeconds, UserId,
+    Actor, AnswerRequest, ChatId, Clock as _, Document, DocumentId, DocumentPlace, Error, ErrorKind, Kafka,
+    MemberRole, NewChat, NewChatFile, NewFile, NewModel, NewShareLink, NewToken, NewUser, NewWorkspace,
+    PageRequest, Params, Permission, Permissions, ProcessingStatus, Random as _, Result, Secret,
+    StandingPatch, SystemClock, SystemRandom, TimeoutSeconds, UserId,
 };
 use serde_json::{Value, json};
 
@@ -308,16 +308,19 @@ impl<'k> Stage<'k> {
         let workspaces = self.kafka.workspaces(&actor).list(&page)?.items;
         let (mut messages, mut files, mut texts) = (Vec::new(), Vec::new(), Vec::new());
         let mut documents = Vec::new();
-        for workspace in &workspaces {
-            files.extend(self.kafka.files(&actor).list(workspace.id, &page)?.items);
-        }
         for chat in &chats.items {
+            // One that was just uploaded changes by itself until it is read, and takes then the place of another, whose
+            // file goes.
+            let list = || self.kafka.documents(&actor).list(DocumentPlace::Chat(chat.id), &page);
+            for document in list()?.items.iter().filter(|document| is_unread(document)) {
+                self.kafka.documents(&actor).wait(document.id, PATIENCE, |_| ())?;
+            }
+            documents.extend(list()?.items);
             messages.extend(self.kafka.messages(&actor).list(chat.id, &page)?.items);
             texts.extend(self.kafka.chat_files(&actor).list(chat.id, &page)?.items);
-            // One that was just uploaded changes by itself until it is read.
-            for document in self.kafka.documents(&actor).list(DocumentPlace::Chat(chat.id), &page)?.items {
-                documents.push(self.kafka.documents(&actor).wait(document.id, PATIENCE, |_| ())?);
-            }
+        }
+        for workspace in &workspaces {
+            files.extend(self.kafka.files(&actor).list(workspace.id, &page)?.items);
         }
         let tokens = self.kafka.tokens(&self.operator).of(id).list(&page)?;
         let names: Vec<_> = tokens.items.iter().map(|token| (token.id, &token.name)).collect();
@@ -333,6 +336,10 @@ impl<'k> Stage<'k> {
             names,
         ]))
     }
+}
+
+fn is_unread(document: &Document) -> bool {
+    matches!(document.processing_status, ProcessingStatus::Pending | ProcessingStatus::Processing)
 }
 
 fn new_account(kafka: &Kafka, run: &str, name: &str) -> Result<UserId> {

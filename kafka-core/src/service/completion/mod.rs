@@ -2,14 +2,16 @@
 //!
 //! [`start`] stores the question, an empty answer and its record in one commit; [`run`] waits for the
 //! chat's turn, sends the [`prompt`] and hands what comes to the [`log`], which stores events in
-//! batches and only then shows them; [`finish`] stores the end. A [`turn`] is one watcher of an answer.
+//! batches and only then shows them; [`passages`] of documents are found before and cited; [`finish`] stores the end. A [`turn`] is one watcher of an answer.
 //! Answers are owned by [`live`], not by who asked: a watcher that leaves ends nothing.
 
+mod citations;
 pub(crate) mod finish;
 pub(crate) mod held;
 pub(crate) mod live;
 pub(crate) mod log;
 mod opaque;
+pub(crate) mod passages;
 pub(crate) mod prompt;
 pub(crate) mod recover;
 pub(crate) mod relay;

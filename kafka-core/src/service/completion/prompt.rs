@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::opaque::Source;
+use super::{citations::without_numbers, opaque::Source, passages::AskedDocuments};
 use crate::{
     base::{
         error::Result,
@@ -16,13 +16,10 @@ use crate::{
         tool_call::ToolCall,
     },
     provider::api::{Prompt, PromptMessage},
-    repo::{
-        chunks::Asked,
-        messages::{self, Line},
-    },
+    repo::messages::{self, Line},
     service::{
         self, contents,
-        retrieval::{self, Retrieved},
+        retrieval::{self, Prepared, Retrieved},
     },
     storage::{Conn, blob::Blobs},
 };
@@ -31,8 +28,6 @@ use crate::{
 const STRIDE: u32 = 64;
 /// The type of messages that tell of files.
 pub(in crate::service) const FILE: &str = "file";
-/// How far back it is looked what the user said before.
-const LOOK_BACK: usize = 16;
 /// What a message costs besides its text.
 const TOKENS_PER_MESSAGE: u64 = 4;
 
@@ -42,15 +37,13 @@ pub(super) struct PromptBuilder<'a> {
     pub(super) default_context: u32,
     pub(super) source: &'a Source,
     pub(super) blobs: &'a Blobs,
-    /// Whose documents are asked about; none where it is only estimated what a prompt costs.
-    pub(super) asked: Option<Asked>,
-    /// The passages whose vectors are nearest to the question's.
-    pub(super) near: &'a [i64],
+    /// The documents that are asked about; none where it is only estimated what a prompt costs.
+    pub(super) documents: Option<(AskedDocuments, &'a Prepared)>,
 }
 
 impl PromptBuilder<'_> {
     /// Reads the branch upwards from the question until the model's context is full. Instructions are always
-    /// sent, and so is the question; if that is a tool's result, from the user's message on that led to it.
+    /// sent first, and so is the question; if that is a tool's result, from the user's message on that led to it.
     /// The chat's files have up to half of the rest, and passages of documents half of what is left then. The oldest of
     /// what else was said are left out first. Comes with what the passages' numbers stand for.
     pub(super) fn build(
@@ -66,7 +59,13 @@ impl PromptBuilder<'_> {
         }
         let files = self.files(conn, chat, left / 2)?;
         left = left.saturating_sub(files.as_ref().map_or(0, |files| tokens(&files.content, &[])));
-        let retrieved = self.passages(conn, question, left / 2)?;
+        let retrieved = match self.documents {
+            Some((documents, prepared)) => {
+                let most = documents.most_tokens(left / 2);
+                retrieval::for_question(conn, documents.asked, prepared, question, most)?
+            }
+            None => None,
+        };
         let (passages, sources) = match retrieved {
             Some(Retrieved { told, sources }) => {
                 left = left.saturating_sub(tokens(&told, &[]));
@@ -75,21 +74,10 @@ impl PromptBuilder<'_> {
             None => (None, Vec::new()),
         };
         let branch = branch(conn, question, left)?;
-        let lines = instructions.into_iter().chain(branch);
-        let said = in_pairs(lines, self.source);
-        let messages = files.into_iter().chain(passages).chain(said).collect();
+        let instructions = in_pairs(instructions.into_iter(), self.source);
+        let said = in_pairs(branch, self.source);
+        let messages = instructions.into_iter().chain(files).chain(passages).chain(said).collect();
         Ok((Prompt { messages }, sources))
-    }
-
-    /// What the documents say about what the user has asked last.
-    fn passages(&self, conn: &Conn<'_>, question: MessageId, most_tokens: u64) -> Result<Option<Retrieved>> {
-        let Some(asked) = self.asked else { return Ok(None) };
-        retrieval::for_question(conn, asked, self.near, most_tokens, || {
-            let lines = upwards(conn, question).take(LOOK_BACK).collect::<Result<Vec<Line>>>()?;
-            let by_user = lines.into_iter().filter(|line| line.role == Role::User);
-            let mut by_user = by_user.map(|line| line.content);
-            Ok((by_user.next().unwrap_or_default(), by_user.next()))
-        })
     }
 
     /// What the chat's files say, as an instruction; none for a chat without files.
@@ -239,7 +227,7 @@ fn in_pairs(lines: impl Iterator<Item = Line>, source: &Source) -> Vec<PromptMes
 fn as_sent(line: Line, source: &Source) -> PromptMessage {
     PromptMessage {
         role: line.role.as_str().to_owned(),
-        content: line.content,
+        content: if line.sources > 0 { without_numbers(&line.content, line.sources) } else { line.content },
         tool_calls: line.tool_calls,
         tool_call_id: line.tool_call_id,
         provider_data: line.provider_data.and_then(|kept| source.take_back(kept)),

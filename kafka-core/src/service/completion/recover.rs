@@ -129,8 +129,7 @@ impl Ender {
             default_context: self.context_tokens,
             source: &Source::default(),
             blobs: &self.blobs,
-            asked: None,
-            near: &[],
+            documents: None,
         };
         Ok(prompt::cost(&builder.build(tx, response.chat_id, question)?.0))
     }

@@ -11,6 +11,7 @@ use super::{
     finish::Ending,
     live::{Running, Slot},
     opaque::Source,
+    passages::AskedDocuments,
     prompt::{self, PromptBuilder},
     recover, titles,
 };
@@ -26,14 +27,14 @@ use crate::{
         tool_call::ToolCall,
     },
     provider::api::{Delta, Prompt, ProviderError},
-    repo::{self, chunks::Asked},
+    repo,
     service::{
         composer::{self, Wishes},
         contents,
         installation::Installation,
         models::{Callable, ECHO},
         quotas::Reservation,
-        retrieval,
+        retrieval::Prepared,
     },
 };
 
@@ -58,7 +59,7 @@ pub(super) fn spawn(
     work: Work,
     reserved: Reservation,
     slot: Slot,
-    scope: Scope,
+    documents: Option<Scope>,
 ) {
     let answering = Answering {
         installation: installation.clone(),
@@ -72,7 +73,7 @@ pub(super) fn spawn(
         began: installation.clock().instant(),
         reserved,
         whose: slot.whose(),
-        scope,
+        documents,
         bytes: 0,
         affordable_bytes: reserved.answer_tokens.map(prompt::most_bytes),
         is_spent: false,
@@ -120,8 +121,8 @@ pub(in crate::service) struct Answering {
     pub(in crate::service) reserved: Reservation,
     /// Of whose share it is.
     whose: Whose,
-    /// What whoever asked may see.
-    scope: Scope,
+    /// Which documents whoever asked may read; none with a credential that reads none.
+    pub(super) documents: Option<Scope>,
     bytes: usize,
     /// What may still be said of what the owner's plan keeps free for this answer; none is no bound.
     affordable_bytes: Option<usize>,
@@ -265,39 +266,26 @@ impl Answering {
 
     fn prompt(&self) -> Result<Prompt, Error> {
         self.read_documents()?;
-        let (storage, chat, scope) = (self.installation.storage(), self.running.chat, self.scope);
+        let (storage, chat) = (self.installation.storage(), self.running.chat);
         let question = self.running.user_message.id;
-        let near = self.patiently(|| {
-            retrieval::nearest(&self.installation, scope, chat, question, &self.running.cancel)
-        })?;
+        let prepared = self.prepared()?;
         let (prompt, sources) = self.patiently(|| {
             storage.read(|conn| {
-                let found = repo::chats::find(conn, scope, chat)?;
-                let asked = found.map(|found| Asked {
-                    scope,
-                    chat,
-                    chat_number: found.number,
-                    workspace: found.workspace_id,
-                });
-                self.builder(asked, &near).build(conn, chat, question)
+                let asked = self.asked(conn)?;
+                self.builder(asked.zip(prepared.as_ref())).build(conn, chat, question)
             })
         })?;
-        if !sources.is_empty() {
-            let id = self.running.accepted.message_id;
-            let sources = serde_json::to_string(&sources).unwrap_or_default();
-            storage.write(move |tx| repo::messages::cite(tx, id, &sources))?;
-        }
+        self.cite(&sources)?;
         Ok(prompt)
     }
 
-    fn builder<'b>(&'b self, asked: Option<Asked>, near: &'b [i64]) -> PromptBuilder<'b> {
+    fn builder<'b>(&'b self, documents: Option<(AskedDocuments, &'b Prepared)>) -> PromptBuilder<'b> {
         PromptBuilder {
             params: &self.callable.options.params,
             default_context: self.installation.limits().context_tokens,
             source: &self.source,
             blobs: self.installation.storage().blobs(),
-            asked,
-            near,
+            documents,
         }
     }
 
@@ -311,12 +299,22 @@ impl Answering {
         }
         let (quotas, now) = (self.installation.quotas(), self.installation.now());
         let storage = self.installation.storage();
-        self.patiently(|| {
+        self.reserved = self.patiently(|| {
             let accepted = Arc::clone(&self.running.accepted);
             storage.write(move |tx| quotas.raise(tx, &accepted, now, reserved, prompt_tokens))
         })?;
-        self.reserved.tokens = prompt_tokens + answer;
+        if self.reserved.answer_tokens < reserved.answer_tokens {
+            self.shorten();
+        }
         Ok(())
+    }
+
+    /// Has the answer become no longer than what is kept free for it now.
+    fn shorten(&mut self) {
+        let Some(tokens) = self.reserved.answer_tokens else { return };
+        self.callable.options.params.max_tokens = Some(u32::try_from(tokens).unwrap_or(u32::MAX));
+        self.ending.most_completion_tokens = Some(tokens);
+        self.affordable_bytes = Some(prompt::most_bytes(tokens));
     }
 
     fn take(&mut self, delta: Delta) {

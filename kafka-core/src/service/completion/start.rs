@@ -40,7 +40,8 @@ impl Completions<'_> {
     /// Stores a question (or takes one that is stored), and has a model answer it on a thread of its own.
     /// The user's message, the empty answer and its record are on disk when this returns; the answer
     /// goes on whatever becomes of the [`Turn`]. Answers of one chat run one after another, in the
-    /// order in which they were accepted.
+    /// order in which they were accepted. Documents are a part of it as far as the actor may read them: with a
+    /// credential that reads none they are not.
     ///
     /// # Errors
     /// Before anything is stored: `NotFound` for the chat or the model; `Invalid` for a parent that is not
@@ -99,6 +100,7 @@ impl Completions<'_> {
             (self.actor.scope(Permission::write(Area::Chats))?, installation.node_id(), self.once.clone());
         let (live, feed) = (installation.live().clone(), installation.feed().clone());
         let cancel = callable.options.cancel.clone();
+        let documents = self.actor.scope(Permission::read(Area::Documents)).ok();
         let accepted = installation.storage().write(move |tx| {
             if let Some(id) = once.as_ref().map(|once| once.find_response(tx)).transpose()?.flatten() {
                 return Ok(Accepted::Before(id));
@@ -124,7 +126,7 @@ impl Completions<'_> {
                 if let Some(tokens) = reserved.answer_tokens {
                     quotas::bound_answer(&mut callable.options.params, tokens);
                 }
-                run::spawn(installation, &running, callable, work, reserved, slot, scope);
+                run::spawn(installation, &running, callable, work, reserved, slot, documents);
                 Ok(Turn::of_accepted(installation, &self.actor, running))
             }
             Accepted::Before(id) => Turn::of_stored(installation, &self.actor, id),
@@ -288,8 +290,7 @@ impl Accepting {
                 default_context: self.context_tokens,
                 source: &Source::default(),
                 blobs: &self.blobs,
-                asked: None,
-                near: &[],
+                documents: None,
             };
             let (prompt, _) = builder.build(tx, self.chat, question)?;
             let known = prompt::cost(&prompt);

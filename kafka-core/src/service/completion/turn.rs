@@ -105,7 +105,7 @@ impl Turn {
             let find = |id| repo::messages::find(conn, scope, id)?.ok_or_else(|| messages::not_found(id));
             let message: Message = find(self.response.message_id)?;
             let response = message.response.clone().ok_or_else(|| responses::not_found(self.response.id))?;
-            let sources = retrieval::texts(conn, &message)?;
+            let sources = retrieval::texts(conn, &self.actor, &message)?;
             Ok(Answer { user_message: find(self.user_message_id)?, message, response, sources })
         })
     }

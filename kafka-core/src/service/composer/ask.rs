@@ -28,9 +28,10 @@ pub(super) struct Said {
 impl Composing<'_> {
     /// Asks the model, and hears it out. What it costs is counted, whatever comes of it.
     pub(super) fn ask(&mut self, task: &Task<'_>) -> Result<Said> {
-        let prompt = self.prompt(task)?;
+        let (prompt, sources) = self.prompt(task)?;
         let prompt_tokens = cost(&prompt) + cost_besides(&self.answering.callable.options.params);
         self.answering.afford(self.spent().total + prompt_tokens)?;
+        self.answering.cite(&sources)?;
         let stream = match self.open(&prompt) {
             Ok(stream) => stream,
             Err(error) => {

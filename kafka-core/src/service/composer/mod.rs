@@ -38,6 +38,7 @@ use super::{
     },
     installation::Installation,
     once::IdempotencyKey,
+    retrieval::Prepared,
 };
 use crate::{
     base::{actor::Actor, error::Result, id::ChatId},
@@ -67,7 +68,8 @@ impl<'k> Composer<'k> {
     ///
     /// The model is asked at least twice, and at most ten times. The [`Turn`] tells of each call as a stage;
     /// the file and the message that holds it come together, at the end, or not at all. The built-in model
-    /// `echo` composes nothing: it answers as always.
+    /// `echo` composes nothing: it answers as always. Passages of the chat's documents are shown to the model when it
+    /// writes, changes or replies, and are the sources of the answer.
     ///
     /// # Errors
     /// Those of [`Completions::start`], and `NotFound` (`chat_file_not_found`) when a file may be changed and the chat has
@@ -102,8 +104,8 @@ impl Wishes {
 /// Composes what was asked, in the turn that its answer has in the chat.
 pub(super) fn run(answering: &mut Answering, wishes: &Wishes) -> Result<ResponseStatus> {
     answering.read_documents()?;
-    let material = Material::read(answering)?;
-    let mut composing = Composing { answering, wishes, material };
+    let (material, prepared) = (Material::read(answering)?, answering.prepared()?);
+    let mut composing = Composing { answering, wishes, material, prepared };
     let triage = match composing.triage() {
         // Who only talks wants words, which also a model has that cannot say what a prompt is about.
         Err(error) if wishes.is_chat && error.code() == TRIAGE_FAILED => {
@@ -125,6 +127,8 @@ struct Composing<'a> {
     answering: &'a mut Answering,
     wishes: &'a Wishes,
     material: Material,
+    /// What documents are told by; none for a credential that reads none.
+    prepared: Option<Prepared>,
 }
 
 impl Composing<'_> {

@@ -8,11 +8,12 @@
 use super::{Composing, Triage, target::Target};
 use crate::{
     base::error::{Error, ErrorKind, Result},
-    entity::{attempt::Step, message::Role},
+    entity::{attempt::Step, document::Source, message::Role},
     provider::api::{Prompt, PromptMessage},
     service::{
         completion::prompt::{budget, tokens, told},
         contents,
+        retrieval::{self, Retrieved},
     },
 };
 
@@ -68,15 +69,19 @@ same indentation, stands at least one until with a text in quotes, a colon and a
 the blocks of until, if and for. talk stands nowhere else. There is no while. Other lines are ordinary statements:
 assignments, if, for, calls such as res.ask(question=\"The name?\", example={\"name\": \"Ada\"}) and say(\"…\").";
 
+/// What is said of the numbers of passages where a file is made of them.
+const NO_NUMBERS: &str = "\n\nThe numbers of passages do not belong into a file.";
+
 impl Composing<'_> {
     /// The messages for a task, within the model's context. Always sent are the task, the prompt, the file
-    /// that is changed and the chat's instructions; other files have up to half of the rest, the conversation
-    /// what is left. What the triage chose comes before what it did not.
+    /// that is changed and the chat's instructions; other files have up to half of the rest, passages of documents half of
+    /// what is left then, the conversation the rest. What the triage chose comes before what it did not. Comes with what
+    /// the passages' numbers stand for.
     ///
     /// # Errors
     /// `context_too_small` when the file that is to be changed does not fit: a model cannot change what it does
     /// not see.
-    pub(super) fn prompt(&self, task: &Task<'_>) -> Result<Prompt> {
+    pub(super) fn prompt(&self, task: &Task<'_>) -> Result<(Prompt, Vec<Source>)> {
         let mut system = instructions(task);
         if !self.material.instructions.is_empty() {
             system += "\n\nThese instructions hold for the whole conversation:\n";
@@ -101,16 +106,39 @@ impl Composing<'_> {
             system += "\n\n";
             system += &files;
         }
+        let mut sources = Vec::new();
+        if let Some(Retrieved { told, sources: found }) = self.passages(task, left / 2)? {
+            left = left.saturating_sub(tokens(&told, &[]));
+            system += "\n\n";
+            system += &told;
+            if task.step != Step::Reply {
+                system += NO_NUMBERS;
+            }
+            sources = found;
+        }
         system += &current;
-        system += &self.conversation(left, task.triage);
+        system += &self.conversation(left, task.triage, sources.is_empty());
         system += &feedback;
         let messages = [(Role::System, system), (Role::User, prompt.clone())];
         let messages = messages.map(|(role, text)| PromptMessage::text(role.as_str(), text));
-        Ok(Prompt { messages: messages.into() })
+        Ok((Prompt { messages: messages.into() }, sources))
     }
 
-    /// What was said before, numbered, as far as it fits: what the triage chose, then the newest.
-    fn conversation(&self, mut left: u64, triage: &Triage) -> String {
+    /// What the chat's documents say about the prompt; nothing for the step that only tells what is wanted.
+    fn passages(&self, task: &Task<'_>, room: u64) -> Result<Option<Retrieved>> {
+        if task.step == Step::Triage {
+            return Ok(None);
+        }
+        let question = self.answering.running.user_message.id;
+        self.read(|conn| {
+            let documents = self.answering.asked(conn)?.zip(self.prepared.as_ref());
+            let Some((documents, prepared)) = documents else { return Ok(None) };
+            retrieval::for_question(conn, documents.asked, prepared, question, documents.most_tokens(room))
+        })
+    }
+
+    /// What was said before, as far as it fits: what the triage chose, then the newest. It is numbered unless passages are.
+    fn conversation(&self, mut left: u64, triage: &Triage, is_numbered: bool) -> String {
         let said = &self.material.said;
         let mut is_told = vec![false; said.len()];
         let newest_first = || (0..said.len()).rev();
@@ -127,7 +155,8 @@ impl Composing<'_> {
             if text.is_empty() {
                 text += "\n\nThe conversation so far:";
             }
-            text += &format!("\n[{number}] {}: {}", remark.role, remark.text);
+            let number = if is_numbered { format!("[{number}] ") } else { String::new() };
+            text += &format!("\n{number}{}: {}", remark.role, remark.text);
         }
         text
     }

@@ -21,6 +21,9 @@ const OF_ENDPOINT: [&str; 5] = [
     "provider_key_refused",
 ];
 
+/// Those of an endpoint that would keep the next document waiting, too.
+const CANNOT_BE_REACHED: [&str; 2] = ["provider_unreachable", "provider_timeout"];
+
 /// Said to whoever uploads; what the endpoint says is for the operator.
 const REFUSED: &str = "Its vectors could not be made: the service that makes them refuses what it says; change it and \
                        upload it again, or ask whoever runs this installation.";
@@ -49,6 +52,10 @@ pub(in crate::service) fn make(
 ) -> Result<Made> {
     let (embedding, storage) = (installation.embedding(), installation.storage());
     let Some(model) = embedding.model().map(str::to_owned) else { return Ok(Made::All) };
+    let clock = installation.clock();
+    if embedding.is_away(clock.instant()) {
+        return Ok(Made::Unavailable { has_made: false });
+    }
     let (mut behind, mut dims) = (0, None);
     if !storage.read_one(|conn| in_use::is(conn, &model))? {
         return Ok(Made::Unavailable { has_made: false });
@@ -71,9 +78,12 @@ pub(in crate::service) fn make(
             Ok(embedded) => embedded,
             Err(error) if error.kind() == ErrorKind::Cancelled => return Ok(Made::Stopped),
             Err(error) => {
+                if CANNOT_BE_REACHED.contains(&error.code()) {
+                    embedding.note_away(clock.instant());
+                }
                 // What it refuses may be any document: a key, a bill, or a name that it does not know.
                 if OF_ENDPOINT.contains(&error.code())
-                    || question::vector(installation, "word", None, cancel).is_err()
+                    || question::vector(installation, "word", question::Payer::OPERATOR, cancel).is_err()
                 {
                     embedding.complain(installation, &error);
                     return Ok(Made::Unavailable { has_made: dims.is_some() });
@@ -103,8 +113,8 @@ pub(in crate::service) fn make(
             // Until the last one is stored, the document has the vectors of no model.
             embeddings::forget_model(tx, id)?;
             embeddings::store(tx, &chunks, &model, &embedded.vectors)?;
-            let owner = documents::owner(tx, id)?.flatten();
-            cost::count(tx, owner, day, &model, tokens)?;
+            let payer = documents::payer(tx, id)?;
+            cost::count(tx, payer, day, &model, tokens)?;
             Ok(true)
         })?;
         if !is_stored {

@@ -2,7 +2,7 @@
 //!
 //! Without an endpoint there are none, and documents are found by their words alone.
 
-mod cost;
+pub(super) mod cost;
 pub(super) mod in_use;
 mod length;
 pub(super) mod making;
@@ -10,8 +10,12 @@ mod nearest;
 pub(super) mod question;
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    collections::HashSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use length::Length;
@@ -23,6 +27,8 @@ use crate::{
     base::{
         cancel::CancelToken,
         error::{Error, Result},
+        id::DocumentId,
+        limits::Limits,
         secret::Secret,
         shares::Whose,
     },
@@ -40,8 +46,8 @@ use crate::{
 
 /// Passages of one request.
 pub(super) const BATCH: u32 = 64;
-/// How long an endpoint may take for a batch.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long an endpoint that was away is not asked for passages, so that each document does not wait for it anew.
+const PAUSE: Duration = Duration::from_secs(60);
 /// How long whoever searches or asks waits for it; then words have to do.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -57,6 +63,15 @@ pub struct EmbeddingEndpoint {
     pub api_key: Option<Secret<String>>,
 }
 
+/// What vectors say about a question.
+#[derive(Debug, Default)]
+pub(super) struct Near {
+    /// The nearest passages, by their numbers, the nearest first.
+    pub(super) passages: Vec<i64>,
+    /// All documents that have vectors; what is not among them is found by its words alone.
+    pub(super) documents: HashSet<DocumentId>,
+}
+
 /// The vectors of one installation.
 pub(crate) struct Embedding {
     provider: OpenAiProvider,
@@ -64,6 +79,9 @@ pub(crate) struct Embedding {
     vectors: Vectors,
     length: Length,
     has_complained: AtomicBool,
+    /// How long the endpoint may take for a batch.
+    patience: Duration,
+    away_since: Mutex<Option<Instant>>,
 }
 
 impl Embedding {
@@ -71,7 +89,7 @@ impl Embedding {
         provider: OpenAiProvider,
         endpoint: Option<EmbeddingEndpoint>,
         network: Network,
-        cached_bytes: usize,
+        limits: &Limits,
     ) -> Result<Embedding> {
         if let Some(endpoint) = &endpoint {
             Endpoint::parse(&endpoint.base_url).map_err(|_| {
@@ -80,14 +98,28 @@ impl Embedding {
             })?;
         }
         let endpoint = endpoint.map(|endpoint| (endpoint, network));
-        let vectors = Vectors::new(cached_bytes);
+        let patience = Duration::from_millis(limits.embedding_ms.into());
+        let vectors = Vectors::new(limits.vector_bytes);
         Ok(Embedding {
             provider,
             endpoint,
             vectors,
             length: Length::default(),
             has_complained: AtomicBool::default(),
+            patience,
+            away_since: Mutex::default(),
         })
+    }
+
+    /// Notes that the endpoint cannot be reached.
+    fn note_away(&self, now: Instant) {
+        *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Whether it could not be a while ago.
+    pub(super) fn is_away(&self, now: Instant) -> bool {
+        let since = *self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE)
     }
 
     /// The model in use, if there is one.
@@ -113,11 +145,12 @@ impl Embedding {
 
     fn note_success(&self) {
         self.has_complained.store(false, Ordering::Relaxed);
+        *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The vectors of a batch of passages.
     fn of_passages(&self, texts: &[&str], cancel: &CancelToken) -> Result<Embedded> {
-        self.ask(texts, PATIENCE, cancel)
+        self.ask(texts, self.patience, cancel)
     }
 
     /// The vector of a question.
@@ -125,8 +158,7 @@ impl Embedding {
         self.ask(&[text], QUESTION_PATIENCE, cancel)
     }
 
-    /// The passages of these documents that are nearest to a vector, the nearest first, by their numbers. What is not in
-    /// memory is read when the caller's turn comes.
+    /// The passages of these documents that are nearest to a vector. What is not in memory is read when the caller's turn comes.
     ///
     /// # Errors
     /// `Busy` or `RateLimited` when it does not come in time.
@@ -137,16 +169,17 @@ impl Embedding {
         documents: &[Document],
         vector: &[f32],
         most: usize,
-    ) -> Result<Vec<i64>> {
-        let Some(model) = self.model() else { return Ok(Vec::new()) };
+    ) -> Result<Near> {
+        let Some(model) = self.model() else { return Ok(Near::default()) };
         let mut turn = None;
-        self.vectors.nearest(documents, vector, most, |document, visit| {
+        let passages = self.vectors.nearest(documents, vector, most, |document, visit| {
             if turn.is_none() {
                 turn = Some(searches.begin(whose)?);
             }
             // One statement a document: others read in between.
             storage.read_one(|conn| embeddings::each_of_document(conn, document, model, visit))
-        })
+        })?;
+        Ok(Near { passages, documents: documents.iter().map(|(id, _)| *id).collect() })
     }
 
     fn ask(&self, texts: &[&str], patience: Duration, cancel: &CancelToken) -> Result<Embedded> {

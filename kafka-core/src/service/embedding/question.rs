@@ -11,15 +11,31 @@ use crate::{
     service::installation::Installation,
 };
 
-/// Fails where the endpoint does, and where what it cost cannot be counted for `payer`; then words have to do.
+/// So much of a question is looked at: its model takes no more in.
+const MOST_BYTES: usize = 2048;
+
+/// Who pays, and what that one's plan has room for; none is no bound.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::service) struct Payer {
+    pub(in crate::service) account: Option<UserId>,
+    pub(in crate::service) left: Option<u64>,
+}
+
+impl Payer {
+    /// Whoever runs the installation.
+    pub(in crate::service) const OPERATOR: Payer = Payer { account: None, left: None };
+}
+
+/// Fails where the endpoint does, where what it costs is more than the payer has left of the day (`QuotaExceeded`), and
+/// where it cannot be counted; then words have to do.
 pub(in crate::service) fn vector(
     installation: &Installation,
     text: &str,
-    payer: Option<UserId>,
+    payer: Payer,
     cancel: &CancelToken,
 ) -> Result<Vec<f32>> {
     ask(installation, text, payer, cancel).map_err(|error| {
-        if error.kind() == ErrorKind::Cancelled {
+        if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::QuotaExceeded) {
             return error;
         }
         installation.embedding().complain(installation, &error);
@@ -31,21 +47,24 @@ pub(in crate::service) fn vector(
 
 /// Whether the endpoint gives a vector, and if not, why. For whoever runs the installation.
 pub(in crate::service) fn probe(installation: &Installation) -> Result<()> {
-    ask(installation, "word", None, &CancelToken::new()).map(drop)
+    ask(installation, "word", Payer::OPERATOR, &CancelToken::new()).map(drop)
 }
 
-fn ask(
-    installation: &Installation,
-    text: &str,
-    payer: Option<UserId>,
-    cancel: &CancelToken,
-) -> Result<Vec<f32>> {
+fn ask(installation: &Installation, text: &str, payer: Payer, cancel: &CancelToken) -> Result<Vec<f32>> {
     let embedding = installation.embedding();
+    let text = &text[..text.floor_char_boundary(MOST_BYTES)];
+    let now = installation.now();
+    if payer.left.is_some_and(|left| cost::of_question(text) > left) {
+        let sentence = "The plan has no tokens left today for finding by meaning; search by words with the mode text, \
+                        wait for midnight UTC, or ask for a larger plan.";
+        return Err(Error::new(ErrorKind::QuotaExceeded, "quota_exceeded", sentence)
+            .with_retry_after(Day::left_at(now)));
+    }
     let embedded = embedding.of_question(text, cancel)?;
     embedding.note_success();
     let tokens = cost::tokens(&embedded, &[text]);
-    let (model, day) = (embedding.model().unwrap_or_default().to_owned(), Day::of(installation.now()));
-    installation.storage().write(move |tx| cost::count(tx, payer, day, &model, tokens))?;
+    let (model, day) = (embedding.model().unwrap_or_default().to_owned(), Day::of(now));
+    installation.storage().write(move |tx| cost::count(tx, payer.account, day, &model, tokens))?;
     let vector = embedded.vectors.into_iter().next().unwrap_or_default();
     embedding.length.note(vector.len());
     Ok(vector)

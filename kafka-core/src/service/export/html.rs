@@ -1,6 +1,6 @@
 //! A chat as one page that needs nothing else and runs nothing.
 
-use super::{author, ending, minute, one_line, rich_text, said, titled};
+use super::{author, ending, minute, one_line, rich_text, said, sources, titled};
 use crate::{
     base::time::Timestamp,
     entity::{
@@ -61,6 +61,12 @@ pub(super) fn message(message: &Message) -> String {
     } else if !text.is_empty() {
         // People and tools write text; it is shown as they wrote it.
         html += &format!("<p class=\"said\" dir=\"auto\">{}</p>\n", rich_text::escaped(&text));
+    }
+    let sources: String = sources(message)
+        .map(|source| format!("<li><bdi>{}</bdi></li>", rich_text::escaped(&source)))
+        .collect();
+    if !sources.is_empty() {
+        html += &format!("<p class=\"note\">Sources:</p>\n<ul class=\"note\">{sources}</ul>\n");
     }
     if let Some(ending) = ending(message) {
         html += &format!("<p class=\"note\">{ending}</p>\n");

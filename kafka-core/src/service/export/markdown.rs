@@ -1,7 +1,7 @@
 //! A chat as Markdown. What was said is quoted line by line, as it is: a quotation contains whatever stands in it, be it
 //! a fence that nobody closed, a heading or HTML, and code in it stays code.
 
-use super::{author, ending, minute, one_line, said, titled};
+use super::{author, ending, minute, one_line, said, sources, titled};
 use crate::{
     base::time::Timestamp,
     entity::{chat::Chat, chat_file::ChatFile, message::Message},
@@ -35,6 +35,10 @@ pub(super) fn message(message: &Message) -> String {
     }
     if !text.trim().is_empty() {
         written += &format!("\n{}", quoted(&text));
+    }
+    let sources: String = sources(message).map(|source| format!("- {}\n", plain(&source))).collect();
+    if !sources.is_empty() {
+        written += &format!("\nSources:\n\n{sources}");
     }
     if let Some(ending) = ending(message) {
         written += &format!("\n*{ending}*\n");

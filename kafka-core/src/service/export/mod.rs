@@ -23,6 +23,7 @@ use crate::{
     entity::{
         chat::Chat,
         chat_file::ChatFile,
+        document::Source,
         file::clean_filename,
         file_note::FileNote,
         message::{Message, MessageStatus, Role},
@@ -239,6 +240,15 @@ fn said(message: &Message) -> (Option<String>, String) {
         Some(FileNote { sentence, text }) => (Some(one_line(&sentence)), text),
         None => (None, message.content.clone()),
     }
+}
+
+/// The passages of documents that the numbers in an answer stand for, a line each.
+fn sources(message: &Message) -> impl Iterator<Item = String> {
+    message.sources.iter().flatten().map(|source| {
+        let Source { n, filename, start, end, .. } = source;
+        let gone = if source.stale { "; the document is gone since" } else { "" };
+        format!("[{n}] {}, bytes {start} to {end}{gone}", one_line(filename))
+    })
 }
 
 /// What has to be said about a message that is not all there.

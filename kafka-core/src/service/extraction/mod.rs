@@ -139,11 +139,14 @@ impl Extraction {
             }
             End::Refused(reason) => FileText { text: None, note: Some(reason) },
             End::Failed => no_text(
-                "Its text could not be read: it may be damaged, or take more time or memory than a file may.",
+                "Its text could not be read: it may be damaged, or take more time or memory than a file may; save it \
+                 anew, or divide it.",
             ),
             // Others had most of the time, so that nothing is known of this one.
             End::TimedOut if until.saturating_duration_since(began) < self.patience * 9 / 10 => return,
-            End::TimedOut => no_text("Its text could not be read within the time that a file may take."),
+            End::TimedOut => no_text(
+                "Its text could not be read within the time that a file may take; divide it into smaller ones.",
+            ),
             End::Unknown => return,
         };
         let kept = Kept { generation: GENERATION, text };

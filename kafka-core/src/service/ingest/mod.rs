@@ -19,7 +19,11 @@ use std::{
 };
 
 use super::{
-    embedding::making::{self, Made},
+    documents::{Removal, take_place},
+    embedding::{
+        cost,
+        making::{self, Made},
+    },
     installation::Installation,
     search_index,
     upkeep::Upkeep,
@@ -35,10 +39,11 @@ use crate::{
     repo::{
         chunks,
         documents::{self, ReadText, ToRead},
+        embeddings,
         jobs::{self, Job},
     },
     storage::Conn,
-    text::chunk::{self, Chunk, Sizes},
+    text::chunk::{self, Chunk},
 };
 use renewal::Renewal;
 use text::Outcome;
@@ -205,9 +210,9 @@ impl Work<'_> {
         }
         match text::read(self.installation, &document, self.cancel)? {
             Outcome::Text { text, kind, note } => {
-                let chunks = chunk::chunks(&text, kind, &Sizes::default());
+                let chunks = chunk::chunks(&text, kind, self.installation.chunks());
                 match chunks.is_empty() {
-                    true => Ok(End::Failed("The file has no text.".to_owned())),
+                    true => Ok(End::Failed("The file has no text; upload one that has some.".to_owned())),
                     false => {
                         let outline = outline::of(&text, kind, &chunks);
                         self.store(&document, text, outline, chunks, note)
@@ -269,6 +274,17 @@ impl Work<'_> {
         if !search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
             return Ok(LATER);
         }
+        if let Some(sentence) = self.has_no_room(document, &chunks)? {
+            let is_ours = storage.write(move |tx| {
+                let is_ours = documents::number_of_job(tx, job, node)?.is_some();
+                if is_ours {
+                    embeddings::note_model(tx, id, embeddings::WORDS_ONLY)?;
+                }
+                Ok(is_ours)
+            })?;
+            let note = note.into_iter().chain([sentence]).collect::<Vec<_>>().join(" ");
+            return Ok(if is_ours { End::Completed(Some(note), counts) } else { End::Lost });
+        }
         let made = making::make(self.installation, (id, number), self.cancel, move |tx| {
             Ok(documents::number_of_job(tx, job, node)?.is_some())
         });
@@ -288,6 +304,23 @@ impl Work<'_> {
         })
     }
 
+    /// Why there are no vectors of a document: they would cost its owner more than a plan has left of the day.
+    fn has_no_room(&self, document: &ToRead, chunks: &[Chunk]) -> Result<Option<String>> {
+        let installation = self.installation;
+        let (quotas, now) = (installation.quotas(), installation.now());
+        if installation.embedding().model().is_none() {
+            return Ok(None);
+        }
+        let left = installation.storage().read(|conn| quotas.left(conn, document.owner, now))?;
+        let cost = cost::of_passages(chunks);
+        Ok(left.filter(|left| cost > *left).map(|left| {
+            format!(
+                "It is found by its words alone: what is found by meaning would take about {cost} of the day's tokens, \
+                 of which {left} were left; delete it and upload it again on a day that has as many, or with another plan."
+            )
+        }))
+    }
+
     /// Takes away what an earlier turn has stored.
     fn clear(&self, number: i64) -> Result<()> {
         let storage = self.installation.storage();
@@ -303,7 +336,7 @@ impl Work<'_> {
     fn end(&self, end: End) -> Result<()> {
         let (job, node, id) = (self.job.number, self.installation.node_id(), self.id);
         let (attempts, storage) = (self.job.attempts, self.installation.storage());
-        let now = self.installation.now();
+        let (now, removal) = (self.installation.now(), Removal::of(self.installation));
         if matches!(end, End::Failed(_))
             && let Some(document) = storage.read_one(|conn| documents::to_read(conn, id))?
         {
@@ -317,7 +350,10 @@ impl Work<'_> {
                     let attempts = attempts + u32::from(*is_to_blame);
                     return jobs::put_back(tx, job, node, now.plus_ms(PAUSE_MS), attempts);
                 }
-                End::Completed(note, counts) if is_ours => documents::complete(tx, id, note, *counts, now)?,
+                End::Completed(note, counts) if is_ours => {
+                    documents::complete(tx, id, note, *counts, now)?;
+                    take_place(tx, id, &removal)?;
+                }
                 End::Failed(why) if is_ours => documents::fail(tx, id, why, now)?,
                 _ => {}
             }

@@ -75,6 +75,9 @@ impl Renewal {
     pub(super) fn look(&mut self, installation: &Installation, cancel: &CancelToken) {
         let Some(model) = installation.embedding().model() else { return };
         let now = installation.clock().instant();
+        if installation.embedding().is_away(now) {
+            return;
+        }
         let length = installation.embedding().length();
         if std::mem::replace(&mut self.length, length) != length {
             // What was looked at may have another length.

@@ -1,8 +1,11 @@
 //! Which passages are given, in which order, and those side by side as one.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+};
 
-use super::TOKENS_AROUND;
+use super::told::{TOKENS_AROUND, tokens};
 use crate::{
     base::{error::Result, id::DocumentId, page::Room},
     repo::{
@@ -10,10 +13,11 @@ use crate::{
         documents,
         search::plan_anew,
     },
+    service::embedding::Near,
     storage::Conn,
     text::search::{
-        fusion::{fused, weight},
-        matching::{Match, Scores, scores},
+        fusion::{Said, fused},
+        matching::{Match, Score, scores},
         query::Query,
     },
 };
@@ -75,60 +79,74 @@ fn with_texts(conn: &Conn<'_>, mut selected: Vec<Selected>) -> Result<Vec<Select
     Ok(selected)
 }
 
-/// The passages that hold content words of a question, and those whose vectors are near, the best first, in so many
-/// tokens; none where no word stands anywhere and nothing is near.
-pub(super) fn matching(
+/// The passages that hold content words of a question, and those whose vectors are near, the best first; and whether a
+/// word stands anywhere.
+pub(super) fn ranked(
     conn: &Conn<'_>,
     asked: Asked,
     query: &Query,
-    near: &[i64],
-    most_tokens: u64,
-) -> Result<Vec<Selected>> {
+    near: &Near,
+) -> Result<(Vec<Found>, bool)> {
     if query.wanted.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), false));
     }
     plan_anew(conn)?;
     let candidates = asked.matching(conn, query, CANDIDATES)?.rows;
-    let (scored, most) = by_words(candidates.into_iter(), query);
-    let weighted: Vec<(i64, f64)> =
-        scored.iter().map(|(score, found)| (found.number, weight(Scores::part(most, *score)))).collect();
+    let scored = by_words(candidates.into_iter(), query);
+    let said: Vec<Said<i64>> = scored
+        .iter()
+        .map(|(score, found)| {
+            let has_vector = near.documents.contains(&found.document_id);
+            Said { key: found.number, score: *score, has_vector }
+        })
+        .collect();
     let mut ranked: Vec<Found> = scored.into_iter().map(|(_, found)| found).collect();
-    if !near.is_empty() {
-        for number in near.iter().filter(|number| !weighted.iter().any(|(there, _)| there == *number)) {
+    if !near.passages.is_empty() {
+        for number in near.passages.iter().filter(|number| !said.iter().any(|said| said.key == **number)) {
             ranked.extend(asked.numbered(conn, *number)?);
         }
-        let scores = fused(&weighted, near);
+        let scores = fused(&said, &near.passages);
         ranked.sort_by_key(|found| (Reverse(scores.get(&found.number).copied()), found.number));
     }
-    with_texts(conn, fit(ranked, most_tokens))
+    Ok((ranked, !said.is_empty()))
 }
 
-/// As many as there is room for, those side by side as one.
-fn fit(mut ranked: Vec<Found>, most_tokens: u64) -> Vec<Selected> {
+/// As many as there is room for.
+pub(super) fn fitting(mut ranked: Vec<Found>, most_tokens: u64) -> Vec<Found> {
     let mut left = most_tokens;
     ranked.retain(|found| {
-        let cost = found.tokens + TOKENS_AROUND;
+        let cost = cost(found);
         let has_room = cost <= left;
         left -= if has_room { cost } else { 0 };
         has_room
     });
     ranked.truncate(MOST);
-    merged(ranked)
+    ranked
 }
 
-/// What holds the words with what it is worth, the best first, and the most that it could be worth.
-fn by_words(candidates: impl Iterator<Item = Found>, query: &Query) -> (Vec<(u64, Found)>, u64) {
+/// What a passage costs with its number, its name and its heading.
+fn cost(found: &Found) -> u64 {
+    let name = found.filename.len() + found.heading.as_ref().map_or(0, String::len);
+    found.tokens.max(tokens(found.text.len())) + tokens(name) + TOKENS_AROUND
+}
+
+/// What holds the words with what it is worth, the best first.
+fn by_words(candidates: impl Iterator<Item = Found>, query: &Query) -> Vec<(Score, Found)> {
     // What it stands under says what it is about, too.
     let about = |found: &Found| format!("{}\n{}", found.heading.as_deref().unwrap_or_default(), found.text);
     let (found, matches): (Vec<Found>, Vec<Match>) = candidates
         .filter_map(|found| Match::of(query, &about(&found)).map(|matched| (found, matched)))
         .unzip();
-    let Scores { each, most } = scores(&matches);
-    let mut ranked: Vec<(u64, Found)> = each.into_iter().zip(found).collect();
-    ranked.sort_by_key(|(score, found)| (Reverse(*score), found.number));
-    let least = ranked.first().map_or(0, |(best, _)| best / LEAST_PART);
-    ranked.retain(|(score, _)| *score >= least);
-    (ranked, most)
+    let mut ranked: Vec<(Score, Found)> = scores(query, &matches).into_iter().zip(found).collect();
+    ranked.sort_by_key(|(score, found)| (Reverse(score.points), found.number));
+    let least = ranked.first().map_or(0, |(best, _)| best.points / LEAST_PART);
+    ranked.retain(|(score, _)| score.points >= least);
+    ranked
+}
+
+/// Those side by side as one, with their texts.
+pub(super) fn joined(conn: &Conn<'_>, best_first: Vec<Found>) -> Result<Vec<Selected>> {
+    with_texts(conn, merged(best_first))
 }
 
 /// Passages side by side as one, each in the place of its best part.
@@ -152,16 +170,38 @@ fn merged(best_first: Vec<Found>) -> Vec<Selected> {
     merged.into_iter().map(|(_, selected)| selected).collect()
 }
 
-/// The first passages of a document as far as tokens are left, as one.
-pub(super) fn beginning(conn: &Conn<'_>, document: i64, most_tokens: u64) -> Result<Vec<Selected>> {
-    let mut left = most_tokens.saturating_sub(TOKENS_AROUND);
-    let first = chunks::first(conn, document, BEGINNING)?;
+/// The first passages of a document, but for what is given already, as far as tokens are left, as one. Of a first one
+/// that is longer there is its beginning.
+pub(super) fn beginning(
+    conn: &Conn<'_>,
+    document: i64,
+    given: &HashSet<i64>,
+    most_tokens: u64,
+) -> Result<Vec<Selected>> {
+    let mut first = chunks::first(conn, document, BEGINNING)?;
+    let Some(at_first) = first.first_mut() else { return Ok(Vec::new()) };
+    let around = cost(at_first) - at_first.tokens.max(tokens(at_first.text.len()));
+    let mut left = most_tokens.saturating_sub(around);
+    let room = usize::try_from(4 * left).unwrap_or(usize::MAX);
+    if tokens(at_first.text.len()) > left {
+        cut(at_first, room);
+        first.truncate(1);
+    }
     let fits = first.into_iter().take_while(|found| {
-        let has_room = found.tokens <= left;
-        left = left.saturating_sub(found.tokens);
+        let cost = tokens(found.text.len());
+        let has_room = cost <= left && !found.text.is_empty() && !given.contains(&found.number);
+        left = left.saturating_sub(cost);
         has_room
     });
-    with_texts(conn, merged(fits.collect()))
+    joined(conn, fits.collect())
+}
+
+/// Cuts a passage behind a word.
+fn cut(found: &mut Found, most_bytes: usize) {
+    let text = &found.text[..found.text.floor_char_boundary(most_bytes)];
+    let end = text.rfind(char::is_whitespace).unwrap_or(text.len());
+    found.text.truncate(end);
+    found.end = found.start + end as u64;
 }
 
 #[cfg(test)]
@@ -183,9 +223,9 @@ mod tests {
     }
 
     fn selected(candidates: &[Found], question: &str, most_tokens: u64) -> Vec<(u64, u64, bool)> {
-        let (scored, _) = by_words(candidates.iter().cloned(), &Query::plain(question));
-        let all = fit(scored.into_iter().map(|(_, found)| found).collect(), most_tokens);
-        all.into_iter().map(|selected| (selected.start, selected.end, selected.is_joined)).collect()
+        let scored = by_words(candidates.iter().cloned(), &Query::plain(question));
+        let all = fitting(scored.into_iter().map(|(_, found)| found).collect(), most_tokens);
+        merged(all).into_iter().map(|selected| (selected.start, selected.end, selected.is_joined)).collect()
     }
 
     #[test]

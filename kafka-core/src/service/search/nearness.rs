@@ -5,7 +5,10 @@ use crate::{
     entity::search::{SearchMode, SearchRequest},
     repo::embeddings::{self, Narrowed},
     service::{
-        embedding::{self, question},
+        embedding::{
+            self, Near,
+            question::{self, Payer},
+        },
         installation::Installation,
     },
 };
@@ -14,16 +17,16 @@ use crate::{
 const NEAREST: usize = 100;
 
 /// Of the documents that the scope may read, as the request narrows them; none by words alone. Who asks for both is
-/// not refused where the endpoint fails, or too many search. The query's vector is counted for `payer`.
+/// not refused where the endpoint fails, or too many search. The query's vector is counted for `account`.
 pub(super) fn nearest(
     installation: &Installation,
-    (scope, whose, payer): (Scope, Whose, Option<UserId>),
+    (scope, whose, account): (Scope, Whose, Option<UserId>),
     request: &SearchRequest,
     mode: SearchMode,
-) -> Result<Vec<i64>> {
+) -> Result<Near> {
     let (storage, embedding) = (installation.storage(), installation.embedding());
     let Some(model) = embedding.model().filter(|_| mode != SearchMode::Text) else {
-        return if mode == SearchMode::Vector { Err(embedding::missing()) } else { Ok(Vec::new()) };
+        return if mode == SearchMode::Vector { Err(embedding::missing()) } else { Ok(Near::default()) };
     };
     let narrowed = Narrowed {
         chat: request.chat_id,
@@ -31,10 +34,13 @@ pub(super) fn nearest(
         from: request.from,
         to: request.to,
     };
+    let (quotas, now) = (installation.quotas(), installation.now());
     let documents = storage.read_one_anywhere(|conn| embeddings::visible(conn, scope, model, narrowed))?;
     if documents.is_empty() || request.query.trim().is_empty() {
-        return Ok(Vec::new());
+        return Ok(Near::default());
     }
+    let left = storage.read(|conn| quotas.left(conn, account, now))?;
+    let payer = Payer { account, left };
     let near = match question::vector(installation, &request.query, payer, &CancelToken::new()) {
         Ok(vector) => {
             embedding.nearest(storage, (installation.searches(), whose), &documents, &vector, NEAREST)

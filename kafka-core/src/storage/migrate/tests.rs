@@ -163,6 +163,12 @@ const ROWS: &[(u32, &str)] = &[
     ),
     (13, "INSERT INTO embeddings (chunk_number, model, dims, vector) VALUES (1, 'm', 1, x'00000000')"),
     (13, "INSERT INTO search_chunks (rowid, words) VALUES (1, 'x')"),
+    (14, "UPDATE deleted_numbers SET chats = 3, messages = 7"),
+    (
+        15,
+        "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ('d2', 'c', 'n', 1, 2)",
+    ),
+    (15, "INSERT INTO document_replacements (document_id, replaces) VALUES ('d2', 'd')"),
 ];
 
 fn fill(storage: &Storage, version: u32) {
@@ -513,6 +519,8 @@ const ON_DELETE: &[(&str, &str, &str, &str)] = &[
     ("chats", "user_id", "users", "CASCADE"),
     ("chats", "workspace_id", "workspaces", "CASCADE"),
     ("chunks", "document_number", "documents", "CASCADE"),
+    ("document_replacements", "document_id", "documents", "CASCADE"),
+    ("document_replacements", "replaces", "documents", "CASCADE"),
     ("documents", "chat_id", "chats", "CASCADE"),
     ("documents", "file_id", "files", "CASCADE"),
     ("documents", "user_id", "users", "SET NULL"),

@@ -40,7 +40,8 @@ WHERE NOT tgisinternal AND c.relnamespace = current_schema()::regnamespace";
 /// A change of the schema may take as long as it takes.
 pub(in crate::storage) const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
 
-/// Has each table count on from its highest number: rows that brought theirs along were not counted.
+/// Has each table count on from its highest number, and where rows were deleted from theirs: rows that brought their
+/// number along were not counted.
 pub(in crate::storage) const COUNT_ON: &str = "
 DO $do$
 DECLARE
@@ -53,6 +54,10 @@ BEGIN
         counter := pg_get_serial_sequence(quote_ident(place), 'number');
         EXECUTE format('SELECT setval(%L, highest) FROM (SELECT max(number) AS highest FROM %I) found
             WHERE highest >= (SELECT last_value FROM %s)', counter, place, counter);
+        IF place IN ('chats', 'messages') AND to_regclass('deleted_numbers') IS NOT NULL THEN
+            EXECUTE format('SELECT setval(%L, %I) FROM deleted_numbers
+                WHERE %I >= (SELECT last_value FROM %s)', counter, place, place, counter);
+        END IF;
     END LOOP;
 END
 $do$";

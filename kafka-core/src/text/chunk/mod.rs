@@ -13,6 +13,8 @@ mod split;
 mod table;
 mod tokens;
 
+use std::{fmt, str::FromStr};
+
 use block::Block;
 
 use super::extract::TextKind;
@@ -43,6 +45,36 @@ pub struct Sizes {
 impl Default for Sizes {
     fn default() -> Sizes {
         Sizes { least_tokens: 128, most_tokens: 256 }
+    }
+}
+
+impl Sizes {
+    /// Whether documents can be cut so: a passage has from 32 to 1024 tokens at the most, since longer ones have no room
+    /// before a question, and sections that are joined fit into one.
+    pub(crate) fn are_usable(&self) -> bool {
+        (32..=1024).contains(&self.most_tokens) && self.least_tokens <= self.most_tokens
+    }
+}
+
+/// What sizes can be, in words.
+pub(crate) const USABLE: &str =
+    "two numbers such as 128-256: the second from 32 to 1024, the first no larger than the second";
+
+/// As `128-256`.
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.least_tokens, self.most_tokens)
+    }
+}
+
+impl FromStr for Sizes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Sizes, &'static str> {
+        let (least, most) = text.split_once('-').ok_or(USABLE)?;
+        let number = |text: &str| text.trim().parse().map_err(|_| USABLE);
+        let sizes = Sizes { least_tokens: number(least)?, most_tokens: number(most)? };
+        if sizes.are_usable() { Ok(sizes) } else { Err(USABLE) }
     }
 }
 

@@ -25,8 +25,10 @@ const fn error(code: &'static str, sentence: &'static str) -> ExtractError {
 }
 
 pub(super) const EMPTY: ExtractError = error("empty", "The file is empty; upload it again.");
-pub(super) const NOT_TEXT: ExtractError =
-    error("not_text", "The file is no text, and of no format that can be read here.");
+pub(super) const NOT_TEXT: ExtractError = error(
+    "not_text",
+    "The file is no text, and of no format that is read here; upload a PDF, DOCX, XLSX or a text.",
+);
 pub(super) const UNKNOWN_CHARSET: ExtractError = error(
     "unknown_charset",
     "The characters of the file are not known here; save it as UTF-8 and upload it again.",
@@ -35,22 +37,29 @@ pub(super) const WRONG_EXTENSION: ExtractError = error(
     "wrong_extension",
     "The file is not of the format that its name says; save it anew and upload it again.",
 );
-pub(super) const BLANK: ExtractError = error("no_text", "The file has no text.");
+pub(super) const BLANK: ExtractError = error("no_text", "The file has no text; upload one that has some.");
 #[cfg(not(feature = "extraction"))]
-pub(super) const NOT_READ: ExtractError = error("not_read", "Documents of this format are not read here.");
+pub(super) const NOT_READ: ExtractError =
+    error("not_read", "Documents of this format are not read here; upload their text.");
 
 #[cfg(feature = "extraction")]
-pub(super) const UNSUPPORTED: ExtractError =
-    error("unsupported", "The file is no document of a format that is known here.");
+pub(super) const UNSUPPORTED: ExtractError = error(
+    "unsupported",
+    "The file is no document of a format that is known here; save it as PDF, DOCX or XLSX and upload that.",
+);
 #[cfg(feature = "extraction")]
 pub(super) const ENCRYPTED_PDF: ExtractError =
     error("encrypted", "The PDF is encrypted; take its password away and upload it again.");
 #[cfg(feature = "extraction")]
-pub(super) const DAMAGED_PDF: ExtractError =
-    error("damaged", "The PDF is damaged, or has a form that is not understood here.");
+pub(super) const DAMAGED_PDF: ExtractError = error(
+    "damaged",
+    "The PDF is damaged, or has a form that is not understood here; save it anew and upload it again.",
+);
 #[cfg(feature = "extraction")]
-pub(super) const WORDLESS_PDF: ExtractError =
-    error("no_text", "The PDF has no text; its pages may be pictures, such as scans.");
+pub(super) const WORDLESS_PDF: ExtractError = error(
+    "no_text",
+    "The PDF has no text; its pages may be pictures, such as scans, whose letters must be recognized first.",
+);
 #[cfg(feature = "extraction")]
 pub(super) const ENCRYPTED: ExtractError =
     error("encrypted", "The document is encrypted; take its password away and upload it again.");

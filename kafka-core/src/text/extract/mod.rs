@@ -24,7 +24,7 @@ use super::file_kind::FileKind;
 
 /// Which generation of texts this program makes. It is raised when one of a document becomes another, so that
 /// those that were kept are made anew.
-pub(crate) const GENERATION: u32 = 2;
+pub(crate) const GENERATION: u32 = 3;
 /// As much of a file tells whether it is a document.
 pub(crate) const HEAD_BYTES: usize = 1024;
 /// Most bytes of text that [`extract`] gives.
@@ -80,9 +80,19 @@ impl Format {
                 [&b"[Content_Types].xml"[..], b"_rels/", b"docProps/", b"word/", b"xl/", b"customXml/"];
             return parts.iter().any(|part| first.starts_with(part)).then_some(Format::Office);
         }
-        // Mail and other programs put something before the header, and readers look for it (ISO 32000-1 annex H).
-        head.windows(5).any(|word| word == b"%PDF-").then_some(Format::Pdf)
+        is_pdf(head).then_some(Format::Pdf)
     }
+}
+
+/// Mail and other programs put something before the header, and readers look for it (ISO 32000-1 annex H). A text may
+/// speak of it, too.
+fn is_pdf(head: &[u8]) -> bool {
+    let Some(at) = head.windows(5).position(|word| word == b"%PDF-") else { return false };
+    let is_text = str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    let begins_line = at == 0 || matches!(head[at - 1], b'\n' | b'\r');
+    let version = head[at + 5..].split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+    let is_version = matches!(version.trim_ascii_end(), [b'1' | b'2', b'.', b'0'..=b'9']);
+    at == 0 || !is_text || begins_line && is_version
 }
 
 /// What a file of this name says.

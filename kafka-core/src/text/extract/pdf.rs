@@ -1,6 +1,6 @@
 //! The text of PDFs.
 
-use lopdf::{Document, Error, LoadOptions};
+use lopdf::{Document, Error, LoadOptions, Object, ObjectId, dictionary, xref::XrefRecovery};
 
 use super::error::{DAMAGED_PDF, ENCRYPTED_PDF, ExtractError, WORDLESS_PDF};
 
@@ -11,18 +11,27 @@ const STREAM_BYTES: usize = 64 << 20;
 pub(super) fn text(document: &[u8], enough_bytes: usize) -> Result<String, ExtractError> {
     // One whose password is empty, as where only printing is forbidden, is opened.
     let options = LoadOptions::with_max_decompressed_size(STREAM_BYTES);
-    let document = Document::load_mem_with_options(document, options).map_err(|error| reason(&error))?;
+    let mut document = Document::load_mem_with_options(document, options).map_err(|error| reason(&error))?;
     if document.trailer.has(b"Encrypt") && document.encryption_state.is_none() {
         return Err(ENCRYPTED_PDF);
     }
     let (mut text, mut is_damaged) = (String::new(), document.xref_recovery.is_some());
-    let pages = document.get_pages();
-    for number in pages.keys() {
+    let pages: Vec<ObjectId> = document.page_iter().collect();
+    // A part of a document is not taken for the whole.
+    if is_cut_off(&document, &pages) {
+        return Err(DAMAGED_PDF);
+    }
+    let tree = document.new_object_id();
+    if let Ok(catalog) = document.catalog_mut() {
+        catalog.set("Pages", tree);
+    }
+    for page in &pages {
         if text.len() >= enough_bytes {
             break;
         }
+        show_alone(&mut document, tree, *page);
         let mut page = String::new();
-        for chunk in document.extract_text_chunks_with_limit(&[*number], STREAM_BYTES) {
+        for chunk in document.extract_text_chunks_with_limit(&[1], STREAM_BYTES) {
             match chunk {
                 Ok(chunk) => page.push_str(&chunk),
                 Err(_) => is_damaged = true,
@@ -35,6 +44,20 @@ pub(super) fn text(document: &[u8], enough_bytes: usize) -> Result<String, Extra
         true => Err(WORDLESS_PDF),
         false => Ok(text),
     }
+}
+
+/// Whether its end is missing, where the list of its objects is: what could be found of them refers to others.
+fn is_cut_off(document: &Document, pages: &[ObjectId]) -> bool {
+    let is_there = |id: &ObjectId| document.objects.contains_key(id);
+    document.xref_recovery == Some(XrefRecovery::Reconstructed)
+        && pages.iter().any(|page| !is_there(page) || !document.get_page_contents(*page).iter().all(is_there))
+}
+
+/// Puts another tree of pages into a document, with one page: whoever asks for the text of a page walks through all of
+/// them first.
+fn show_alone(document: &mut Document, tree: ObjectId, page: ObjectId) {
+    let kids = vec![Object::Reference(page)];
+    document.set_object(tree, dictionary! { "Type" => "Pages", "Count" => 1, "Kids" => kids });
 }
 
 fn reason(error: &Error) -> ExtractError {
@@ -60,13 +83,15 @@ fn add(text: &mut String, page: &str) {
 
 #[cfg(test)]
 mod tests {
-    use lopdf::{Dictionary, EncryptionState, EncryptionVersion, Object, Permissions, Stream, dictionary};
+    use lopdf::{Dictionary, EncryptionState, EncryptionVersion, Permissions, Stream};
 
     use super::*;
 
     /// A document with these contents of pages.
     fn document(contents: &[&str]) -> Document {
         let mut document = Document::with_version("1.5");
+        // It stands at the beginning, where most programs have it.
+        let root = document.new_object_id();
         let (pages, font) = (
             document.new_object_id(),
             dictionary! {
@@ -88,7 +113,7 @@ mod tests {
             .collect();
         let tree = dictionary! { "Type" => "Pages", "Count" => kids.len() as i64, "Kids" => kids };
         document.set_object(pages, tree);
-        let root = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => pages });
+        document.set_object(root, dictionary! { "Type" => "Catalog", "Pages" => pages });
         document.trailer.set("Root", root);
         let id = Object::string_literal(b"0123456789abcdef".to_vec());
         document.trailer.set("ID", vec![id.clone(), id]);
@@ -108,6 +133,19 @@ mod tests {
         let document = saved(document(&pages));
         for (enough, expected) in [(1000, "One\n\nTwo\n\nThree"), (4, "One\n\nTwo"), (1, "One")] {
             assert_eq!(text(&document, enough).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn of_one_that_is_cut_off_no_part_is_taken_for_the_whole() {
+        let said = "BT /F1 12 Tf (Word) Tj ET";
+        let whole = saved(document(&[said; 20]));
+        for part in 1..20 {
+            match text(&whole[..whole.len() * part / 20], 1000) {
+                // Only the list of objects is missing: all of them are there.
+                Ok(text) => assert_eq!(text.matches("Word").count(), 20, "{part}"),
+                Err(error) => assert_eq!(error, DAMAGED_PDF, "{part}"),
+            }
         }
     }
 

@@ -27,7 +27,7 @@ pub(super) fn text(parts: &mut Parts<'_>, enough_bytes: usize) -> Result<String,
     let places = parts.optional(RELATIONS)?.map_or(Ok(BTreeMap::new()), |relations| targets(&relations))?;
     let strings = parts.optional(STRINGS)?.map_or(Ok(Vec::new()), |strings| shared(&strings))?;
     let dates = parts.optional(STYLES)?.map_or(Ok(Vec::new()), |styles| dates(&styles))?;
-    let mut markup = Markup::new();
+    let (mut markup, mut has_cells) = (Markup::new(), false);
     for (name, relation) in sheets {
         let Some(place) = places.get(&relation) else { continue };
         let place = place.strip_prefix('/').map_or_else(|| format!("xl/{place}"), str::to_owned);
@@ -35,10 +35,13 @@ pub(super) fn text(parts: &mut Parts<'_>, enough_bytes: usize) -> Result<String,
         let Some(part) = parts.optional(&place)? else { continue };
         markup.heading(1);
         markup.say(&name);
+        let before = markup.len();
         Sheet { strings: &strings, dates: &dates, markup: &mut markup }.read(&part, enough_bytes)?;
         markup.end_table();
+        has_cells |= markup.len() > before;
     }
-    Ok(markup.finish())
+    // The names of sheets alone say nothing.
+    Ok(if has_cells { markup.finish() } else { String::new() })
 }
 
 /// The names of sheets, and what they are called in the archive.

@@ -60,12 +60,19 @@ fn code(name: &str, bytes: &[u8]) -> &'static str {
     extract(name, bytes).unwrap_err().code
 }
 
+fn utf16(text: &str, of: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(of).collect()
+}
+
 #[test]
 fn a_document_is_known_by_its_bytes() {
     let far = [&[b' '; HEAD_BYTES - 4], &b"%PDF-1.7"[..]].concat();
     for (bytes, format) in [
         (&b"%PDF-1.4\n"[..], Some(Format::Pdf)),
         (b"From: K.\n\n%PDF-2.0", Some(Format::Pdf)),
+        (b"\xff\xfe\x8d\x00%PDF-1.3\r", Some(Format::Pdf)),
+        (b"# Formats\n%PDF-1.7 begins one, and %PDF-2.0 too", None),
+        ("Größe: %PDF-1.7\n".as_bytes(), None),
         (b"%PDF", None),
         (b"report.pdf", None),
         (b"", None),
@@ -114,9 +121,34 @@ fn characters_are_those_that_the_bytes_stand_for() {
         let (bytes, ..) = Encoding::for_label(label.as_bytes()).unwrap().encode(said);
         assert_eq!(text("a.txt", &bytes), said, "{label}");
     }
-    let units = |of: fn(u16) -> [u8; 2]| -> Vec<u8> { "Grüße\n".encode_utf16().flat_map(of).collect() };
-    assert_eq!(text("a.txt", &units(u16::to_le_bytes)), "Grüße\n");
-    assert_eq!(text("a.txt", &units(u16::to_be_bytes)), "Grüße\n");
+    assert_eq!(text("a.txt", &utf16("Grüße\n", u16::to_le_bytes)), "Grüße\n");
+    assert_eq!(text("a.txt", &utf16("Grüße\n", u16::to_be_bytes)), "Grüße\n");
+    for (name, bytes, said) in [
+        // What the first 64 KiB do not show.
+        ("a.txt", [&[b' '; 100_000][..], b"a caf\xe9teria"].concat(), "a caféteria"),
+        // Of a damaged text the rest is read.
+        ("a.txt", ["ä".repeat(1000).as_bytes(), b"\xff!"].concat(), "ä\u{fffd}!"),
+        ("a.txt", [&[b'a'; 1000][..], b"\x81!"].concat(), "a\u{fffd}!"),
+        ("a.txt", b"Gr\xc3\xb6\xc3\x9fe, caf\xc3".to_vec(), "Größe, caf\u{fffd}"),
+        ("a.txt", b"\xff\xfeG\0r\0\xfc\0n\0.".to_vec(), "Grün\u{fffd}"),
+        // Zeros are of a disk, or of UTF-16.
+        ("a.log", b"Hello, castle!\0\nCome.\n".to_vec(), "Hello, castle!\nCome."),
+        (
+            "a.txt",
+            utf16("潮の満ち引きは、月の力によっておこります。\n", u16::to_be_bytes),
+            "潮の満ち引きは、月の力によっておこります。",
+        ),
+        (
+            "a.txt",
+            utf16("Вода поднимается на два метра.\n", u16::to_le_bytes),
+            "Вода поднимается на два метра.",
+        ),
+        // What a page declares is not always so.
+        ("a.html", b"<meta charset=utf-8>caf\xe9".to_vec(), "café"),
+    ] {
+        let found = text(name, &bytes);
+        assert!(found.trim().ends_with(said), "{said}: {:?}", &found[found.len().saturating_sub(60)..]);
+    }
     let declared = "<meta charset=\"windows-1253\"><p>Καλημέρα";
     let (bytes, ..) = encoding_rs::WINDOWS_1253.encode(declared);
     assert_eq!(text("a.html", &bytes), "Καλημέρα");
@@ -138,7 +170,10 @@ fn what_is_no_text_is_refused_with_a_code_and_a_sentence() {
         ("a.md", b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0", "not_text"),
         ("a.txt", b"\x01\x02\x03\x04\x05 binary \x06\x07", "not_text"),
         ("a.txt", b"\x81\x8d\x8f\x90 \x9d and more", "unknown_charset"),
-        ("a.html", b"<meta charset=utf-8>caf\xe9", "unknown_charset"),
+        ("a.html", b"<meta charset=utf-8>\x81\x8d\x8f\x90 \x9d and", "unknown_charset"),
+        ("a.csv", b"\x8f\x01\x90\x02\x9d\x03\x81 program", "not_text"),
+        ("a.csv", b"\x8f\x91\x90\x92\0\xff\x94\x95", "not_text"),
+        ("a.xlsx", &xlsx(""), "no_text"),
         ("a.pdf", b"<html>an error of a server", "wrong_extension"),
         ("a.docx", b"%!PS", "wrong_extension"),
         ("a.xlsx", &archive(&[("a.txt", "")]), "wrong_extension"),

@@ -25,6 +25,13 @@ pub(crate) struct Match {
 }
 
 impl Match {
+    /// The same of the part of the text that begins at this byte: what stands before it counts, and is not shown.
+    pub(crate) fn shown_from(mut self, start: usize) -> Match {
+        self.places.retain(|place| place.start >= start);
+        self.places.iter_mut().for_each(|place| *place = place.start - start..place.end - start);
+        self
+    }
+
     /// What the text holds, or none when it is no hit.
     pub(crate) fn of(query: &Query, text: &str) -> Option<Match> {
         let mut numbers = Numbers::default();
@@ -100,25 +107,23 @@ impl Part<'_> {
     }
 }
 
-/// What matches are worth.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Scores {
-    /// Of each, in their order, in thousandths.
-    pub(crate) each: Vec<u64>,
-    /// What no text reaches, however often it says everything.
-    pub(crate) most: u64,
+/// What a match is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Score {
+    /// In thousandths: higher where what is wanted stands more often, and where what few of the others hold; lower for
+    /// long texts. (BM25, with the texts at hand as the collection.)
+    pub(crate) points: u64,
+    /// How much of what is wanted it holds at all, from 0 to 1; what is rarer counts more.
+    pub(crate) share: f64,
+    /// Whether it is one of the few that hold something with a digit in it: a number, or a code.
+    pub(crate) has_code: bool,
 }
 
-impl Scores {
-    /// Which part of the most a score is.
-    pub(crate) fn part(most: u64, score: u64) -> f64 {
-        score as f64 / most.max(1) as f64
-    }
-}
+/// More texts than these that hold a code, and it is no name of anything.
+const MOST_WITH_CODE: f64 = 3.0;
 
-/// A score for each match: higher where what is wanted stands more often, and where what few of the
-/// others hold; lower for long texts. (BM25, with the texts at hand as the collection.)
-pub(crate) fn scores(matches: &[Match]) -> Scores {
+/// What each of the matches of a query is worth beside the others.
+pub(crate) fn scores(query: &Query, matches: &[Match]) -> Vec<Score> {
     const SATURATION: f64 = 1.2;
     const LENGTH: f64 = 0.75;
     let total = matches.len() as f64;
@@ -126,16 +131,23 @@ pub(crate) fn scores(matches: &[Match]) -> Scores {
     let holding = |part: usize| matches.iter().filter(|found| found.counts[part] > 0).count() as f64;
     let parts = matches.first().map_or(0, |found| found.counts.len());
     let rarities: Vec<f64> = (0..parts).map(|part| 1.0 + (total / holding(part).max(1.0)).ln()).collect();
-    let score = |found: &Match| -> f64 {
+    let all: f64 = rarities.iter().sum();
+    let is_code: Vec<bool> =
+        (0..parts).map(|part| query.wanted[part].has_digit() && holding(part) <= MOST_WITH_CODE).collect();
+    let score = |found: &Match| {
         let length = 1.0 - LENGTH + LENGTH * found.length as f64 / average.max(1.0);
-        let parts = found.counts.iter().zip(&rarities).map(|(count, rarity)| {
+        let held = || found.counts.iter().zip(&rarities).filter(|(count, _)| **count > 0);
+        let points = held().map(|(count, rarity)| {
             let count = f64::from(*count);
             rarity * count * (SATURATION + 1.0) / (count + SATURATION * length)
         });
-        parts.sum()
+        Score {
+            points: (points.sum::<f64>() * 1000.0) as u64,
+            share: held().map(|(_, rarity)| rarity).sum::<f64>() / all.max(1.0),
+            has_code: found.counts.iter().zip(&is_code).any(|(count, is_code)| *is_code && *count > 0),
+        }
     };
-    let most = rarities.iter().sum::<f64>() * (SATURATION + 1.0) * 1000.0;
-    Scores { each: matches.iter().map(|found| (score(found) * 1000.0) as u64).collect(), most: most as u64 }
+    matches.iter().map(score).collect()
 }
 
 #[cfg(test)]
@@ -180,12 +192,23 @@ mod tests {
             "common",
         ];
         let matches: Vec<Match> = texts.iter().map(|text| Match::of(&query, text).unwrap()).collect();
-        let Scores { each: scores, most } = scores(&matches);
-        assert!(scores.iter().all(|score| *score < most), "{scores:?} {most}");
+        let scored = scores(&query, &matches);
+        let scores: Vec<u64> = scored.iter().map(|score| score.points).collect();
+        assert!(scored[1].share < scored[2].share && scored[2].share < 1.0, "{scored:?}");
+        assert_eq!((scored[0].share, scored[3].share), (scored[1].share, 1.0));
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(scores[*index]));
         assert_eq!(order[0], 3, "{scores:?}");
         assert!(scores[2] > scores[1] && scores[2] > scores[4] && scores[0] > scores[1], "{scores:?}");
-        assert_eq!(super::scores(&[]), Scores::default());
+        assert_eq!(super::scores(&query, &[]), []);
+    }
+
+    #[test]
+    fn a_code_is_what_few_hold_and_has_a_digit() {
+        let query = Query::plain("fault xk4711 2026");
+        let texts = ["fault XK4711", "fault in 2026", "fault 2026", "2026", "fault 2026 too"];
+        let matches: Vec<Match> = texts.iter().map(|text| Match::of(&query, text).unwrap()).collect();
+        let codes: Vec<bool> = scores(&query, &matches).iter().map(|score| score.has_code).collect();
+        assert_eq!(codes, [true, false, false, false, false]);
     }
 }

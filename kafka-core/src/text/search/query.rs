@@ -25,6 +25,12 @@ pub(crate) struct Clause {
     pub(crate) is_prefix: bool,
 }
 
+impl Clause {
+    pub(crate) fn has_digit(&self) -> bool {
+        self.words.iter().any(|word| word.contains(char::is_numeric))
+    }
+}
+
 /// What is searched for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query {
@@ -179,6 +185,17 @@ mod tests {
             ("?!", &[]),
         ] {
             assert_eq!(shown(&Query::plain(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_any_text_say_nothing_unless_there_are_no_others() {
+        for (text, expected) in [
+            ("the castle of K", &["castle", "k"][..]),
+            ("\"the castle\" and the*", &["the+castle"]),
+            ("the of and", &["the", "of", "and"]),
+        ] {
+            assert_eq!(shown(&Query::with_operators(text).without_stop_words()), expected, "{text}");
         }
     }
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use kafka_core::{
-    ChatFile, ComposeRequest, ErrorKind, EventKind, NewChatFile, Outcome, Params, ResponseStatus, Role, Step,
-    TurnEvent,
+    ChatFile, ComposeRequest, DocumentPlace, ErrorKind, EventKind, NewChatFile, NewFile, Outcome, Params,
+    ResponseStatus, Role, Step, TurnEvent,
     testing::{ScriptedAnswer, ScriptedCall},
 };
 use serde_json::json;
@@ -299,5 +299,35 @@ fn words_may_have_braces_in_them() {
         let answer = compose(&stage, &stage.chat(), ComposeRequest::text("How?"));
         let content = if status == ResponseStatus::Completed { said } else { "" };
         assert_eq!((answer.response.status, &*answer.message.content), (status, content));
+    }
+}
+
+/// Documents of the chat are material for what is written and said, not for telling what is wanted.
+#[test]
+fn what_documents_say_is_shown_to_each_step_but_the_first_and_cited() {
+    let stage = Stage::with(In::File, obedient, |_| {});
+    let chat = stage.chat();
+    let documents = stage.kafka.documents(&stage.operator);
+    let text = "The castle is closed on Mondays, and genNewFile on Sundays.";
+    let place = DocumentPlace::Chat(chat.id);
+    let document = documents.upload(place, NewFile::named("castle.txt"), &mut text.as_bytes()).unwrap();
+    documents.wait(document.id, Duration::from_secs(60), |_| ()).unwrap();
+    let mut asked = 0;
+    for (prompt, step) in [
+        ("When is the castle closed?", Step::Reply),
+        ("A file on the closed castle: write", Step::Write),
+        ("The castle again: edit", Step::Edit),
+    ] {
+        let answer = compose(&stage, &chat, ComposeRequest::text(prompt));
+        assert_eq!(answer.response.status, ResponseStatus::Completed, "{:?}", answer.response);
+        assert_eq!(answer.sources[0].text.as_deref(), Some(text));
+        let calls = stage.provider.calls();
+        let [first, second] = &calls[asked..] else { panic!("{} calls", calls.len()) };
+        assert_eq!((step_of(first), step_of(second)), (Step::Triage, step));
+        let told = |call: &ScriptedCall| call.prompt.messages[0].content.clone();
+        assert!(!told(first).contains("closed on Mondays") && told(second).contains("[1] castle.txt:"));
+        assert_eq!(told(second).contains("do not belong into a file"), step != Step::Reply);
+        assert!(!told(second).contains("[1] user"), "passages alone are numbered");
+        asked = calls.len();
     }
 }

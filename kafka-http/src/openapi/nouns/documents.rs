@@ -37,6 +37,19 @@ pub(super) fn describe(on: &mut Operations) {
         .about("Without its text.")
         .gives::<Document>(200, "The document.", samples::document())
         .refuses(&["document_not_found"]);
+    let mut one = form();
+    one["properties"]["files"]["maxItems"] = json!(1);
+    on.on("PUT", "/api/v1/documents/{id}")
+        .about(
+            "The new document has an id of its own, is `pending` at first, and names the old one in `replaces`. Questions are \
+             answered from the old one until the new one is `completed`; then the old one is deleted. If the new one is \
+             `failed`, both stay. A document has one replacement at most: a later one takes the place of an earlier one. \
+             It counts for no limit beside the old one.",
+        )
+        .takes_form(one, form_sample())
+        .gives::<Document>(200, "The document that has these bytes under this name already, as it stands.", samples::document())
+        .gives::<Document>(201, "The new document.", samples::document())
+        .refuses(&["document_not_found", "field_missing", "field_invalid", "file_too_large"]);
     on.on("DELETE", "/api/v1/documents/{id}")
         .about("Its passages go with it. Answers that were made from them keep what they cited, marked as stale.")
         .gives_nothing(204, "The document is gone.")

@@ -18,6 +18,6 @@ pub(super) fn describe(on: &mut Operations) {
         .gives::<Hits>(200, "What was found.", json!({"items": [samples::hit()], "next_cursor": null}))
         .refuses(&[
             "query_too_long", "text_too_long", "nul_in_text", "limit_out_of_range", "cursor_invalid",
-            "vectors_missing", "sort_refused", "search_waits",
+            "vectors_missing", "sort_refused", "search_waits", "quota_exceeded",
         ]);
 }

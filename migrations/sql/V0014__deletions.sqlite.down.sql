@@ -1,0 +1,13 @@
+INSERT INTO search_messages (search_messages, rank) VALUES ('deletemerge', 10);
+INSERT INTO search_chats (search_chats, rank) VALUES ('deletemerge', 10);
+INSERT INTO search_chunks (search_chunks, rank) VALUES ('deletemerge', 10);
+DROP INDEX chats_deleted;
+DELETE FROM response_events WHERE response_id IN (SELECT r.id FROM responses r JOIN chats c ON c.id = r.chat_id WHERE c.deleted_at IS NOT NULL);
+DELETE FROM idempotency_keys WHERE response_id IN (SELECT r.id FROM responses r JOIN chats c ON c.id = r.chat_id WHERE c.deleted_at IS NOT NULL);
+DELETE FROM responses WHERE chat_id IN (SELECT c.id FROM chats c WHERE c.deleted_at IS NOT NULL);
+DELETE FROM messages WHERE chat_number IN (SELECT c.number FROM chats c WHERE c.deleted_at IS NOT NULL);
+DELETE FROM chats WHERE deleted_at IS NOT NULL;
+ALTER TABLE chats DROP COLUMN deleted_at;
+DROP TRIGGER deleted_message_number;
+DROP TRIGGER deleted_chat_number;
+DROP TABLE deleted_numbers;

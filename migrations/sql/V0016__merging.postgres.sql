@@ -1,0 +1,1 @@
+-- PostgreSQL's index has nothing to merge.
