@@ -1,45 +1,31 @@
 //! The chat page, and the page that shows the chat of a link: documents that ask nothing of anyone but the API beside
 //! them.
 
-use std::sync::LazyLock;
+use std::{io::Read as _, sync::LazyLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flate2::read::GzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use crate::server::Reply;
 
-const FRAME: &str = include_str!("assets/page.html");
-const STYLE: &str = include_str!("assets/page.css");
-/// One script of parts that build on each other.
-const SCRIPT: &str = concat!(
-    include_str!("assets/api.js"),
-    include_str!("assets/markdown.js"),
-    include_str!("assets/trouble.js"),
-    include_str!("assets/leaving.js"),
-    include_str!("assets/chats.js"),
-    include_str!("assets/chat_menu.js"),
-    include_str!("assets/sharing.js"),
-    include_str!("assets/usage.js"),
-    include_str!("assets/models.js"),
-    include_str!("assets/composer.js"),
-    include_str!("assets/view.js"),
-    include_str!("assets/messages.js"),
-    include_str!("assets/branches.js"),
-    include_str!("assets/search.js"),
-    include_str!("assets/notes.js"),
-    include_str!("assets/files.js"),
-    include_str!("assets/documents.js"),
-    include_str!("assets/citations.js"),
-    include_str!("assets/uploads.js"),
-    include_str!("assets/downloads.js"),
-    include_str!("assets/panel.js"),
-    include_str!("assets/versions.js"),
-    include_str!("assets/diff.js"),
-    include_str!("assets/editor.js"),
-    include_str!("assets/questions.js"),
-    include_str!("assets/login.js"),
-    include_str!("assets/page.js"),
-);
+/// What `build.rs` packs of `assets`: the frame, the style and the script of the page.
+macro_rules! packed {
+    ($file:literal) => {
+        unpacked(include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")))
+    };
+}
+
+static FRAME: LazyLock<String> = LazyLock::new(|| packed!("page.html"));
+static STYLE: LazyLock<String> = LazyLock::new(|| packed!("page.css"));
+static SCRIPT: LazyLock<String> = LazyLock::new(|| packed!("page.js"));
+
+fn unpacked(packed: &[u8]) -> String {
+    let mut text = String::new();
+    // What a build has packed itself is whole, as a test shows.
+    drop(GzDecoder::new(packed).read_to_string(&mut text));
+    text
+}
 
 /// The document as it is sent, and what a browser may do with it.
 struct Page {
@@ -51,15 +37,15 @@ struct Page {
 const SHARED_FRAME: &str = include_str!("assets/shared.html");
 const SHARED_SCRIPT: &str = concat!(include_str!("assets/markdown.js"), include_str!("assets/shared.js"));
 
-static PAGE: LazyLock<Page> = LazyLock::new(|| Page::of(FRAME, SCRIPT));
+static PAGE: LazyLock<Page> = LazyLock::new(|| Page::of(&FRAME, &SCRIPT));
 /// The page where models give titles to chats, which it then looks for.
 static TITLED: LazyLock<Page> =
-    LazyLock::new(|| Page::of(&FRAME.replacen("<html ", "<html data-titles ", 1), SCRIPT));
+    LazyLock::new(|| Page::of(&FRAME.replacen("<html ", "<html data-titles ", 1), &SCRIPT));
 static SHARED: LazyLock<Page> = LazyLock::new(|| Page::of(SHARED_FRAME, SHARED_SCRIPT));
 
 impl Page {
     fn of(frame: &str, script: &str) -> Page {
-        let html = frame.replacen("<style></style>", &format!("<style>{STYLE}</style>"), 1);
+        let html = frame.replacen("<style></style>", &format!("<style>{}</style>", *STYLE), 1);
         let scripted = format!("<script type=\"module\">{script}</script>");
         Page {
             html: html.replacen("<script type=\"module\"></script>", &scripted, 1),
@@ -83,7 +69,7 @@ fn policy(script: &str) -> String {
         "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'",
-        hash_source(STYLE),
+        hash_source(&STYLE),
         hash_source(script)
     )
 }
@@ -122,6 +108,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_packed_is_what_lies_in_the_sources() {
+        assert_eq!(*FRAME, include_str!("assets/page.html"));
+        assert_eq!(*STYLE, include_str!("assets/page.css"));
+        assert!(SCRIPT.starts_with(include_str!("assets/api.js")));
+        assert!(SCRIPT.ends_with(include_str!("assets/page.js")));
+    }
+
+    #[test]
     fn the_page_is_small() {
         let [page, shared] = [&PAGE, &SHARED].map(|page| page.html.len());
         assert!(page < 160_000, "{page} bytes");
@@ -131,8 +125,8 @@ mod tests {
     #[test]
     fn the_parts_stand_in_the_page_once_and_whole() {
         // A closing tag inside a part would end it early, and leave the rest to be shown as text.
-        for (page, script) in [(&PAGE, SCRIPT), (&SHARED, SHARED_SCRIPT)] {
-            for (part, tag) in [(STYLE, "style"), (script, "script")] {
+        for (page, script) in [(&PAGE, SCRIPT.as_str()), (&SHARED, SHARED_SCRIPT)] {
+            for (part, tag) in [(STYLE.as_str(), "style"), (script, "script")] {
                 assert!(!part.to_ascii_lowercase().contains(&format!("</{tag}")), "{tag}");
                 assert!(!part.contains('\r'), "{tag}: browsers hash line feeds, whatever stands in the file");
                 assert_eq!(page.html.matches(&format!("<{tag}")).count(), 1, "{tag}");
