@@ -59,15 +59,15 @@ pub(super) fn for_question(
     asked: Asked,
     prepared: &Prepared,
     question: MessageId,
-    most_tokens: u64,
+    most_tokens: impl FnOnce() -> Result<u64>,
 ) -> Result<Option<Retrieved>> {
-    let mut told = Told::new(&prepared.mark, most_tokens);
-    let room = told.room();
-    if room < LEAST_ROOM {
-        return Ok(None);
-    }
     let mut documents = asked.outlines(conn, MOST_WHOLE)?;
     if documents.is_empty() {
+        return Ok(None);
+    }
+    let mut told = Told::new(&prepared.mark, most_tokens()?);
+    let room = told.room();
+    if room < LEAST_ROOM {
         return Ok(None);
     }
     let (said, before) = said(conn, question)?;

@@ -2,10 +2,17 @@
 
 use super::run::Answering;
 use crate::{
-    base::error::{Error, Result},
+    base::{
+        error::{Error, Result},
+        id::ChatId,
+        time::Timestamp,
+    },
     entity::document::Source,
     repo::{self, chunks::Asked},
-    service::retrieval::{self, Prepared},
+    service::{
+        quotas::{Quotas, Reservation},
+        retrieval::{self, Prepared},
+    },
     storage::Conn,
 };
 
@@ -13,14 +20,17 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct AskedDocuments {
     pub(in crate::service) asked: Asked,
-    /// What passages may cost by the plan of the chat's owner, in tokens; none where none bounds them.
-    pub(in crate::service) affordable: Option<u64>,
+    chat: ChatId,
+    quotas: Quotas,
+    now: Timestamp,
+    reserved: Reservation,
 }
 
 impl AskedDocuments {
-    /// What passages may cost that have so much room.
-    pub(in crate::service) fn most_tokens(self, room: u64) -> u64 {
-        self.affordable.map_or(room, |affordable| affordable.min(room))
+    /// What passages may cost that have so much room, by the plan of the chat's owner as well.
+    pub(in crate::service) fn most_tokens(self, conn: &Conn<'_>, room: u64) -> Result<u64> {
+        let affordable = self.quotas.room_for_passages(conn, self.chat, self.now, self.reserved)?;
+        Ok(affordable.map_or(room, |affordable| affordable.min(room)))
     }
 }
 
@@ -41,8 +51,7 @@ impl Answering {
         let (chat, Some(scope)) = (self.running.chat, self.documents) else { return Ok(None) };
         let Some(asked) = Asked::of_chat(conn, scope, chat)? else { return Ok(None) };
         let (quotas, now) = (self.installation.quotas(), self.installation.now());
-        let affordable = quotas.room_for_passages(conn, chat, now, self.reserved)?;
-        Ok(Some(AskedDocuments { asked, affordable }))
+        Ok(Some(AskedDocuments { asked, chat, quotas, now, reserved: self.reserved }))
     }
 
     /// Stores what the answer is made from. A document may have gone since it was read.

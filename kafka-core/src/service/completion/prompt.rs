@@ -61,7 +61,7 @@ impl PromptBuilder<'_> {
         left = left.saturating_sub(files.as_ref().map_or(0, |files| tokens(&files.content, &[])));
         let retrieved = match self.documents {
             Some((documents, prepared)) => {
-                let most = documents.most_tokens(left / 2);
+                let most = || documents.most_tokens(conn, left / 2);
                 retrieval::for_question(conn, documents.asked, prepared, question, most)?
             }
             None => None,

@@ -133,7 +133,8 @@ impl Composing<'_> {
         self.read(|conn| {
             let documents = self.answering.asked(conn)?.zip(self.prepared.as_ref());
             let Some((documents, prepared)) = documents else { return Ok(None) };
-            retrieval::for_question(conn, documents.asked, prepared, question, documents.most_tokens(room))
+            let most = || documents.most_tokens(conn, room);
+            retrieval::for_question(conn, documents.asked, prepared, question, most)
         })
     }
 

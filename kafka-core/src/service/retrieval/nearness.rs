@@ -60,10 +60,10 @@ fn nearest(
         let nobody = Payer::OPERATOR;
         let Some(found) = chats::find(conn, scope, chat)? else { return Ok((Vec::new(), None, nobody)) };
         let documents = embeddings::for_chat(conn, scope, model, chat, found.workspace_id)?;
-        let question = match documents.is_empty() {
-            true => None,
-            false => Some(said(conn, question)?.0),
-        };
+        if documents.is_empty() {
+            return Ok((documents, None, nobody));
+        }
+        let question = Some(said(conn, question)?.0);
         // It comes with the passages, and has no more room than they have.
         let left = quotas.room_for_passages(conn, chat, now, reserved)?;
         Ok((documents, question, Payer { account: found.user_id, left }))
