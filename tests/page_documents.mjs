@@ -213,7 +213,7 @@ const journeys = {
     await lists(page, ["horn.txt: 1 passage, about ", "edition.md: 1 passage, about "]);
     await replace("horn.txt", file("picture.bin", Buffer.from([0, 1, 2])));
     await lists(page, ["horn.txt: 1 passage, about ", "edition.md: ", "picture.bin: in place of horn.txt: "]);
-    assert.equal(await page.locator("#documents li.failed").count(), 1);
+    await until("it cannot be read", async () => await page.locator("#documents li.failed").count() === 1);
     await shoot(page, "documents_replaced");
     await cited(page).first().click();
     await until("it says so", async () => /^This citation is stale: .*replaced/.test(await text(page, "#passage")));

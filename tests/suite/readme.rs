@@ -93,6 +93,9 @@ fn every_command_in_the_prose_works() {
             if filled.contains("chat-file") {
                 filled = filled.replace("ID", &first(&format!("kafka chat-file list {chat}")));
             }
+            if filled.starts_with("kafka document replace") {
+                filled = filled.replace("ID", &first(&format!("kafka document list --chat {chat}")));
+            }
             let message = first(&format!("kafka message list {chat}"));
             filled = filled.replace("MESSAGE", &message);
             let noun = if filled.starts_with("kafka message") { &message } else { &chat };
