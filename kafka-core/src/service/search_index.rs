@@ -85,6 +85,9 @@ fn looks(time: Duration) -> u32 {
 /// would do by itself, but that puts it off and then does some hundred pages at once, while everyone waits.
 const BYTES_PER_MERGED_PAGE: usize = 512;
 
+/// A piece of that.
+const PAGES_AT_ONCE: usize = 16;
+
 /// What one look came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -133,11 +136,9 @@ pub(crate) fn wait_for_document(
         if is_to_stop() {
             return Ok(false);
         }
-        let began = Instant::now();
         if step(storage)? == Step::Overtaken {
             std::thread::sleep(LOOK);
         }
-        storage.give_way(began.elapsed());
     }
     Ok(true)
 }
@@ -157,14 +158,26 @@ fn step(storage: &Storage) -> Result<Step> {
     match next_batch(storage)? {
         Some(batch) => {
             let pages = batch.bytes_of(Table::Chunks) / BYTES_PER_MERGED_PAGE;
+            let began = Instant::now();
             let done = take_in(storage, batch)?;
             if pages > 0 {
-                storage.write_behind(move |tx| search_index::merge_chunks(tx, pages))?;
+                storage.give_way(began.elapsed());
+                merge(storage, pages)?;
             }
             Ok(done)
         }
         None => Ok(Step::Done),
     }
+}
+
+/// Merges so many pages of passages, some at a time.
+fn merge(storage: &Storage, pages: usize) -> Result<()> {
+    for from in (0..pages).step_by(PAGES_AT_ONCE) {
+        let (began, some) = (Instant::now(), PAGES_AT_ONCE.min(pages - from));
+        storage.write_behind(move |tx| search_index::merge_chunks(tx, some))?;
+        storage.give_way(began.elapsed());
+    }
+    Ok(())
 }
 
 /// Takes a batch into the index, if that is still as it was when the batch was read.
