@@ -96,9 +96,13 @@ mod tests {
         storage.give_way(Duration::ZERO);
         assert_eq!((storage.piece(1600), size()), (1600, empty));
 
-        storage.write(|tx| tx.execute(&ADD, &["x".repeat(100_000).as_str().into()])).unwrap();
-        storage.give_way(Duration::ZERO);
-        assert_eq!(storage.piece(1600), 1600 / PART);
-        assert!(size() > empty + 100_000);
+        // A busy machine may let more time pass in between than counts as lately.
+        let is_seen = (0..100).any(|_| {
+            storage.write(|tx| tx.execute(&ADD, &["x".repeat(100_000).as_str().into()])).unwrap();
+            let piece = storage.piece(1600);
+            storage.give_way(Duration::ZERO);
+            piece == 1600 / PART && size() > empty + 100_000
+        });
+        assert!(is_seen);
     }
 }
