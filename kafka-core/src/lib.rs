@@ -80,7 +80,7 @@ pub use service::{
     completion::{Completions, titles::Titles, turn::Turn},
     composer::Composer,
     documents::Documents,
-    embedding::EmbeddingEndpoint,
+    embedding::{EmbeddingEndpoint, failure::EmbeddingFailure},
     events::{Changes, Events},
     export::{Export, ExportFormat},
     extraction::Extractor,

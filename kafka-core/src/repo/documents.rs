@@ -68,8 +68,10 @@ statements! {
         tokens_used = $4, updated_at = $5 WHERE id = $1"];
     FAIL = ["UPDATE documents SET processing_status = 'failed', error_message = $2, updated_at = $3, content = '', \
         content_hash = NULL, outline = NULL, embedding_model = NULL WHERE id = $1"];
-    PAYER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
-        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1 AND d.processing_status = 'processing'"];
+    OWNER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
+        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
+    NOTE = ["SELECT d.error_message FROM documents d WHERE d.id = $1"];
+    SET_NOTE = ["UPDATE documents SET error_message = $2 WHERE id = $1"];
     TEXT_LENGTH = ["SELECT length(CAST(d.content AS BLOB)) FROM documents d WHERE d.id = $1"]
         or ["SELECT octet_length(d.content) FROM documents d WHERE d.id = $1"];
     TEXT = ["SELECT d.content FROM documents d WHERE d.id = $1"];
@@ -200,10 +202,19 @@ pub(crate) fn keep_text(tx: &Tx<'_>, id: DocumentId, text: &ReadText<'_>, now: T
     tx.execute(&KEEP_TEXT, params![id, text.content, text.sha256, text.outline, now]).map(drop)
 }
 
-/// For whom the vectors of one are counted: for whose chat or workspace it is in while it is read first, and for nobody
-/// when they are made anew, which is no doing of the owner's.
-pub(crate) fn payer(conn: &Conn<'_>, id: DocumentId) -> Result<Option<UserId>> {
-    Ok(conn.first(&PAYER, params![id], |row| row.next())?.flatten())
+/// Whose chat or workspace one is in.
+pub(crate) fn owner(conn: &Conn<'_>, id: DocumentId) -> Result<Option<UserId>> {
+    Ok(conn.first(&OWNER, params![id], |row| row.next())?.flatten())
+}
+
+/// What is said of one.
+pub(crate) fn note(conn: &Conn<'_>, id: DocumentId) -> Result<Option<String>> {
+    Ok(conn.first(&NOTE, params![id], |row| row.next())?.flatten())
+}
+
+/// Says this of one.
+pub(crate) fn set_note(tx: &Tx<'_>, id: DocumentId, note: &Option<String>) -> Result<()> {
+    tx.execute(&SET_NOTE, params![id, note]).map(drop)
 }
 
 /// The number of the document that a job is about, while it is there and the job is the node's.

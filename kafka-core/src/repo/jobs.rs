@@ -29,7 +29,9 @@ statements! {
     TAKE = ["UPDATE jobs SET node_id = $2, attempts = attempts + 1 \
         WHERE number = $1 AND run_at <= $3 AND (node_id IS NULL OR node_id = $2)"];
     PUT_BACK = ["UPDATE jobs SET node_id = NULL, run_at = $2, attempts = $4 WHERE number = $1 AND node_id = $3"];
-    HELD = ["SELECT j.number, j.subject FROM jobs j WHERE j.kind = $1 AND j.node_id IS NOT NULL"];
+    RELEASE = ["UPDATE jobs SET node_id = NULL WHERE number = $1 AND node_id = $2"];
+    HELD = ["SELECT j.number, j.subject, j.run_at FROM jobs j WHERE j.kind = $1 AND j.node_id IS NOT NULL"];
+    FORGET = ["DELETE FROM jobs WHERE kind = $1"];
     FORGET_FREE = ["DELETE FROM jobs WHERE node_id IS NULL AND kind LIKE $1"];
     FINISH = ["DELETE FROM jobs WHERE number = $1 AND node_id = $2"];
 }
@@ -81,10 +83,17 @@ pub(crate) fn claim(
     tx.first(&CLAIMED, params![kind, subject, node], |row| Ok((row.next()?, row.next()?)))
 }
 
-/// What the job of a kind is about that was made last, of those that a node has.
-pub(crate) fn newest_held(conn: &Conn<'_>, kind: &str) -> Result<Option<String>> {
-    let held: Vec<(i64, String)> = conn.all(&HELD, params![kind], |row| Ok((row.next()?, row.next()?)))?;
-    Ok(held.into_iter().max_by_key(|(number, _)| *number).map(|(_, subject)| subject))
+/// What the job of a kind is about that was made last, of those that a node has, and since when it is due.
+pub(crate) fn newest_held(conn: &Conn<'_>, kind: &str) -> Result<Option<(String, Timestamp)>> {
+    let held: Vec<(i64, String, Timestamp)> =
+        conn.all(&HELD, params![kind], |row| Ok((row.next()?, row.next()?, row.next()?)))?;
+    let newest = held.into_iter().max_by_key(|(number, ..)| *number);
+    Ok(newest.map(|(_, subject, run_at)| (subject, run_at)))
+}
+
+/// Takes away all jobs of a kind.
+pub(crate) fn forget(tx: &Tx<'_>, kind: &str) -> Result<()> {
+    tx.execute(&FORGET, params![kind]).map(drop)
 }
 
 /// Takes away the jobs that no node has, of all kinds that begin so.
@@ -101,6 +110,11 @@ pub(crate) fn take(tx: &Tx<'_>, job: i64, node: NodeId, now: Timestamp) -> Resul
 /// Leaves a job for later, begun so often.
 pub(crate) fn put_back(tx: &Tx<'_>, job: i64, node: NodeId, run_at: Timestamp, attempts: u32) -> Result<()> {
     tx.execute(&PUT_BACK, params![job, run_at, node, attempts]).map(drop)
+}
+
+/// Frees a job for whoever is next, as due as it was.
+pub(crate) fn release(tx: &Tx<'_>, job: i64, node: NodeId) -> Result<()> {
+    tx.execute(&RELEASE, params![job, node]).map(drop)
 }
 
 /// Takes away a job that is done, if it is the node's.

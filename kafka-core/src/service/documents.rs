@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     blob_sweep::BlobSweep,
-    chats,
+    chats, embedding,
     feed::Feed,
     files::{self, StagedFile},
     ingest::{self, Ingesting},
@@ -74,9 +74,11 @@ impl<'k> Documents<'k> {
 
     /// Uploads a file as a document: of a chat, or of a workspace, whose chats then share it. Its bytes are on the disk
     /// when this returns, in bounded memory; it is read afterwards, by this or another process that stays, whatever
-    /// becomes of this one. Equal bytes are read once. Where plans are enforced and the vectors of a document would cost
-    /// more than its owner has left of the day, it is found by its words alone, and says so in
-    /// [`Document::error_message`].
+    /// becomes of this one. Equal bytes are read once. Once it is completed, its words find it; where there is an
+    /// [endpoint](crate::Config::embedding), its vectors are made after that, and [`Document::embedding_model`] tells
+    /// when it has them. What they cannot be made of, because the endpoint gives none for it, or because plans are enforced
+    /// and they would cost more than the owner has left of the day, is found by its words alone, and
+    /// [`Document::error_message`] says so.
     ///
     /// # Errors
     /// `NotFound` for a chat or workspace that one may not write to; `TooLarge` beyond
@@ -207,7 +209,7 @@ impl<'k> Documents<'k> {
     }
 
     /// Waits until a document is completed or failed, or so long. Where no process that stays serves the database, this
-    /// one reads what waits. `watch` is called now and then with how the document stands.
+    /// one reads what waits, and makes vectors of what it has read. `watch` is called now and then with how the document stands.
     ///
     /// # Errors
     /// `NotFound`; those of reading and writing.
@@ -228,6 +230,7 @@ impl<'k> Documents<'k> {
             }
             if self.is_alone()? {
                 ingest::work_off(self.installation)?;
+                embedding::background::work_off(self.installation);
             }
             thread::sleep(LOOK);
         }

@@ -50,6 +50,7 @@ mod tags;
 mod throttle;
 pub(crate) mod tickets;
 pub(crate) mod tokens;
+mod turns;
 mod upkeep;
 pub(crate) mod usage;
 pub(crate) mod users;

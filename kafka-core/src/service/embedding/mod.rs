@@ -2,24 +2,29 @@
 //!
 //! Without an endpoint there are none, and documents are found by their words alone.
 
-pub(super) mod cost;
-pub(super) mod in_use;
+pub(super) mod background;
+mod cost;
+pub(crate) mod failure;
+mod in_use;
 mod length;
-pub(super) mod making;
+mod making;
 mod nearest;
 pub(super) mod question;
+mod rest;
+mod told;
 
 use std::{
     collections::HashSet,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use length::Length;
 pub(super) use nearest::Vectors;
+use rest::PAUSE;
 
 use super::searches::Searches;
 
@@ -44,10 +49,8 @@ use crate::{
     storage::Storage,
 };
 
-/// Passages of one request.
-pub(super) const BATCH: u32 = 64;
-/// How long an endpoint that was away is not asked for passages, so that each document does not wait for it anew.
-const PAUSE: Duration = Duration::from_secs(60);
+/// Passages of one request, unless the endpoint takes fewer.
+const BATCH: u32 = 64;
 /// How long whoever searches or asks waits for it; then words have to do.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -68,7 +71,7 @@ pub struct EmbeddingEndpoint {
 pub(super) struct Near {
     /// The nearest passages, by their numbers, the nearest first.
     pub(super) passages: Vec<i64>,
-    /// All documents that have vectors; what is not among them is found by its words alone.
+    /// All documents that have vectors of the question's length; what is not among them is found by its words alone.
     pub(super) documents: HashSet<DocumentId>,
 }
 
@@ -78,7 +81,9 @@ pub(crate) struct Embedding {
     endpoint: Option<(EmbeddingEndpoint, Network)>,
     vectors: Vectors,
     length: Length,
-    has_complained: AtomicBool,
+    batch: AtomicU32,
+    /// Why the endpoint gives no vectors, as long as it gives none.
+    failure: Mutex<Option<String>>,
     /// How long the endpoint may take for a batch.
     patience: Duration,
     away_since: Mutex<Option<Instant>>,
@@ -105,19 +110,20 @@ impl Embedding {
             endpoint,
             vectors,
             length: Length::default(),
-            has_complained: AtomicBool::default(),
+            batch: AtomicU32::new(BATCH),
+            failure: Mutex::default(),
             patience,
             away_since: Mutex::default(),
         })
     }
 
-    /// Notes that the endpoint gives nobody any vectors.
+    /// Notes that the endpoint gives nobody any vectors, and is not asked for those of passages for a while.
     fn note_away(&self, now: Instant) {
         *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// Whether it gave none a while ago.
-    pub(super) fn is_away(&self, now: Instant) -> bool {
+    fn is_away(&self, now: Instant) -> bool {
         let since = *self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE)
     }
@@ -128,24 +134,46 @@ impl Embedding {
     }
 
     /// The length of the endpoint's vectors, once it has answered.
-    pub(super) fn length(&self) -> Option<usize> {
+    fn length(&self) -> Option<usize> {
         self.length.known()
     }
 
-    /// Tells the operator, once until the endpoint works again, that it gives no vectors.
+    /// How many passages it is sent at a time.
+    fn batch(&self) -> u32 {
+        self.batch.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it takes no more at a time.
+    fn limit_batch(&self, most: usize) {
+        self.batch.fetch_min(u32::try_from(most).unwrap_or(BATCH), Ordering::Relaxed);
+    }
+
+    /// Tells the operator, once until the endpoint works again, that it gives no vectors, and notes the reason where it can be
+    /// asked for.
     fn complain(&self, installation: &Installation, error: &Error) {
-        if !self.has_complained.swap(true, Ordering::Relaxed) {
+        let said = Some(error.message().to_owned());
+        let before = {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *failure, said.clone())
+        };
+        if before.is_none() {
             installation.warn(&format!(
                 "The embedding endpoint gives no vectors; meanwhile documents are found by their words, and get theirs when \
                  it does (see embedding_url, embedding_model and embedding_key). {}",
                 error.message()
             ));
         }
+        if before != said {
+            failure::note(installation, error.message());
+        }
     }
 
-    fn note_success(&self) {
-        self.has_complained.store(false, Ordering::Relaxed);
+    fn note_success(&self, installation: &Installation) {
         *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if failure.is_some() {
+            failure::forget(installation);
+        }
     }
 
     /// The vectors of a batch of passages.
@@ -172,14 +200,14 @@ impl Embedding {
     ) -> Result<Near> {
         let Some(model) = self.model() else { return Ok(Near::default()) };
         let mut turn = None;
-        let passages = self.vectors.nearest(documents, vector, most, |document, visit| {
+        let (passages, documents) = self.vectors.nearest(documents, vector, most, |document, visit| {
             if turn.is_none() {
                 turn = Some(searches.begin(whose)?);
             }
             // One statement a document: others read in between.
             storage.read_one(|conn| embeddings::each_of_document(conn, document, model, visit))
         })?;
-        Ok(Near { passages, documents: documents.iter().map(|(id, _)| *id).collect() })
+        Ok(Near { passages, documents })
     }
 
     fn ask(&self, texts: &[&str], patience: Duration, cancel: &CancelToken) -> Result<Embedded> {

@@ -3,49 +3,39 @@
 //! A job names a document, and the node that has taken it. A document is [read](text), cut into passages, and stored in
 //! small batches, between which others write; it is found only when the last of them, and their words, are there. When
 //! a process dies, its node's row goes, the job is free, and whoever takes it begins anew. Whatever fails leaves no
-//! passage behind. What has vectors of another model, or none, gets them when nothing else is to be done.
+//! passage behind. No endpoint is asked meanwhile: [vectors](super::embedding::background) are made of what is completed.
 
 mod outline;
-mod renewal;
 mod text;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     documents::{Removal, take_place},
-    embedding::{
-        cost,
-        making::{self, Made},
-    },
+    embedding::background,
     installation::Installation,
     search_index,
+    turns::Turns,
     upkeep::Upkeep,
 };
 use crate::{
     base::{
         cancel::CancelToken,
         error::{ErrorKind, Result},
-        id::{DocumentId, NodeId},
-        time::Timestamp,
+        id::DocumentId,
     },
     crypto::digest::sha256_hex,
     repo::{
         chunks,
         documents::{self, ReadText, ToRead},
-        embeddings,
         jobs::{self, Job},
     },
-    storage::Conn,
     text::chunk::{self, Chunk},
 };
-use renewal::Renewal;
 use text::Outcome;
 
 /// What jobs of this sort are called.
@@ -68,7 +58,6 @@ pub(crate) struct Ingesting(Arc<Thread>);
 struct Thread {
     upkeep: Upkeep,
     cancel: CancelToken,
-    has_lacking: AtomicBool,
 }
 
 impl Ingesting {
@@ -76,15 +65,10 @@ impl Ingesting {
     pub(crate) fn start(&self, installation: &Installation) -> Result<()> {
         let (itself, cancel) = (installation.downgrade(), self.0.cancel.clone());
         let mut turns = Turns::default();
-        let mut renewal = Renewal::default();
         self.0.upkeep.start("kafka-ingest", LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             // What fails here is tried again at the next look.
-            if renewal.announce(&installation).is_err() {
-                return true;
-            }
             while !cancel.is_cancelled() && step(&installation, &mut turns, &cancel).unwrap_or(false) {}
-            renewal.look(&installation, &cancel);
             true
         })
     }
@@ -92,16 +76,6 @@ impl Ingesting {
     /// Has it look now.
     pub(super) fn nudge(&self) {
         self.0.upkeep.nudge();
-    }
-
-    /// Notes that a document was completed without all of its vectors.
-    fn note_lacking(&self) {
-        self.0.has_lacking.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether that was noted since this was asked.
-    fn has_lacking(&self) -> bool {
-        self.0.has_lacking.swap(false, Ordering::Relaxed)
     }
 
     /// Ends it, also in the middle of a document.
@@ -116,29 +90,6 @@ pub(super) fn work_off(installation: &Installation) -> Result<()> {
     let (mut turns, cancel) = (Turns::default(), CancelToken::new());
     while step(installation, &mut turns, &cancel)? {}
     Ok(())
-}
-
-/// Whose documents were read since everyone who waits had a turn: whoever uploads a thousand holds up nobody else for
-/// longer than one takes.
-#[derive(Default)]
-struct Turns(Vec<String>);
-
-impl Turns {
-    /// The job that is due.
-    fn next(&self, conn: &Conn<'_>, node: NodeId, now: Timestamp) -> Result<Option<Job>> {
-        match jobs::next(conn, KIND, node, now, &self.0)? {
-            None if !self.0.is_empty() => jobs::next(conn, KIND, node, now, &[]),
-            job => Ok(job),
-        }
-    }
-
-    /// Notes whose turn it is. Who has had one already begins the next round.
-    fn note(&mut self, owner: String) {
-        if self.0.contains(&owner) {
-            self.0.clear();
-        }
-        self.0.push(owner);
-    }
 }
 
 /// A document at work.
@@ -168,7 +119,7 @@ const LATER: End = End::Later { is_to_blame: false };
 fn step(installation: &Installation, turns: &mut Turns, cancel: &CancelToken) -> Result<bool> {
     let (node, now) = (installation.node_id(), installation.now());
     let storage = installation.storage();
-    let Some(job) = storage.read(|conn| turns.next(conn, node, now))? else { return Ok(false) };
+    let Some(job) = storage.read(|conn| turns.next(conn, KIND, node, now))? else { return Ok(false) };
     turns.note(job.owner.clone());
     let (number, id) = (job.number, job.subject.parse().ok());
     let is_taken = storage.write(move |tx| {
@@ -274,51 +225,7 @@ impl Work<'_> {
         if !search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
             return Ok(LATER);
         }
-        if let Some(sentence) = self.has_no_room(document, &chunks)? {
-            let is_ours = storage.write(move |tx| {
-                let is_ours = documents::number_of_job(tx, job, node)?.is_some();
-                if is_ours {
-                    embeddings::note_model(tx, id, embeddings::WORDS_ONLY)?;
-                }
-                Ok(is_ours)
-            })?;
-            let note = note.into_iter().chain([sentence]).collect::<Vec<_>>().join(" ");
-            return Ok(if is_ours { End::Completed(Some(note), counts) } else { End::Lost });
-        }
-        let made = making::make(self.installation, (id, number), self.cancel, move |tx| {
-            Ok(documents::number_of_job(tx, job, node)?.is_some())
-        });
-        Ok(match made? {
-            // Words find it meanwhile, and what it lacks is made with what is made anew.
-            Made::Unavailable { .. } | Made::Stopped => {
-                self.installation.ingesting().note_lacking();
-                End::Completed(note, counts)
-            }
-            Made::All => End::Completed(note, counts),
-            Made::Refused { said, why } => {
-                let id = self.id;
-                self.installation
-                    .warn(&format!("The embedding endpoint refuses the document {id}, which fails. {why}"));
-                End::Failed(said.to_owned())
-            }
-        })
-    }
-
-    /// Why there are no vectors of a document: they would cost its owner more than a plan has left of the day.
-    fn has_no_room(&self, document: &ToRead, chunks: &[Chunk]) -> Result<Option<String>> {
-        let installation = self.installation;
-        let (quotas, now) = (installation.quotas(), installation.now());
-        if installation.embedding().model().is_none() {
-            return Ok(None);
-        }
-        let left = installation.storage().read(|conn| quotas.left(conn, document.owner, now))?;
-        let cost = cost::of_passages(chunks);
-        Ok(left.filter(|left| cost > *left).map(|left| {
-            format!(
-                "It is found by its words alone: what is found by meaning would take about {cost} of the day's tokens, \
-                 of which {left} were left; delete it and upload it again on a day that has as many, or with another plan."
-            )
-        }))
+        Ok(End::Completed(note, counts))
     }
 
     /// Takes away what an earlier turn has stored.
@@ -337,6 +244,7 @@ impl Work<'_> {
         let (job, node, id) = (self.job.number, self.installation.node_id(), self.id);
         let (attempts, storage) = (self.job.attempts, self.installation.storage());
         let (now, removal) = (self.installation.now(), Removal::of(self.installation));
+        let ask_for_vectors = background::ask(self.installation);
         if matches!(end, End::Failed(_))
             && let Some(document) = storage.read_one(|conn| documents::to_read(conn, id))?
         {
@@ -353,6 +261,7 @@ impl Work<'_> {
                 End::Completed(note, counts) if is_ours => {
                     documents::complete(tx, id, note, *counts, now)?;
                     take_place(tx, id, &removal)?;
+                    ask_for_vectors(tx, id, now)?;
                 }
                 End::Failed(why) if is_ours => documents::fail(tx, id, why, now)?,
                 _ => {}
