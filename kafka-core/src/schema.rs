@@ -140,7 +140,8 @@ impl Schema {
         embedding::lacking(&self.storage, model)
     }
 
-    /// Since when the endpoint of vectors gives none to the servers that run, and why; none where it works, or was not asked.
+    /// Since when the endpoint of vectors gives none, and why; none where it has given some since, or was not asked since a
+    /// server started.
     ///
     /// # Errors
     /// Those of reading.

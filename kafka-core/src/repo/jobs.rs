@@ -30,7 +30,8 @@ statements! {
         WHERE number = $1 AND run_at <= $3 AND (node_id IS NULL OR node_id = $2)"];
     PUT_BACK = ["UPDATE jobs SET node_id = NULL, run_at = $2, attempts = $4 WHERE number = $1 AND node_id = $3"];
     RELEASE = ["UPDATE jobs SET node_id = NULL WHERE number = $1 AND node_id = $2"];
-    HELD = ["SELECT j.number, j.subject, j.run_at FROM jobs j WHERE j.kind = $1 AND j.node_id IS NOT NULL"];
+    HELD = ["SELECT j.number, j.subject FROM jobs j WHERE j.kind = $1 AND j.node_id IS NOT NULL"];
+    NEWEST = ["SELECT j.subject, j.run_at FROM jobs j WHERE j.kind = $1 ORDER BY j.number DESC LIMIT 1"];
     FORGET = ["DELETE FROM jobs WHERE kind = $1"];
     FORGET_FREE = ["DELETE FROM jobs WHERE node_id IS NULL AND kind LIKE $1"];
     FINISH = ["DELETE FROM jobs WHERE number = $1 AND node_id = $2"];
@@ -83,12 +84,15 @@ pub(crate) fn claim(
     tx.first(&CLAIMED, params![kind, subject, node], |row| Ok((row.next()?, row.next()?)))
 }
 
-/// What the job of a kind is about that was made last, of those that a node has, and since when it is due.
-pub(crate) fn newest_held(conn: &Conn<'_>, kind: &str) -> Result<Option<(String, Timestamp)>> {
-    let held: Vec<(i64, String, Timestamp)> =
-        conn.all(&HELD, params![kind], |row| Ok((row.next()?, row.next()?, row.next()?)))?;
-    let newest = held.into_iter().max_by_key(|(number, ..)| *number);
-    Ok(newest.map(|(_, subject, run_at)| (subject, run_at)))
+/// What the job of a kind is about that was made last, of those that a node has.
+pub(crate) fn newest_held(conn: &Conn<'_>, kind: &str) -> Result<Option<String>> {
+    let held: Vec<(i64, String)> = conn.all(&HELD, params![kind], |row| Ok((row.next()?, row.next()?)))?;
+    Ok(held.into_iter().max_by_key(|(number, _)| *number).map(|(_, subject)| subject))
+}
+
+/// What the job of a kind is about that was made last, whoever has it, and since when it is due.
+pub(crate) fn newest(conn: &Conn<'_>, kind: &str) -> Result<Option<(String, Timestamp)>> {
+    conn.first(&NEWEST, params![kind], |row| Ok((row.next()?, row.next()?)))
 }
 
 /// Takes away all jobs of a kind.

@@ -253,12 +253,12 @@ impl Worker {
             Made::Unavailable { .. } => Then::Later(if is_first { soon } else { now }, turns),
             Made::Paused | Made::Stopped => Then::Release,
         };
+        self.note(installation, made, (is_first, number));
         storage.write(move |tx| match then {
             Then::Finish => jobs::finish(tx, job, node),
             Then::Release => jobs::release(tx, job, node),
             Then::Later(at, turns) => jobs::put_back(tx, job, node, at, turns),
         })?;
-        self.note(installation, made, (is_first, number));
         Ok(made != Made::Stopped)
     }
 

@@ -7,10 +7,11 @@ use crate::{
     storage::Storage,
 };
 
-/// The kind of the row that holds it, beside those of the models in use: a job of the node that met it, which goes as theirs do.
+/// The kind of the row that holds it, beside those of the models in use: a job of the node that met it. When that has ended,
+/// the next node that starts forgets it, as it does those.
 const KIND: &str = "embedding_failure";
 
-/// That the endpoint of a node gives no vectors.
+/// That the endpoint gives no vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddingFailure {
     /// Since when.
@@ -33,8 +34,8 @@ pub(super) fn forget(installation: &Installation) {
     let _ = installation.storage().write(|tx| jobs::forget(tx, KIND));
 }
 
-/// The one that a node that lives has met last, and no success since.
+/// The last one, and no success since.
 pub(crate) fn last(storage: &Storage) -> Result<Option<EmbeddingFailure>> {
-    let held = storage.read_one(|conn| jobs::newest_held(conn, KIND))?;
-    Ok(held.map(|(sentence, since)| EmbeddingFailure { since, sentence }))
+    let last = storage.read_one(|conn| jobs::newest(conn, KIND))?;
+    Ok(last.map(|(sentence, since)| EmbeddingFailure { since, sentence }))
 }

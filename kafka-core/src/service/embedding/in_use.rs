@@ -24,7 +24,7 @@ fn subject(installation: &Installation, model: &str) -> String {
 /// The model in use, if any node that stays has one.
 pub(super) fn model(conn: &Conn<'_>) -> Result<Option<String>> {
     let newest = jobs::newest_held(conn, JOBS)?;
-    Ok(newest.and_then(|(told, _)| told.split_once(' ').map(|(_, model)| model.to_owned())))
+    Ok(newest.and_then(|told| told.split_once(' ').map(|(_, model)| model.to_owned())))
 }
 
 /// Whether it is this one. A command that is alone uses its own.

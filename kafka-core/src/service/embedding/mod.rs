@@ -16,7 +16,7 @@ mod told;
 use std::{
     collections::HashSet,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -75,6 +75,16 @@ pub(super) struct Near {
     pub(super) documents: HashSet<DocumentId>,
 }
 
+/// What this process knows of the endpoint.
+#[derive(Default, PartialEq, Eq)]
+enum Standing {
+    #[default]
+    Unknown,
+    Works,
+    /// It gives no vectors, for this reason.
+    Fails(String),
+}
+
 /// The vectors of one installation.
 pub(crate) struct Embedding {
     provider: OpenAiProvider,
@@ -82,8 +92,7 @@ pub(crate) struct Embedding {
     vectors: Vectors,
     length: Length,
     batch: AtomicU32,
-    /// Why the endpoint gives no vectors, as long as it gives none.
-    failure: Mutex<Option<String>>,
+    standing: Mutex<Standing>,
     /// How long the endpoint may take for a batch.
     patience: Duration,
     away_since: Mutex<Option<Instant>>,
@@ -111,7 +120,7 @@ impl Embedding {
             vectors,
             length: Length::default(),
             batch: AtomicU32::new(BATCH),
-            failure: Mutex::default(),
+            standing: Mutex::default(),
             patience,
             away_since: Mutex::default(),
         })
@@ -151,29 +160,30 @@ impl Embedding {
     /// Tells the operator, once until the endpoint works again, that it gives no vectors, and notes the reason where it can be
     /// asked for.
     fn complain(&self, installation: &Installation, error: &Error) {
-        let said = Some(error.message().to_owned());
-        let before = {
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *failure, said.clone())
-        };
-        if before.is_none() {
+        let now = Standing::Fails(error.message().to_owned());
+        let before = std::mem::replace(&mut *self.standing(), now);
+        if !matches!(before, Standing::Fails(_)) {
             installation.warn(&format!(
                 "The embedding endpoint gives no vectors; meanwhile documents are found by their words, and get theirs when \
                  it does (see embedding_url, embedding_model and embedding_key). {}",
                 error.message()
             ));
         }
-        if before != said {
+        if !matches!(before, Standing::Fails(said) if said == error.message()) {
             failure::note(installation, error.message());
         }
     }
 
     fn note_success(&self, installation: &Installation) {
         *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if failure.is_some() {
+        // Another process may have noted that it fails.
+        if std::mem::replace(&mut *self.standing(), Standing::Works) != Standing::Works {
             failure::forget(installation);
         }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The vectors of a batch of passages.

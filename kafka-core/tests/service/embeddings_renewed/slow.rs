@@ -256,12 +256,16 @@ fn a_document_that_cannot_have_its_vectors_holds_up_no_other_and_an_endpoint_tha
     let sent = || ["Cat", "Dog"].map(|word| log.counts("other", word)[0].iter().sum::<usize>()).iter().sum();
     let before: usize = sent();
     let kafka = stage.reopened(with(&endpoint, "other"));
+    let held = || {
+        let held = "SELECT COUNT(*) FROM jobs WHERE kind = 'embedding other' AND node_id IS NOT NULL";
+        stage.value(held, &[]).unwrap()
+    };
     // Each call is tried three times; it rests behind three documents, for 1, 2 and 4 minutes.
     let mut expected = before;
     for minutes in [0, 1, 2] {
         stage.clock.advance(Duration::from_secs(60 * minutes));
         expected += 3 * 3;
-        until("three are asked for", || sent() >= expected);
+        until("three are asked for, and left", || sent() >= expected && held() == "0");
         assert_eq!(sent(), expected, "then it is away");
     }
     is_away.store(false, Ordering::SeqCst);
