@@ -394,7 +394,9 @@ fn vectors(settings: &Settings, schema: &Schema) -> Result<Option<Finding>> {
         (0, None) => {
             Finding::ok("vectors", format!("no passage lacks that of {shown}; --probe asks its endpoint"))
         }
-        (0, Some(failure)) => Finding::warning("vectors", format!("no passage lacks that of {shown}{failure}")),
+        (0, Some(failure)) => {
+            Finding::warning("vectors", format!("no passage lacks that of {shown}{failure}"))
+        }
         (count, failure) => Finding::warning(
             "vectors",
             format!(

@@ -18,6 +18,7 @@ mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
 mod embeddings;
+mod embeddings_behind;
 mod embeddings_renewed {
     mod slow;
 }

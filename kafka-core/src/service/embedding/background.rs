@@ -288,8 +288,8 @@ impl Worker {
     }
 }
 
-/// Leaves a document as one that is found by its words alone, if its vectors would cost its owner more than a plan has left
-/// of the day.
+/// Leaves a document of which nothing is made yet as one that is found by its words alone, if its vectors would cost its owner
+/// more than a plan has left of the day.
 fn leave_without_room(
     installation: &Installation,
     (id, number): embeddings::Embedded,
@@ -304,6 +304,9 @@ fn leave_without_room(
     let lacks = storage.read(|conn| {
         let left = quotas.left(conn, documents::owner(conn, id)?, now)?;
         let Some(left) = left else { return Ok(None) };
+        if embeddings::handled(conn, number, model)? != (0, 0) {
+            return Ok(None);
+        }
         let cost = cost::of_bytes(embeddings::left_bytes(conn, number, model)?);
         Ok((cost > left).then_some((cost, left)))
     })?;
