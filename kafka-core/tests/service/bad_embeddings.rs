@@ -287,7 +287,7 @@ mod slow {
             let said = document.error_message.unwrap();
             assert!(said.starts_with("By meaning, ") && said.ends_with('.'), "{what}: {said}");
             // What the endpoint says is for whoever runs the installation.
-            let warned = warnings.take();
+            let warned = warnings.wait();
             assert!(warned.len() == 1 && warned[0].contains(why), "{what}: {warned:?}");
             assert!(!format!("{said}{warned:?}").contains(KEY), "{what}: {said} {warned:?}");
             // Each passage has a vector of the one length, or none.
@@ -328,11 +328,7 @@ mod slow {
             });
             let place = DocumentPlace::Chat(stage.chat().id);
             read(&stage.kafka, place, "first.txt", "The first castle.");
-            let mut warned = Vec::new();
-            until(what, || {
-                warned.extend(warnings.take());
-                !warned.is_empty()
-            });
+            warnings.wait();
             let requests = endpoint.requests().len();
             // Each call is tried again twice, and so is one that tells whether it is this text.
             assert!((1..=6).contains(&requests), "{what}: {requests}");
@@ -365,7 +361,7 @@ mod slow {
         let place = DocumentPlace::Chat(stage.chat().id);
         let refused = add(&stage.kafka, place, "bad.txt", CASTLE);
         assert_eq!((refused.processing_status, refused.embedding_model), (ProcessingStatus::Completed, None));
-        let warned = warnings.take();
+        let warned = warnings.wait();
         assert!(warned.len() == 1 && warned[0].contains(NO_VECTORS), "{warned:?}");
         assert_eq!(add(&stage.kafka, place, "good.txt", "A river.").embedding_model.as_deref(), Some("toy"));
         assert_eq!(found(&stage.kafka, SearchMode::Vector, "castle river"), ["good.txt"]);

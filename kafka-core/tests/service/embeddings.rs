@@ -92,6 +92,12 @@ impl Warnings {
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
+
+    /// Waits for some.
+    pub(crate) fn wait(&self) -> Vec<String> {
+        until("a warning", || !self.0.lock().unwrap().is_empty());
+        self.take()
+    }
 }
 
 /// Uploads a document and waits until it is read.
@@ -257,7 +263,7 @@ fn passages_that_the_endpoint_refuses_are_found_by_words_and_the_rest_by_meaning
         let made = "SELECT COUNT(*) FROM embeddings WHERE dims = 4 AND length(vector) = 16";
         let expected = before.parse::<u64>().unwrap() + passages - 1;
         assert_eq!(stage.value(made, &[]).unwrap(), expected.to_string(), "{text:.10}");
-        let told = warnings.take();
+        let told = warnings.wait();
         let [warning] = &told[..] else { panic!("{told:?}") };
         assert!(warning.contains(reason) && warning.contains(&document.id.to_string()), "{warning}");
         let asked = by(SearchMode::Text, text.rsplit("\n\n").next().unwrap());

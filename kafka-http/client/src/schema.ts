@@ -2143,11 +2143,11 @@ export interface components {
             chunk_count: number;
             /** @description When it was uploaded. */
             created_at: components["schemas"]["Timestamp"];
-            /** @description The model that made its vectors; none where there are none. */
+            /** @description The model that made its vectors; none where there are none, or not all yet: until then it is found by its words. */
             embedding_model: string | null;
             /**
-             * @description A sentence for people: why it failed; of a completed one, what is missing of its text, or why it has no
-             *     vectors.
+             * @description A sentence for people: why it failed; of a completed one, what is missing of its text, or which vectors it does
+             *     not get, and why.
              */
             error_message: string | null;
             file_id: components["schemas"]["FileId"] | null;

@@ -131,7 +131,7 @@ fn a_refused_passage_is_found_by_halving_and_sent_no_more_and_nothing_else_is_pa
     };
     let kafka = open();
     until_it_has(&stage, &kafka, &document, "other");
-    let told = warnings.take();
+    let told = warnings.wait();
     let [warning] = &told[..] else { panic!("{told:?}") };
     assert!(warning.contains("I do not like it") && warning.contains(&document.id.to_string()), "{warning}");
     let said = get(&kafka, &document).error_message.unwrap();
@@ -488,15 +488,7 @@ fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
             (ProcessingStatus::Completed, None),
             "{status}"
         );
-        let told = || {
-            let mut told = Vec::new();
-            until("a warning", || {
-                told.extend(warnings.take());
-                !told.is_empty()
-            });
-            told
-        };
-        let warned = told();
+        let warned = warnings.wait();
         let [warning] = &warned[..] else { panic!("{warned:?}") };
         for word in ["embedding_key", "Pay the bill", &endpoint.host()] {
             assert!(warning.contains(word), "{warning}");
@@ -511,7 +503,7 @@ fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
         assert_eq!(warnings.take(), [""; 0]);
         *state.lock().unwrap() = status;
         read(&stage.kafka, place, "more.txt", "More.");
-        assert_eq!(told().len(), 1, "it worked in between");
+        assert_eq!(warnings.wait().len(), 1, "it worked in between");
         stage.kafka.close();
     }
 }
