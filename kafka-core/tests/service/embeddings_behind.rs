@@ -9,8 +9,8 @@ use std::{
 };
 
 use kafka_core::{
-    Clock as _, Document, DocumentPlace, NewChat, NewFile, NodeKind, ProcessingStatus, Schema, SearchMode,
-    Sizes,
+    Clock as _, Document, DocumentPlace, NewChat, NewFile, NodeKind, Period, ProcessingStatus, Schema,
+    SearchMode, Sizes,
     testing::{Gate, Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::json;
@@ -117,6 +117,33 @@ fn a_long_document_lets_others_have_their_turn() {
     let order = order(&endpoint);
     assert_eq!((long.chunk_count, order.len(), order[16].as_str()), (1030, 18, "B:"));
     assert_eq!(stage.value("SELECT COUNT(*) FROM embeddings", &[]).unwrap(), "1031");
+}
+
+/// What waits for its first vectors is not made anew meanwhile, which its owner would not pay for.
+#[test]
+fn the_first_vectors_are_paid_for_by_the_owner_however_late_they_come() {
+    let has_room = Arc::new(AtomicBool::new(false));
+    let room = Arc::clone(&has_room);
+    let endpoint = ScriptedEndpoint::start(move |request| {
+        let is_word = request.json()["input"][0] == "word";
+        if is_word || room.load(Ordering::SeqCst) {
+            return Script::json(200, &vectors(&request.json()));
+        }
+        // So much is tried for a document.
+        room.store(request.number >= 2, Ordering::SeqCst);
+        Script::reply(429, &[("retry-after-ms", "0")], "")
+    });
+    let stage = stage(&endpoint);
+    let user = stage.user("ada");
+    let document = read(&stage.kafka, DocumentPlace::Chat(stage.chat_of(&user).id), "cats.txt", "A cat.");
+    endpoint.wait_for_requests(3);
+    until("vectors", || {
+        stage.clock.advance(Duration::from_secs(10));
+        let found = stage.kafka.documents(&user).get(document.id).unwrap();
+        found.embedding_model.is_some()
+    });
+    let spent = stage.kafka.usage(&user).summary(Period::default()).unwrap().daily_token_count;
+    assert_eq!(spent, 10);
 }
 
 /// A command that is alone has nobody who makes them later.
