@@ -380,8 +380,7 @@ CREATE TABLE documents (
     content_hash        TEXT,                      -- the SHA-256 of the text, hexadecimal
     outline             TEXT,                      -- its headings, a line each
     created_at          BIGINT NOT NULL,
-    updated_at          BIGINT NOT NULL,
-    content             TEXT NOT NULL DEFAULT '',  -- last, because it is long and seldom read
+    updated_at          BIGINT NOT NULL,  -- last, because it is long and seldom read
     CHECK ((chat_id IS NULL) <> (workspace_id IS NULL))
 );
 CREATE INDEX documents_by_place ON documents (COALESCE(chat_id, workspace_id), created_at, id);
@@ -454,3 +453,10 @@ CREATE TABLE document_replacements (
     document_id         TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE, -- the new one
     replaces            TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE
 );
+CREATE TABLE document_texts (
+    number              INTEGER PRIMARY KEY,
+    document_number     BIGINT NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
+    start_byte          BIGINT NOT NULL,           -- in the whole text; the next part begins where this one ends
+    content             TEXT NOT NULL
+);
+CREATE UNIQUE INDEX document_texts_by_place ON document_texts (document_number, start_byte);

@@ -20,7 +20,7 @@ use crate::{
         embeddings::{self, Lacking, WORDS_ONLY},
         jobs,
     },
-    service::{installation::Installation, turns::Turns, upkeep::Upkeep},
+    service::{ingest::NICENESS, installation::Installation, turns::Turns, upkeep::Upkeep},
     storage::Tx,
 };
 
@@ -51,7 +51,7 @@ impl VectorThread {
         }
         let (itself, cancel) = (installation.downgrade(), self.0.cancel.clone());
         let (mut has_announced, mut worker) = (false, Worker::default());
-        self.0.upkeep.start("kafka-vectors", LOOK, move |_| {
+        self.0.upkeep.start_behind("kafka-vectors", NICENESS, LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             // What fails here is tried again at the next look. No vector is made before the others know the model.
             has_announced = has_announced || in_use::announce(&installation).is_ok();

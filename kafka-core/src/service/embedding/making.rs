@@ -337,7 +337,7 @@ impl<'a> Making<'a> {
     ) -> Result<std::result::Result<T, Made>> {
         let Task { installation, job, model, .. } = self.task;
         let (node, model) = (installation.node_id(), model.to_owned());
-        installation.storage().write(move |tx| {
+        installation.storage().write_behind(move |tx| {
             if documents::number_of_job(tx, job, node)?.is_none() {
                 return Ok(Err(Made::Gone));
             }
