@@ -22,7 +22,7 @@ use super::{
     },
     composer::json_mode::JsonModes,
     doorman::Doorman,
-    embedding::{Embedding, background::VectorThread},
+    embedding::Embedding,
     extraction::{Extraction, Extractor},
     feed::Feed,
     ingest::Ingesting,
@@ -93,7 +93,6 @@ struct Inner {
     upkeep: Upkeep,
     indexing: Indexing,
     ingesting: Ingesting,
-    vector_thread: VectorThread,
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
@@ -175,7 +174,6 @@ impl Installation {
             upkeep: Upkeep::default(),
             indexing: Indexing::default(),
             ingesting: Ingesting::default(),
-            vector_thread: VectorThread::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
             parts,
@@ -190,7 +188,7 @@ impl Installation {
             installation.doorman().start(&installation)?;
             installation.indexing().start(&installation)?;
             installation.ingesting().start(&installation)?;
-            installation.vector_thread().start(&installation)?;
+            installation.embedding().thread.start(&installation)?;
         }
         // Weak, so that the thread does not keep an installation open that nobody uses any more.
         let itself = installation.downgrade();
@@ -382,10 +380,6 @@ impl Installation {
         &self.0.ingesting
     }
 
-    pub(crate) fn vector_thread(&self) -> &VectorThread {
-        &self.0.vector_thread
-    }
-
     pub(crate) fn doorman(&self) -> &Doorman {
         &self.0.doorman
     }
@@ -482,7 +476,7 @@ impl Inner {
     fn close(&self) {
         self.upkeep.stop();
         self.ingesting.stop();
-        self.vector_thread.stop();
+        self.parts.embedding.thread.stop();
         self.indexing.stop();
         self.doorman.stop();
         self.uses.store(&self.storage);

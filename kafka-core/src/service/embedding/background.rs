@@ -76,7 +76,7 @@ impl VectorThread {
 pub(in crate::service) fn ask(
     installation: &Installation,
 ) -> impl Fn(&Tx<'_>, DocumentId, Timestamp) -> Result<()> + Send + use<> {
-    let thread = installation.embedding().model().map(|_| installation.vector_thread().clone());
+    let thread = installation.embedding().model().map(|_| installation.embedding().thread.clone());
     move |tx, id, now| {
         let Some(thread) = thread.clone() else { return Ok(()) };
         jobs::add(tx, FIRST, &id.to_string(), now)?;

@@ -89,6 +89,8 @@ enum Standing {
 pub(crate) struct Embedding {
     provider: OpenAiProvider,
     endpoint: Option<(EmbeddingEndpoint, Network)>,
+    /// The thread that makes those of documents.
+    pub(super) thread: background::VectorThread,
     vectors: Vectors,
     length: Length,
     batch: AtomicU32,
@@ -117,6 +119,7 @@ impl Embedding {
         Ok(Embedding {
             provider,
             endpoint,
+            thread: background::VectorThread::default(),
             vectors,
             length: Length::default(),
             batch: AtomicU32::new(BATCH),
