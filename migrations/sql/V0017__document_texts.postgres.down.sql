@@ -1,4 +1,3 @@
-ALTER TABLE documents ADD COLUMN content TEXT COLLATE "C" NOT NULL DEFAULT '';
 UPDATE documents SET content = t.content FROM (
     SELECT document_number, string_agg(content, '' ORDER BY start_byte) AS content FROM document_texts GROUP BY document_number) t
 WHERE t.document_number = documents.number;

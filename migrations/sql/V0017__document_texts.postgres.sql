@@ -8,4 +8,5 @@ CREATE TABLE document_texts (
 CREATE UNIQUE INDEX document_texts_by_place ON document_texts (document_number, start_byte);
 INSERT INTO document_texts (document_number, start_byte, content)
 SELECT number, 0, content FROM documents WHERE content <> '';
-ALTER TABLE documents DROP COLUMN content;
+-- The column stays, empty, for the release before this one names it.
+UPDATE documents SET content = '' WHERE content <> '';

@@ -380,7 +380,8 @@ CREATE TABLE documents (
     content_hash        TEXT,                      -- the SHA-256 of the text, hexadecimal
     outline             TEXT,                      -- its headings, a line each
     created_at          BIGINT NOT NULL,
-    updated_at          BIGINT NOT NULL,  -- last, because it is long and seldom read
+    updated_at          BIGINT NOT NULL,
+    content             TEXT NOT NULL DEFAULT '',  -- last, because it is long and seldom read
     CHECK ((chat_id IS NULL) <> (workspace_id IS NULL))
 );
 CREATE INDEX documents_by_place ON documents (COALESCE(chat_id, workspace_id), created_at, id);

@@ -207,19 +207,17 @@ impl Work<'_> {
             let began = Instant::now();
             let to = batch_end(&chunks, from, storage.piece(BATCH_BYTES));
             // A part of the text ends where the passages of the next batch begin.
-            let part = written..chunks.get(to).map_or(text.len(), |next| next.start);
-            (written, is_ours) = (part.end, {
-                let (text, chunks) = (Arc::clone(&text), Arc::clone(&chunks));
-                storage.write_behind(move |tx| {
-                    let is_ours = documents::number_of_job(tx, job, node)?.is_some();
-                    if is_ours {
-                        document_texts::insert(tx, number, part.start, &text[part.clone()])?;
-                        chunks::insert(tx, number, from, &chunks[from..to], &text)?;
-                    }
-                    Ok(is_ours)
-                })?
-            });
-            from = to;
+            let end = chunks.get(to).map_or(text.len(), |next| next.start);
+            let (text, chunks) = (Arc::clone(&text), Arc::clone(&chunks));
+            is_ours = storage.write_behind(move |tx| {
+                let is_ours = documents::number_of_job(tx, job, node)?.is_some();
+                if is_ours {
+                    document_texts::insert(tx, number, written, &text[written..end])?;
+                    chunks::insert(tx, number, from, &chunks[from..to], &text)?;
+                }
+                Ok(is_ours)
+            })?;
+            (from, written) = (to, end);
             storage.give_way(began.elapsed());
         }
         if !is_ours {
