@@ -51,6 +51,7 @@ mod throttle;
 pub(crate) mod tickets;
 pub(crate) mod tokens;
 mod upkeep;
+pub(crate) mod uploads;
 pub(crate) mod usage;
 pub(crate) mod users;
 mod versions;

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     base::{
+        actor::Scope,
         cancel::CancelToken,
         error::{ErrorKind, Result},
         id::{DocumentId, NodeId},
@@ -42,7 +43,7 @@ use crate::{
         embeddings,
         jobs::{self, Job},
     },
-    storage::Conn,
+    storage::{Conn, Tx},
     text::chunk::{self, Chunk},
 };
 use renewal::Renewal;
@@ -342,6 +343,11 @@ impl Work<'_> {
         {
             self.clear(document.number)?;
         }
+        let feed = self.installation.feed().clone();
+        let tell = move |tx: &Tx<'_>| match documents::find(tx, Scope::Operator, id)? {
+            Some(document) => feed.document_read(tx, &document),
+            None => Ok(()),
+        };
         storage.write(move |tx| {
             let is_ours = documents::number_of_job(tx, job, node)?.is_some();
             match &end {
@@ -352,9 +358,13 @@ impl Work<'_> {
                 }
                 End::Completed(note, counts) if is_ours => {
                     documents::complete(tx, id, note, *counts, now)?;
+                    tell(tx)?;
                     take_place(tx, id, &removal)?;
                 }
-                End::Failed(why) if is_ours => documents::fail(tx, id, why, now)?,
+                End::Failed(why) if is_ours => {
+                    documents::fail(tx, id, why, now)?;
+                    tell(tx)?;
+                }
                 _ => {}
             }
             jobs::finish(tx, job, node)
