@@ -68,5 +68,6 @@ mod tickets;
 mod titles;
 mod tokens;
 mod tools;
+mod uploads;
 mod usage;
 mod versions;
