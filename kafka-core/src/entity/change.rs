@@ -1,8 +1,8 @@
 //! What changed: told after the commit that made it so.
 
 use super::{
-    chat::Chat, chat_file::ChatFile, document::Document, file::File, message::Message, model::Model, response::Response,
-    user::User, workspace::Workspace,
+    chat::Chat, chat_file::ChatFile, document::Document, file::File, message::Message, model::Model,
+    response::Response, user::User, workspace::Workspace,
 };
 use crate::base::id::{ChatFileId, ChatId, DocumentId, FileId, MessageId, ModelId, UserId, WorkspaceId};
 

@@ -48,15 +48,17 @@ fn given(stage: &Stage) -> String {
 fn what_only_reading_gives_the_text_of_is_a_document_of_the_same_file() {
     let stage = Stage::new(In::File);
     let chat = stage.chat();
-    let workspace =
-        stage.kafka.workspaces(&stage.operator).create(NewWorkspace::default()).unwrap();
+    let workspace = stage.kafka.workspaces(&stage.operator).create(NewWorkspace::default()).unwrap();
     for place in [DocumentPlace::Chat(chat.id), DocumentPlace::Workspace(workspace.id)] {
         let Upload { file, chat_file, document } =
             upload(&stage, &stage.operator, place, "horn.html", &page(SAID));
-        assert_eq!(chat_file.map(|of_chat| of_chat.file_id), match place {
-            DocumentPlace::Chat(_) => Some(Some(file.id)),
-            DocumentPlace::Workspace(_) => None,
-        });
+        assert_eq!(
+            chat_file.map(|of_chat| of_chat.file_id),
+            match place {
+                DocumentPlace::Chat(_) => Some(Some(file.id)),
+                DocumentPlace::Workspace(_) => None,
+            }
+        );
         let document = document.unwrap();
         assert_eq!((document.file_id, document.filename.as_str()), (Some(file.id), "horn.html"));
         assert_eq!(documents(&stage, place).len(), 1);
@@ -101,7 +103,11 @@ fn the_composer_is_given_it_once_at_each_step() {
     let of_step = |step: usize| sent(&calls[step])[0].1;
     // To say what is wanted it has files alone; what it writes is made from documents, too.
     assert!(of_step(0).contains("--- begin of horn.html ---\n<!DOCTYPE html>"), "{}", of_step(0));
-    assert!(of_step(1).contains("--- begin of horn.html ---\n(It is one of the documents: "), "{}", of_step(1));
+    assert!(
+        of_step(1).contains("--- begin of horn.html ---\n(It is one of the documents: "),
+        "{}",
+        of_step(1)
+    );
     assert_eq!([0, 1].map(|step| of_step(step).matches(SAID).count()), [1, 1]);
 }
 
@@ -130,14 +136,17 @@ fn a_long_one_is_told_by_its_passages() {
     assert!(document.tokens_used > 2000, "{document:?}");
     stage.ask(&chat, AnswerRequest::text("When is the horn sounded?"));
     let given = given(&stage);
-    assert_eq!((given.matches(SAID).count(), given.contains("Line 39 speaks of boats")), (1, false), "{given}");
+    assert_eq!(
+        (given.matches(SAID).count(), given.contains("Line 39 speaks of boats")),
+        (1, false),
+        "{given}"
+    );
 }
 
 #[test]
 fn a_file_of_the_workspace_is_given_once_in_the_chats_that_have_it() {
     let stage = Stage::new(In::File);
-    let workspace =
-        stage.kafka.workspaces(&stage.operator).create(NewWorkspace::default()).unwrap();
+    let workspace = stage.kafka.workspaces(&stage.operator).create(NewWorkspace::default()).unwrap();
     let place = DocumentPlace::Workspace(workspace.id);
     let (Upload { file, .. }, document) = read(&stage, place, SAID);
     let new = NewChat { workspace_id: Some(workspace.id), ..NewChat::default() };
@@ -194,6 +203,26 @@ fn it_goes_and_is_renamed_with_the_file() {
 }
 
 #[test]
+fn what_replaces_it_takes_the_files_place_too() {
+    let stage = Stage::new(In::File);
+    let chat = stage.chat();
+    let place = DocumentPlace::Chat(chat.id);
+    let (upload, document) = read(&stage, place, SAID);
+    let documents = stage.kafka.documents(&stage.operator);
+    let new = documents.replace(document.id, NewFile::named("new.html"), &mut page("Never.").as_bytes());
+    let new = documents.wait(new.unwrap().id, PATIENCE, |_| ()).unwrap();
+    let files = stage.kafka.chat_files(&stage.operator);
+    let shown = files.get(upload.chat_file.unwrap().id).unwrap();
+    assert_eq!((shown.file_id, shown.filename.as_str()), (new.file_id, "new.html"));
+    stage.ask(&chat, AnswerRequest::text("When is the horn sounded?"));
+    let given = given(&stage);
+    assert_eq!([SAID, "Never."].map(|text| given.matches(text).count()), [0, 1], "{given}");
+    assert_eq!(stage.kafka.files(&stage.operator).get(upload.file.id).unwrap_err().code(), "file_not_found");
+    files.delete(shown.id).unwrap();
+    assert_eq!(self::documents(&stage, place), []);
+}
+
+#[test]
 fn all_of_an_upload_is_stored_or_nothing() {
     let stage = Stage::with(In::File, |_| unreachable!(), |config| config.limits.documents_per_chat = 2);
     let chat = stage.chat();
@@ -206,7 +235,8 @@ fn all_of_an_upload_is_stored_or_nothing() {
     };
     let error = uploads.put_all(place, staged(&["a.html", "b.html", "c.html"])).unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::TooLarge, "too_many_documents"));
-    let files = || stage.kafka.chat_files(&stage.operator).list(chat.id, &PageRequest::first(200)).unwrap().items;
+    let files =
+        || stage.kafka.chat_files(&stage.operator).list(chat.id, &PageRequest::first(200)).unwrap().items;
     assert_eq!((files(), documents(&stage, place)), (vec![], vec![]));
     let stored = uploads.put_all(place, staged(&["a.html", "b.html", "c.txt"])).unwrap();
     let made: Vec<_> = stored.iter().map(|upload| upload.document.is_some()).collect();
@@ -260,5 +290,21 @@ fn who_follows_a_chat_is_told_of_documents_but_not_of_files_that_are_some() {
     assert_eq!(next(), Change::ChatFile(Box::new(of_chat.clone())));
     stage.kafka.chat_files(&stage.operator).delete(of_chat.id).unwrap();
     assert_eq!(next(), Change::ChatFileDeleted { chat_id: chat.id, id: of_chat.id });
+    assert_eq!(changes.next_within(Duration::ZERO).unwrap(), None);
+}
+
+#[test]
+fn who_may_read_no_documents_hears_of_none() {
+    let stage = Stage::new(In::File);
+    let [_, owner] = ["admin", "owner"].map(|name| stage.user(name));
+    let chat = stage.chat_of(&owner);
+    let key = NewToken { name: "k".into(), scopes: scopes(&["chats:read"]), expires_at: None };
+    let key = stage.kafka.authenticate(&stage.kafka.tokens(&owner).create(key).unwrap().token).unwrap();
+    let mut changes = stage.kafka.events(&key).subscribe(chat.id).unwrap();
+    let documents = stage.kafka.documents(&owner);
+    let horn = NewFile::named("horn.txt");
+    let horn = documents.upload(DocumentPlace::Chat(chat.id), horn, &mut SAID.as_bytes()).unwrap();
+    documents.wait(horn.id, PATIENCE, |_| ()).unwrap();
+    documents.delete(horn.id).unwrap();
     assert_eq!(changes.next_within(Duration::ZERO).unwrap(), None);
 }

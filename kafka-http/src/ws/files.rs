@@ -82,8 +82,7 @@ impl Session {
         let (name, bytes) = upload.read()?;
         let (uploads, place) = (self.kafka().uploads(self.actor()), DocumentPlace::Chat(self.chat()));
         let Upload { file, document, .. } = uploads.upload(place, NewFile::named(name), &mut &*bytes)?;
-        let content =
-            json!({"file_id": file.id, "filename": file.filename, "path": file.path}).to_string();
+        let content = json!({"file_id": file.id, "filename": file.filename, "path": file.path}).to_string();
         self.note(Role::User, content.clone())?;
         let message = json!({"role": "user", "type": "file", "content": content});
         let document_id = document.map(|document| document.id);

@@ -114,11 +114,7 @@ pub(super) fn ranked(
 }
 
 /// The short ones of these documents whole, as far as tokens are left.
-pub(super) fn whole(
-    conn: &Conn<'_>,
-    documents: Vec<FileDocument>,
-    mut left: u64,
-) -> Result<Vec<Selected>> {
+pub(super) fn whole(conn: &Conn<'_>, documents: Vec<FileDocument>, mut left: u64) -> Result<Vec<Selected>> {
     let mut whole = Vec::new();
     for FileDocument { id, filename, tokens: length, .. } in documents {
         let around = tokens(filename.len()) + TOKENS_AROUND;
