@@ -108,6 +108,9 @@ fn read(row: &mut Row<'_>) -> Result<Found> {
     })
 }
 
+/// The number, the id, the name and the headings of a document.
+pub(crate) type Outline = (i64, DocumentId, String, Option<String>);
+
 /// A document that is a file of the chat, too.
 pub(crate) struct FileDocument {
     pub(crate) id: DocumentId,
@@ -167,11 +170,7 @@ impl Asked {
     }
 
     /// The documents that can be asked about, the newest first: numbers, ids, names and headings.
-    pub(crate) fn outlines(
-        self,
-        conn: &Conn<'_>,
-        most: u32,
-    ) -> Result<Vec<(i64, DocumentId, String, Option<String>)>> {
+    pub(crate) fn outlines(self, conn: &Conn<'_>, most: u32) -> Result<Vec<Outline>> {
         let values =
             [self.scope.user(), self.scope.reach(), self.chat.into(), self.workspace.into(), most.into()];
         conn.all(&OUTLINES, &values, |row| Ok((row.next()?, row.next()?, row.next()?, row.next()?)))
