@@ -98,6 +98,7 @@ pub use service::{
     share_links::ShareLinks,
     shared::Shared,
     tokens::Tokens,
+    uploads::{Upload, Uploads},
     usage::Usage,
     users::Users,
     workspaces::Workspaces,

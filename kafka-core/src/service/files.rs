@@ -32,7 +32,7 @@ use crate::{
 /// What a credential needs for reading here.
 const READ: Permission = Permission::read(Area::Files);
 /// What it needs for changing something.
-const WRITE: Permission = Permission::write(Area::Files);
+pub(super) const WRITE: Permission = Permission::write(Area::Files);
 /// Longest address that a file is said to come from, in characters: what browsers take.
 const SOURCE_URL_CHARS: usize = 2048;
 
@@ -45,6 +45,7 @@ pub struct Files<'k> {
 }
 
 /// Bytes that were taken and belong nowhere yet. Dropped, they are forgotten.
+#[derive(Clone)]
 pub struct StagedFile {
     pub(super) file: File,
     pub(super) staged: Arc<Staged>,

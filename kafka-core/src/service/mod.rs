@@ -54,6 +54,7 @@ pub(crate) mod tickets;
 pub(crate) mod tokens;
 mod turns;
 mod upkeep;
+pub(crate) mod uploads;
 pub(crate) mod usage;
 pub(crate) mod users;
 mod versions;

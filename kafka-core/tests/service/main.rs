@@ -69,5 +69,6 @@ mod tickets;
 mod titles;
 mod tokens;
 mod tools;
+mod uploads;
 mod usage;
 mod versions;

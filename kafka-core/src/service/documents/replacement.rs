@@ -91,10 +91,15 @@ impl Documents<'_> {
 
 /// Has a document that is completed take the place of the one that it replaces, if there is one.
 pub(in crate::service) fn take_place(tx: &Tx<'_>, id: DocumentId, removal: &Removal) -> Result<()> {
-    match find(tx, id)?.replaces {
-        Some(old) => removal.remove(tx, &find(tx, old)?),
-        None => Ok(()),
+    let new = find(tx, id)?;
+    let Some(old) = new.replaces.map(|old| find(tx, old)).transpose()? else { return Ok(()) };
+    // A file of chats that the old one was as well is the new one from now on: nobody is given both.
+    if let (Some(was), Some(file)) = (old.file_id, new.file_id)
+        && let Some(file) = repo::files::find(tx, Scope::Operator, file)?
+    {
+        repo::chat_files::take_over(tx, was, &file, (new.chat_id, new.workspace_id))?;
     }
+    removal.remove(tx, &old)
 }
 
 /// One that belongs to a document that was admitted.

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     base::{
+        actor::Scope,
         cancel::CancelToken,
         error::{ErrorKind, Result},
         id::DocumentId,
@@ -34,6 +35,7 @@ use crate::{
         documents::{self, ToRead},
         jobs::{self, Job},
     },
+    storage::Tx,
     text::chunk::{self, Chunk},
 };
 use text::Outcome;
@@ -254,6 +256,11 @@ impl Work<'_> {
         {
             self.clear(document.number)?;
         }
+        let feed = self.installation.feed().clone();
+        let tell = move |tx: &Tx<'_>| match documents::find(tx, Scope::Operator, id)? {
+            Some(document) => feed.document_read(tx, &document),
+            None => Ok(()),
+        };
         storage.write(move |tx| {
             let is_ours = documents::number_of_job(tx, job, node)?.is_some();
             match &end {
@@ -264,10 +271,14 @@ impl Work<'_> {
                 }
                 End::Completed(note, counts) if is_ours => {
                     documents::complete(tx, id, note, *counts, now)?;
+                    tell(tx)?;
                     take_place(tx, id, &removal)?;
                     ask_for_vectors(tx, id, now)?;
                 }
-                End::Failed(why) if is_ours => documents::fail(tx, id, why, now)?,
+                End::Failed(why) if is_ours => {
+                    documents::fail(tx, id, why, now)?;
+                    tell(tx)?;
+                }
                 _ => {}
             }
             jobs::finish(tx, job, node)
