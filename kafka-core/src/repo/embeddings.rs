@@ -1,6 +1,6 @@
 //! The table `embeddings`: the vectors of passages, numbers of 32 bits, the lowest byte first.
 
-use super::{params, scope};
+use super::{deleted_documents::THERE, params, scope};
 use crate::{
     base::{
         actor::Scope,
@@ -30,14 +30,14 @@ statements! {
     FOR_CHAT = [EMBEDDED, "(d.chat_id = $4 OR d.workspace_id = $5) AND ", scope::DOCUMENT_READ];
     /// But for those whose renewal is another node's, or waits.
     /// Which vectors a document has, its first and its last passage tell: all are made in their order.
-    OUTDATED = ["SELECT d.id, d.number, d.embedding_model FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' \
+    OUTDATED = ["SELECT d.id, d.number, d.embedding_model FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' AND ", THERE, " \
         AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, '') OR EXISTS (SELECT 1 FROM chunks k \
         JOIN embeddings e ON e.chunk_number = k.number WHERE k.document_number = d.number \
         AND k.idx IN (0, d.chunk_count - 1) AND (e.model <> $1 OR e.dims <> $6))) \
         AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = $3 AND j.subject = d.id AND (j.run_at > $4 OR j.node_id <> $5)) \
         ORDER BY d.number LIMIT 1"];
     LACKING = ["SELECT CAST(COALESCE(SUM(d.chunk_count), 0) AS BIGINT) FROM documents d \
-        WHERE d.processing_status = 'completed' AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, ''))"];
+        WHERE d.processing_status = 'completed' AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, '')) AND ", THERE];
     TEXTS = ["SELECT k.number, k.heading, k.content FROM chunks k WHERE k.document_number = $1 AND k.number > $2 \
         AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_number = k.number AND e.model = $4 \
         AND (CAST($5 AS BIGINT) IS NULL OR e.dims = $5)) \

@@ -17,7 +17,7 @@ use super::{
     ingest::{self, Ingesting},
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
-    workspaces,
+    removal, workspaces,
 };
 use crate::{
     base::{
@@ -32,7 +32,7 @@ use crate::{
         document::{Document, DocumentPlace, Passage, ProcessingStatus},
         file::{File, NewFile},
     },
-    repo::{self, documents, jobs},
+    repo::{self, deleted_documents, documents, jobs},
     service::installation::Installation,
     storage::{Conn, NodeKind, Tx, blob::Staged},
 };
@@ -203,7 +203,8 @@ impl<'k> Documents<'k> {
         self.installation.storage().write(move |tx| {
             let found = documents::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             removal.remove(tx, &found)
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 
     /// Waits until a document is completed or failed, or so long. Where no process that stays serves the database, this
@@ -306,8 +307,7 @@ impl Removal {
 
     /// Removes it, and its file unless something else has that; what cites it says so from then on.
     fn remove(&self, tx: &Tx<'_>, document: &Document) -> Result<()> {
-        documents::mark_stale(tx, document.id)?;
-        documents::delete(tx, document.id)?;
+        deleted_documents::mark(tx, document.id, removal::CITING)?;
         if let Some(file) = document.file_id
             && let Some(File { workspace_id, .. }) = repo::files::find(tx, Scope::Operator, file)?
             && repo::files::delete_unused(tx, file)? > 0

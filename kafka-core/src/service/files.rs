@@ -10,7 +10,7 @@ use super::{
     extraction, input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
-    workspaces,
+    removal, workspaces,
 };
 use crate::{
     base::{
@@ -212,13 +212,14 @@ impl<'k> Files<'k> {
                 feed.chat_file_deleted(tx, chat, chat_file);
             }
             for document in repo::documents::of_file(tx, id)? {
-                repo::documents::mark_stale(tx, document)?;
+                repo::deleted_documents::mark(tx, document, removal::CITING)?;
             }
             feed.file_deleted(tx, id, file.workspace_id)?;
             files::delete(tx, scope, id)?;
             sweep.ask(tx);
             Ok(())
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 }
 

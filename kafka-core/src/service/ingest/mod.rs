@@ -25,7 +25,7 @@ use super::{
         making::{self, Made},
     },
     installation::Installation,
-    search_index,
+    removal, search_index,
     upkeep::Upkeep,
 };
 use crate::{
@@ -115,7 +115,8 @@ impl Ingesting {
 pub(super) fn work_off(installation: &Installation) -> Result<()> {
     let (mut turns, cancel) = (Turns::default(), CancelToken::new());
     while step(installation, &mut turns, &cancel)? {}
-    Ok(())
+    // What was replaced.
+    removal::after_deletion(installation)
 }
 
 /// Whose documents were read since everyone who waits had a turn: whoever uploads a thousand holds up nobody else for
