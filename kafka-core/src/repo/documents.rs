@@ -71,9 +71,9 @@ statements! {
         content_hash = NULL, outline = NULL, embedding_model = NULL WHERE id = $1"];
     PAYER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
         LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1 AND d.processing_status = 'processing'"];
-    TEXT_LENGTH = ["SELECT length(CAST(d.content AS BLOB)) FROM documents d WHERE d.id = $1"]
-        or ["SELECT octet_length(d.content) FROM documents d WHERE d.id = $1"];
-    TEXT = ["SELECT d.content FROM documents d WHERE d.id = $1"];
+    TEXT_LENGTH = ["SELECT length(CAST(d.content AS BLOB)) FROM documents d WHERE d.id = $1 AND ", THERE]
+        or ["SELECT octet_length(d.content) FROM documents d WHERE d.id = $1 AND ", THERE];
+    TEXT = ["SELECT d.content FROM documents d WHERE d.id = $1 AND ", THERE];
     OF_FILE = ["SELECT d.id FROM documents d WHERE d.file_id = $1"];
     RENAME_OF_FILE = ["UPDATE documents SET filename = $2, updated_at = $3 WHERE file_id = $1"];
     IS_THERE = ["SELECT 1 FROM documents d WHERE d.id = $1 AND ", THERE];

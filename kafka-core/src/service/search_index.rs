@@ -158,10 +158,12 @@ fn step(storage: &Storage) -> Result<Step> {
     match next_batch(storage)? {
         Some(batch) => {
             let pages = batch.bytes_of(Table::Chunks) / BYTES_PER_MERGED_PAGE;
-            let began = Instant::now();
+            let (began, has_notes) = (Instant::now(), batch.notes_upto > 0);
             let done = take_in(storage, batch)?;
-            if pages > 0 {
+            if pages > 0 || has_notes {
                 storage.give_way(began.elapsed());
+            }
+            if pages > 0 {
                 merge(storage, pages)?;
             }
             Ok(done)
@@ -213,8 +215,10 @@ fn next_batch(storage: &Storage) -> Result<Option<Batch>> {
         let mut upto = before.upto;
         let (mut notes_upto, mut bytes) = (0, 0);
         let (mut gone, mut come) = (HashSet::new(), Vec::new());
-        let changes = search_index::changes(conn, BATCH.entries)?;
-        let mut are_all_noted = changes.len() < BATCH.entries as usize;
+        // They, too, come by the thousand, when something long is deleted.
+        let most = u32::try_from(storage.piece(BATCH.entries as usize)).unwrap_or(BATCH.entries);
+        let changes = search_index::changes(conn, most)?;
+        let mut are_all_noted = changes.len() < most as usize;
         for change in changes {
             if bytes > BATCH.bytes {
                 are_all_noted = false;

@@ -52,6 +52,7 @@ mod postgres;
 mod prompted;
 mod quotas;
 mod removal;
+mod removed_documents;
 mod replacement;
 mod reports;
 mod resolution;
