@@ -211,11 +211,12 @@ impl<'k> Files<'k> {
             for (chat, chat_file) in repo::chat_files::chats_of_file(tx, id)? {
                 feed.chat_file_deleted(tx, chat, chat_file);
             }
+            feed.file_deleted(tx, id, file.workspace_id)?;
+            files::delete(tx, scope, id)?;
+            // Not before: whoever writes to a document's chat may delete its file.
             for document in repo::documents::of_file(tx, id)? {
                 repo::deleted_documents::mark(tx, document, removal::CITING)?;
             }
-            feed.file_deleted(tx, id, file.workspace_id)?;
-            files::delete(tx, scope, id)?;
             sweep.ask(tx);
             Ok(())
         })?;

@@ -7,7 +7,8 @@ use std::{
 
 use kafka_core::{
     Actor, AnswerRequest, Chat, Document, DocumentPlace, ErrorKind, MemberRole, MessageId, NewChat, NewFile,
-    NewFork, NewWorkspace, PageRequest, Period, Role, SearchArea, SearchRequest, StandingPatch, WorkspaceId,
+    NewFork, NewWorkspace, PageRequest, Period, Role, SearchArea, SearchRequest, Sizes, StandingPatch,
+    WorkspaceId,
     testing::{ScriptedAnswer, ScriptedEndpoint},
 };
 
@@ -19,6 +20,22 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const TEXT: &str = "The tower is ninety metres tall.";
+
+/// What leads to a document.
+const DOORS: [&str; 12] = [
+    "get",
+    "list",
+    "numbered list",
+    "passage",
+    "file",
+    "words",
+    "vectors",
+    "answer",
+    "answer by vectors",
+    "answer about the whole",
+    "citation",
+    "usage",
+];
 
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
@@ -84,7 +101,7 @@ impl House {
         let place = self.document.chat_id.map_or(DocumentPlace::Workspace(self.office), DocumentPlace::Chat);
         let found = |query: &str| {
             let areas = Some(vec![SearchArea::Documents]);
-            let hits = kafka.search(actor).find(&SearchRequest { areas, ..SearchRequest::text(query) });
+            let hits = kafka.search(actor).find(&SearchRequest { areas, ..SearchRequest::plain(query) });
             hits.is_ok_and(|hits| hits.items.iter().any(|hit| hit.document_id == Some(id)))
         };
         let answers = |question: &str| {
@@ -97,30 +114,25 @@ impl House {
             let sources = kafka.messages(actor).sources(message);
             sources.is_ok_and(|sources| sources.iter().any(|source| source.text.is_some()))
         };
-        let page = |number| {
-            let request = PageRequest { place: kafka_core::Place::Number(number), ..PageRequest::default() };
-            documents.list(place, &request)
+        let listed = |request| {
+            let page = documents.list(place, &request);
+            page.is_ok_and(|page| page.items.iter().any(|found| found.id == id))
         };
         let doors = [
-            ("get", documents.get(id).is_ok()),
-            (
-                "list",
-                documents
-                    .list(place, &PageRequest::default())
-                    .is_ok_and(|page| page.items.iter().any(|it| it.id == id)),
-            ),
-            ("numbered list", page(1).is_ok_and(|page| page.items.iter().any(|it| it.id == id))),
-            ("passage", documents.passage(id, 0, None).is_ok()),
-            ("file", kafka.files(actor).get(self.document.file_id.unwrap()).is_ok()),
-            ("words", found("tower")),
-            ("vectors", found("zzyzx")),
-            ("answer", answers("How tall is the tower?")),
-            ("answer by vectors", answers("qwfp")),
-            ("answer about the whole", answers("What is this document about?")),
-            ("citation", shown(self.cited)),
-            ("usage", kafka.usage(actor).summary(Period::default()).unwrap().doc_count > 0),
+            documents.get(id).is_ok(),
+            listed(PageRequest::default()),
+            listed(PageRequest::Numbered { page: 1, page_size: 9 }),
+            documents.passage(id, 0, None).is_ok(),
+            kafka.files(actor).get(self.document.file_id.unwrap()).is_ok(),
+            found("tower"),
+            found("zzyzx"),
+            answers("How tall is the tower?"),
+            answers("qwfp"),
+            answers("What is this document about?"),
+            shown(self.cited),
+            kafka.usage(actor).summary(Period::default()).is_ok_and(|usage| usage.doc_count > 0),
         ];
-        doors.into_iter().filter(|(_, is_seen)| *is_seen).map(|(door, _)| door).collect()
+        DOORS.into_iter().zip(doors).filter(|(_, is_seen)| *is_seen).map(|(door, _)| door).collect()
     }
 
     /// What the fork cites.
@@ -162,7 +174,7 @@ fn what_is_deleted_and_not_yet_removed_is_seen_nowhere_whichever_way_it_went() {
     for (way, is_shared, delete) in ways {
         let house = House::new(is_shared);
         let everyone = [house.stage.operator, house.owner];
-        assert_eq!(everyone.map(|actor| house.seen(&actor).len()), [12, 12], "{way}");
+        assert_eq!(everyone.map(|actor| house.seen(&actor)), [DOORS; 2], "{way}");
         hold(&house.stage);
         delete(&house);
         assert_eq!(everyone.map(|actor| house.seen(&actor)), [[""; 0]; 2], "{way}");
@@ -186,7 +198,13 @@ fn what_is_deleted_and_not_yet_removed_is_seen_nowhere_whichever_way_it_went() {
 /// A process dies between two pieces, as it seems to the next one.
 #[test]
 fn what_is_left_of_a_removal_goes_when_a_process_comes() {
-    let stage = Stage::new(In::File);
+    let stage = Stage::with(
+        In::File,
+        |_| unreachable!(),
+        |config| {
+            config.chunks = Sizes { least_tokens: 1, most_tokens: 32 };
+        },
+    );
     let chat = stage.chat();
     let text: String = (0..900).map(|number| format!("# Room {number}\n\nIt is cold.\n\n")).collect();
     let document = add(&stage, DocumentPlace::Chat(chat.id), "rooms.md", &text);
@@ -229,7 +247,7 @@ fn a_deleted_document_takes_no_room_of_its_chat_and_of_a_plan() {
     let chat = stage.chat_of(&user);
     let first = upload(&chat).unwrap();
     documents.wait(first.id, PATIENCE, |_| ()).unwrap();
-    assert_eq!(upload(&chat).unwrap_err().code(), "quota_documents");
+    assert_eq!(upload(&chat).unwrap_err().code(), "quota_exceeded");
     hold(&stage);
     documents.delete(first.id).unwrap();
     let second = upload(&chat).unwrap();
