@@ -3,8 +3,8 @@
 CREATE TABLE deleted_documents (
     number              INTEGER PRIMARY KEY,
     document_number     BIGINT NOT NULL UNIQUE REFERENCES documents (number) ON DELETE CASCADE,
-    seen_chat           BIGINT NOT NULL,           -- messages up to this one of this chat, in the order of their numbers,
-    seen_message        BIGINT NOT NULL            -- cite it no more without saying that it is gone
+    seen_chat           BIGINT NOT NULL,           -- messages up to this seq of the chat of this number, in the order of both,
+    seen_seq            BIGINT NOT NULL            -- say that it is gone where they cite it
 );
 -- Accounts that are gone, and whose name is taken from what they wrote and uploaded in pieces.
 CREATE TABLE deleted_users (
@@ -28,19 +28,19 @@ PRAGMA writable_schema = RESET;
 -- A chat's documents are cited in it, whose messages go with it, and in its forks, which are younger.
 CREATE TRIGGER deleted_chat_documents AFTER DELETE ON chats
 BEGIN
-    INSERT INTO deleted_documents (document_number, seen_chat, seen_message)
+    INSERT INTO deleted_documents (document_number, seen_chat, seen_seq)
     SELECT d.number, OLD.number, 9223372036854775807 FROM documents d
     WHERE d.chat_id = OLD.id AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x);
 END;
 CREATE TRIGGER deleted_workspace_documents AFTER DELETE ON workspaces
 BEGIN
-    INSERT INTO deleted_documents (document_number, seen_chat, seen_message)
+    INSERT INTO deleted_documents (document_number, seen_chat, seen_seq)
     SELECT d.number, 0, 0 FROM documents d
     WHERE d.workspace_id = OLD.id AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x);
 END;
 CREATE TRIGGER deleted_file_documents AFTER DELETE ON files
 BEGIN
-    INSERT INTO deleted_documents (document_number, seen_chat, seen_message)
+    INSERT INTO deleted_documents (document_number, seen_chat, seen_seq)
     SELECT d.number, COALESCE((SELECT c.number FROM chats c WHERE c.id = d.chat_id), 0), 0 FROM documents d
     WHERE d.file_id = OLD.id AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x);
 END;
@@ -57,4 +57,4 @@ END;
 
 -- Messages that cite are looked through a page at a time.
 DROP INDEX messages_that_cite;
-CREATE INDEX messages_that_cite ON messages (chat_number, number) WHERE context IS NOT NULL;
+CREATE INDEX messages_that_cite ON messages (chat_number, seq) WHERE context IS NOT NULL;

@@ -16,8 +16,8 @@ use crate::{
 /// On `documents d`: those that are not deleted.
 pub(super) const THERE: &str = "d.number NOT IN (SELECT x.document_number FROM deleted_documents x)";
 
-const MARK: &str = "INSERT INTO deleted_documents (document_number, seen_chat, seen_message) ";
-const NEXT_OF: &str = "SELECT x.document_number, d.id, x.seen_chat, x.seen_message \
+const MARK: &str = "INSERT INTO deleted_documents (document_number, seen_chat, seen_seq) ";
+const NEXT_OF: &str = "SELECT x.document_number, d.id, x.seen_chat, x.seen_seq \
      FROM deleted_documents x JOIN documents d ON d.number = x.document_number ";
 
 statements! {
@@ -30,12 +30,12 @@ statements! {
     NEXT = [NEXT_OF, "ORDER BY x.number LIMIT 1"];
     NAMED = [NEXT_OF, "WHERE d.id = $1"];
     /// Only messages that cite are looked at, in the order of an index.
-    END_OF_PAGE = ["SELECT m.chat_number, m.number FROM messages m WHERE m.context IS NOT NULL \
-        AND (m.chat_number, m.number) > ($1, $2) ORDER BY m.chat_number, m.number LIMIT 1 OFFSET $3"];
+    END_OF_PAGE = ["SELECT m.chat_number, m.seq FROM messages m WHERE m.context IS NOT NULL \
+        AND (m.chat_number, m.seq) > ($1, $2) ORDER BY m.chat_number, m.seq LIMIT 1 OFFSET $3"];
     /// The two fields stand side by side in what is stored.
     MARK_STALE = ["UPDATE messages SET context = REPLACE(context, $1, $2) WHERE context IS NOT NULL \
-        AND (chat_number, number) > ($3, $4) AND (chat_number, number) <= ($5, $6) AND context LIKE $7"];
-    SEE = ["UPDATE deleted_documents SET seen_chat = $2, seen_message = $3 WHERE document_number = $1"];
+        AND (chat_number, seq) > ($3, $4) AND (chat_number, seq) <= ($5, $6) AND context LIKE $7"];
+    SEE = ["UPDATE deleted_documents SET seen_chat = $2, seen_seq = $3 WHERE document_number = $1"];
     END = ["DELETE FROM documents WHERE number = $1"];
 }
 
@@ -47,7 +47,7 @@ const LAST: (i64, i64) = (i64::MAX, i64::MAX);
 pub(crate) struct Deleted {
     number: i64,
     id: DocumentId,
-    /// Messages up to this one, by the number of its chat and its own, say that it is gone where they cite it.
+    /// Messages up to this one, by the number of its chat and its place there, say that it is gone where they cite it.
     seen: (i64, i64),
 }
 

@@ -193,7 +193,9 @@ impl<'k> Documents<'k> {
         })
     }
 
-    /// Deletes a document. What cites it says so from then on; its file goes unless something else has it.
+    /// Deletes a document. What cites it says so from then on, messages behind the first 500 that may soon after; its file
+    /// goes unless something else has it. Its passages are removed by a process that stays, a command's own before it returns;
+    /// nobody sees them any more.
     ///
     /// # Errors
     /// `NotFound`.

@@ -68,7 +68,10 @@ fn piece(storage: &Storage) -> Result<bool> {
     } else {
         return Ok(false);
     }
-    storage.give_way(began.elapsed());
+    let took = began.elapsed();
+    storage.give_way(took);
+    // Other processes write in between.
+    thread::sleep(took);
     Ok(true)
 }
 
@@ -77,11 +80,6 @@ pub(super) fn after_deletion(installation: &Installation) -> Result<()> {
     if installation.kind() != NodeKind::Cli {
         return Ok(());
     }
-    let mut began = Instant::now();
-    while piece(installation.storage())? {
-        // Other processes write in between.
-        thread::sleep(began.elapsed());
-        began = Instant::now();
-    }
+    while piece(installation.storage())? {}
     Ok(())
 }

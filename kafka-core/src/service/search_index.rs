@@ -261,6 +261,8 @@ mod tests {
     unlisted_statements! {
         INSERT = ["INSERT INTO chats (id, title, created_at, updated_at) VALUES ('a', 'Pebbles', 0, 0)"];
         RENAME = ["UPDATE chats SET title = 'Rocks'"];
+        NOTE_MANY = ["INSERT INTO search_changes (chat_number) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL \
+            SELECT i + 1 FROM n WHERE i < 1000) SELECT i + 100 FROM n"];
     }
 
     /// With a chat that is not indexed.
@@ -278,6 +280,20 @@ mod tests {
         assert_eq!(take_in(&storage, one).unwrap(), Step::Done);
         assert_eq!(take_in(&storage, other).unwrap(), Step::Overtaken);
         assert!(next_batch(&storage).unwrap().is_none());
+    }
+
+    #[test]
+    fn fewer_notes_are_worked_off_at_once_while_others_write() {
+        let storage = storage();
+        catch_up(&storage).unwrap();
+        let noted = || {
+            storage.write(|tx| tx.execute(&NOTE_MANY, &[])).unwrap();
+            let notes = next_batch(&storage).unwrap().unwrap().notes_upto;
+            assert_eq!(storage.read(|conn| search_index::changes(conn, 1)).unwrap()[0].number, 1);
+            notes
+        };
+        // A busy machine may let more time pass in between than counts as lately.
+        assert!((0..100).any(|_| noted() == 1000 / 16));
     }
 
     #[test]

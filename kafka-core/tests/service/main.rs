@@ -52,7 +52,9 @@ mod postgres;
 mod prompted;
 mod quotas;
 mod removal;
-mod removed_documents;
+mod removed_documents {
+    mod slow;
+}
 mod replacement;
 mod reports;
 mod resolution;

@@ -196,7 +196,7 @@ impl Side {
              '00000000-0000-7000-8000-00000000000c', chat_id, filename, 1, 2 FROM documents WHERE processing_status = 'failed'",
         );
         self.run(
-            "INSERT INTO deleted_documents (document_number, seen_chat, seen_message) SELECT number, 0, 0 FROM documents \
+            "INSERT INTO deleted_documents (document_number, seen_chat, seen_seq) SELECT number, 0, 0 FROM documents \
              WHERE id = '00000000-0000-7000-8000-00000000000c'",
         );
         self.run("INSERT INTO deleted_users (user_id) VALUES ('00000000-0000-7000-8000-00000000000d')");

@@ -173,7 +173,7 @@ const ROWS: &[(u32, &str)] = &[
         17,
         "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ('d3', 'c', 'n', 1, 2)",
     ),
-    (17, "INSERT INTO deleted_documents (document_number, seen_chat, seen_message) VALUES (3, 1, 2)"),
+    (17, "INSERT INTO deleted_documents (document_number, seen_chat, seen_seq) VALUES (3, 1, 2)"),
     (17, "INSERT INTO deleted_users (user_id) VALUES ('gone')"),
 ];
 
