@@ -1,6 +1,7 @@
 //! Documents that are deleted: nobody sees them from then on, whichever way they went, and their rows go in pieces.
 
 use std::{
+    sync::{Mutex, mpsc::channel},
     thread,
     time::{Duration, Instant},
 };
@@ -309,4 +310,48 @@ fn the_id_of_a_deleted_account_goes_from_what_it_wrote_and_uploaded_elsewhere() 
     }
     assert_eq!(count(&stage, "messages"), "2501");
     assert!(stage.kafka.documents(&admin).get(document.id).is_ok());
+}
+
+#[test]
+fn a_file_that_another_chat_has_is_not_seen_through_a_deleted_document() {
+    let stage = Stage::new(In::File);
+    let (admin, ada) = (stage.user("admin"), stage.user("ada"));
+    let (chat, other) = (stage.chat_of(&ada), stage.chat_of(&admin));
+    let document = add(&stage, DocumentPlace::Chat(chat.id), "tower.txt", TEXT);
+    let file = document.file_id.unwrap();
+    stage.kafka.chat_files(&stage.operator).link(other.id, file).unwrap();
+    let sees = |actor| stage.kafka.files(actor).get(file).is_ok();
+    assert_eq!([&admin, &ada].map(sees), [true, true]);
+    hold(&stage);
+    stage.kafka.documents(&ada).delete(document.id).unwrap();
+    assert_eq!([&admin, &ada].map(sees), [true, false]);
+    let_go(&stage);
+    wait_for_removal(&stage);
+    assert_eq!([&admin, &ada].map(sees), [true, false]);
+}
+
+#[test]
+fn a_document_that_is_deleted_while_it_is_read_gets_nothing_more() {
+    let ((told, asked), (go, gate)) = (channel(), channel::<()>());
+    let (told, gate) = (Mutex::new(told), Mutex::new(gate));
+    let endpoint = endpoint(move |_| {
+        told.lock().unwrap().send(()).unwrap();
+        // Until the test drops the other end.
+        assert!(gate.lock().unwrap().recv().is_err());
+        Some([1.0, 0.1])
+    });
+    let stage = Stage::with(In::File, |_| unreachable!(), with(&endpoint));
+    let documents = stage.kafka.documents(&stage.operator);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let document = documents.upload(place, NewFile::named("a"), &mut TEXT.as_bytes()).unwrap();
+    asked.recv_timeout(PATIENCE).unwrap();
+    hold(&stage);
+    documents.delete(document.id).unwrap();
+    drop(go);
+    wait_until("it is still read", || count(&stage, "jobs WHERE kind = 'ingest'") == "0");
+    let left = ["documents WHERE processing_status = 'completed'", "embeddings"];
+    assert_eq!(left.map(|of| count(&stage, of)), ["0", "0"]);
+    let_go(&stage);
+    wait_for_removal(&stage);
+    assert_eq!(["documents", "chunks"].map(|of| count(&stage, of)), ["0", "0"]);
 }
