@@ -57,7 +57,7 @@ fn hold(stage: &Stage) {
 }
 
 fn let_go(stage: &Stage) {
-    stage.rows("DROP TABLE held", &[]);
+    stage.rows("DELETE FROM held", &[]);
 }
 
 /// Waits until nothing is left of what was deleted.
@@ -136,6 +136,12 @@ impl House {
         DOORS.into_iter().zip(doors).filter(|(_, is_seen)| *is_seen).map(|(door, _)| door).collect()
     }
 
+    /// As one that another system had.
+    fn forget_file(&self) {
+        self.stage.rows("UPDATE documents SET file_id = NULL", &[]);
+        self.stage.rows("DELETE FROM files", &[]);
+    }
+
     /// What the fork cites.
     fn is_stale(&self) -> bool {
         let messages = self.stage.kafka.messages(&self.stage.operator);
@@ -147,7 +153,7 @@ impl House {
 /// As long as their rows are there, too: removing them fails.
 #[test]
 fn what_is_deleted_and_not_yet_removed_is_seen_nowhere_whichever_way_it_went() {
-    let ways: [(&str, bool, fn(&House)); 7] = [
+    let ways: [(&str, bool, fn(&House)); 9] = [
         ("the document", false, |house| {
             house.stage.kafka.documents(&house.owner).delete(house.document.id).unwrap();
         }),
@@ -164,9 +170,24 @@ fn what_is_deleted_and_not_yet_removed_is_seen_nowhere_whichever_way_it_went() {
         ("its file", false, |house| {
             house.stage.kafka.files(&house.owner).delete(house.document.file_id.unwrap()).unwrap();
         }),
-        ("its chat", false, |house| house.stage.kafka.chats(&house.owner).delete(house.chat.id).unwrap()),
+        ("its chat", false, |house| {
+            house.forget_file();
+            house.stage.kafka.chats(&house.owner).delete(house.chat.id).unwrap();
+        }),
+        ("its long chat", false, |house| {
+            house.forget_file();
+            house
+                .stage
+                .rows("UPDATE chats SET message_count = 2000 WHERE id = $1", &[&house.chat.id.to_string()]);
+            house.stage.kafka.chats(&house.owner).delete(house.chat.id).unwrap();
+        }),
+        ("its chat, by an older release", false, |house| {
+            house.forget_file();
+            house.stage.rows("DELETE FROM chats WHERE id = $1", &[&house.chat.id.to_string()]);
+        }),
         ("its workspace", true, |house| {
-            house.stage.kafka.workspaces(&house.owner).delete(house.office).unwrap()
+            house.forget_file();
+            house.stage.kafka.workspaces(&house.owner).delete(house.office).unwrap();
         }),
         ("its owner", false, |house| {
             house.stage.kafka.users(&house.stage.operator).delete(house.owner.user_id().unwrap()).unwrap();
@@ -316,10 +337,19 @@ fn the_id_of_a_deleted_account_goes_from_what_it_wrote_and_uploaded_elsewhere() 
 fn a_file_that_another_chat_has_is_not_seen_through_a_deleted_document() {
     let stage = Stage::new(In::File);
     let (admin, ada) = (stage.user("admin"), stage.user("ada"));
-    let (chat, other) = (stage.chat_of(&ada), stage.chat_of(&admin));
+    let new = NewWorkspace { name: "Office".into(), owner_id: None };
+    let office = stage.kafka.workspaces(&admin).create(new).unwrap().id;
+    let share = |role| stage.kafka.workspaces(&admin).share(office, ada.user_id().unwrap(), role).unwrap();
+    share(Some(MemberRole::Editor));
+    let [chat, other] = [&ada, &admin].map(|actor| {
+        let new = NewChat { workspace_id: Some(office), ..NewChat::default() };
+        stage.kafka.chats(actor).create(new).unwrap()
+    });
     let document = add(&stage, DocumentPlace::Chat(chat.id), "tower.txt", TEXT);
     let file = document.file_id.unwrap();
-    stage.kafka.chat_files(&stage.operator).link(other.id, file).unwrap();
+    stage.kafka.chat_files(&admin).link(other.id, file).unwrap();
+    // From then on she sees her own chat alone.
+    share(None);
     let sees = |actor| stage.kafka.files(actor).get(file).is_ok();
     assert_eq!([&admin, &ada].map(sees), [true, true]);
     hold(&stage);
