@@ -150,10 +150,13 @@ impl House {
     }
 }
 
+/// What it goes with, whether it is a workspace's, and how.
+type Way = (&'static str, bool, fn(&House));
+
 /// As long as their rows are there, too: removing them fails.
 #[test]
 fn what_is_deleted_and_not_yet_removed_is_seen_nowhere_whichever_way_it_went() {
-    let ways: [(&str, bool, fn(&House)); 9] = [
+    let ways: [Way; 9] = [
         ("the document", false, |house| {
             house.stage.kafka.documents(&house.owner).delete(house.document.id).unwrap();
         }),
