@@ -100,7 +100,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(14 "0014" "deletions" by engine),
     migration!(15 "0015" "document_replacements"),
     migration!(16 "0016" "merging" by engine),
-    migration!(17 "0017" "removal" by engine),
+    migration!(17 "0017" "document_texts" by engine),
+    migration!(18 "0018" "removal" by engine),
 ];
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! A row marks one. It comes with the call that deletes the document, or by a trigger with what the document is in, and goes
 //! with the document. [`THERE`] stands in every statement that must not find one.
 
-use super::{chunks, params};
+use super::{chunks, document_texts, params};
 use crate::{
     base::{
         error::Result,
@@ -75,13 +75,16 @@ pub(crate) fn next(conn: &Conn<'_>) -> Result<Option<Deleted>> {
     conn.first(&NEXT, params![], read)
 }
 
-/// Removes a piece of it: looks at so many messages that may cite it, or when that is done deletes so many passages, or when
+/// Removes a piece of it: looks at so many messages that may cite it, or when that is done deletes parts of its text or so many passages, or when
 /// none is left the document itself.
 pub(crate) fn remove(tx: &Tx<'_>, deleted: Deleted, citing: u32, passages: u32) -> Result<()> {
     if deleted.seen != LAST {
         return mark_stale(tx, deleted, citing);
     }
-    if chunks::clear_some(tx, deleted.number, passages)? == 0 {
+    // A part of the text is as long as many passages.
+    if document_texts::clear_some(tx, deleted.number, 1)? == 0
+        && chunks::clear_some(tx, deleted.number, passages)? == 0
+    {
         tx.execute(&END, params![deleted.number])?;
     }
     Ok(())

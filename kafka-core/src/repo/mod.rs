@@ -13,6 +13,7 @@ pub(crate) mod deleted_chats;
 pub(crate) mod deleted_documents;
 pub(crate) mod deleted_users;
 pub(crate) mod document_replacements;
+pub(crate) mod document_texts;
 pub(crate) mod documents;
 pub(crate) mod embeddings;
 pub(crate) mod files;
@@ -65,6 +66,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         deleted_documents::ALL,
         deleted_users::ALL,
         document_replacements::ALL,
+        document_texts::ALL,
         documents::ALL,
         embeddings::ALL,
         files::ALL,

@@ -10,7 +10,7 @@ use crate::{
     base::{error::Result, id::DocumentId, page::Room},
     repo::{
         chunks::{self, Asked, Found},
-        documents,
+        document_texts,
         search::plan_anew,
     },
     service::embedding::Near,
@@ -71,10 +71,7 @@ impl Selected {
 /// The texts of those that were joined, as they stand in their documents.
 fn with_texts(conn: &Conn<'_>, mut selected: Vec<Selected>) -> Result<Vec<Selected>> {
     for joined in selected.iter_mut().filter(|selected| selected.is_joined) {
-        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        let range = place(joined.start)..place(joined.end);
-        let text = documents::with_text(conn, joined.document_id, |text| text.get(range).map(str::to_owned))?;
-        joined.text = text.flatten().unwrap_or_default();
+        (_, joined.text) = document_texts::between(conn, joined.document_id, joined.start, joined.end)?;
     }
     Ok(selected)
 }

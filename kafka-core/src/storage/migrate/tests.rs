@@ -151,7 +151,7 @@ const ROWS: &[(u32, &str)] = &[
     ),
     (
         13,
-        "INSERT INTO documents (id, file_id, chat_id, user_id, filename, content, created_at, updated_at) VALUES ('d', 'f', 'c', 'u', 'n', 'x', 1, 2)",
+        "INSERT INTO documents (id, file_id, chat_id, user_id, filename, created_at, updated_at) VALUES ('d', 'f', 'c', 'u', 'n', 1, 2)",
     ),
     (
         13,
@@ -169,12 +169,13 @@ const ROWS: &[(u32, &str)] = &[
         "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ('d2', 'c', 'n', 1, 2)",
     ),
     (15, "INSERT INTO document_replacements (document_id, replaces) VALUES ('d2', 'd')"),
+    (17, "INSERT INTO document_texts (document_number, start_byte, content) VALUES (2, 0, 'x')"),
     (
-        17,
+        18,
         "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ('d3', 'c', 'n', 1, 2)",
     ),
-    (17, "INSERT INTO deleted_documents (document_number, seen_chat, seen_seq) VALUES (3, 1, 2)"),
-    (17, "INSERT INTO deleted_users (user_id) VALUES ('gone')"),
+    (18, "INSERT INTO deleted_documents (document_number, seen_chat, seen_seq) VALUES (3, 1, 2)"),
+    (18, "INSERT INTO deleted_users (user_id) VALUES ('gone')"),
 ];
 
 fn fill(storage: &Storage, version: u32) {
@@ -241,6 +242,25 @@ fn each_migration_keeps_the_rows_that_are_there() {
         migrator.down(DownTarget::Steps(1)).unwrap();
         assert_eq!(rows(&storage), before, "taken back to {version}");
     }
+}
+
+#[test]
+fn texts_of_documents_become_parts_and_whole_again() {
+    let storage = in_memory();
+    let migrator = Migrator::new(&storage).unwrap();
+    migrator.up(Some(16)).unwrap();
+    fill(&storage, 16);
+    run(&storage, "UPDATE documents SET content = 'One. Two.' WHERE id = 'd'");
+    let before = rows(&storage);
+    migrator.up(Some(17)).unwrap();
+    assert_eq!(
+        rows(&storage)["document_texts"],
+        [[1.into(), 1.into(), 0.into(), "One. Two.".to_owned().into()]]
+    );
+    run(&storage, "UPDATE document_texts SET content = 'Two.', start_byte = 5");
+    run(&storage, "INSERT INTO document_texts (document_number, start_byte, content) VALUES (1, 0, 'One. ')");
+    migrator.down(DownTarget::Steps(1)).unwrap();
+    assert_eq!(rows(&storage), before);
 }
 
 #[test]
@@ -528,6 +548,7 @@ const ON_DELETE: &[(&str, &str, &str, &str)] = &[
     ("deleted_documents", "document_number", "documents", "CASCADE"),
     ("document_replacements", "document_id", "documents", "CASCADE"),
     ("document_replacements", "replaces", "documents", "CASCADE"),
+    ("document_texts", "document_number", "documents", "CASCADE"),
     ("embeddings", "chunk_number", "chunks", "CASCADE"),
     ("files", "uploaded_by", "users", "SET NULL"),
     ("files", "workspace_id", "workspaces", "CASCADE"),

@@ -7,6 +7,7 @@ DROP TRIGGER deleted_workspace_documents;
 DROP TRIGGER deleted_chat_documents;
 DELETE FROM embeddings WHERE chunk_number IN (SELECT k.number FROM deleted_documents x JOIN chunks k ON k.document_number = x.document_number);
 DELETE FROM chunks WHERE document_number IN (SELECT x.document_number FROM deleted_documents x);
+DELETE FROM document_texts WHERE document_number IN (SELECT x.document_number FROM deleted_documents x);
 DELETE FROM documents WHERE number IN (SELECT x.document_number FROM deleted_documents x);
 UPDATE messages SET user_id = NULL WHERE user_id IN (SELECT x.user_id FROM deleted_users x);
 UPDATE documents SET user_id = NULL WHERE user_id IN (SELECT x.user_id FROM deleted_users x);
