@@ -1,6 +1,6 @@
 //! The table `embeddings`: the vectors of passages, numbers of 32 bits, the lowest byte first.
 
-use super::{params, scope};
+use super::{deleted_documents::THERE, params, scope};
 use crate::{
     base::{
         actor::Scope,
@@ -30,7 +30,7 @@ statements! {
     FOR_CHAT = [EMBEDDED, "(d.chat_id = $4 OR d.workspace_id = $5) AND ", scope::DOCUMENT_READ];
     /// But for those whose first vectors wait to be made, and whose renewal is another node's, or waits.
     /// Which vectors a document has, its first and its last passage tell: all are made in their order.
-    OUTDATED = ["SELECT d.id, d.number, d.embedding_model FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' \
+    OUTDATED = ["SELECT d.id, d.number, d.embedding_model FROM documents d WHERE d.number > $2 AND d.processing_status = 'completed' AND ", THERE, " \
         AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, $7) OR EXISTS (SELECT 1 FROM chunks k \
         JOIN embeddings e ON e.chunk_number = k.number WHERE k.document_number = d.number \
         AND k.idx IN (0, d.chunk_count - 1) AND (e.model <> $1 OR e.dims NOT IN ($6, 0)))) \
@@ -38,7 +38,7 @@ statements! {
         AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = $8 AND j.subject = d.id) \
         ORDER BY d.number LIMIT 1"];
     LACKING = ["SELECT CAST(COALESCE(SUM(d.chunk_count), 0) AS BIGINT) FROM documents d \
-        WHERE d.processing_status = 'completed' AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, $2))"];
+        WHERE d.processing_status = 'completed' AND (d.embedding_model IS NULL OR d.embedding_model NOT IN ($1, $2)) AND ", THERE];
     /// All that has a vector of the model, or is known to get none, and of those the latter.
     HANDLED = ["SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN e.dims = 0 THEN 1 ELSE 0 END), 0) AS BIGINT) FROM chunks k \
         JOIN embeddings e ON e.chunk_number = k.number WHERE k.document_number = $1 AND e.model = $2"];

@@ -17,7 +17,7 @@ use super::{
     ingest::{self, Ingesting},
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
-    workspaces,
+    removal, workspaces,
 };
 use crate::{
     base::{
@@ -32,7 +32,7 @@ use crate::{
         document::{Document, DocumentPlace, Passage, ProcessingStatus},
         file::{File, NewFile},
     },
-    repo::{self, document_texts, documents, jobs},
+    repo::{self, deleted_documents, document_texts, documents, jobs},
     service::{installation::Installation, quotas::Quotas},
     storage::{Conn, NodeKind, Tx, blob::Staged},
 };
@@ -185,7 +185,9 @@ impl<'k> Documents<'k> {
         })
     }
 
-    /// Deletes a document. What cites it says so from then on; its file goes unless something else has it.
+    /// Deletes a document. What cites it says so from then on, messages behind the first 500 that may soon after; its file
+    /// goes unless something else has it. Its passages are removed by a process that stays, a command's own before it returns;
+    /// nobody sees them any more.
     ///
     /// # Errors
     /// `NotFound`.
@@ -195,7 +197,8 @@ impl<'k> Documents<'k> {
         self.installation.storage().write(move |tx| {
             let found = documents::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             removal.remove(tx, &found)
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 
     /// Waits until a document is completed or failed, or so long. Where no process that stays serves the database, this
@@ -335,8 +338,7 @@ impl Removal {
 
     /// The same for one that goes with something else, which is told.
     pub(super) fn remove_untold(&self, tx: &Tx<'_>, document: &Document) -> Result<()> {
-        documents::mark_stale(tx, document.id)?;
-        documents::delete(tx, document.id)?;
+        deleted_documents::mark(tx, document.id, removal::CITING)?;
         if let Some(file) = document.file_id
             && let Some(File { workspace_id, .. }) = repo::files::find(tx, Scope::Operator, file)?
             && repo::files::delete_unused(tx, file)? > 0

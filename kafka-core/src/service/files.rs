@@ -10,7 +10,7 @@ use super::{
     extraction, input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
-    workspaces,
+    removal, workspaces,
 };
 use crate::{
     base::{
@@ -212,14 +212,16 @@ impl<'k> Files<'k> {
             for (chat, chat_file) in repo::chat_files::chats_of_file(tx, id)? {
                 feed.chat_file_deleted(tx, chat, chat_file);
             }
-            for document in repo::documents::of_file(tx, id)? {
-                repo::documents::mark_stale(tx, document)?;
-            }
             feed.file_deleted(tx, id, file.workspace_id)?;
             files::delete(tx, scope, id)?;
+            // Not before: whoever writes to a document's chat may delete its file.
+            for document in repo::documents::of_file(tx, id)? {
+                repo::deleted_documents::mark(tx, document, removal::CITING)?;
+            }
             sweep.ask(tx);
             Ok(())
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 }
 

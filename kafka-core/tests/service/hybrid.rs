@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// An endpoint that gives each text the vector that `of` says, or is away for a batch that has a text without one.
-fn endpoint(of: impl Fn(&str) -> Option<[f64; 2]> + Send + Sync + 'static) -> ScriptedEndpoint {
+pub(crate) fn endpoint(of: impl Fn(&str) -> Option<[f64; 2]> + Send + Sync + 'static) -> ScriptedEndpoint {
     ScriptedEndpoint::start(move |request: &ScriptedRequest| {
         let vectors: Option<Vec<_>> = input(request).iter().map(|text| of(text)).collect();
         let Some(vectors) = vectors else {
@@ -32,7 +32,7 @@ fn input(request: &ScriptedRequest) -> Vec<String> {
     serde_json::from_value(request.json()["input"].clone()).unwrap()
 }
 
-fn with(endpoint: &ScriptedEndpoint) -> impl FnOnce(&mut Config) + use<> {
+pub(crate) fn with(endpoint: &ScriptedEndpoint) -> impl FnOnce(&mut Config) + use<> {
     let embedding =
         EmbeddingEndpoint { base_url: endpoint.base_url(), model: "toy".to_owned(), api_key: None };
     move |config| {

@@ -53,6 +53,9 @@ mod postgres;
 mod prompted;
 mod quotas;
 mod removal;
+mod removed_documents {
+    mod slow;
+}
 mod replacement;
 mod reports;
 mod resolution;

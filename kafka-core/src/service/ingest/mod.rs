@@ -18,7 +18,7 @@ use super::{
     documents::{Removal, take_place},
     embedding::background,
     installation::Installation,
-    search_index,
+    removal, search_index,
     turns::Turns,
     upkeep::Upkeep,
 };
@@ -93,7 +93,8 @@ impl Ingesting {
 pub(super) fn work_off(installation: &Installation) -> Result<()> {
     let (mut turns, cancel) = (Turns::default(), CancelToken::new());
     while step(installation, &mut turns, &cancel)? {}
-    Ok(())
+    // What was replaced.
+    removal::after_deletion(installation)
 }
 
 /// A document at work.
