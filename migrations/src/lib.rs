@@ -100,6 +100,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(14 "0014" "deletions" by engine),
     migration!(15 "0015" "document_replacements"),
     migration!(16 "0016" "merging" by engine),
+    migration!(17 "0017" "document_texts" by engine),
 ];
 
 #[cfg(test)]

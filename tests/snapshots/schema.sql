@@ -454,3 +454,10 @@ CREATE TABLE document_replacements (
     document_id         TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE, -- the new one
     replaces            TEXT NOT NULL UNIQUE REFERENCES documents (id) ON DELETE CASCADE
 );
+CREATE TABLE document_texts (
+    number              INTEGER PRIMARY KEY,
+    document_number     BIGINT NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
+    start_byte          BIGINT NOT NULL,           -- in the whole text; the next part begins where this one ends
+    content             TEXT NOT NULL
+);
+CREATE UNIQUE INDEX document_texts_by_place ON document_texts (document_number, start_byte);

@@ -94,9 +94,12 @@ pub(crate) fn fill(path: &Path, passages: usize, open: &dyn Fn(&Path) -> Kafka) 
     {
         let mut document = tx
             .prepare(
-                "INSERT INTO documents (id, chat_id, filename, processing_status, embedding_model, content, created_at, \
-                 updated_at) VALUES (?1, ?2, ?3, 'completed', ?4, ?5, 0, 0)",
+                "INSERT INTO documents (id, chat_id, filename, processing_status, embedding_model, created_at, \
+                 updated_at) VALUES (?1, ?2, ?3, 'completed', ?4, 0, 0)",
             )
+            .unwrap();
+        let mut text = tx
+            .prepare("INSERT INTO document_texts (document_number, start_byte, content) VALUES (?1, 0, ?2)")
             .unwrap();
         let mut chunk = tx
             .prepare(
@@ -111,8 +114,9 @@ pub(crate) fn fill(path: &Path, passages: usize, open: &dyn Fn(&Path) -> Kafka) 
             let texts: Vec<String> = (0..OF_DOCUMENT).map(|_| dice.sentence(130)).collect();
             let id = Uuid::now_v7().to_string();
             let name = format!("document{number}.txt");
-            document.execute(params![id, chat.to_string(), name, MODEL, texts.concat()]).unwrap();
+            document.execute(params![id, chat.to_string(), name, MODEL]).unwrap();
             let document = tx.last_insert_rowid();
+            text.execute(params![document, texts.concat()]).unwrap();
             let mut start = 0;
             for (idx, text) in texts.iter().enumerate() {
                 let end = start + text.len();

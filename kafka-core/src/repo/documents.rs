@@ -1,4 +1,4 @@
-//! The table `documents`. What is long in it, the text, is read by the byte range only.
+//! The table `documents`.
 
 use super::{embeddings::WORDS_ONLY, params, scope, scoped};
 use crate::{
@@ -61,18 +61,15 @@ statements! {
         LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
     WAIT = ["UPDATE documents SET processing_status = 'pending', updated_at = $2 WHERE id = $1"];
     BEGIN = ["UPDATE documents SET processing_status = 'processing', error_message = NULL, updated_at = $2 WHERE id = $1"];
-    KEEP_TEXT = ["UPDATE documents SET content = $2, content_hash = $3, outline = $4, updated_at = $5 WHERE id = $1"];
+    NOTE_TEXT = ["UPDATE documents SET content_hash = $2, outline = $3, updated_at = $4 WHERE id = $1"];
     /// While it is being read, and by whom it is.
     NUMBER_OF_JOB = ["SELECT d.number FROM jobs j JOIN documents d ON d.id = j.subject WHERE j.number = $1 AND j.node_id = $2"];
     COMPLETE = ["UPDATE documents SET processing_status = 'completed', error_message = $2, chunk_count = $3, \
         tokens_used = $4, updated_at = $5 WHERE id = $1"];
-    FAIL = ["UPDATE documents SET processing_status = 'failed', error_message = $2, updated_at = $3, content = '', \
+    FAIL = ["UPDATE documents SET processing_status = 'failed', error_message = $2, updated_at = $3, \
         content_hash = NULL, outline = NULL, embedding_model = NULL WHERE id = $1"];
     PAYER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
         LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1 AND d.processing_status = 'processing'"];
-    TEXT_LENGTH = ["SELECT length(CAST(d.content AS BLOB)) FROM documents d WHERE d.id = $1"]
-        or ["SELECT octet_length(d.content) FROM documents d WHERE d.id = $1"];
-    TEXT = ["SELECT d.content FROM documents d WHERE d.id = $1"];
     OF_FILE = ["SELECT d.id FROM documents d WHERE d.file_id = $1"];
     RENAME_OF_FILE = ["UPDATE documents SET filename = $2, updated_at = $3 WHERE file_id = $1"];
     /// The two fields stand side by side in what is stored. A chat's documents are cited in it and in its forks, which are
@@ -188,16 +185,15 @@ pub(crate) fn wait(tx: &Tx<'_>, id: DocumentId, now: Timestamp) -> Result<()> {
     tx.execute(&WAIT, params![id, now]).map(drop)
 }
 
-/// The text of one that is being read, the text's hash, and its headings.
-pub(crate) struct ReadText<'a> {
-    pub(crate) content: &'a str,
-    pub(crate) sha256: &'a str,
-    pub(crate) outline: &'a str,
-}
-
-/// Keeps the text of one that is being read.
-pub(crate) fn keep_text(tx: &Tx<'_>, id: DocumentId, text: &ReadText<'_>, now: Timestamp) -> Result<()> {
-    tx.execute(&KEEP_TEXT, params![id, text.content, text.sha256, text.outline, now]).map(drop)
+/// Notes of one that is being read what its text's hash is, and its headings.
+pub(crate) fn note_text(
+    tx: &Tx<'_>,
+    id: DocumentId,
+    sha256: &str,
+    outline: &str,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(&NOTE_TEXT, params![id, sha256, outline, now]).map(drop)
 }
 
 /// For whom the vectors of one are counted: for whose chat or workspace it is in while it is read first, and for nobody
@@ -223,23 +219,9 @@ pub(crate) fn complete(
     tx.execute(&COMPLETE, params![id, note, chunks, tokens, now]).map(drop)
 }
 
-/// Notes why it cannot be read, and keeps nothing of it. Comes after its passages went.
+/// Notes why it cannot be read, and keeps nothing of it. Comes after its text and its passages went.
 pub(crate) fn fail(tx: &Tx<'_>, id: DocumentId, why: &str, now: Timestamp) -> Result<()> {
     tx.execute(&FAIL, params![id, why, now]).map(drop)
-}
-
-/// Bytes of the text of one that was admitted.
-pub(crate) fn text_length(conn: &Conn<'_>, id: DocumentId) -> Result<u64> {
-    Ok(conn.first(&TEXT_LENGTH, params![id], |row| row.next())?.unwrap_or(0))
-}
-
-/// What `read` makes of the text of one that was admitted; none when it is gone.
-pub(crate) fn with_text<T>(
-    conn: &Conn<'_>,
-    id: DocumentId,
-    read: impl FnOnce(&str) -> T,
-) -> Result<Option<T>> {
-    conn.first(&TEXT, params![id], |row| Ok(read(row.next_text()?)))
 }
 
 /// The documents that a file is.

@@ -11,6 +11,7 @@ pub(crate) mod chats;
 pub(crate) mod chunks;
 pub(crate) mod deleted_chats;
 pub(crate) mod document_replacements;
+pub(crate) mod document_texts;
 pub(crate) mod documents;
 pub(crate) mod embeddings;
 pub(crate) mod files;
@@ -61,6 +62,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chunks::ALL,
         deleted_chats::ALL,
         document_replacements::ALL,
+        document_texts::ALL,
         documents::ALL,
         embeddings::ALL,
         files::ALL,

@@ -32,7 +32,7 @@ use crate::{
         document::{Document, DocumentPlace, Passage, ProcessingStatus},
         file::{File, NewFile},
     },
-    repo::{self, documents, jobs},
+    repo::{self, document_texts, documents, jobs},
     service::{installation::Installation, quotas::Quotas},
     storage::{Conn, NodeKind, Tx, blob::Staged},
 };
@@ -170,19 +170,15 @@ impl<'k> Documents<'k> {
                 };
                 return Err(Error::new(ErrorKind::Conflict, "document_not_ready", sentence));
             }
-            let length = documents::text_length(conn, id)?;
+            let length = document_texts::length(conn, id)?;
             let end = end.unwrap_or_else(|| start.saturating_add(PASSAGE_BYTES).min(length));
             if start > end || end > length || end - start > PASSAGE_BYTES {
                 let message =
                     format!("give start and end from 0 to {length}, at most {PASSAGE_BYTES} bytes apart");
                 return Err(Error::invalid("passage_out_of_range", "end", message));
             }
-            let cut = documents::with_text(conn, id, |text| {
-                let place = |at: u64| text.floor_char_boundary(usize::try_from(at).unwrap_or(usize::MAX));
-                let (start, end) = (place(start), place(end));
-                (start as u64, end as u64, text[start..end].to_owned())
-            })?;
-            let (start, end, text) = cut.ok_or_else(|| not_found(id))?;
+            let (start, text) = document_texts::between(conn, id, start, end)?;
+            let end = start + text.len() as u64;
             Ok(Passage { document_id: id, filename: document.filename, start, end, text })
         })
     }

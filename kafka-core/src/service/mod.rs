@@ -32,6 +32,8 @@ pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod moving;
 mod neighbours;
+#[cfg(unix)]
+mod niceness;
 pub(crate) mod once;
 pub(crate) mod overviews;
 mod passwords;

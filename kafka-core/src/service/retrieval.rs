@@ -27,7 +27,7 @@ use crate::{
         document::{Source, SourceText},
         message::{Message, Role},
     },
-    repo::{chunks::Asked, documents, messages::Line},
+    repo::{chunks::Asked, document_texts, messages::Line},
     service::completion::prompt::upwards,
     storage::Conn,
 };
@@ -116,11 +116,9 @@ pub(super) fn texts(conn: &Conn<'_>, actor: &Actor, message: &Message) -> Result
         if !may_read {
             return Ok(SourceText { source: source.clone(), text: None });
         }
-        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        let range = place(source.start)..place(source.end);
-        let text = documents::with_text(conn, source.document_id, |text| text.get(range).map(str::to_owned))?;
+        let (_, text) = document_texts::between(conn, source.document_id, source.start, source.end)?;
         // Another text is not what was cited.
-        let text = text.flatten().filter(|text| sha256_hex(text.as_bytes()) == source.sha256);
+        let text = Some(text).filter(|text| sha256_hex(text.as_bytes()) == source.sha256);
         Ok(SourceText { source: source.clone(), text })
     };
     sources.map(with_text).collect()

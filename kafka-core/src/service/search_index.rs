@@ -19,6 +19,8 @@ use crate::{
 
 /// A look that is due.
 const LOOK: Duration = Duration::from_millis(50);
+/// Whoever asks for a page comes first, but also on a busy machine what is stored is found within a second or so.
+const NICENESS: i32 = 10;
 /// Looks to leave out when nothing waits: then it is looked every 200 ms.
 const LOOKS_WHEN_DONE: u32 = 3;
 /// When another process works on the index, a second.
@@ -42,7 +44,7 @@ impl Indexing {
     pub(crate) fn start(&self, installation: &Installation) -> Result<()> {
         let itself = installation.downgrade();
         let mut rests = 0_u32;
-        self.0.start("kafka-search", LOOK, move |_| {
+        self.0.start_behind("kafka-search", NICENESS, LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             if rests > 0 {
                 rests -= 1;

@@ -28,6 +28,27 @@ struct State {
 }
 
 impl Upkeep {
+    /// As [`start`](Upkeep::start), for work that others come before: `niceness`, from 1 to 19, is how little of a processor
+    /// that is short the thread has, a tenth of what they have at 10 and a seventieth at 19. What it writes should be
+    /// [written behind](crate::storage::Storage::write_behind).
+    pub(super) fn start_behind(
+        &self,
+        name: &str,
+        niceness: i32,
+        interval: Duration,
+        mut look: impl FnMut(u32) -> bool + Send + 'static,
+    ) -> Result<()> {
+        #[cfg(not(unix))]
+        let _ = niceness;
+        self.start(name, interval, move |number| {
+            #[cfg(unix)]
+            if number == 1 {
+                super::niceness::stand_back(niceness);
+            }
+            look(number)
+        })
+    }
+
     /// Starts the thread, which looks this often. `look` gets the number of the look, from 1, and is false when there is nothing
     /// left to keep up.
     pub(super) fn start(

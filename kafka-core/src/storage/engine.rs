@@ -268,16 +268,21 @@ impl Storage {
         work: impl Fn(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.0.others.note();
-        self.write_behind(work)
+        let done = match &self.0.file {
+            Some(file) => file.writer.write(work),
+            None => self.0.connection.write_alone(&work),
+        };
+        done.map_err(|error| fault::locate(error, self.path()))
     }
 
-    /// The same for a piece of work that [gives way](Storage::give_way) to what others write.
+    /// The same for a piece of work that [gives way](Storage::give_way) to what others write. It is done by the writer's own
+    /// thread: the caller's may have to wait for a processor, and others would wait with it.
     pub(crate) fn write_behind<T: Send + 'static>(
         &self,
         work: impl Fn(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let done = match &self.0.file {
-            Some(file) => file.writer.write(work),
+            Some(file) => file.writer.write_there(work),
             None => self.0.connection.write_alone(&work),
         };
         done.map_err(|error| fault::locate(error, self.path()))

@@ -112,7 +112,7 @@ impl Writer {
         Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Runs `work` and returns when it is committed.
+    /// Runs `work`, on this thread where that is faster, and returns when it is committed.
     pub(super) fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&Tx<'_>) -> Result<T> + Send + 'static,
@@ -120,6 +120,14 @@ impl Writer {
         if let Some(answer) = self.shared.write_here(&work) {
             return answer;
         }
+        self.write_there(work)
+    }
+
+    /// Runs `work` on the writer's thread and returns when it is committed.
+    pub(super) fn write_there<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let call = Arc::new(Call {
             slot: Mutex::new(Slot { work, answer: None }),
             answered: AtomicBool::new(false),

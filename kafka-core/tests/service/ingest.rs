@@ -39,6 +39,32 @@ fn count(stage: &Stage, table: &str) -> String {
 }
 
 #[test]
+fn any_span_of_a_long_text_can_be_shown() {
+    let stage = stage();
+    let chat = stage.chat();
+    let sentences = |number| format!("\n Sätze über die Zahl {number}.\n\n\t\n");
+    let text: String = (0..20_000).map(sentences).collect();
+    let document = add(&stage, &chat, "long.txt", &text);
+    let parts = stage.rows("SELECT start_byte, content FROM document_texts ORDER BY start_byte", &[]);
+    assert!(parts.len() > 1, "{}", parts.len());
+    let ends = parts.iter().map(|part| part[0].as_ref().unwrap().parse::<usize>().unwrap());
+    let documents = stage.kafka.documents(&stage.operator);
+    for at in ends.chain([300_001, text.len()]) {
+        for (start, end) in
+            [(at.saturating_sub(5000), at + 5000), (at, at + 1), (at.saturating_sub(1), at), (at, at)]
+        {
+            let (start, end) = (start.min(text.len()), end.min(text.len()));
+            let shown = documents.passage(document.id, start as u64, Some(end as u64)).unwrap();
+            let [start, end] = [start, end].map(|place| text.floor_char_boundary(place));
+            assert_eq!((shown.start, shown.end), (start as u64, end as u64));
+            assert_eq!(shown.text, text[start..end]);
+        }
+    }
+    let error = documents.passage(document.id, 0, Some(text.len() as u64 + 1)).unwrap_err();
+    assert_eq!(error.code(), "passage_out_of_range");
+}
+
+#[test]
 fn a_document_is_read_and_shown() {
     let stage = stage();
     let chat = stage.chat();

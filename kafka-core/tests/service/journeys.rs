@@ -38,7 +38,7 @@ fn a_message_is_three_journeys() {
     let port = proxy(move |said| {
         // The heart beats at its own times.
         hears.fetch_add(usize::from(count(said, "heartbeat") == 0), Ordering::SeqCst);
-        false
+        None
     });
     let mut config = server.config_of(&server.url_through(port));
     // A command keeps no house, the statements of which would be heard, too.

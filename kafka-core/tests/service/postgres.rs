@@ -257,9 +257,9 @@ fn a_cut_connection_costs_one_answer_at_most_and_nothing_that_was_acknowledged()
     assert_eq!(texts(&listed), acknowledged);
 }
 
-/// Passes on what a client and the server say, and shows `hear` what the client says. Where that says so, the
-/// server's answer is dropped together with the connection.
-pub(crate) fn proxy(hear: impl Fn(&[u8]) -> bool + Clone + Send + 'static) -> u16 {
+/// Passes on what a client and the server say, and shows `hear` what the client says. Where that names a word, the
+/// server's answer that has it is dropped together with the connection.
+pub(crate) fn proxy(hear: impl Fn(&[u8]) -> Option<&'static str> + Clone + Send + 'static) -> u16 {
     let socket = format!("{}/.s.PGSQL.5432", std::env::var("PGHOST").unwrap());
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -267,13 +267,12 @@ pub(crate) fn proxy(hear: impl Fn(&[u8]) -> bool + Clone + Send + 'static) -> u1
         for client in listener.incoming() {
             let (mut client, mut server) = (client.unwrap(), UnixStream::connect(&socket).unwrap());
             let (mut answers, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            let (hear, dropping) = (hear.clone(), Arc::new(AtomicBool::new(false)));
+            let (hear, dropping) = (hear.clone(), Arc::new(Mutex::new(None)));
             let drops = Arc::clone(&dropping);
             thread::spawn(move || {
                 let mut message = [0; 65_536];
                 while let Ok(length @ 1..) = answers.read(&mut message) {
-                    if drops.load(Ordering::SeqCst) {
-                        // The server has answered, so it has committed.
+                    if drops.lock().unwrap().is_some_and(|word| count(&message[..length], word) > 0) {
                         let _ = back.shutdown(std::net::Shutdown::Both);
                         return;
                     }
@@ -284,7 +283,9 @@ pub(crate) fn proxy(hear: impl Fn(&[u8]) -> bool + Clone + Send + 'static) -> u1
             thread::spawn(move || {
                 let mut message = [0; 65_536];
                 while let Ok(length @ 1..) = client.read(&mut message) {
-                    dropping.fetch_or(hear(&message[..length]), Ordering::SeqCst);
+                    if let Some(word) = hear(&message[..length]) {
+                        *dropping.lock().unwrap() = Some(word);
+                    }
                     let _ = server.write_all(&message[..length]);
                 }
             });
@@ -300,7 +301,8 @@ fn a_commit_whose_answer_is_lost_is_asked_for_and_neither_refused_nor_made_twice
     let hears = Arc::clone(&armed);
     let port = proxy(move |said| {
         let is_write = count(said, "COMMIT") > 0 && count(said, "NOTIFY") > 0;
-        is_write && hears.swap(false, Ordering::SeqCst)
+        // The server has answered, so it has committed.
+        (is_write && hears.swap(false, Ordering::SeqCst)).then_some("COMMIT")
     });
     let kafka = Kafka::open(server.config_of(&server.url_through(port))).unwrap();
     let operator = kafka.operator();
@@ -332,7 +334,7 @@ fn a_read_of_one_statement_has_no_transaction_and_a_message_one_without_savepoin
         if count(said, "heartbeat") == 0 {
             hears.lock().unwrap().extend_from_slice(said);
         }
-        false
+        None
     });
     let mut config = server.config_of(&server.url_through(port));
     // A command keeps no house, the statements of which would be heard, too.
@@ -367,7 +369,7 @@ fn what_many_answers_say_is_stored_by_one_statement() {
     let hears = Arc::clone(&journeys);
     let port = proxy(move |said| {
         hears.fetch_add(usize::from(count(said, "message.delta") > 0), Ordering::SeqCst);
-        false
+        None
     });
     let (gate, end) = (Gate::new(), Gate::new());
     let held = (gate.clone(), end.clone());
@@ -406,7 +408,8 @@ fn an_answer_outlives_a_server_that_is_away_before_the_model_is_asked() {
     let left = Arc::clone(&drops);
     let port = proxy(move |said| {
         let is_read = count(said, "REPEATABLE READ") > 0;
-        is_read && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        let take = || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        (is_read && take().is_ok()).then_some("BEGIN")
     });
     let gate = Gate::new();
     let held = gate.clone();
@@ -503,7 +506,7 @@ mod slow {
             while hears.load(Ordering::SeqCst) && count(said, "INSERT INTO messages") > 0 {
                 thread::sleep(Duration::from_millis(100));
             }
-            false
+            None
         });
         let lost = Kafka::open(server.config_of(&server.url_through(port))).unwrap();
         let survivor = server.open();

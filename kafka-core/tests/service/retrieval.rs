@@ -146,7 +146,7 @@ fn another_text_in_the_place_of_the_cited_one_is_not_shown_as_it() {
     let answer = ask(&stage, &chat, "Is the castle closed?");
     let sources = || stage.kafka.messages(&stage.operator).sources(answer.message.id).unwrap();
     assert_eq!(sources()[0].text.as_deref(), Some("The castle is closed."));
-    stage.rows("UPDATE documents SET content = 'The castle is opened.'", &[]);
+    stage.rows("UPDATE document_texts SET content = 'The castle is opened.'", &[]);
     assert_eq!((sources().len(), &sources()[0].text), (1, &None));
 }
 

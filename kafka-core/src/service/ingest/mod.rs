@@ -38,8 +38,8 @@ use crate::{
     },
     crypto::digest::sha256_hex,
     repo::{
-        chunks,
-        documents::{self, ReadText, ToRead},
+        chunks, document_texts,
+        documents::{self, ToRead},
         embeddings,
         jobs::{self, Job},
     },
@@ -53,6 +53,8 @@ use text::Outcome;
 pub(super) const KIND: &str = "ingest";
 /// How often it is looked whether another process has stored a document.
 const LOOK: Duration = Duration::from_secs(1);
+/// Reading comes last: whoever uploads much holds up nobody who asks for little.
+const NICENESS: i32 = 19;
 /// A document that was begun so often and has come to no end is given up: it may be what ends its readers.
 const MOST_ATTEMPTS: u32 = 5;
 /// How long one waits that could not be read now, because of the disk or of others that are read.
@@ -78,7 +80,7 @@ impl Ingesting {
         let (itself, cancel) = (installation.downgrade(), self.0.cancel.clone());
         let mut turns = Turns::default();
         let mut renewal = Renewal::default();
-        self.0.upkeep.start("kafka-ingest", LOOK, move |_| {
+        self.0.upkeep.start_behind("kafka-ingest", NICENESS, LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             // What fails here is tried again at the next look.
             if renewal.announce(&installation).is_err() {
@@ -239,37 +241,36 @@ impl Work<'_> {
             (self.job.number, self.installation.node_id(), self.id, document.number);
         let counts = [chunks.len(), chunks.iter().map(|chunk| chunk.tokens).sum()];
         let (text, chunks) = (Arc::new(text), Arc::new(chunks));
-        let (content, sha256) = (Arc::clone(&text), sha256_hex(text.as_bytes()));
-        let is_kept = storage.write_behind(move |tx| {
+        let sha256 = sha256_hex(text.as_bytes());
+        let mut is_ours = storage.write_behind(move |tx| {
             let is_ours = documents::number_of_job(tx, job, node)?.is_some();
             if is_ours {
-                let text = ReadText { content: &content, sha256: &sha256, outline: &outline };
-                documents::keep_text(tx, id, &text, now)?;
+                documents::note_text(tx, id, &sha256, &outline, now)?;
             }
             Ok(is_ours)
         })?;
-        let mut from = 0;
-        while is_kept && from < chunks.len() {
+        let (mut from, mut written) = (0, 0);
+        while is_ours && from < chunks.len() {
             if self.cancel.is_cancelled() {
                 return Ok(LATER);
             }
             let began = Instant::now();
             let to = batch_end(&chunks, from, storage.piece(BATCH_BYTES));
+            // A part of the text ends where the passages of the next batch begin.
+            let end = chunks.get(to).map_or(text.len(), |next| next.start);
             let (text, chunks) = (Arc::clone(&text), Arc::clone(&chunks));
-            let is_stored = storage.write_behind(move |tx| {
-                if documents::number_of_job(tx, job, node)?.is_none() {
-                    return Ok(false);
+            is_ours = storage.write_behind(move |tx| {
+                let is_ours = documents::number_of_job(tx, job, node)?.is_some();
+                if is_ours {
+                    document_texts::insert(tx, number, written, &text[written..end])?;
+                    chunks::insert(tx, number, from, &chunks[from..to], &text)?;
                 }
-                chunks::insert(tx, number, from, &chunks[from..to], &text)?;
-                Ok(true)
+                Ok(is_ours)
             })?;
-            if !is_stored {
-                return Ok(End::Lost);
-            }
-            from = to;
+            (from, written) = (to, end);
             storage.give_way(began.elapsed());
         }
-        if !is_kept {
+        if !is_ours {
             return Ok(End::Lost);
         }
         if !search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
@@ -328,7 +329,10 @@ impl Work<'_> {
         let mut cleared = 1;
         while cleared > 0 {
             let began = Instant::now();
-            cleared = storage.write_behind(move |tx| chunks::clear_some(tx, number, BATCH))?;
+            cleared = storage.write_behind(move |tx| {
+                let parts = document_texts::clear_some(tx, number, 1)?;
+                Ok(parts + chunks::clear_some(tx, number, BATCH)?)
+            })?;
             storage.give_way(began.elapsed());
         }
         Ok(())

@@ -10,7 +10,7 @@ use crate::{
     base::{error::Result, id::DocumentId, page::Room},
     repo::{
         chunks::{self, Asked, FileDocument, Found},
-        documents,
+        document_texts,
         search::plan_anew,
     },
     service::embedding::Near,
@@ -73,10 +73,7 @@ impl Selected {
 /// The texts of those that were joined, as they stand in their documents.
 fn with_texts(conn: &Conn<'_>, mut selected: Vec<Selected>) -> Result<Vec<Selected>> {
     for joined in selected.iter_mut().filter(|selected| selected.is_joined) {
-        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        let range = place(joined.start)..place(joined.end);
-        let text = documents::with_text(conn, joined.document_id, |text| text.get(range).map(str::to_owned))?;
-        joined.text = text.flatten().unwrap_or_default();
+        (_, joined.text) = document_texts::between(conn, joined.document_id, joined.start, joined.end)?;
     }
     Ok(selected)
 }
@@ -121,7 +118,7 @@ pub(super) fn whole(conn: &Conn<'_>, documents: Vec<FileDocument>, mut left: u64
         if length > WHOLE_TOKENS || length + around > left {
             continue;
         }
-        let text = documents::with_text(conn, id, str::to_owned)?.unwrap_or_default();
+        let (_, text) = document_texts::between(conn, id, 0, u64::MAX)?;
         let Some(rest) = left.checked_sub(tokens(text.len()).max(length) + around) else { continue };
         left = rest;
         whole.push(Selected {

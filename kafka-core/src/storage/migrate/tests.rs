@@ -151,7 +151,7 @@ const ROWS: &[(u32, &str)] = &[
     ),
     (
         13,
-        "INSERT INTO documents (id, file_id, chat_id, user_id, filename, content, created_at, updated_at) VALUES ('d', 'f', 'c', 'u', 'n', 'x', 1, 2)",
+        "INSERT INTO documents (id, file_id, chat_id, user_id, filename, created_at, updated_at) VALUES ('d', 'f', 'c', 'u', 'n', 1, 2)",
     ),
     (
         13,
@@ -168,7 +168,9 @@ const ROWS: &[(u32, &str)] = &[
         15,
         "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ('d2', 'c', 'n', 1, 2)",
     ),
+    (17, "INSERT INTO document_texts (document_number, start_byte, content) VALUES (2, 0, 'x')"),
     (15, "INSERT INTO document_replacements (document_id, replaces) VALUES ('d2', 'd')"),
+    (17, "INSERT INTO document_texts (document_number, start_byte, content) VALUES (2, 0, 'x')"),
 ];
 
 fn fill(storage: &Storage, version: u32) {
@@ -235,6 +237,25 @@ fn each_migration_keeps_the_rows_that_are_there() {
         migrator.down(DownTarget::Steps(1)).unwrap();
         assert_eq!(rows(&storage), before, "taken back to {version}");
     }
+}
+
+#[test]
+fn texts_of_documents_become_parts_and_whole_again() {
+    let storage = in_memory();
+    let migrator = Migrator::new(&storage).unwrap();
+    migrator.up(Some(16)).unwrap();
+    fill(&storage, 16);
+    run(&storage, "UPDATE documents SET content = 'One. Two.' WHERE id = 'd'");
+    let before = rows(&storage);
+    migrator.up(Some(17)).unwrap();
+    assert_eq!(
+        rows(&storage)["document_texts"],
+        [[1.into(), 1.into(), 0.into(), "One. Two.".to_owned().into()]]
+    );
+    run(&storage, "UPDATE document_texts SET content = 'Two.', start_byte = 5");
+    run(&storage, "INSERT INTO document_texts (document_number, start_byte, content) VALUES (1, 0, 'One. ')");
+    migrator.down(DownTarget::Steps(1)).unwrap();
+    assert_eq!(rows(&storage), before);
 }
 
 #[test]
@@ -521,6 +542,7 @@ const ON_DELETE: &[(&str, &str, &str, &str)] = &[
     ("chunks", "document_number", "documents", "CASCADE"),
     ("document_replacements", "document_id", "documents", "CASCADE"),
     ("document_replacements", "replaces", "documents", "CASCADE"),
+    ("document_texts", "document_number", "documents", "CASCADE"),
     ("documents", "chat_id", "chats", "CASCADE"),
     ("documents", "file_id", "files", "CASCADE"),
     ("documents", "user_id", "users", "SET NULL"),

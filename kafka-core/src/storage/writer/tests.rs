@@ -127,6 +127,16 @@ fn jobs_that_come_together_share_a_commit() {
 }
 
 #[test]
+fn what_is_written_behind_is_written_by_the_writers_thread() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = storage(directory.path(), StorageOptions::default());
+    let by = |tx: &Tx<'_>| add("a")(tx).map(|()| std::thread::current().id());
+    let here = std::thread::current().id();
+    assert_eq!(storage.write(by).unwrap(), here);
+    assert_ne!(storage.write_behind(by).unwrap(), here);
+}
+
+#[test]
 fn a_commit_takes_no_more_jobs_than_the_limit() {
     let directory = tempfile::tempdir().unwrap();
     let limits = Limits { writes_per_commit: 2, ..Limits::default() };
