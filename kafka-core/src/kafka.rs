@@ -44,7 +44,6 @@ use crate::{
         shared::Shared,
         tickets,
         tokens::Tokens,
-        uploads::Uploads,
         usage::Usage,
         users::Users,
         workspaces::Workspaces,
@@ -396,12 +395,6 @@ impl Kafka {
     #[must_use]
     pub fn documents(&self, actor: &Actor) -> Documents<'_> {
         Documents::new(&self.0, actor)
-    }
-
-    /// Files of systems that know no documents: what has to be read is a document as well.
-    #[must_use]
-    pub fn uploads(&self, actor: &Actor) -> Uploads<'_> {
-        Uploads::new(&self.0, actor)
     }
 
     /// Asking models.

@@ -152,8 +152,8 @@ mod slow {
         let versions = format!("/api/v1/chat-files/{}/versions", id(&made));
         let version = id(&api.get(&versions)["items"][0]);
         let documents = format!("/api/v1/chats/{chat}/documents");
-        let document = id(&api.upload(&documents, &[], &[("mine.txt", b"mine")]).json()["items"][0]);
-        // Else the sockets would be told of it.
+        let document = id(&api.upload(&documents, &[], &[("mine", b"\0\x01")]).json()["items"][0]);
+        // Else the sockets would be told that it fails; one that is read would be cited.
         read(&api, &document);
         let gate = Gate::new();
         let held = gate.clone();

@@ -10,7 +10,9 @@ use super::{
     extraction, input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
-    removal, workspaces,
+    removal,
+    uploads::Uploads,
+    workspaces,
 };
 use crate::{
     base::{
@@ -73,6 +75,12 @@ impl<'k> Files<'k> {
     pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Files<'k> {
         self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
+    }
+
+    /// Uploads into workspaces and chats that become documents as well, where only reading gives their text.
+    #[must_use]
+    pub fn uploads(&self) -> Uploads<'k> {
+        Uploads::new(self.installation, &self.actor)
     }
 
     /// Takes the bytes of a file that is to be put somewhere: into a workspace with [`put`](Files::put), or into

@@ -28,7 +28,7 @@ use crate::{
     text::extract::{HEAD_BYTES, needs_reading},
 };
 
-/// Uploads, as one actor may make them. Made by [`Kafka::uploads`](crate::Kafka::uploads).
+/// Uploads, as one actor may make them. Made by [`Files::uploads`](crate::Files::uploads).
 #[derive(Debug)]
 pub struct Uploads<'k> {
     installation: &'k Installation,

@@ -22,7 +22,7 @@ fn page(said: &str) -> String {
 }
 
 fn upload(stage: &Stage, actor: &Actor, place: DocumentPlace, name: &str, text: &str) -> Upload {
-    stage.kafka.uploads(actor).upload(place, NewFile::named(name), &mut text.as_bytes()).unwrap()
+    stage.kafka.files(actor).uploads().upload(place, NewFile::named(name), &mut text.as_bytes()).unwrap()
 }
 
 /// A page in a chat that is read.
@@ -129,7 +129,9 @@ fn who_may_read_no_documents_is_given_the_file() {
 
 #[test]
 fn a_long_one_is_told_by_its_passages() {
-    let stage = Stage::new(In::File);
+    let script = |_: &ScriptedCall| ScriptedAnswer::of(&["In fog."]);
+    // There would be room for all of it.
+    let stage = Stage::with(In::File, script, |config| config.limits.context_tokens = 100_000);
     let chat = stage.chat();
     let long = filler("lamps") + SAID + &filler("boats").repeat(8);
     let (_, document) = read(&stage, DocumentPlace::Chat(chat.id), &long.replace('\n', "<p>"));
@@ -227,7 +229,7 @@ fn all_of_an_upload_is_stored_or_nothing() {
     let stage = Stage::with(In::File, |_| unreachable!(), |config| config.limits.documents_per_chat = 2);
     let chat = stage.chat();
     let place = DocumentPlace::Chat(chat.id);
-    let uploads = stage.kafka.uploads(&stage.operator);
+    let uploads = stage.kafka.files(&stage.operator).uploads();
     let staged = |names: &[&str]| {
         let files = stage.kafka.files(&stage.operator);
         let stage = |name: &&str| files.stage(NewFile::named(*name), &mut page(SAID).as_bytes()).unwrap();
@@ -258,7 +260,7 @@ fn who_may_make_no_documents_stores_files_as_before() {
     let all = key(&["chats:write", "files:write", "documents:write"]);
     assert!(upload(&stage, &all, place, "b.html", &page(SAID)).document.is_some());
     let refused = |actor: &Actor| {
-        let uploads = stage.kafka.uploads(actor);
+        let uploads = stage.kafka.files(actor).uploads();
         uploads.upload(place, NewFile::named("c.html"), &mut page(SAID).as_bytes()).unwrap_err()
     };
     assert_eq!(refused(&other).code(), "chat_not_found");

@@ -108,7 +108,7 @@ pub(crate) fn new_workspace(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let kafka = call.kafka();
     let workspace = kafka.workspaces(&actor).create(NewWorkspace { name, owner_id: Some(owner) })?;
     // What is refused undoes all.
-    let stored = kafka.uploads(&actor).put_all(DocumentPlace::Workspace(workspace.id), fields.files);
+    let stored = kafka.files(&actor).uploads().put_all(DocumentPlace::Workspace(workspace.id), fields.files);
     let files: Vec<File> = match stored {
         Ok(uploads) => uploads.into_iter().map(|upload| upload.file).collect(),
         Err(error) => {
@@ -212,7 +212,7 @@ pub(crate) fn upload(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
         false => DocumentPlace::Workspace(id(&target, "workspace_not_found", "workspace")?),
     };
     let (mut shown, mut document_ids) = (Vec::new(), Vec::new());
-    for Upload { file, document, .. } in call.kafka().uploads(&actor).put_all(place, files)? {
+    for Upload { file, document, .. } in call.kafka().files(&actor).uploads().put_all(place, files)? {
         shown.push(match urls.is_empty() {
             true => file.id.to_string().into(),
             false => shown_file(call, &actor, &file)?,

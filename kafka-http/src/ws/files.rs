@@ -80,7 +80,7 @@ impl Session {
     /// Puts a file into the chat, and its workspace, and answers with the message that tells of it.
     pub(super) fn upload_file(self: &Arc<Session>, upload: &UploadFile) -> Result<String, Refusal> {
         let (name, bytes) = upload.read()?;
-        let (uploads, place) = (self.kafka().uploads(self.actor()), DocumentPlace::Chat(self.chat()));
+        let (uploads, place) = (self.kafka().files(self.actor()).uploads(), DocumentPlace::Chat(self.chat()));
         let Upload { file, document, .. } = uploads.upload(place, NewFile::named(name), &mut &*bytes)?;
         let content = json!({"file_id": file.id, "filename": file.filename, "path": file.path}).to_string();
         self.note(Role::User, content.clone())?;
