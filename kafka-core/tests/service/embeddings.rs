@@ -269,6 +269,7 @@ fn passages_that_the_endpoint_refuses_are_found_by_words_and_the_rest_by_meaning
         let asked = by(SearchMode::Text, text.rsplit("\n\n").next().unwrap());
         assert_eq!(names(&stage.kafka, &asked), ["bad.md"], "its words are found");
         stage.kafka.documents(&stage.operator).delete(document.id).unwrap();
+        until(text, || stage.value("SELECT COUNT(*) FROM documents", &[]).unwrap() == "0");
     }
     let good = add(&stage.kafka, place, "good.txt", "A cat.");
     assert_eq!(good.embedding_model.as_deref(), Some("toy"));
