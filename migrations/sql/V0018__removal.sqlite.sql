@@ -1,5 +1,4 @@
--- Documents that nobody sees any more, and whose passages are removed in pieces. A column of documents would stand behind
--- their long texts.
+-- Documents that nobody sees any more, and whose passages are removed in pieces.
 CREATE TABLE deleted_documents (
     number              INTEGER PRIMARY KEY,
     document_number     BIGINT NOT NULL UNIQUE REFERENCES documents (number) ON DELETE CASCADE,

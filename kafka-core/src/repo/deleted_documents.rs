@@ -36,7 +36,7 @@ statements! {
     MARK_STALE = ["UPDATE messages SET context = REPLACE(context, $1, $2) WHERE context IS NOT NULL \
         AND (chat_number, seq) > ($3, $4) AND (chat_number, seq) <= ($5, $6) AND context LIKE $7"];
     SEE = ["UPDATE deleted_documents SET seen_chat = $2, seen_seq = $3 WHERE document_number = $1"];
-    END = ["DELETE FROM documents WHERE number = $1"];
+    END = ["DELETE FROM documents WHERE number = $1 AND number IN (SELECT x.document_number FROM deleted_documents x)"];
 }
 
 /// Where all messages were looked at.
@@ -77,7 +77,9 @@ pub(crate) fn next(conn: &Conn<'_>) -> Result<Option<Deleted>> {
 
 /// Removes a piece of it: looks at so many messages that may cite it, or when that is done deletes parts of its text or so many passages, or when
 /// none is left the document itself.
-pub(crate) fn remove(tx: &Tx<'_>, deleted: Deleted, citing: u32, passages: u32) -> Result<()> {
+pub(crate) fn remove(tx: &Tx<'_>, found: Deleted, citing: u32, passages: u32) -> Result<()> {
+    // Another process may have come further since it was found, and its number may be another document's.
+    let Some(deleted) = tx.first(&NAMED, params![found.id], read)? else { return Ok(()) };
     if deleted.seen != LAST {
         return mark_stale(tx, deleted, citing);
     }

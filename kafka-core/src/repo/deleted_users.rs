@@ -11,10 +11,9 @@ statements! {
     NEXT = ["SELECT x.number, x.user_id FROM deleted_users x ORDER BY x.number LIMIT 1"];
     CLEAR_MESSAGES = ["UPDATE messages SET user_id = NULL WHERE number IN \
         (SELECT m.number FROM messages m WHERE m.user_id = $1 LIMIT $2)"];
-    /// One at a time, because a document's text may be rewritten with it.
     CLEAR_DOCUMENT = ["UPDATE documents SET user_id = NULL WHERE number IN \
         (SELECT d.number FROM documents d WHERE d.user_id = $1 LIMIT 1)"];
-    END = ["DELETE FROM deleted_users WHERE number = $1"];
+    END = ["DELETE FROM deleted_users WHERE number = $1 AND user_id = $2"];
 }
 
 /// The number of a row, and the account's id.
@@ -30,7 +29,7 @@ pub(crate) fn clear(tx: &Tx<'_>, (number, id): &Deleted, messages: u32) -> Resul
     if tx.execute(&CLEAR_MESSAGES, params![id, messages])? == 0
         && tx.execute(&CLEAR_DOCUMENT, params![id])? == 0
     {
-        tx.execute(&END, params![*number])?;
+        tx.execute(&END, params![*number, id])?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::{
     input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
+    removal,
     versions::Draft,
 };
 use crate::{
@@ -208,7 +209,8 @@ impl<'k> ChatFiles<'k> {
                 sweep.ask(tx);
             }
             Ok(())
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     repo::{
         documents,
         embeddings::{self, Lacking, WORDS_ONLY},
-        jobs,
+        jobs::{self, Job},
     },
     service::{ingest::NICENESS, installation::Installation, turns::Turns, upkeep::Upkeep},
     storage::Tx,
@@ -118,7 +118,8 @@ struct Due {
     id: DocumentId,
     /// The kind of its job.
     kind: String,
-    is_first: bool,
+    /// That job, where it is there already: those of the first vectors are, and one that is over is not begun again.
+    job: Option<Job>,
 }
 
 /// What becomes of a job.
@@ -170,8 +171,8 @@ impl Worker {
         let Some(job) = storage.read(|conn| self.turns.next(conn, FIRST, node, now))? else {
             return Ok(None);
         };
-        self.turns.note(job.owner);
-        Ok(job.subject.parse().ok().map(|id| Due { id, kind: FIRST.to_owned(), is_first: true }))
+        self.turns.note(job.owner.clone());
+        Ok(job.subject.parse().ok().map(|id| Due { id, kind: FIRST.to_owned(), job: Some(job) }))
     }
 
     /// The next one that lacks them otherwise.
@@ -204,7 +205,7 @@ impl Worker {
             });
         }
         self.behind = number;
-        Ok(Some(Due { id, kind, is_first: false }))
+        Ok(Some(Due { id, kind, job: None }))
     }
 
     fn work(
@@ -215,16 +216,19 @@ impl Worker {
         cancel: &CancelToken,
     ) -> Result<bool> {
         let (storage, node, now) = (installation.storage(), installation.node_id(), installation.now());
-        let (id, kind, is_first) = (due.id, due.kind.clone(), due.is_first);
-        let claimed = storage.write(move |tx| {
-            let Some((job, turns)) = jobs::claim(tx, &kind, &id.to_string(), now, node)? else {
-                return Ok(None);
+        let (id, kind, is_first) = (due.id, due.kind.clone(), due.job.is_some());
+        let due_job = due.job.as_ref().map(|job| (job.number, job.attempts));
+        let claimed = storage.write_behind(move |tx| {
+            let claimed = match due_job {
+                Some((number, turns)) => jobs::take(tx, number, node, now)?.then_some((number, turns)),
+                None => jobs::claim(tx, &kind, &id.to_string(), now, node)?,
             };
+            let Some((job, turns)) = claimed else { return Ok(None) };
             Ok(Some((job, turns, documents::number_of_job(tx, job, node)?)))
         })?;
         let Some((job, turns, number)) = claimed else { return Ok(true) };
         let Some(number) = number else {
-            storage.write(move |tx| jobs::finish(tx, job, node))?;
+            storage.write_behind(move |tx| jobs::finish(tx, job, node))?;
             return Ok(true);
         };
         if is_first && leave_without_room(installation, (id, number), model, job)? {
@@ -251,10 +255,12 @@ impl Worker {
             Made::All { .. } | Made::Gone => Then::Finish,
             Made::InPart => Then::Later(soon, turns + 1),
             Made::Unavailable { .. } => Then::Later(if is_first { soon } else { now }, turns),
-            Made::Paused | Made::Stopped => Then::Release,
+            // Turns count that nothing came of.
+            Made::Paused => Then::Later(now, 0),
+            Made::Stopped => Then::Release,
         };
         self.note(installation, made, (is_first, number));
-        storage.write(move |tx| match then {
+        storage.write_behind(move |tx| match then {
             Then::Finish => jobs::finish(tx, job, node),
             Then::Release => jobs::release(tx, job, node),
             Then::Later(at, turns) => jobs::put_back(tx, job, node, at, turns),
@@ -311,7 +317,7 @@ fn leave_without_room(
         Ok((cost > left).then_some((cost, left)))
     })?;
     let Some((cost, left)) = lacks else { return Ok(false) };
-    storage.write(move |tx| {
+    storage.write_behind(move |tx| {
         if documents::number_of_job(tx, job, node)?.is_some() {
             let note = documents::note(tx, id)?;
             documents::set_note(tx, id, &Some(told::without_room(note.as_deref(), cost, left)))?;

@@ -75,6 +75,8 @@ pub(super) struct Making<'a> {
     refused: u64,
     /// Of both, those since the last that got its vector.
     in_a_row: u32,
+    /// Whether the endpoint only failed at one of these.
+    may_pass: bool,
     /// What the endpoint said of the first of them.
     why: Option<String>,
 }
@@ -110,6 +112,7 @@ impl<'a> Making<'a> {
             left: 0,
             refused: 0,
             in_a_row: 0,
+            may_pass: false,
             why: None,
         }
     }
@@ -275,7 +278,7 @@ impl<'a> Making<'a> {
         let texts: Vec<&str> = piece.iter().map(|(_, text)| text.as_str()).collect();
         let tokens = cost::tokens(&embedded, &texts);
         let day = Day::of(installation.now());
-        (self.has_made, self.in_a_row) = (true, 0);
+        (self.has_made, self.in_a_row, self.may_pass) = (true, 0, false);
         self.keep(piece, embedded.vectors, move |tx, model| {
             let payer = if is_first { documents::owner(tx, id)? } else { None };
             cost::count(tx, payer, day, model, tokens)
@@ -285,12 +288,17 @@ impl<'a> Making<'a> {
     /// Notes passages that get no vector, or leaves them for another turn.
     fn leave_out(&mut self, piece: &Texts, for_good: bool) -> Result<Option<End>> {
         self.in_a_row += 1;
+        self.may_pass |= !for_good;
         if for_good || self.task.is_last {
             self.refused += piece.len() as u64;
-            return self.keep(piece, vec![Vec::new(); piece.len()], |_, _| Ok(()));
+            if let Some(end) = self.keep(piece, vec![Vec::new(); piece.len()], |_, _| Ok(()))? {
+                return Ok(Some(end));
+            }
+        } else {
+            self.left += piece.len() as u64;
         }
-        self.left += piece.len() as u64;
-        Ok((self.in_a_row >= MOST_IN_A_ROW).then_some(End::Turn(Made::InPart)))
+        // What fails at so many is more likely to be the endpoint than what they say.
+        Ok((self.may_pass && self.in_a_row >= MOST_IN_A_ROW).then_some(End::Turn(Made::InPart)))
     }
 
     fn keep(

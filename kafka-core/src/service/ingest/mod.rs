@@ -127,7 +127,7 @@ fn step(installation: &Installation, turns: &mut Turns, cancel: &CancelToken) ->
     let Some(job) = storage.read(|conn| turns.next(conn, KIND, node, now))? else { return Ok(false) };
     turns.note(job.owner.clone());
     let (number, id) = (job.number, job.subject.parse().ok());
-    let is_taken = storage.write(move |tx| {
+    let is_taken = storage.write_behind(move |tx| {
         let is_taken = jobs::take(tx, number, node, now)?;
         match id {
             Some(id) if is_taken => documents::begin(tx, id, now)?,
@@ -188,7 +188,9 @@ impl Work<'_> {
         chunks: Vec<Chunk>,
         note: Option<String>,
     ) -> Result<End> {
-        self.clear(document.number)?;
+        if !self.clear(document.number)? {
+            return Ok(End::Lost);
+        }
         let (storage, now) = (self.installation.storage(), self.installation.now());
         let (job, node, id, number) =
             (self.job.number, self.installation.node_id(), self.id, document.number);
@@ -232,19 +234,25 @@ impl Work<'_> {
         Ok(End::Completed(note, counts))
     }
 
-    /// Takes away what an earlier turn has stored.
-    fn clear(&self, number: i64) -> Result<()> {
-        let storage = self.installation.storage();
-        let mut cleared = 1;
-        while cleared > 0 {
+    /// Takes away what an earlier turn has stored. False when the document is gone, or another process's.
+    fn clear(&self, number: i64) -> Result<bool> {
+        let (storage, job, node) =
+            (self.installation.storage(), self.job.number, self.installation.node_id());
+        loop {
             let began = Instant::now();
-            cleared = storage.write_behind(move |tx| {
+            let cleared = storage.write_behind(move |tx| {
+                if documents::number_of_job(tx, job, node)?.is_none() {
+                    return Ok(None);
+                }
                 let parts = document_texts::clear_some(tx, number, 1)?;
-                Ok(parts + chunks::clear_some(tx, number, BATCH)?)
+                Ok(Some(parts + chunks::clear_some(tx, number, BATCH)?))
             })?;
-            storage.give_way(began.elapsed());
+            match cleared {
+                None => return Ok(false),
+                Some(0) => return Ok(true),
+                Some(_) => storage.give_way(began.elapsed()),
+            }
         }
-        Ok(())
     }
 
     fn end(&self, end: End) -> Result<()> {
@@ -262,7 +270,7 @@ impl Work<'_> {
             Some(document) => feed.document_read(tx, &document),
             None => Ok(()),
         };
-        storage.write(move |tx| {
+        storage.write_behind(move |tx| {
             let is_ours = documents::number_of_job(tx, job, node)?.is_some();
             match &end {
                 End::Later { is_to_blame } if is_ours => {

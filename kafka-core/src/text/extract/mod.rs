@@ -84,12 +84,20 @@ impl Format {
     }
 }
 
+/// Of office files, those that are read.
+const READ_OFFICE: [&str; 2] = [
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+];
+
 /// Whether a file with this name and these first bytes has a text that only reading it gives: a PDF, an office file, or a
 /// page of the web. What is a part of a page, such as a template, is source.
 pub(crate) fn needs_reading(name: &str, head: &[u8]) -> bool {
     match Format::of(head) {
-        // Nothing reads what was written before 2007.
-        Some(format) => format != Format::OldOffice,
+        Some(Format::Pdf) => true,
+        // Slides and other archives begin as they do, but nothing reads them, nor what was written before 2007.
+        Some(Format::Office) => READ_OFFICE.contains(&FileKind::of(name).media_type),
+        Some(Format::OldOffice) => false,
         None => FileKind::of(name).media_type == "text/html" && begins_page(head),
     }
 }
