@@ -1,5 +1,7 @@
 //! The table `chunks`: the passages of documents, and finding those that a chat may be answered from.
 
+use serde_json::Value as Json;
+
 use super::{
     chats, params, scope,
     search_terms::{any_label, any_part, label_of_chat, label_of_shelf},
@@ -29,6 +31,8 @@ const OF_BEST: &str = ") ORDER BY 2 LIMIT $7) s CROSS JOIN chunks k ON k.number 
      CROSS JOIN documents d ON d.number = k.document_number ORDER BY s.score, s.number DESC";
 const OF_BEST_POSTGRES: &str = ") ORDER BY 2, 1 DESC LIMIT $7) s JOIN chunks k ON k.number = s.number \
      JOIN documents d ON d.number = k.document_number ORDER BY s.score, s.number DESC";
+const OF_NUMBERED: &str =
+    " JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
 /// Of the chat `$3` and its workspace `$4`.
 const FOR_CHAT: &str = "(d.chat_id = $3 OR d.workspace_id = $4) AND d.processing_status = 'completed' AND ";
 
@@ -42,8 +46,10 @@ statements! {
         ORDER BY k.number LIMIT $2)"];
     MATCHING = [COLUMNS, BEST, ADMITTED, FOR_CHAT, scope::DOCUMENT_READ, OF_BEST]
         or [COLUMNS, BEST_POSTGRES, ADMITTED, FOR_CHAT, scope::DOCUMENT_READ, OF_BEST_POSTGRES];
-    NUMBERED = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
-        LEFT JOIN chats c ON c.id = d.chat_id WHERE k.number = $5 AND ", FOR_CHAT, scope::DOCUMENT_READ];
+    /// Of the numbers, a list in JSON.
+    NUMBERED = [COLUMNS, "FROM json_each($5) n CROSS JOIN chunks k ON k.number = n.value", OF_NUMBERED, FOR_CHAT, scope::DOCUMENT_READ]
+        or [COLUMNS, "FROM json_array_elements_text(CAST(CAST($5 AS TEXT) AS JSON)) n(value) \
+        JOIN chunks k ON k.number = CAST(n.value AS BIGINT)", OF_NUMBERED, FOR_CHAT, scope::DOCUMENT_READ];
     OUTLINES = ["SELECT d.number, d.filename, d.outline FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ",
         FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY d.created_at DESC, d.id DESC LIMIT $5"];
     FIRST = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
@@ -139,11 +145,17 @@ impl Asked {
         conn.stretch(&MATCHING, &values, room, read)
     }
 
-    /// The passage of this number, if it may be answered from.
-    pub(crate) fn numbered(self, conn: &Conn<'_>, number: i64) -> Result<Option<Found>> {
-        let values =
-            [self.scope.user(), self.scope.reach(), self.chat.into(), self.workspace.into(), number.into()];
-        conn.first(&NUMBERED, &values, read)
+    /// Those of the passages of these numbers that may be answered from.
+    pub(crate) fn numbered(self, conn: &Conn<'_>, numbers: &[i64]) -> Result<Vec<Found>> {
+        let numbers = Json::from(numbers).to_string();
+        let values = [
+            self.scope.user(),
+            self.scope.reach(),
+            self.chat.into(),
+            self.workspace.into(),
+            Value::from(&numbers),
+        ];
+        conn.all(&NUMBERED, &values, read)
     }
 
     /// The documents that can be asked about, the newest first: numbers, names and headings.

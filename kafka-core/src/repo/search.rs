@@ -1,5 +1,7 @@
 //! What the index of words finds for a caller. The scope's predicate stands in the statement that asks the index.
 
+use serde_json::Value as Json;
+
 use super::{
     params, scope, scoped,
     search_index::{Table, text_of_chat},
@@ -36,6 +38,8 @@ const OF_CHUNK: &str = "search_chunks s CROSS JOIN chunks k ON k.number = s.rowi
      LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
 const OF_CHUNK_POSTGRES: &str = "search_chunks s JOIN chunks k ON k.number = s.number JOIN documents d ON d.number = k.document_number \
      LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
+const OF_NUMBERED: &str = " JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
+     WHERE d.processing_status = 'completed' AND ";
 const NARROWED_MESSAGE: &str = " AND m.created_at >= $6 AND m.created_at < $7 AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) \
      AND (CAST($9 AS TEXT) IS NULL OR c.workspace_id = $9) AND (CAST($10 AS TEXT) IS NULL OR m.role = $10) \
      AND (CAST($11 AS TEXT) IS NULL OR m.model = $11)";
@@ -64,8 +68,10 @@ statements! {
         or [FOUND_MESSAGE, OF_MESSAGE_POSTGRES, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST_POSTGRES];
     FIND_CHATS = [FOUND_CHAT, OF_CHAT, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST]
         or [FOUND_CHAT, OF_CHAT_POSTGRES, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST_POSTGRES];
-    GET_CHUNK = [FOUND_CHUNK, "chunks k JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
-        WHERE k.number = $3 AND d.processing_status = 'completed' AND ", scope::DOCUMENT_READ];
+    /// Of the numbers, a list in JSON.
+    GET_CHUNKS = [FOUND_CHUNK, "json_each($3) n CROSS JOIN chunks k ON k.number = n.value", OF_NUMBERED, scope::DOCUMENT_READ]
+        or [FOUND_CHUNK, "json_array_elements_text(CAST(CAST($3 AS TEXT) AS JSON)) n(value) \
+        JOIN chunks k ON k.number = CAST(n.value AS BIGINT)", OF_NUMBERED, scope::DOCUMENT_READ];
     FIND_CHUNKS = [FOUND_CHUNK, OF_CHUNK, scope::DOCUMENT_READ, NARROWED_CHUNK, NEWEST_FIRST]
         or [FOUND_CHUNK, OF_CHUNK_POSTGRES, scope::DOCUMENT_READ, NARROWED_CHUNK, NEWEST_FIRST_POSTGRES];
 }
@@ -213,9 +219,10 @@ fn array(numbers: &[i64]) -> String {
     format!("{{{}}}", numbers.join(","))
 }
 
-/// The passage of this number, if the scope may read it.
-pub(crate) fn passage(conn: &Conn<'_>, scope: Scope, number: i64) -> Result<Option<Found>> {
-    conn.first(&GET_CHUNK, scoped![scope, number], read_passage)
+/// Those of the passages of these numbers that the scope may read.
+pub(crate) fn passages(conn: &Conn<'_>, scope: Scope, numbers: &[i64]) -> Result<Vec<Found>> {
+    let numbers = Json::from(numbers).to_string();
+    conn.all(&GET_CHUNKS, scoped![scope, &numbers], read_passage)
 }
 
 fn read_found(row: &mut Row<'_>) -> Result<Found> {
