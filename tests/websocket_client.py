@@ -8,6 +8,7 @@ the next run finds again.
 
 import argparse
 import asyncio
+import base64
 import fcntl
 import json
 import os
@@ -125,7 +126,27 @@ async def again(client, url: str, answer: str) -> None:
     await socket.close()
 
 
-SCENARIOS = {"talk": talk, "cancel": cancel, "before": before, "again": again}
+async def documents(client, url: str, _: str) -> None:
+    """A document is uploaded, read and deleted; both connections of the chat are told."""
+    both = [(await enter(client, url))[0] for _ in range(2)]
+    upload = {"action": "upload_document", "filename": "horn.txt"}
+    await both[0].send(json.dumps({**upload, "file_data": "@@@"}))
+    assert "not base64" in (await frame(both[0]))["error"]
+    said = base64.b64encode(b"The horn is sounded in fog.").decode()
+    await both[0].send(json.dumps({**upload, "file_data": said}))
+    for socket in both:
+        come, read = await frame(socket), await frame(socket)
+        assert (come["action"], read["action"]) == ("document_uploaded", "document_status"), (come, read)
+        assert read["document"]["processing_status"] == "completed", read
+        assert come["document"]["id"] == read["document"]["id"], (come, read)
+    gone = {"action": "delete_document", "document_id": read["document"]["id"]}
+    await both[1].send(json.dumps(gone))
+    for socket in both:
+        assert await frame(socket) == {**gone, "action": "document_deleted"}
+        await socket.close()
+
+
+SCENARIOS = {"talk": talk, "cancel": cancel, "documents": documents, "before": before, "again": again}
 
 
 def main() -> None:

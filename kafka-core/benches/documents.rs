@@ -30,6 +30,8 @@ fn database(directory: &Path) -> PathBuf {
 }
 
 impl Place for Directory {
+    const BESIDE: Option<&str> = None;
+
     fn new() -> Directory {
         Directory(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }

@@ -40,6 +40,9 @@ fn client(directory: &Path) -> Client {
 }
 
 impl Place for Database {
+    const BESIDE: Option<&str> =
+        Some("the server has all processors; each question's vector is counted, and waits for the disk");
+
     fn new() -> Database {
         let database = private_postgres::database();
         let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();

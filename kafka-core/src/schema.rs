@@ -10,7 +10,8 @@ use crate::{
     kafka,
     service::{
         blob_sweep::{self, FilesReport},
-        embedding, search_index,
+        embedding::{self, failure::EmbeddingFailure},
+        search_index,
     },
     storage::{
         AppliedMigration, DatabaseHealth, DownTarget, MigrationReport, MigrationStatus, Migrator, Node,
@@ -137,6 +138,15 @@ impl Schema {
     /// Those of reading.
     pub fn without_vectors(&self, model: &str) -> Result<u64> {
         embedding::lacking(&self.storage, model)
+    }
+
+    /// Since when the endpoint of vectors gives none, and why; none where it has given some since, or was not asked since a
+    /// server started.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn embedding_failure(&self) -> Result<Option<EmbeddingFailure>> {
+        embedding::failure::last(&self.storage)
     }
 
     /// Makes the index of searches anew from what is stored. Servers may run meanwhile; until it is done, searches find

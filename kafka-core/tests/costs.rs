@@ -160,21 +160,23 @@ fn counting_is_one_statement_and_plans_cost_nothing_where_they_are_not_enforced(
     }
 }
 
-/// A long chat goes in pieces, each a transaction of its own; a short one with the call.
+/// A long chat goes in pieces, each a transaction of its own, of 1,000 messages, or 62 while somebody has just written; a
+/// short one with the call.
 #[test]
-fn a_long_chat_is_removed_a_thousand_messages_at_a_time() {
+fn a_long_chat_is_removed_a_thousand_messages_at_a_time_at_most() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut config = Config::memory();
     config.kind = NodeKind::Cli;
     let kafka = Kafka::open(config).unwrap();
     let me = kafka.operator();
-    for (messages, pieces) in [(1000, None), (1001, Some(2))] {
+    for (messages, pieces) in [(1000, 0..=0), (1001, 2..=17)] {
         let chat = kafka.chats(&me).create(NewChat::default()).unwrap().id;
         for _ in 0..messages {
             kafka.messages(&me).create(chat, NewMessage::text(Role::User, "Hi")).unwrap();
         }
         let deleted = runs(&kafka, || kafka.chats(&me).delete(chat).unwrap());
-        assert_eq!(deleted.get("deleted_chats::DELETE_MESSAGES").copied(), pieces, "{messages}");
+        let made = deleted.get("deleted_chats::DELETE_MESSAGES").copied().unwrap_or_default();
+        assert!(pieces.contains(&made), "{messages}: {made}");
     }
 }
 

@@ -101,6 +101,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(15 "0015" "document_replacements"),
     migration!(16 "0016" "merging" by engine),
     migration!(17 "0017" "document_texts" by engine),
+    migration!(18 "0018" "removal" by engine),
 ];
 
 #[cfg(test)]

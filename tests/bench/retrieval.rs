@@ -175,6 +175,7 @@ impl Library {
     fn new(place: &Path, set: &Set, embedding_url: Option<String>) -> Library {
         fs::create_dir(place).unwrap();
         let mut config = Config::file(place.join("kafka.db"));
+        let has_vectors = embedding_url.is_some();
         config.embedding = embedding_url.map(|base_url| EmbeddingEndpoint {
             base_url,
             model: "all-MiniLM-L6-v2".into(),
@@ -208,6 +209,10 @@ impl Library {
                 "{name}: {:?}",
                 read.error_message
             );
+            while has_vectors && documents.get(id).unwrap().embedding_model.is_none() {
+                assert!(began.elapsed() < PATIENCE, "{name}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
             let mut text = String::new();
             loop {
                 let next = documents.passage(id, text.len() as u64, None).unwrap();

@@ -108,7 +108,7 @@ CREATE TABLE messages (
     seq                 BIGINT NOT NULL,           -- order inside the chat
     parent_id           TEXT REFERENCES messages (id) ON DELETE SET NULL,
     on_branch           BIGINT NOT NULL DEFAULT 1, -- whether it lies between a root and the active leaf
-    user_id             TEXT REFERENCES users (id) ON DELETE SET NULL,
+    user_id             TEXT,
     role                TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant', 'tool')),
     type                TEXT NOT NULL DEFAULT 'text',
     content             TEXT NOT NULL,
@@ -365,10 +365,10 @@ CREATE INDEX share_links_by_chat ON share_links (chat_id, created_at, id);
 CREATE TABLE documents (
     number              INTEGER PRIMARY KEY,
     id                  TEXT NOT NULL UNIQUE,
-    file_id             TEXT REFERENCES files (id) ON DELETE CASCADE,
-    chat_id             TEXT REFERENCES chats (id) ON DELETE CASCADE,
-    workspace_id        TEXT REFERENCES workspaces (id) ON DELETE CASCADE, -- either this or a chat
-    user_id             TEXT REFERENCES users (id) ON DELETE SET NULL, -- who uploaded it
+    file_id             TEXT,
+    chat_id             TEXT,
+    workspace_id        TEXT, -- either this or a chat
+    user_id             TEXT, -- who uploaded it
     filename            TEXT NOT NULL,
     processing_status   TEXT NOT NULL DEFAULT 'pending'
                         CHECK (processing_status IN ('pending', 'processing', 'completed', 'failed')),
@@ -418,7 +418,6 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_by_node ON jobs (node_id);
 CREATE INDEX jobs_by_time ON jobs (run_at);
-CREATE INDEX messages_that_cite ON messages (chat_number) WHERE context IS NOT NULL;
 CREATE VIRTUAL TABLE search_chunks USING fts5 (words, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '='");
 CREATE TABLE 'search_chunks_data'(id INTEGER PRIMARY KEY, block BLOB);
 CREATE TABLE 'search_chunks_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
@@ -461,3 +460,42 @@ CREATE TABLE document_texts (
     content             TEXT NOT NULL
 );
 CREATE UNIQUE INDEX document_texts_by_place ON document_texts (document_number, start_byte);
+CREATE TABLE deleted_documents (
+    number              INTEGER PRIMARY KEY,
+    document_number     BIGINT NOT NULL UNIQUE REFERENCES documents (number) ON DELETE CASCADE,
+    seen_chat           BIGINT NOT NULL,           -- messages up to this seq of the chat of this number, in the order of both,
+    seen_seq            BIGINT NOT NULL            -- say that it is gone where they cite it
+);
+CREATE TABLE deleted_users (
+    number              INTEGER PRIMARY KEY,
+    user_id             TEXT NOT NULL UNIQUE
+);
+CREATE TRIGGER deleted_chat_documents AFTER DELETE ON chats
+BEGIN
+    INSERT INTO deleted_documents (document_number, seen_chat, seen_seq)
+    SELECT d.number, OLD.number, 9223372036854775807 FROM documents d
+    WHERE d.chat_id = OLD.id AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x);
+END;
+CREATE TRIGGER deleted_workspace_documents AFTER DELETE ON workspaces
+BEGIN
+    INSERT INTO deleted_documents (document_number, seen_chat, seen_seq)
+    SELECT d.number, 0, 0 FROM documents d
+    WHERE d.workspace_id = OLD.id AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x);
+END;
+CREATE TRIGGER deleted_file_documents AFTER DELETE ON files
+BEGIN
+    INSERT INTO deleted_documents (document_number, seen_chat, seen_seq)
+    SELECT d.number, COALESCE((SELECT c.number FROM chats c WHERE c.id = d.chat_id), 0), 0 FROM documents d
+    WHERE d.file_id = OLD.id AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x);
+END;
+CREATE TRIGGER deleted_document_replaces AFTER INSERT ON deleted_documents
+BEGIN
+    DELETE FROM document_replacements WHERE document_id = (SELECT d.id FROM documents d WHERE d.number = NEW.document_number);
+    DELETE FROM document_replacements WHERE replaces = (SELECT d.id FROM documents d WHERE d.number = NEW.document_number);
+END;
+CREATE TRIGGER deleted_user AFTER DELETE ON users
+WHEN EXISTS (SELECT 1 FROM messages m WHERE m.user_id = OLD.id) OR EXISTS (SELECT 1 FROM documents d WHERE d.user_id = OLD.id)
+BEGIN
+    INSERT INTO deleted_users (user_id) VALUES (OLD.id);
+END;
+CREATE INDEX messages_that_cite ON messages (chat_number, seq) WHERE context IS NOT NULL;

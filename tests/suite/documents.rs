@@ -11,13 +11,16 @@ use kafka_core::{Config, Extractor, FileText, Kafka, NewFile, NewWorkspace, test
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{
-    api::{Api, id},
-    form::Form,
-    model,
-    pdf::{encrypted_pdf, pdf, pdf_bomb, wordless_pdf},
-    process::{Binary, RunningServer},
-    websocket::Socket,
+use crate::{
+    chat_documents,
+    support::{
+        api::{Api, id},
+        form::Form,
+        model,
+        pdf::{encrypted_pdf, pdf, pdf_bomb, wordless_pdf},
+        process::{Binary, RunningServer},
+        websocket::Socket,
+    },
 };
 
 const LETTER: &str = "Dear K.,\nthe castle is closed on Mondays.";
@@ -225,6 +228,10 @@ fn what_a_pdf_says_is_shown_at_every_door_and_sent_to_models() {
         assert_eq!(says["text"], Value::Null);
         assert!(says["note"].as_str().unwrap().contains("encrypted"), "{says}");
 
+        let documents = house.api.get(&format!("/api/v1/chats/{}/documents", house.chat));
+        for document in documents["items"].as_array().unwrap() {
+            chat_documents::read(&house.api, &id(document));
+        }
         let endpoint = ScriptedEndpoint::start(|_| model::plain("On Mondays."));
         let form = Form::default().field("user_id", &house.user).field("name", "m").field("ak", "sk-josef");
         form.field("base_url", &endpoint.base_url()).ok(&house.api, "POST", "/models/new");
@@ -232,13 +239,15 @@ fn what_a_pdf_says_is_shown_at_every_door_and_sent_to_models() {
         assert_eq!(socket.next_text(), "On Mondays.");
         // To find out what is wanted, and to answer.
         assert_eq!(endpoint.requests().len(), 2);
-        for request in endpoint.requests() {
+        let as_passage = format!("[1] letter.pdf\n{LETTER}\n");
+        for (request, text) in endpoint
+            .requests()
+            .iter()
+            .zip([format!("--- begin of letter.pdf ---\n{LETTER}\n--- end"), as_passage])
+        {
             let request = request.json();
             let context = request["messages"][0]["content"].as_str().unwrap();
-            assert!(
-                context.contains(&format!("--- begin of letter.pdf ---\n{LETTER}\n--- end")),
-                "{context}"
-            );
+            assert!(context.contains(&text), "{context}");
             assert!(context.contains("--- begin of sealed.pdf ---\n(The PDF is encrypted;"), "{context}");
         }
     }

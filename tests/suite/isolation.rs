@@ -8,11 +8,14 @@ mod slow {
     use serde_json::{Value, json};
     use tempfile::TempDir;
 
-    use crate::support::{
-        api::{Api, id},
-        process::{Binary, RunningServer},
-        rows::run_sql,
-        websocket::Socket,
+    use crate::{
+        chat_documents::read,
+        support::{
+            api::{Api, id},
+            process::{Binary, RunningServer},
+            rows::run_sql,
+            websocket::Socket,
+        },
     };
 
     /// There is no route yet by which a workspace is shared.
@@ -148,6 +151,10 @@ mod slow {
         let made = api.post(&files, &json!({"filename": "mine.based", "content": "mine"}));
         let versions = format!("/api/v1/chat-files/{}/versions", id(&made));
         let version = id(&api.get(&versions)["items"][0]);
+        let documents = format!("/api/v1/chats/{chat}/documents");
+        let document = id(&api.upload(&documents, &[], &[("mine", b"\0\x01")]).json()["items"][0]);
+        // Else the sockets would be told that it fails; one that is read would be cited.
+        read(&api, &document);
         let gate = Gate::new();
         let held = gate.clone();
         let endpoint = ScriptedEndpoint::start(move |_| {
@@ -183,6 +190,8 @@ mod slow {
                 json!({"action": "cancel", "response_id": response}),
                 json!({"action": "upload_file", "filename": "theirs", "file_data": "bWluZQ=="}),
                 json!({"action": "delete_file", "file_id": id(&made)}),
+                json!({"action": "upload_document", "filename": "theirs", "file_data": "bWluZQ=="}),
+                json!({"action": "delete_document", "document_id": document}),
                 json!({"action": "revert_version", "version_id": version, "filename": "mine.based"}),
             ] {
                 socket.say(&refused);
@@ -191,6 +200,7 @@ mod slow {
                 assert_eq!(messages(&api), stored, "{refused}");
                 assert_eq!(api.get(&files)["items"].as_array().unwrap().len(), 1, "{refused}");
                 assert_eq!(api.get(&versions)["items"].as_array().unwrap().len(), 1, "{refused}");
+                assert_eq!(id(&api.get(&documents)["items"][0]), document, "{refused}");
             }
             // Without a name this ends what the socket asked for, which is nothing.
             socket.say(&json!({"action": "cancel"}));

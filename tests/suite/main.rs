@@ -66,6 +66,7 @@ mod sse;
 mod start;
 mod tickets;
 mod torture;
+mod uploads;
 mod users;
 mod websocket;
 mod workspaces;

@@ -674,9 +674,10 @@ mod slow {
     }
 
     #[test]
-    fn the_python_package_talks_and_cancels() {
+    fn the_python_package_talks_uploads_and_cancels() {
         let room = Room::open();
         succeeds(python(&room.server, &room.chat, &["talk"]));
+        succeeds(python(&room.server, &room.api.chat(), &["documents"]));
         let endpoint = ScriptedEndpoint::start(|_| Script::events().token("On and on").until_hung_up());
         let chat = room.api.chat();
         room.api.post(

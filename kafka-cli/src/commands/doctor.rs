@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::model;
 use crate::{
+    age::minute,
     context::Context,
     output::{Style, printable},
 };
@@ -386,13 +387,21 @@ fn vectors(settings: &Settings, schema: &Schema) -> Result<Option<Finding>> {
         return Ok(None);
     };
     let shown = printable(model);
-    Ok(Some(match schema.without_vectors(model)? {
-        0 => Finding::ok("vectors", format!("no passage lacks that of {shown}; --probe asks its endpoint")),
-        count => Finding::warning(
+    let failure = schema.embedding_failure()?.map(|failure| {
+        format!("; its endpoint gives none since {}: {}", minute(failure.since), printable(&failure.sentence))
+    });
+    Ok(Some(match (schema.without_vectors(model)?, failure) {
+        (0, None) => {
+            Finding::ok("vectors", format!("no passage lacks that of {shown}; --probe asks its endpoint"))
+        }
+        (0, Some(failure)) => {
+            Finding::warning("vectors", format!("no passage lacks that of {shown}{failure}"))
+        }
+        (count, failure) => Finding::warning(
             "vectors",
             format!(
-                "{count} passages have none of {shown} and are found by their words alone; a server makes them, unless its \
-                 log says why not, and --probe asks the endpoint"
+                "{count} passages have none of {shown} and are found by their words alone{}",
+                failure.unwrap_or_else(|| "; a server makes them, and --probe asks the endpoint".to_owned())
             ),
         ),
     }))

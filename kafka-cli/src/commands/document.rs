@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
     kafka document list --chat CHAT\n  \
     kafka document show ID --text | less\n\n\
     A document belongs to one chat, or to a workspace, whose chats share it. It is read after it was added;\n\
-    answers cite it as [1] and so on.")]
+    answers cite it as [1] and so on. Its words find it then; vectors, where they are set up, follow.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -183,6 +183,7 @@ fn print(document: &Document, context: &Context) -> Result<()> {
         ("note", document.error_message.clone().unwrap_or_default()),
         ("passages", document.chunk_count.to_string()),
         ("tokens", document.tokens_used.to_string()),
+        ("vectors", document.embedding_model.clone().unwrap_or_else(|| "none; its words find it".to_owned())),
         ("bytes", document.file_id.map(|file| format!("kafka file get {file}")).unwrap_or_default()),
         ("replaces", document.replaces.map(|id| id.to_string()).unwrap_or_default()),
         ("added", minute(document.created_at)),

@@ -203,4 +203,16 @@ fn passages_without_vectors_are_counted_and_their_endpoint_is_asked_on_request()
     let (code, findings) = examined(&directory, &["--probe"]);
     assert_ne!(code, Some(0), "{findings:#?}");
     has(&findings, "vectors error", "no such model");
+
+    // What the endpoint said last is told without asking it.
+    fs::write(directory.path().join("dogs.txt"), "A dog.").unwrap();
+    printed(&directory, &["document", "add", "dogs.txt", "--chat", &chat]);
+    let asked = endpoint.requests().len();
+    let (code, findings) = examined(&directory, &[]);
+    assert_eq!((code, endpoint.requests().len()), (Some(0), asked), "{findings:#?}");
+    has(&findings, "vectors warning", "2 passages have none of nosuch");
+    has(&findings, "vectors warning", "its endpoint gives none since 20");
+    has(&findings, "vectors warning", "no such model");
+    let shown = ids(&directory, &["document", "list", "--chat", &chat]);
+    assert!(printed(&directory, &["document", "show", &shown[1]]).contains("none; its words find it"));
 }

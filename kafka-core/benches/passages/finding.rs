@@ -63,6 +63,9 @@ pub(crate) fn measure<P: Place>(directory: &Path) {
     println!(
         "memory that it took, by the vectors' {vectors:5.1} MB {ratio:8.2} (goal {MEMORY_GOAL}){verdict}"
     );
+    if let Some(beside) = P::BESIDE {
+        println!("{beside}");
+    }
     println!("{QUERIES} questions each on one processor, ms {:>13} {:>8}", "p50", "p99");
     show("by vectors", &latencies(|number| search(SearchMode::Vector, number)), None);
     show("by both", &latencies(|number| search(SearchMode::Hybrid, number)), Some(QUERY_GOAL));

@@ -30,6 +30,9 @@ const PLACE: &str = "KAFKA_BENCH_PLACE";
 
 /// Where an installation lies, and goes from with this.
 pub(crate) trait Place {
+    /// What is to be known of who works beside the one processor.
+    const BESIDE: Option<&str>;
+
     /// With nothing in it.
     fn new() -> Self;
 

@@ -1,10 +1,10 @@
 //! What changed: told after the commit that made it so.
 
 use super::{
-    chat::Chat, chat_file::ChatFile, file::File, message::Message, model::Model, response::Response,
-    user::User, workspace::Workspace,
+    chat::Chat, chat_file::ChatFile, document::Document, file::File, message::Message, model::Model,
+    response::Response, user::User, workspace::Workspace,
 };
-use crate::base::id::{ChatFileId, ChatId, FileId, MessageId, ModelId, UserId, WorkspaceId};
+use crate::base::id::{ChatFileId, ChatId, DocumentId, FileId, MessageId, ModelId, UserId, WorkspaceId};
 
 /// Something that was committed. It shows what was changed as it is when the change is read, so that
 /// several quick changes of one thing may be told as one.
@@ -40,6 +40,18 @@ pub enum Change {
         chat_id: ChatId,
         /// Its id.
         id: ChatFileId,
+    },
+    /// A document came into a chat. One that is a file of the chat, too, is told as that, and what becomes of it is not
+    /// told; nor are those that all chats of a workspace share.
+    Document(Box<Document>),
+    /// A document of a chat was read: it is completed, or failed.
+    DocumentRead(Box<Document>),
+    /// A document was deleted from a chat, or gave its place to another; but one that goes with its file is not told.
+    DocumentDeleted {
+        /// The chat it stood in.
+        chat_id: ChatId,
+        /// Its id.
+        id: DocumentId,
     },
     /// A file was uploaded or renamed.
     File(Box<File>),

@@ -15,7 +15,7 @@ words! {
         Pending = "pending",
         /// It is being read.
         Processing = "processing",
-        /// It can be searched and asked about.
+        /// It can be searched and asked about: by its words, and by meaning once [`Document::embedding_model`] is told.
         Completed = "completed",
         /// It cannot be read; [`Document::error_message`] says why.
         Failed = "failed",
@@ -39,14 +39,14 @@ pub struct Document {
     pub filename: String,
     /// How far it has come.
     pub processing_status: ProcessingStatus,
-    /// A sentence for people: why it failed; of a completed one, what is missing of its text, or why it has no
-    /// vectors.
+    /// A sentence for people: why it failed; of a completed one, what is missing of its text, or which vectors it does
+    /// not get, and why.
     pub error_message: Option<String>,
     /// Model tokens of its passages, by estimate; 0 until it is completed.
     pub tokens_used: u64,
     /// How many passages it has; 0 until it is completed.
     pub chunk_count: u64,
-    /// The model that made its vectors; none where there are none.
+    /// The model that made its vectors; none where there are none, or not all yet: until then it is found by its words.
     pub embedding_model: Option<String>,
     /// The document whose place it takes, with the same commit, when it is completed; none for any other.
     pub replaces: Option<DocumentId>,

@@ -5,11 +5,11 @@ use crate::{
     base::{
         actor::Scope,
         error::Result,
-        id::{ChatFileId, ChatId, FileId},
+        id::{ChatFileId, ChatId, FileId, WorkspaceId},
         page::{Room, Stretch},
         time::Timestamp,
     },
-    entity::chat_file::ChatFile,
+    entity::{chat_file::ChatFile, file::File},
     storage::{Conn, Row, Tx, sql::statements},
 };
 
@@ -49,6 +49,8 @@ statements! {
     HOW_MANY = ["SELECT COUNT(*) FROM chat_files WHERE chat_id = $1"];
     CHATS_OF_FILE = ["SELECT cf.chat_id, cf.id FROM chat_files cf WHERE cf.file_id = $1"];
     RENAME_OF_FILE = ["UPDATE chat_files SET filename = $2, path = $3, updated_at = $4 WHERE file_id = $1 AND kind = 'upload'"];
+    TAKE_OVER = ["UPDATE chat_files SET file_id = $2, filename = $3, path = $4, updated_at = $5 WHERE file_id = $1 \
+        AND kind = 'upload' AND chat_id IN (SELECT c.id FROM chats c WHERE c.id = $6 OR c.workspace_id = $7)"];
     DELETE = ["DELETE FROM chat_files WHERE id = $1"];
     DELETE_OF_CHAT = ["DELETE FROM chat_files WHERE chat_id = $1"];
 }
@@ -152,6 +154,17 @@ pub(crate) fn rename_of_file(
     now: Timestamp,
 ) -> Result<()> {
     tx.execute(&RENAME_OF_FILE, params![file, filename, path, now]).map(drop)
+}
+
+/// Puts another file in the place of one: in this chat, or in those of this workspace.
+pub(crate) fn take_over(
+    tx: &Tx<'_>,
+    was: FileId,
+    file: &File,
+    place: (Option<ChatId>, Option<WorkspaceId>),
+) -> Result<()> {
+    let values = params![was, file.id, &file.filename, &file.path, file.created_at, place.0, place.1];
+    tx.execute(&TAKE_OVER, values).map(drop)
 }
 
 /// Deletes one that was admitted.

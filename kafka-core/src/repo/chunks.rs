@@ -10,7 +10,7 @@ use crate::{
     base::{
         actor::Scope,
         error::Result,
-        id::{ChatId, DocumentId, WorkspaceId},
+        id::{ChatId, DocumentId, FileId, WorkspaceId},
         page::{Room, Stretch},
     },
     storage::{Conn, Row, Tx, Value, sql::statements},
@@ -49,8 +49,11 @@ statements! {
     NUMBERED = [COLUMNS, "FROM json_each($5) n CROSS JOIN chunks k ON k.number = n.value", OF_PASSAGES, FOR_CHAT, scope::DOCUMENT_READ]
         or [COLUMNS, "FROM json_array_elements_text(CAST(CAST($5 AS TEXT) AS JSON)) n(value) \
         JOIN chunks k ON k.number = CAST(n.value AS BIGINT)", OF_PASSAGES, FOR_CHAT, scope::DOCUMENT_READ];
-    OUTLINES = ["SELECT d.number, d.filename, d.outline FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ",
+    OUTLINES = ["SELECT d.number, d.id, d.filename, d.outline FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ",
         FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY d.created_at DESC, d.id DESC LIMIT $5"];
+    FILES = ["SELECT d.id, d.file_id, d.filename, d.tokens_used FROM documents d \
+        JOIN chat_files cf ON cf.file_id = d.file_id AND cf.chat_id = $3 LEFT JOIN chats c ON c.id = d.chat_id WHERE ",
+        FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY d.created_at DESC, d.id DESC"];
     FIRST = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
         WHERE k.document_number = $1 ORDER BY k.idx LIMIT $2"];
 }
@@ -110,6 +113,17 @@ fn read(row: &mut Row<'_>) -> Result<Found> {
     })
 }
 
+/// The number, the id, the name and the headings of a document.
+pub(crate) type Outline = (i64, DocumentId, String, Option<String>);
+
+/// A document that is a file of the chat, too.
+pub(crate) struct FileDocument {
+    pub(crate) id: DocumentId,
+    pub(crate) file_id: FileId,
+    pub(crate) filename: String,
+    pub(crate) tokens: u64,
+}
+
 /// The chat that is to be answered in, and who asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
@@ -157,11 +171,20 @@ impl Asked {
         conn.all(&NUMBERED, &values, read)
     }
 
-    /// The documents that can be asked about, the newest first: numbers, names and headings.
-    pub(crate) fn outlines(self, conn: &Conn<'_>, most: u32) -> Result<Vec<(i64, String, Option<String>)>> {
+    /// The documents that can be asked about and are files of the chat, too, the newest first.
+    pub(crate) fn files(self, conn: &Conn<'_>) -> Result<Vec<FileDocument>> {
+        let values = [self.scope.user(), self.scope.reach(), self.chat.into(), self.workspace.into()];
+        conn.all(&FILES, &values, |row| {
+            let (id, file_id) = (row.next()?, row.next()?);
+            Ok(FileDocument { id, file_id, filename: row.next()?, tokens: row.next()? })
+        })
+    }
+
+    /// The documents that can be asked about, the newest first: numbers, ids, names and headings.
+    pub(crate) fn outlines(self, conn: &Conn<'_>, most: u32) -> Result<Vec<Outline>> {
         let values =
             [self.scope.user(), self.scope.reach(), self.chat.into(), self.workspace.into(), most.into()];
-        conn.all(&OUTLINES, &values, |row| Ok((row.next()?, row.next()?, row.next()?)))
+        conn.all(&OUTLINES, &values, |row| Ok((row.next()?, row.next()?, row.next()?, row.next()?)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Long chats that are deleted: their rows go in pieces, behind, because all at once they would hold up everyone who writes.
 //!
 //! What is left of such a chat belongs to nobody, says nothing and has `deleted_at`, which the scope's predicates and the
-//! lists of everything leave out. Its files, documents, tags and links are gone with the call that deleted it.
+//! lists of everything leave out. Its files, tags and links are gone with the call that deleted it, its
+//! documents are [deleted](super::deleted_documents) with it.
 
 use super::params;
 use crate::{
@@ -15,7 +16,6 @@ statements! {
         message_count = 0, total_tokens = 0 WHERE id = $1 AND message_count > $3"];
     DELETE_TAGS = ["DELETE FROM chat_tags WHERE chat_id = $1"];
     DELETE_LINKS = ["DELETE FROM share_links WHERE chat_id = $1"];
-    DELETE_DOCUMENTS = ["DELETE FROM documents WHERE chat_id = $1"];
     DELETE_ANONYMOUS = ["DELETE FROM anonymous_chats WHERE chat_id = $1"];
     NEXT = ["SELECT c.number FROM chats c WHERE c.deleted_at IS NOT NULL ORDER BY c.number LIMIT 1"];
     /// The last ones first: what no message follows is removed without changing others.
@@ -27,7 +27,7 @@ statements! {
 /// Deletes a chat for everyone, if it has more than so many messages, and leaves these to be removed behind.
 pub(crate) fn mark(tx: &Tx<'_>, id: ChatId, now: Timestamp, more_than: u32) -> Result<()> {
     if tx.execute(&MARK, params![id, now, more_than])? > 0 {
-        for statement in [&DELETE_TAGS, &DELETE_LINKS, &DELETE_DOCUMENTS, &DELETE_ANONYMOUS] {
+        for statement in [&DELETE_TAGS, &DELETE_LINKS, &DELETE_ANONYMOUS] {
             tx.execute(statement, params![id])?;
         }
     }

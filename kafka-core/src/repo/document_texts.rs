@@ -6,8 +6,8 @@ use crate::{
     storage::{Conn, Tx, sql::statements},
 };
 
-const OF_DOCUMENT: &str =
-    "FROM document_texts t WHERE t.document_number = (SELECT d.number FROM documents d WHERE d.id = $1)";
+const OF_DOCUMENT: &str = "FROM document_texts t WHERE t.document_number = (SELECT d.number FROM documents d WHERE d.id = $1 \
+     AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x))";
 
 statements! {
     INSERT = ["INSERT INTO document_texts (document_number, start_byte, content) VALUES ($1, $2, $3)"];

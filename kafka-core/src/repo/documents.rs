@@ -1,6 +1,6 @@
 //! The table `documents`.
 
-use super::{embeddings::WORDS_ONLY, params, scope, scoped};
+use super::{deleted_documents::THERE, embeddings::WORDS_ONLY, params, scope, scoped};
 use crate::{
     base::{
         actor::Scope,
@@ -20,7 +20,8 @@ const FROM: &str = " FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
 /// Those of one chat or of one workspace, by the index of both.
 const OF_PLACE: &str = "COALESCE(d.chat_id, d.workspace_id) = $3 AND ";
 /// What is to take another's place counts when it does: then the other is gone.
-const COUNTS: &str = "NOT EXISTS (SELECT 1 FROM document_replacements r WHERE r.document_id = d.id)";
+const COUNTS: &str = "NOT EXISTS (SELECT 1 FROM document_replacements r WHERE r.document_id = d.id) \
+     AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x)";
 
 fn read(row: &mut Row<'_>) -> Result<Document> {
     Ok(Document {
@@ -58,27 +59,23 @@ statements! {
     HOW_MANY_IN_ALL = ["SELECT COUNT(*) FROM documents d WHERE ", COUNTS];
     TO_READ = ["SELECT d.number, d.filename, f.sha256, f.size_bytes, COALESCE(c.user_id, w.owner_id) FROM documents d \
         LEFT JOIN files f ON f.id = d.file_id LEFT JOIN chats c ON c.id = d.chat_id \
-        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
+        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1 AND ", THERE];
     WAIT = ["UPDATE documents SET processing_status = 'pending', updated_at = $2 WHERE id = $1"];
     BEGIN = ["UPDATE documents SET processing_status = 'processing', error_message = NULL, updated_at = $2 WHERE id = $1"];
     NOTE_TEXT = ["UPDATE documents SET content_hash = $2, outline = $3, updated_at = $4 WHERE id = $1"];
     /// While it is being read, and by whom it is.
-    NUMBER_OF_JOB = ["SELECT d.number FROM jobs j JOIN documents d ON d.id = j.subject WHERE j.number = $1 AND j.node_id = $2"];
+    NUMBER_OF_JOB = ["SELECT d.number FROM jobs j JOIN documents d ON d.id = j.subject WHERE j.number = $1 AND j.node_id = $2 AND ", THERE];
     COMPLETE = ["UPDATE documents SET processing_status = 'completed', error_message = $2, chunk_count = $3, \
         tokens_used = $4, updated_at = $5 WHERE id = $1"];
     FAIL = ["UPDATE documents SET processing_status = 'failed', error_message = $2, updated_at = $3, \
         content_hash = NULL, outline = NULL, embedding_model = NULL WHERE id = $1"];
-    PAYER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
-        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1 AND d.processing_status = 'processing'"];
+    OWNER = ["SELECT COALESCE(c.user_id, w.owner_id) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
+        LEFT JOIN workspaces w ON w.id = d.workspace_id WHERE d.id = $1"];
+    NOTE = ["SELECT d.error_message FROM documents d WHERE d.id = $1"];
+    SET_NOTE = ["UPDATE documents SET error_message = $2 WHERE id = $1"];
     OF_FILE = ["SELECT d.id FROM documents d WHERE d.file_id = $1"];
     RENAME_OF_FILE = ["UPDATE documents SET filename = $2, updated_at = $3 WHERE file_id = $1"];
-    /// The two fields stand side by side in what is stored. A chat's documents are cited in it and in its forks, which are
-    /// younger, as are theirs; those of a workspace anywhere. Only messages that cite are looked at.
-    MARK_STALE = ["UPDATE messages SET context = REPLACE(context, $2, $3) WHERE context IS NOT NULL \
-        AND chat_number >= (SELECT COALESCE(c.number, 0) FROM documents d LEFT JOIN chats c ON c.id = d.chat_id \
-        WHERE d.id = $1) AND context LIKE $4"];
-    IS_THERE = ["SELECT 1 FROM documents WHERE id = $1"];
-    DELETE = ["DELETE FROM documents WHERE id = $1"];
+    IS_THERE = ["SELECT 1 FROM documents d WHERE d.id = $1 AND ", THERE];
 }
 
 /// Stores a document that waits to be read.
@@ -196,10 +193,19 @@ pub(crate) fn note_text(
     tx.execute(&NOTE_TEXT, params![id, sha256, outline, now]).map(drop)
 }
 
-/// For whom the vectors of one are counted: for whose chat or workspace it is in while it is read first, and for nobody
-/// when they are made anew, which is no doing of the owner's.
-pub(crate) fn payer(conn: &Conn<'_>, id: DocumentId) -> Result<Option<UserId>> {
-    Ok(conn.first(&PAYER, params![id], |row| row.next())?.flatten())
+/// Whose chat or workspace one is in.
+pub(crate) fn owner(conn: &Conn<'_>, id: DocumentId) -> Result<Option<UserId>> {
+    Ok(conn.first(&OWNER, params![id], |row| row.next())?.flatten())
+}
+
+/// What is said of one.
+pub(crate) fn note(conn: &Conn<'_>, id: DocumentId) -> Result<Option<String>> {
+    Ok(conn.first(&NOTE, params![id], |row| row.next())?.flatten())
+}
+
+/// Says this of one.
+pub(crate) fn set_note(tx: &Tx<'_>, id: DocumentId, note: &Option<String>) -> Result<()> {
+    tx.execute(&SET_NOTE, params![id, note]).map(drop)
 }
 
 /// The number of the document that a job is about, while it is there and the job is the node's.
@@ -237,17 +243,4 @@ pub(crate) fn rename_of_file(tx: &Tx<'_>, file: FileId, filename: &str, now: Tim
 /// Whether there is one, whoever may see it.
 pub(crate) fn is_there(conn: &Conn<'_>, id: DocumentId) -> Result<bool> {
     Ok(conn.first(&IS_THERE, params![id], |_| Ok(()))?.is_some())
-}
-
-/// Has the messages that cite one say that it is gone. Comes before it goes.
-pub(crate) fn mark_stale(tx: &Tx<'_>, id: DocumentId) -> Result<()> {
-    let cited = |stale: bool| format!("\"document_id\":\"{id}\",\"stale\":{stale}");
-    let (fresh, stale) = (cited(false), cited(true));
-    let pattern = format!("%{id}%");
-    tx.execute(&MARK_STALE, params![id, &fresh, &stale, &pattern]).map(drop)
-}
-
-/// Deletes one that was admitted, with its passages.
-pub(crate) fn delete(tx: &Tx<'_>, id: DocumentId) -> Result<()> {
-    tx.execute(&DELETE, params![id]).map(drop)
 }

@@ -1,6 +1,6 @@
 //! The table `files`.
 
-use super::{params, scope, scoped};
+use super::{deleted_documents::THERE, params, scope, scoped};
 use crate::{
     base::{
         actor::Scope,
@@ -49,10 +49,10 @@ statements! {
         AND id IN (SELECT cf.file_id FROM chat_files cf WHERE cf.chat_id = $1 \
         UNION ALL SELECT d.file_id FROM documents d WHERE d.chat_id = $1) \
         AND NOT EXISTS (SELECT 1 FROM chat_files other WHERE other.file_id = files.id AND other.chat_id <> $1) \
-        AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.file_id = files.id AND COALESCE(d.chat_id, '') <> $1)"];
+        AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.file_id = files.id AND COALESCE(d.chat_id, '') <> $1 AND ", THERE, ")"];
     DELETE_UNUSED = ["DELETE FROM files WHERE id = $1 AND is_of_chats = 1 \
         AND NOT EXISTS (SELECT 1 FROM chat_files cf WHERE cf.file_id = $1) \
-        AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.file_id = $1)"];
+        AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.file_id = $1 AND ", THERE, ")"];
     OF_OWNER = ["SELECT ", COLUMNS, " FROM workspaces w JOIN files f ON f.workspace_id = w.id WHERE w.owner_id = $3 AND ",
         scope::WORKSPACE_READ, " ORDER BY f.workspace_id, f.created_at, f.id"];
     NAMES_BLOB = ["SELECT 1 FROM files WHERE sha256 = $1 LIMIT 1"];

@@ -29,7 +29,10 @@ statements! {
     TAKE = ["UPDATE jobs SET node_id = $2, attempts = attempts + 1 \
         WHERE number = $1 AND run_at <= $3 AND (node_id IS NULL OR node_id = $2)"];
     PUT_BACK = ["UPDATE jobs SET node_id = NULL, run_at = $2, attempts = $4 WHERE number = $1 AND node_id = $3"];
+    RELEASE = ["UPDATE jobs SET node_id = NULL WHERE number = $1 AND node_id = $2"];
     HELD = ["SELECT j.number, j.subject FROM jobs j WHERE j.kind = $1 AND j.node_id IS NOT NULL"];
+    NEWEST = ["SELECT j.subject, j.run_at FROM jobs j WHERE j.kind = $1 ORDER BY j.number DESC LIMIT 1"];
+    FORGET = ["DELETE FROM jobs WHERE kind = $1"];
     FORGET_FREE = ["DELETE FROM jobs WHERE node_id IS NULL AND kind LIKE $1"];
     FINISH = ["DELETE FROM jobs WHERE number = $1 AND node_id = $2"];
 }
@@ -87,6 +90,16 @@ pub(crate) fn newest_held(conn: &Conn<'_>, kind: &str) -> Result<Option<String>>
     Ok(held.into_iter().max_by_key(|(number, _)| *number).map(|(_, subject)| subject))
 }
 
+/// What the job of a kind is about that was made last, whoever has it, and since when it is due.
+pub(crate) fn newest(conn: &Conn<'_>, kind: &str) -> Result<Option<(String, Timestamp)>> {
+    conn.first(&NEWEST, params![kind], |row| Ok((row.next()?, row.next()?)))
+}
+
+/// Takes away all jobs of a kind.
+pub(crate) fn forget(tx: &Tx<'_>, kind: &str) -> Result<()> {
+    tx.execute(&FORGET, params![kind]).map(drop)
+}
+
 /// Takes away the jobs that no node has, of all kinds that begin so.
 pub(crate) fn forget_free(tx: &Tx<'_>, kinds: &str) -> Result<()> {
     let pattern = format!("{kinds}%");
@@ -101,6 +114,11 @@ pub(crate) fn take(tx: &Tx<'_>, job: i64, node: NodeId, now: Timestamp) -> Resul
 /// Leaves a job for later, begun so often.
 pub(crate) fn put_back(tx: &Tx<'_>, job: i64, node: NodeId, run_at: Timestamp, attempts: u32) -> Result<()> {
     tx.execute(&PUT_BACK, params![job, run_at, node, attempts]).map(drop)
+}
+
+/// Frees a job for whoever is next, as due as it was.
+pub(crate) fn release(tx: &Tx<'_>, job: i64, node: NodeId) -> Result<()> {
+    tx.execute(&RELEASE, params![job, node]).map(drop)
 }
 
 /// Takes away a job that is done, if it is the node's.

@@ -10,6 +10,8 @@ pub(crate) mod chat_tags;
 pub(crate) mod chats;
 pub(crate) mod chunks;
 pub(crate) mod deleted_chats;
+pub(crate) mod deleted_documents;
+pub(crate) mod deleted_users;
 pub(crate) mod document_replacements;
 pub(crate) mod document_texts;
 pub(crate) mod documents;
@@ -61,6 +63,8 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static crate::storage::sql:
         chats::ALL,
         chunks::ALL,
         deleted_chats::ALL,
+        deleted_documents::ALL,
+        deleted_users::ALL,
         document_replacements::ALL,
         document_texts::ALL,
         documents::ALL,

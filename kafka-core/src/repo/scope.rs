@@ -67,7 +67,7 @@ pub(crate) const FILE_READ: &str = "($2 = 1 \
      OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = f.workspace_id AND ($2 = 1 OR w.owner_id = $1 OR ($2 = 2 AND w.owner_id IS NULL) OR EXISTS (SELECT 1 FROM workspace_members wm \
      WHERE wm.user_id = $1 AND wm.workspace_id = w.id))) \
      OR EXISTS (SELECT 1 FROM chats c WHERE c.id IN (SELECT cf.chat_id FROM chat_files cf WHERE cf.file_id = f.id \
-     UNION ALL SELECT d.chat_id FROM documents d WHERE d.file_id = f.id) AND ($2 = 1 OR c.user_id = $1 \
+     UNION ALL SELECT d.chat_id FROM documents d WHERE d.file_id = f.id AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x)) AND ($2 = 1 OR c.user_id = $1 \
      OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
      OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \
          OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL))) \
@@ -80,7 +80,7 @@ pub(crate) const FILE_WRITE: &str = "($2 = 1 \
      OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = f.workspace_id AND ($2 = 1 OR w.owner_id = $1 OR ($2 = 2 AND w.owner_id IS NULL) OR EXISTS (SELECT 1 FROM workspace_members wm \
      WHERE wm.user_id = $1 AND wm.workspace_id = w.id AND wm.role = 'editor'))) \
      OR (f.workspace_id IS NULL AND EXISTS (SELECT 1 FROM chats c WHERE c.id IN (SELECT cf.chat_id FROM chat_files cf WHERE cf.file_id = f.id \
-     UNION ALL SELECT d.chat_id FROM documents d WHERE d.file_id = f.id) AND ($2 = 1 OR c.user_id = $1 \
+     UNION ALL SELECT d.chat_id FROM documents d WHERE d.file_id = f.id AND d.number NOT IN (SELECT x.document_number FROM deleted_documents x)) AND ($2 = 1 OR c.user_id = $1 \
      OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
      OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \
          OR EXISTS (SELECT 1 FROM workspaces w WHERE w.id = c.workspace_id AND w.owner_id IS NULL))) \
@@ -89,7 +89,8 @@ pub(crate) const FILE_WRITE: &str = "($2 = 1 \
      WHERE wm.user_id = $1 AND wm.workspace_id = c.workspace_id AND wm.role = 'editor')))))";
 
 /// On `documents d LEFT JOIN chats c ON c.id = d.chat_id`: whoever sees the chat, or the workspace that shares it.
-pub(crate) const DOCUMENT_READ: &str = "($2 = 1 \
+/// What is deleted and not yet removed is no one's.
+pub(crate) const DOCUMENT_READ: &str = "d.number NOT IN (SELECT x.document_number FROM deleted_documents x) AND ($2 = 1 \
      OR (d.workspace_id IS NULL AND (c.user_id = $1 \
      OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
      OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \
@@ -100,7 +101,7 @@ pub(crate) const DOCUMENT_READ: &str = "($2 = 1 \
      WHERE wm.user_id = $1 AND wm.workspace_id = COALESCE(d.workspace_id, c.workspace_id)))";
 
 /// The same for changing: whoever may write to the chat, or put files into the workspace.
-pub(crate) const DOCUMENT_WRITE: &str = "($2 = 1 \
+pub(crate) const DOCUMENT_WRITE: &str = "d.number NOT IN (SELECT x.document_number FROM deleted_documents x) AND ($2 = 1 \
      OR (d.workspace_id IS NULL AND (c.user_id = $1 \
      OR ($2 = 3 AND EXISTS (SELECT 1 FROM anonymous_chats a WHERE a.chat_id = c.id)) \
      OR ($2 = 2 AND c.user_id IS NULL AND (c.workspace_id IS NULL \

@@ -4,6 +4,7 @@ use std::{io::Read, sync::Arc};
 
 use super::{
     chats,
+    documents::Removal,
     files::{self, StagedFile},
     input,
     listing::{ByCreation, TimeKey},
@@ -83,12 +84,8 @@ impl<'k> ChatFiles<'k> {
     /// Those of [`upload`](ChatFiles::upload), but for what reading the bytes fails of.
     pub fn put(&self, chat: ChatId, staged: StagedFile) -> Result<ChatFile> {
         let scope = self.actor.scope(WRITE)?;
-        let Chat { workspace_id, .. } = self.writable(chat)?;
-        let StagedFile { file, staged } = staged;
-        let file = File { workspace_id, ..file };
-        let text = first_text(self.installation.limits(), &file, || staged.open())?;
-        let key = self.once.as_ref().map(|once| once.with_bytes(&file.sha256));
-        let arrival = Arrival::new(self, chat, file, Some(staged), text);
+        let key = self.once.as_ref().map(|once| once.with_bytes(&staged.file.sha256));
+        let arrival = self.arrival(&self.writable(chat)?, staged)?;
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 writable(tx, scope, chat)?;
@@ -182,17 +179,26 @@ impl<'k> ChatFiles<'k> {
         })
     }
 
-    /// Takes a file out of a chat, with its versions. What was uploaded into chats goes with the last one that
-    /// has it; what was put into the workspace stays there.
+    /// Takes a file out of a chat, with its versions, and with the document of the chat that it is, if it is one. What was
+    /// uploaded into chats goes with the last one that has it; what was put into the workspace stays there.
     ///
     /// # Errors
     /// `NotFound`.
     pub fn delete(&self, id: ChatFileId) -> Result<()> {
         let scope = self.actor.scope(WRITE)?;
         let (feed, sweep) = (self.installation.feed().clone(), self.installation.blob_sweep().clone());
+        let removal = Removal::of(self.installation);
         self.installation.storage().write(move |tx| {
             let found = chat_files::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             feed.chat_file_deleted(tx, found.chat_id, id);
+            if let Some(file) = found.file_id {
+                for id in repo::documents::of_file(tx, file)? {
+                    let document = repo::documents::find(tx, Scope::Operator, id)?;
+                    if let Some(document) = document.filter(|it| it.chat_id == Some(found.chat_id)) {
+                        removal.remove_untold(tx, &document)?;
+                    }
+                }
+            }
             chat_files::delete(tx, id)?;
             if let Some(file) = found.file_id
                 && let Some(File { workspace_id, .. }) = repo::files::find(tx, Scope::Operator, file)?
@@ -207,7 +213,15 @@ impl<'k> ChatFiles<'k> {
 }
 
 impl ChatFiles<'_> {
-    fn writable(&self, chat: ChatId) -> Result<Chat> {
+    /// What an upload into a chat will be.
+    pub(super) fn arrival(&self, chat: &Chat, staged: StagedFile) -> Result<Arrival> {
+        let StagedFile { file, staged } = staged;
+        let file = File { workspace_id: chat.workspace_id, ..file };
+        let text = first_text(self.installation.limits(), &file, || staged.open())?;
+        Ok(Arrival::new(self, chat.id, file, Some(staged), text))
+    }
+
+    pub(super) fn writable(&self, chat: ChatId) -> Result<Chat> {
         let scope = self.actor.scope(WRITE)?;
         let found =
             self.installation.storage().read_one(|conn| repo::chats::find_for_writing(conn, scope, chat))?;
@@ -216,7 +230,7 @@ impl ChatFiles<'_> {
 }
 
 /// The chat, if it may be written to.
-fn writable(tx: &Tx<'_>, scope: Scope, chat: ChatId) -> Result<Chat> {
+pub(super) fn writable(tx: &Tx<'_>, scope: Scope, chat: ChatId) -> Result<Chat> {
     repo::chats::find_for_writing(tx, scope, chat)?.ok_or_else(|| chats::not_found(chat))
 }
 

@@ -29,7 +29,7 @@ use crate::{
         chat_lists::{self, Slice},
         chat_tags,
         chats::{self, Belonging},
-        deleted_chats, files, messages, responses, usage_daily,
+        deleted_chats, deleted_documents, files, messages, responses, usage_daily,
     },
     service::{
         blob_sweep::BlobSweep, completion::live::Live, doorman::Doorman, feed::Feed,
@@ -229,8 +229,9 @@ impl<'k> Chats<'k> {
         })
     }
 
-    /// Deletes a chat with its messages and responses. A running answer ends. The rows of more than 1,000 messages are removed
-    /// by a process that stays, within minutes, a command's own before it returns; nobody sees them any more.
+    /// Deletes a chat with its messages and responses. A running answer ends. The rows of more than 1,000 messages, and
+    /// of documents, are removed by a process that stays, within minutes, a command's own before it returns; nobody sees
+    /// them any more.
     ///
     /// # Errors
     /// `NotFound`.
@@ -282,6 +283,7 @@ impl Parting {
         }
         let live = self.live.clone();
         for chat in chats {
+            deleted_documents::mark_of_chat(tx, chat.id)?;
             files::delete_of_chat(tx, chat.id)?;
             // Not left to the chat's own end, so that a file which two chats have that go together goes, too.
             chat_files::delete_of_chat(tx, chat.id)?;
@@ -292,7 +294,7 @@ impl Parting {
             ended.iter().for_each(|(response, log)| live.abandon(*response, log.as_deref()));
         });
         self.feed.chats_deleted(tx, chats)?;
-        chats.iter().try_for_each(|chat| deleted_chats::mark(tx, chat.id, self.now, removal::PIECE))?;
+        chats.iter().try_for_each(|chat| deleted_chats::mark(tx, chat.id, self.now, removal::MESSAGES))?;
         self.doorman.announce(tx);
         let (live, ids) = (self.live.clone(), chats.iter().map(|chat| chat.id).collect());
         tx.after_commit(move || live.abandon_chats(&ids));

@@ -15,13 +15,14 @@ use crate::{
         shares::Whose,
     },
     entity::{
-        chat_file::{ChatFileContent, Version},
+        chat_file::{ChatFile, ChatFileContent, Version},
         file::FileText,
     },
     repo::{
         self,
         chat_file_versions::{self, Stored},
         chat_files::{self, Located},
+        chunks::Asked,
     },
     service::installation::Installation,
     storage::{Conn, blob::Blobs},
@@ -32,6 +33,8 @@ use crate::{
 const SHOWN_BYTES: u64 = 8 << 20;
 /// Characters of versions that are read for it.
 const READ_CHARACTERS: i64 = 16 << 20;
+/// What a model is told of a file whose text it has elsewhere.
+const AMONG_DOCUMENTS: &str = "It is one of the documents: what it says stands among their passages.";
 /// Why a text with versions does not stand where all are.
 const NO_ROOM: &str =
     "The texts of this chat are too long to stand here together; ask for this one by itself.";
@@ -132,7 +135,7 @@ fn prepare(installation: &Installation, located: &[Located], whose: Whose, cance
 
 /// The names and texts of a chat's files, for a model; at most so many bytes. Where the bytes do not
 /// suffice the files named in `first` have them, then those that came last, and of a document there is the
-/// beginning. One may be left out.
+/// beginning. One may be left out. What `documents` knows is told from those, and has no text here.
 pub(super) fn for_model(
     conn: &Conn<'_>,
     blobs: &Blobs,
@@ -140,12 +143,16 @@ pub(super) fn for_model(
     mut left: u64,
     first: &[String],
     except: Option<ChatFileId>,
+    documents: Option<Asked>,
 ) -> Result<Vec<(String, FileText)>> {
     let mut located = chat_files::located(conn, chat)?;
     located.retain(|located| Some(located.file.id) != except);
     if located.is_empty() {
         return Ok(Vec::new());
     }
+    let documents = documents.map(|asked| asked.files(conn)).transpose()?.unwrap_or_default();
+    let is_document =
+        |file: &ChatFile| documents.iter().any(|document| Some(document.file_id) == file.file_id);
     let mut texts: Vec<_> =
         located.iter().map(|Located { file, .. }| (file.filename.clone(), FileText::default())).collect();
     let is_first = |located: &Located| first.contains(&located.file.filename);
@@ -157,6 +164,7 @@ pub(super) fn for_model(
         texts[at].1 = match file.latest_version {
             Some(_) => chat_file_versions::newest_text(conn, file.id, left)?
                 .map_or_else(FileText::default, |content| take(content, &mut left)),
+            None if is_document(file) => FileText { text: None, note: Some(AMONG_DOCUMENTS.to_owned()) },
             None => upload_text(blobs, &file.filename, bytes.clone(), &mut left),
         };
     }

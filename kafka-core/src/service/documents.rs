@@ -11,13 +11,13 @@ use std::{
 
 use super::{
     blob_sweep::BlobSweep,
-    chats,
+    chats, embedding,
     feed::Feed,
     files::{self, StagedFile},
     ingest::{self, Ingesting},
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
-    workspaces,
+    removal, workspaces,
 };
 use crate::{
     base::{
@@ -32,8 +32,8 @@ use crate::{
         document::{Document, DocumentPlace, Passage, ProcessingStatus},
         file::{File, NewFile},
     },
-    repo::{self, document_texts, documents, jobs},
-    service::installation::Installation,
+    repo::{self, deleted_documents, document_texts, documents, jobs},
+    service::{installation::Installation, quotas::Quotas},
     storage::{Conn, NodeKind, Tx, blob::Staged},
 };
 pub(super) use replacement::take_place;
@@ -41,7 +41,7 @@ pub(super) use replacement::take_place;
 /// What a credential needs for reading here.
 const READ: Permission = Permission::read(Area::Documents);
 /// What it needs for changing something.
-const WRITE: Permission = Permission::write(Area::Documents);
+pub(super) const WRITE: Permission = Permission::write(Area::Documents);
 /// Most bytes of a passage that are shown at once.
 const PASSAGE_BYTES: u64 = 64 << 10;
 /// How often it is looked whether a document is read.
@@ -74,9 +74,11 @@ impl<'k> Documents<'k> {
 
     /// Uploads a file as a document: of a chat, or of a workspace, whose chats then share it. Its bytes are on the disk
     /// when this returns, in bounded memory; it is read afterwards, by this or another process that stays, whatever
-    /// becomes of this one. Equal bytes are read once. Where plans are enforced and the vectors of a document would cost
-    /// more than its owner has left of the day, it is found by its words alone, and says so in
-    /// [`Document::error_message`].
+    /// becomes of this one. Equal bytes are read once. Once it is completed, its words find it; where there is an
+    /// [endpoint](crate::Config::embedding), its vectors are made after that, and [`Document::embedding_model`] tells
+    /// when it has them. What they cannot be made of, because the endpoint gives none for it, or because plans are enforced
+    /// and they would cost more than the owner has left of the day, is found by its words alone, and
+    /// [`Document::error_message`] says so.
     ///
     /// # Errors
     /// `NotFound` for a chat or workspace that one may not write to; `TooLarge` beyond
@@ -96,18 +98,12 @@ impl<'k> Documents<'k> {
     fn put(&self, place: DocumentPlace, staged: StagedFile) -> Result<Document> {
         let scope = self.actor.scope(WRITE)?;
         let coming = Coming::new(self.installation, &self.actor, place, staged);
-        let (quotas, most) = (self.installation.quotas(), self.installation.limits().documents_per_chat);
+        let room = Room::of(self.installation);
         let key = self.once.as_ref().map(|once| once.with_bytes(&coming.file.sha256));
         self.installation.storage().write(move |tx| {
             once(tx, key.as_ref(), || {
                 let workspace_id = workspace_of(tx, scope, place)?;
-                let there = documents::how_many(tx, place)?;
-                quotas.admit_document(tx, place, there)?;
-                if there >= u64::from(most) {
-                    let sentence =
-                        format!("There are {most} documents, which is the most; delete one first.");
-                    return Err(Error::new(ErrorKind::TooLarge, "too_many_documents", sentence));
-                }
+                room.admit(tx, place)?;
                 coming.store(tx, workspace_id)
             })
         })
@@ -189,7 +185,9 @@ impl<'k> Documents<'k> {
         })
     }
 
-    /// Deletes a document. What cites it says so from then on; its file goes unless something else has it.
+    /// Deletes a document. What cites it says so from then on, messages behind the first 500 that may soon after; its file
+    /// goes unless something else has it. Its passages are removed by a process that stays, a command's own before it returns;
+    /// nobody sees them any more.
     ///
     /// # Errors
     /// `NotFound`.
@@ -199,11 +197,12 @@ impl<'k> Documents<'k> {
         self.installation.storage().write(move |tx| {
             let found = documents::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             removal.remove(tx, &found)
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 
     /// Waits until a document is completed or failed, or so long. Where no process that stays serves the database, this
-    /// one reads what waits. `watch` is called now and then with how the document stands.
+    /// one reads what waits, and makes vectors of what it has read. `watch` is called now and then with how the document stands.
     ///
     /// # Errors
     /// `NotFound`; those of reading and writing.
@@ -224,6 +223,7 @@ impl<'k> Documents<'k> {
             }
             if self.is_alone()? {
                 ingest::work_off(self.installation)?;
+                embedding::background::work_off(self.installation);
             }
             thread::sleep(LOOK);
         }
@@ -236,8 +236,32 @@ impl<'k> Documents<'k> {
     }
 }
 
+/// How many documents there may be in one place.
+#[derive(Clone, Copy)]
+pub(super) struct Room {
+    quotas: Quotas,
+    most: u32,
+}
+
+impl Room {
+    pub(super) fn of(installation: &Installation) -> Room {
+        Room { quotas: installation.quotas(), most: installation.limits().documents_per_chat }
+    }
+
+    /// Refuses one more document where there is no room for it.
+    pub(super) fn admit(self, tx: &Tx<'_>, place: DocumentPlace) -> Result<()> {
+        let there = documents::how_many(tx, place)?;
+        self.quotas.admit_document(tx, place, there)?;
+        if there < u64::from(self.most) {
+            return Ok(());
+        }
+        let sentence = format!("There are {} documents, which is the most; delete one first.", self.most);
+        Err(Error::new(ErrorKind::TooLarge, "too_many_documents", sentence))
+    }
+}
+
 /// A document whose bytes were taken, with what it takes to store it.
-struct Coming {
+pub(super) struct Coming {
     document: Document,
     place: DocumentPlace,
     file: File,
@@ -248,7 +272,7 @@ struct Coming {
 }
 
 impl Coming {
-    fn new(
+    pub(super) fn new(
         installation: &Installation,
         actor: &Actor,
         place: DocumentPlace,
@@ -274,14 +298,20 @@ impl Coming {
 
     /// Stores it with its file, which lies in this workspace, and has it read.
     fn store(&self, tx: &Tx<'_>, workspace_id: Option<WorkspaceId>) -> Result<Document> {
-        let Coming { document, place, file, .. } = self;
-        let file = File { workspace_id, ..file.clone() };
+        let file = File { workspace_id, ..self.file.clone() };
         self.staged.place(tx)?;
         repo::files::insert(tx, &file, self.uploader, true)?;
         self.feed.file(tx, file.id);
+        self.store_beside_file(tx)
+    }
+
+    /// Stores it where its file is stored already, and has it read.
+    pub(super) fn store_beside_file(&self, tx: &Tx<'_>) -> Result<Document> {
+        let Coming { document, place, .. } = self;
         documents::insert(tx, document, self.uploader)?;
         jobs::add(tx, ingest::KIND, &document.id.to_string(), document.created_at)?;
         repo::usage_daily::count_document(tx, *place, Day::of(document.created_at))?;
+        self.feed.document(tx, document)?;
         let ingesting = self.ingesting.clone();
         tx.after_commit(move || ingesting.nudge());
         Ok(document.clone())
@@ -302,8 +332,13 @@ impl Removal {
 
     /// Removes it, and its file unless something else has that; what cites it says so from then on.
     fn remove(&self, tx: &Tx<'_>, document: &Document) -> Result<()> {
-        documents::mark_stale(tx, document.id)?;
-        documents::delete(tx, document.id)?;
+        self.feed.document_deleted(tx, document);
+        self.remove_untold(tx, document)
+    }
+
+    /// The same for one that goes with something else, which is told.
+    pub(super) fn remove_untold(&self, tx: &Tx<'_>, document: &Document) -> Result<()> {
+        deleted_documents::mark(tx, document.id, removal::CITING)?;
         if let Some(file) = document.file_id
             && let Some(File { workspace_id, .. }) = repo::files::find(tx, Scope::Operator, file)?
             && repo::files::delete_unused(tx, file)? > 0

@@ -214,6 +214,17 @@ impl Changes {
                 Notice::ChatFileDeleted(chat_id, id) => {
                     sees_chat(conn, chat_id)?.then_some(Change::ChatFileDeleted { chat_id, id })
                 }
+                Notice::Document(_, id) => {
+                    let document = repo::documents::find(conn, scope, id)?;
+                    document.map(|document| Change::Document(Box::new(document)))
+                }
+                Notice::DocumentRead(_, id) => {
+                    let document = repo::documents::find(conn, scope, id)?;
+                    document.map(|document| Change::DocumentRead(Box::new(document)))
+                }
+                Notice::DocumentDeleted(chat_id, id) => {
+                    sees_chat(conn, chat_id)?.then_some(Change::DocumentDeleted { chat_id, id })
+                }
                 Notice::File(id) => {
                     repo::files::find(conn, scope, id)?.map(|file| Change::File(Box::new(file)))
                 }

@@ -15,9 +15,10 @@ use super::{completion::relay::Relays, neighbours::Word};
 use crate::{
     base::{
         error::Result,
-        id::{ChatFileId, ChatId, FileId, MessageId, ModelId, ResponseId, UserId, WorkspaceId},
+        id::{ChatFileId, ChatId, DocumentId, FileId, MessageId, ModelId, ResponseId, UserId, WorkspaceId},
         permission::{Area, Permission},
     },
+    entity::document::Document,
     repo::{self, chats::Belonging},
     storage::Tx,
 };
@@ -34,6 +35,10 @@ pub(super) enum Notice {
     MessageDeleted(ChatId, MessageId),
     ChatFile(ChatId, ChatFileId),
     ChatFileDeleted(ChatId, ChatFileId),
+    Document(ChatId, DocumentId),
+    /// It is completed or failed.
+    DocumentRead(ChatId, DocumentId),
+    DocumentDeleted(ChatId, DocumentId),
     File(FileId),
     /// With the readers of its workspace.
     FileDeleted(FileId, Readers),
@@ -81,7 +86,10 @@ impl Notice {
             | Notice::Message(chat, _)
             | Notice::MessageDeleted(chat, _)
             | Notice::ChatFile(chat, _)
-            | Notice::ChatFileDeleted(chat, _) => Some(*chat),
+            | Notice::ChatFileDeleted(chat, _)
+            | Notice::Document(chat, _)
+            | Notice::DocumentRead(chat, _)
+            | Notice::DocumentDeleted(chat, _) => Some(*chat),
             _ => None,
         }
     }
@@ -93,6 +101,7 @@ impl Notice {
             | Notice::WorkspaceDeleted(..)
             | Notice::File(_)
             | Notice::FileDeleted(..) => Area::Files,
+            Notice::Document(..) | Notice::DocumentRead(..) | Notice::DocumentDeleted(..) => Area::Documents,
             Notice::Model(_) | Notice::ModelDeleted(..) => Area::Models,
             Notice::User(_) | Notice::UserDeleted(_) => Area::Account,
             _ => Area::Chats,
@@ -153,6 +162,37 @@ impl Feed {
     /// Announces that a file was taken out of a chat.
     pub(crate) fn chat_file_deleted(&self, tx: &Tx<'_>, chat: ChatId, id: ChatFileId) {
         self.announce(tx, vec![Notice::ChatFileDeleted(chat, id)]);
+    }
+
+    /// Announces that a document came into a chat, unless it is a file of the chat, too, and told as that.
+    pub(crate) fn document(&self, tx: &Tx<'_>, document: &Document) -> Result<()> {
+        self.document_alone(tx, document, Notice::Document)
+    }
+
+    /// Announces that a document of a chat is completed or failed, under the same condition.
+    pub(crate) fn document_read(&self, tx: &Tx<'_>, document: &Document) -> Result<()> {
+        self.document_alone(tx, document, Notice::DocumentRead)
+    }
+
+    /// Announces that a document of a chat is deleted.
+    pub(crate) fn document_deleted(&self, tx: &Tx<'_>, document: &Document) {
+        if let Some(chat) = document.chat_id {
+            self.announce(tx, vec![Notice::DocumentDeleted(chat, document.id)]);
+        }
+    }
+
+    fn document_alone(
+        &self,
+        tx: &Tx<'_>,
+        document: &Document,
+        notice: fn(ChatId, DocumentId) -> Notice,
+    ) -> Result<()> {
+        let Some(chat) = document.chat_id else { return Ok(()) };
+        let file = document.file_id.map(|file| repo::chat_files::of_file(tx, chat, file)).transpose()?;
+        if file.flatten().is_none() {
+            self.announce(tx, vec![notice(chat, document.id)]);
+        }
+        Ok(())
     }
 
     /// Announces that a file was uploaded or renamed.

@@ -10,6 +10,8 @@ use super::{
     extraction, input,
     listing::{ByCreation, TimeKey},
     once::{IdempotencyKey, Once, once},
+    removal,
+    uploads::Uploads,
     workspaces,
 };
 use crate::{
@@ -32,7 +34,7 @@ use crate::{
 /// What a credential needs for reading here.
 const READ: Permission = Permission::read(Area::Files);
 /// What it needs for changing something.
-const WRITE: Permission = Permission::write(Area::Files);
+pub(super) const WRITE: Permission = Permission::write(Area::Files);
 /// Longest address that a file is said to come from, in characters: what browsers take.
 const SOURCE_URL_CHARS: usize = 2048;
 
@@ -45,6 +47,7 @@ pub struct Files<'k> {
 }
 
 /// Bytes that were taken and belong nowhere yet. Dropped, they are forgotten.
+#[derive(Clone)]
 pub struct StagedFile {
     pub(super) file: File,
     pub(super) staged: Arc<Staged>,
@@ -72,6 +75,12 @@ impl<'k> Files<'k> {
     pub fn idempotent(mut self, key: impl Into<Option<IdempotencyKey>>) -> Files<'k> {
         self.once = key.into().map(|key| Once::new(self.installation, &self.actor, key));
         self
+    }
+
+    /// Uploads into workspaces and chats that become documents as well, where only reading gives their text.
+    #[must_use]
+    pub fn uploads(&self) -> Uploads<'k> {
+        Uploads::new(self.installation, &self.actor)
     }
 
     /// Takes the bytes of a file that is to be put somewhere: into a workspace with [`put`](Files::put), or into
@@ -211,14 +220,16 @@ impl<'k> Files<'k> {
             for (chat, chat_file) in repo::chat_files::chats_of_file(tx, id)? {
                 feed.chat_file_deleted(tx, chat, chat_file);
             }
-            for document in repo::documents::of_file(tx, id)? {
-                repo::documents::mark_stale(tx, document)?;
-            }
             feed.file_deleted(tx, id, file.workspace_id)?;
             files::delete(tx, scope, id)?;
+            // Not before: whoever writes to a document's chat may delete its file.
+            for document in repo::documents::of_file(tx, id)? {
+                repo::deleted_documents::mark(tx, document, removal::CITING)?;
+            }
             sweep.ask(tx);
             Ok(())
-        })
+        })?;
+        removal::after_deletion(self.installation)
     }
 }
 

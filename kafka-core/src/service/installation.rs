@@ -30,7 +30,7 @@ use super::{
     passwords::Passwords,
     quotas::Quotas,
     registration::Registration,
-    removal,
+    removal::Removing,
     search_index::Indexing,
     searches::Searches,
     throttle::Throttle,
@@ -93,6 +93,7 @@ struct Inner {
     upkeep: Upkeep,
     indexing: Indexing,
     ingesting: Ingesting,
+    removing: Removing,
     keyring: Option<Keyring>,
     ids: Ids,
     blob_sweep: BlobSweep,
@@ -174,6 +175,7 @@ impl Installation {
             upkeep: Upkeep::default(),
             indexing: Indexing::default(),
             ingesting: Ingesting::default(),
+            removing: Removing::default(),
             keyring: parts.secret.clone().map(Keyring::new).transpose()?,
             storage,
             parts,
@@ -188,19 +190,17 @@ impl Installation {
             installation.doorman().start(&installation)?;
             installation.indexing().start(&installation)?;
             installation.ingesting().start(&installation)?;
+            installation.embedding().thread.start(&installation)?;
+            installation.0.removing.start(&installation)?;
         }
         // Weak, so that the thread does not keep an installation open that nobody uses any more.
         let itself = installation.downgrade();
-        let (mut last_version, mut stranded, mut removes) = (None, Vec::new(), true);
+        let (mut last_version, mut stranded) = (None, Vec::new());
         installation.0.upkeep.start("kafka-upkeep", LOOK, move |look| {
             let Some(installation) = itself.upgrade() else { return false };
             installation.let_go(look.is_multiple_of(LOOKS_PER_CHECK), &mut last_version);
             if stays {
                 installation.keep_house(look, &mut stranded);
-                // While there is something to remove, a piece at each look.
-                if removes || look.is_multiple_of(LOOKS_PER_CHECK) {
-                    removes = removal::piece(installation.storage()).unwrap_or(false);
-                }
             }
             true
         })?;
@@ -474,7 +474,9 @@ impl fmt::Debug for Installation {
 impl Inner {
     fn close(&self) {
         self.upkeep.stop();
+        self.removing.stop();
         self.ingesting.stop();
+        self.parts.embedding.thread.stop();
         self.indexing.stop();
         self.doorman.stop();
         self.uses.store(&self.storage);

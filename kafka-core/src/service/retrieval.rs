@@ -4,7 +4,7 @@
 //! A question is taken as plain language: passages that hold any of its content words are candidates, and they are
 //! ranked among themselves. Those that stand side by side become one. A question without content words, or whose words
 //! stand nowhere, is about the documents as wholes, and gets their beginnings and headings; one that asks for a summary
-//! gets them besides.
+//! gets them besides. A short document that is a file of the chat, too, is given whole, as other files are.
 
 mod content_words;
 mod nearness;
@@ -70,11 +70,17 @@ pub(super) fn for_question(
     if room < LEAST_ROOM {
         return Ok(None);
     }
+    let whole = selection::whole(conn, asked.files(conn)?, room / 2)?;
+    let is_given = |id| whole.iter().any(|given| given.document_id == id);
     let (said, before) = said(conn, question)?;
     // One that is too short to stand alone is understood with what the user said before it.
     let Question { query, is_whole } = content_words::question(&said, before.as_deref());
-    let (ranked, is_said) = selection::ranked(conn, asked, &query, &prepared.near)?;
-    let is_whole = is_whole || !is_said;
+    let (mut ranked, is_said) = selection::ranked(conn, asked, &query, &prepared.near)?;
+    ranked.retain(|found| !is_given(found.document_id));
+    documents.retain(|(_, id, ..)| !is_given(*id));
+    let is_whole = (is_whole || !is_said) && !documents.is_empty();
+    whole.into_iter().for_each(|document| told.passage(document));
+    let room = told.room();
     let most = if is_whole { room / 2 } else { room };
     let passages = selection::fitting(ranked, most);
     let given: HashSet<i64> = passages.iter().map(|found| found.number).collect();
@@ -86,7 +92,7 @@ pub(super) fn for_question(
         documents.truncate(most.max(1));
         let share = told.room() / documents.len() as u64;
         let mut beginnings = Vec::new();
-        for (number, filename, outline) in &documents {
+        for (number, _, filename, outline) in &documents {
             let left = share.saturating_sub(told.headings(filename, outline.as_deref(), share / 2));
             beginnings.extend(selection::beginning(conn, *number, &given, left)?);
         }

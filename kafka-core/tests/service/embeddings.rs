@@ -2,13 +2,13 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kafka_core::{
-    Actor, AddressPolicy, AnswerRequest, Config, Document, DocumentPlace, EmbeddingEndpoint, ErrorKind,
-    Kafka, NewChat, NewFile, NewPlan, NewWorkspace, OnWarning, Period, ProcessingStatus, Role, SearchArea,
-    SearchMode, SearchRequest, SearchSort,
+    Actor, AddressPolicy, AnswerRequest, Config, Document, DocumentId, DocumentPlace, EmbeddingEndpoint,
+    ErrorKind, Kafka, NewChat, NewFile, NewPlan, NewWorkspace, OnWarning, Period, ProcessingStatus, Role,
+    SearchArea, SearchMode, SearchRequest, SearchSort,
     testing::{Script, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub(crate) fn vectors(body: &Value) -> Value {
 }
 
 /// An endpoint that knows these meanings, and fails at texts that say so.
-fn endpoint() -> ScriptedEndpoint {
+pub(crate) fn endpoint() -> ScriptedEndpoint {
     ScriptedEndpoint::start(|request: &ScriptedRequest| {
         let body = request.json();
         assert_eq!(request.path, "/v1/embeddings");
@@ -92,12 +92,45 @@ impl Warnings {
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
+
+    /// Waits for some.
+    pub(crate) fn wait(&self) -> Vec<String> {
+        until("a warning", || !self.0.lock().unwrap().is_empty());
+        self.take()
+    }
 }
 
-pub(crate) fn add(kafka: &Kafka, place: DocumentPlace, name: &str, text: &str) -> Document {
+/// Uploads a document and waits until it is read.
+pub(crate) fn read(kafka: &Kafka, place: DocumentPlace, name: &str, text: &str) -> Document {
     let documents = kafka.documents(&kafka.operator());
     let document = documents.upload(place, NewFile::named(name), &mut text.as_bytes()).unwrap();
     documents.wait(document.id, PATIENCE, |_| ()).unwrap()
+}
+
+/// As [`read`], and waits for its vectors.
+pub(crate) fn add(kafka: &Kafka, place: DocumentPlace, name: &str, text: &str) -> Document {
+    made(kafka, read(kafka, place, name, text).id)
+}
+
+/// Waits until a document has its vectors, or says why it gets none.
+pub(crate) fn made(kafka: &Kafka, id: DocumentId) -> Document {
+    let mut document = None;
+    until("vectors", || {
+        let found = kafka.documents(&kafka.operator()).get(id).unwrap();
+        let is_made = found.embedding_model.is_some() || found.error_message.is_some();
+        document = Some(found);
+        is_made
+    });
+    document.unwrap()
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 pub(crate) fn names(kafka: &Kafka, request: &SearchRequest) -> Vec<String> {
@@ -173,6 +206,7 @@ fn a_replacement_is_found_by_its_own_vectors() {
     let documents = kafka.documents(&stage.operator);
     let new = documents.replace(old.id, NewFile::named("notes.txt"), &mut &b"A feline slept."[..]).unwrap();
     documents.wait(new.id, PATIENCE, |_| ()).unwrap();
+    made(kafka, new.id);
     let found = hit();
     assert_eq!((found.document_id, found.text.as_deref()), (Some(new.id), Some("A feline slept.")));
 }
@@ -198,7 +232,7 @@ fn a_question_that_can_find_no_passage_is_sent_to_no_endpoint() {
 }
 
 #[test]
-fn a_document_whose_vectors_cannot_be_made_fails_and_the_rest_goes_on() {
+fn passages_that_the_endpoint_refuses_are_found_by_words_and_the_rest_by_meaning() {
     let endpoint = endpoint();
     let warnings = Warnings::default();
     let stage = stage_with(|config| {
@@ -209,24 +243,36 @@ fn a_document_whose_vectors_cannot_be_made_fails_and_the_rest_goes_on() {
     // So many passages that they are sent in two batches, the second of which says something else.
     let long =
         |last: &str| format!("{}# End\n\n{last}", format!("# Cats\n\n{}\n\n", "cat ".repeat(200)).repeat(65));
-    for (text, reason) in [
-        ("too few cats", "another number of vectors"),
-        ("refused cats", "I do not like it"),
-        ("no number", "something else than vectors"),
-        (&long("longer vectors"), "vectors of different lengths"),
-        (&long("refused later"), "I do not like it"),
+    for (text, passages, reason) in [
+        ("too few cats", 1, "another number of vectors"),
+        ("refused cats", 1, "I do not like it"),
+        ("no number of cats", 1, "something else than vectors"),
+        (&long("longer cats"), 66, "vectors of different lengths"),
+        (&long("refused cats"), 66, "I do not like it"),
     ] {
-        let failed = add(&stage.kafka, place, "bad.md", text);
-        assert_eq!(failed.processing_status, ProcessingStatus::Failed);
-        let why = failed.error_message.unwrap();
-        assert!(why.contains("vectors could not be made") && !why.contains("127.0.0.1"), "{why}");
-        let told = warnings.take();
+        let before = stage.value("SELECT COUNT(*) FROM embeddings WHERE dims > 0", &[]).unwrap();
+        let document = add(&stage.kafka, place, "bad.md", text);
+        assert_eq!(document.processing_status, ProcessingStatus::Completed);
+        let why = document.error_message.unwrap();
+        let (said, model) = match passages {
+            1 => ("By meaning, it is not found".to_owned(), None),
+            all => (format!("By meaning, 1 of its {all} passages are not found"), Some("toy")),
+        };
+        assert!(why.starts_with(&said) && !why.contains("127.0.0.1"), "{why}");
+        assert_eq!((document.chunk_count, document.embedding_model.as_deref()), (passages, model));
+        let made = "SELECT COUNT(*) FROM embeddings WHERE dims = 4 AND length(vector) = 16";
+        let expected = before.parse::<u64>().unwrap() + passages - 1;
+        assert_eq!(stage.value(made, &[]).unwrap(), expected.to_string(), "{text:.10}");
+        let told = warnings.wait();
         let [warning] = &told[..] else { panic!("{told:?}") };
-        assert!(warning.contains(reason) && warning.contains(&failed.id.to_string()), "{warning}");
+        assert!(warning.contains(reason) && warning.contains(&document.id.to_string()), "{warning}");
+        let asked = by(SearchMode::Text, text.rsplit("\n\n").next().unwrap());
+        assert_eq!(names(&stage.kafka, &asked), ["bad.md"], "its words are found");
+        stage.kafka.documents(&stage.operator).delete(document.id).unwrap();
     }
-    assert_eq!(add(&stage.kafka, place, "good.txt", "A cat.").processing_status, ProcessingStatus::Completed);
-    assert_eq!(stage.value("SELECT COUNT(*) FROM chunks", &[]).unwrap(), "1");
-    assert_eq!(stage.value("SELECT COUNT(*) FROM embeddings", &[]).unwrap(), "1");
+    let good = add(&stage.kafka, place, "good.txt", "A cat.");
+    assert_eq!(good.embedding_model.as_deref(), Some("toy"));
+    assert_eq!(names(&stage.kafka, &by(SearchMode::Vector, "cat")), ["good.txt"]);
 }
 
 #[test]
@@ -249,7 +295,7 @@ fn while_the_endpoint_is_away_words_find_a_document_and_it_gets_its_vectors_late
         let stage = stage(&endpoint);
         *away.lock().unwrap() = Some(status);
         let place = DocumentPlace::Chat(stage.chat().id);
-        let document = add(&stage.kafka, place, "cats.txt", "A feline slept on the wall.");
+        let document = read(&stage.kafka, place, "cats.txt", "A feline slept on the wall.");
         assert_eq!(
             (document.processing_status, document.embedding_model),
             (ProcessingStatus::Completed, None)

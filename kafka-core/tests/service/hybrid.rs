@@ -1,19 +1,20 @@
 //! Words beside vectors: what either of them finds reaches whoever searches, and the model.
 
 use kafka_core::{
-    AddressPolicy, AnswerRequest, Chat, Config, DocumentPlace, EmbeddingEndpoint, NewMessage, Role,
+    AddressPolicy, AnswerRequest, Chat, Config, Document, DocumentPlace, EmbeddingEndpoint, NewMessage, Role,
     SearchArea, SearchRequest, ToolCall,
     testing::{Script, ScriptedAnswer, ScriptedEndpoint, ScriptedRequest},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    retrieval::{add, filler, handbook, told},
+    embeddings::made,
+    retrieval::{add as read, filler, handbook, told},
     stage::{In, Stage},
 };
 
 /// An endpoint that gives each text the vector that `of` says, or is away for a batch that has a text without one.
-fn endpoint(of: impl Fn(&str) -> Option<[f64; 2]> + Send + Sync + 'static) -> ScriptedEndpoint {
+pub(crate) fn endpoint(of: impl Fn(&str) -> Option<[f64; 2]> + Send + Sync + 'static) -> ScriptedEndpoint {
     ScriptedEndpoint::start(move |request: &ScriptedRequest| {
         let vectors: Option<Vec<_>> = input(request).iter().map(|text| of(text)).collect();
         let Some(vectors) = vectors else {
@@ -31,7 +32,7 @@ fn input(request: &ScriptedRequest) -> Vec<String> {
     serde_json::from_value(request.json()["input"].clone()).unwrap()
 }
 
-fn with(endpoint: &ScriptedEndpoint) -> impl FnOnce(&mut Config) + use<> {
+pub(crate) fn with(endpoint: &ScriptedEndpoint) -> impl FnOnce(&mut Config) + use<> {
     let embedding =
         EmbeddingEndpoint { base_url: endpoint.base_url(), model: "toy".to_owned(), api_key: None };
     move |config| {
@@ -42,6 +43,11 @@ fn with(endpoint: &ScriptedEndpoint) -> impl FnOnce(&mut Config) + use<> {
 
 fn stage(endpoint: &ScriptedEndpoint) -> Stage {
     Stage::with(In::File, |_| ScriptedAnswer::of(&["Yes."]), with(endpoint))
+}
+
+/// Adds a document and waits for its vectors.
+fn add(stage: &Stage, place: DocumentPlace, name: &str, text: &str) -> Document {
+    made(&stage.kafka, read(stage, place, name, text).id)
 }
 
 /// A section that is a passage of its own.
@@ -72,7 +78,7 @@ fn a_document_that_has_no_vectors_yet_is_found_by_its_words_beside_many_that_hav
     let others: String = (0..15).map(|number| section(number, "Hours and seasons pass.")).collect();
     assert_eq!(add(&stage, place, "others.md", &others).embedding_model.as_deref(), Some("toy"));
     let text = "Visitors of Karlstein: its opening hours are nine to five.";
-    assert_eq!(add(&stage, place, "karlstein.txt", text).embedding_model, None);
+    assert_eq!(read(&stage, place, "karlstein.txt", text).embedding_model, None);
     for question in [
         "Karlstein",
         "opening hours",

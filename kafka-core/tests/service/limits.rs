@@ -10,7 +10,10 @@ use kafka_core::{
 };
 use serde_json::{Value, json};
 
-use crate::stage::{In, Stage, sent};
+use crate::{
+    embeddings::made,
+    stage::{In, Stage, sent},
+};
 
 fn stage(limits: Limits) -> Stage {
     Stage::with(In::Memory, |_| ScriptedAnswer::of(&["x"]), |config| config.limits = limits)
@@ -144,7 +147,8 @@ fn vectors_that_are_not_in_memory_are_read_in_turn() {
         let documents = stage.kafka.documents(&user);
         let place = DocumentPlace::Chat(chat.id);
         let new = documents.upload(place, NewFile::named("cars.txt"), &mut "A car, a yard.".as_bytes());
-        documents.wait(new.unwrap().id, Duration::from_secs(60), |_| ()).unwrap();
+        let document = documents.wait(new.unwrap().id, Duration::from_secs(60), |_| ()).unwrap();
+        made(&stage.kafka, document.id);
         (stage, user, chat)
     };
     let by = |mode| SearchRequest { mode: Some(mode), ..SearchRequest::plain("yard") };

@@ -18,6 +18,7 @@ mod documents;
 #[cfg(target_os = "linux")]
 mod durable;
 mod embeddings;
+mod embeddings_behind;
 mod embeddings_renewed {
     mod slow;
 }
@@ -52,6 +53,9 @@ mod postgres;
 mod prompted;
 mod quotas;
 mod removal;
+mod removed_documents {
+    mod slow;
+}
 mod replacement;
 mod reports;
 mod resolution;
@@ -68,5 +72,6 @@ mod tickets;
 mod titles;
 mod tokens;
 mod tools;
+mod uploads;
 mod usage;
 mod versions;

@@ -190,6 +190,16 @@ impl Side {
             "INSERT INTO document_replacements (document_id, replaces) SELECT '00000000-0000-7000-8000-00000000000b', id \
              FROM documents WHERE processing_status = 'completed'",
         );
+        // One that is deleted and not yet removed, and an account whose id still stands somewhere.
+        self.run(
+            "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) SELECT \
+             '00000000-0000-7000-8000-00000000000c', chat_id, filename, 1, 2 FROM documents WHERE processing_status = 'failed'",
+        );
+        self.run(
+            "INSERT INTO deleted_documents (document_number, seen_chat, seen_seq) SELECT number, 0, 0 FROM documents \
+             WHERE id = '00000000-0000-7000-8000-00000000000c'",
+        );
+        self.run("INSERT INTO deleted_users (user_id) VALUES ('00000000-0000-7000-8000-00000000000d')");
         self.run("INSERT INTO jobs (kind, subject, run_at) VALUES ('unheard of', 'x', 1)");
         [gone.number, said.number]
     }

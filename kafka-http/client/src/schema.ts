@@ -1520,7 +1520,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a file, also from chats
-         * @description Its bytes go when nothing else has them.
+         * @description Its bytes go when nothing else has them, and the document that it is as well goes with it.
          */
         delete: operations["delete_kafka_file_delete_id"];
         options?: never;
@@ -1559,7 +1559,7 @@ export interface paths {
         put?: never;
         /**
          * Upload files into a chat or a workspace
-         * @description Into the chat `target_id` where `is_chat` is true, else into the workspace. A file has at most 20 MiB. Whoever names `s3_urls`, one for each file, gets objects in place of ids; they are stored and never fetched.
+         * @description Into the chat `target_id` where `is_chat` is true, else into the workspace. A file has at most 20 MiB. Whoever names `s3_urls`, one for each file, gets objects in place of ids; they are stored and never fetched. PDFs, office files and HTML are documents of that chat or workspace as well, if the credential may make some: `document_ids` has their ids, in the order of the files, and null for a file that is none. All files are stored, or none.
          */
         post: operations["post_kafka_file_upload"];
         delete?: never;
@@ -1759,7 +1759,7 @@ export interface paths {
         put?: never;
         /**
          * Make a workspace, with files
-         * @description `files` may be repeated; each has at most 20 MiB.
+         * @description `files` may be repeated; each has at most 20 MiB. Some become documents as well, as by `/file/upload`.
          */
         post: operations["post_kafka_workspace_new"];
         delete?: never;
@@ -1797,7 +1797,7 @@ export interface paths {
         };
         /**
          * A chat over WebSocket
-         * @description A handshake of version 13. The credential may also stand in `?token=`, or in the subprotocols `kafka.v1` and `bearer.<token>`. The first frame is the chat as it stands; `docs` of the frames are in the README. Frames of over 16 MiB, and clients that read too slowly, end the connection.
+         * @description A handshake of version 13. The credential may also stand in `?token=`, or in the subprotocols `kafka.v1` and `bearer.<token>`. The first frame is the chat as it stands; the README tells of those that follow. Frames of over 16 MiB, and clients that read too slowly, end the connection.
          */
         get: operations["get_ws_chat_id"];
         put?: never;
@@ -2143,11 +2143,11 @@ export interface components {
             chunk_count: number;
             /** @description When it was uploaded. */
             created_at: components["schemas"]["Timestamp"];
-            /** @description The model that made its vectors; none where there are none. */
+            /** @description The model that made its vectors; none where there are none, or not all yet: until then it is found by its words. */
             embedding_model: string | null;
             /**
-             * @description A sentence for people: why it failed; of a completed one, what is missing of its text, or why it has no
-             *     vectors.
+             * @description A sentence for people: why it failed; of a completed one, what is missing of its text, or which vectors it does
+             *     not get, and why.
              */
             error_message: string | null;
             file_id: components["schemas"]["FileId"] | null;
@@ -12369,12 +12369,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "document_ids": [
+                     *         null
+                     *       ],
                      *       "files": [
                      *         "0197d1a0-4c3f-7e21-9d5b-6f0a1b2c3d4e"
                      *       ]
                      *     }
                      */
                     "application/json": {
+                        document_ids: (string | null)[];
                         files: (string | {
                             content: string | null;
                             /** Format: uuid */
@@ -12476,6 +12480,7 @@ export interface operations {
              *     * `file_too_large`: The file is too large: 20 MiB are the most.
              *     * `form_too_large`: The form is too large.
              *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `too_many_documents`: The chat has as many documents as it may have, 1000.
              *     * `too_many_files`: The chat has as many files as it may have, 1000.
              */
             413: {
@@ -12492,7 +12497,7 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "text_too_long" | "too_many_files";
+                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "text_too_long" | "too_many_documents" | "too_many_files";
                     };
                 };
             };
@@ -12530,6 +12535,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["E429_0c4ed4"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];
@@ -13050,6 +13056,7 @@ export interface operations {
              *     * `file_too_large`: The file is too large: 20 MiB are the most.
              *     * `form_too_large`: The form is too large.
              *     * `text_too_long`: The text is too long: 1 MiB is the most.
+             *     * `too_many_documents`: The chat has as many documents as it may have, 1000.
              */
             413: {
                 headers: {
@@ -13065,12 +13072,13 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Detail"] & {
                         /** @enum {unknown} */
-                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "text_too_long";
+                        code?: "body_too_large" | "file_too_large" | "form_too_large" | "text_too_long" | "too_many_documents";
                     };
                 };
             };
             415: components["responses"]["E415_4cdc6f"];
             422: components["responses"]["E422_2e5dcf"];
+            429: components["responses"]["E429_0c4ed4"];
             431: components["responses"]["E431_bf0a7d"];
             500: components["responses"]["E500_21ba50"];
             503: components["responses"]["E503_5d02ee"];

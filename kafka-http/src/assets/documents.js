@@ -44,11 +44,11 @@ function showDocuments() {
 }
 
 /** How far a document has come, in words. */
-function standing({ processing_status: status, error_message: reason, chunk_count: passages, tokens_used: tokens }) {
+function standing({ processing_status: status, error_message: reason, chunk_count: passages, tokens_used: tokens, embedding_model: model }) {
   if (status === "pending") return "waiting to be read…";
   if (status === "processing") return "being read…";
   if (status === "failed") return reason ?? "It cannot be read.";
-  const about = `${passages.toLocaleString()} ${passages === 1 ? "passage" : "passages"}, about ${tokens.toLocaleString()} tokens`;
+  const about = `${passages.toLocaleString()} ${passages === 1 ? "passage" : "passages"}, about ${tokens.toLocaleString()} tokens, found by ${model ? "words and meaning" : "words"}`;
   return reason ? `${about}. ${reason}` : about;
 }
 

@@ -4,8 +4,8 @@
 use std::str::FromStr;
 
 use kafka_core::{
-    Actor, ChatFile, ChatOverview, Error, ErrorKind, File, FileId, FileKind, FilePatch, Model, NewChat,
-    NewModel, NewUser, NewWorkspace, Overview, Secret, User, UserId, WorkspaceId, WorkspaceOverview,
+    Actor, ChatOverview, DocumentPlace, Error, ErrorKind, File, FileId, FileKind, FilePatch, Model, NewChat,
+    NewModel, NewUser, NewWorkspace, Overview, Secret, Upload, User, UserId, WorkspaceId, WorkspaceOverview,
     WorkspacePatch,
 };
 use serde_json::{Value, json};
@@ -107,10 +107,15 @@ pub(crate) fn new_workspace(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let owner: UserId = id(&owner, "user_not_found", "user")?;
     let kafka = call.kafka();
     let workspace = kafka.workspaces(&actor).create(NewWorkspace { name, owner_id: Some(owner) })?;
-    let mut files = Vec::new();
-    for staged in fields.files {
-        files.push(kafka.files(&actor).put(workspace.id, staged)?);
-    }
+    // What is refused undoes all.
+    let stored = kafka.files(&actor).uploads().put_all(DocumentPlace::Workspace(workspace.id), fields.files);
+    let files: Vec<File> = match stored {
+        Ok(uploads) => uploads.into_iter().map(|upload| upload.file).collect(),
+        Err(error) => {
+            kafka.workspaces(&actor).delete(workspace.id)?;
+            return Err(error.into());
+        }
+    };
     let listed: Vec<Value> =
         files.iter().map(|file| json!({"file_id": file.id, "filename": file.filename})).collect();
     let whole = shown_workspace(WorkspaceOverview { workspace: workspace.clone(), files, chats: Vec::new() });
@@ -182,8 +187,9 @@ pub(crate) fn delete_chat(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     deleted("chat")
 }
 
-/// Puts files into a chat, and the workspace around it, or into a workspace. Whoever names addresses for them
-/// is of the second generation and gets objects, everyone else ids.
+/// Puts files into a chat, and the workspace around it, or into a workspace: all or none. Whoever names addresses for
+/// them is of the second generation and gets objects, everyone else ids. Which of them are documents as well stands in a
+/// list of its own.
 pub(crate) fn upload(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
     let actor = call.authenticate()?;
     let fields = Fields::read(call, &actor)?;
@@ -201,33 +207,19 @@ pub(crate) fn upload(call: &mut Call<'_, '_>) -> Result<Reply, Failure> {
             None => staged,
         });
     }
-    let mut shown = Vec::new();
-    for staged in files {
-        let file = store(call, &actor, &target, is_chat, staged)?;
+    let place = match is_chat {
+        true => DocumentPlace::Chat(id(&target, "chat_not_found", "chat")?),
+        false => DocumentPlace::Workspace(id(&target, "workspace_not_found", "workspace")?),
+    };
+    let (mut shown, mut document_ids) = (Vec::new(), Vec::new());
+    for Upload { file, document, .. } in call.kafka().files(&actor).uploads().put_all(place, files)? {
         shown.push(match urls.is_empty() {
             true => file.id.to_string().into(),
             false => shown_file(call, &actor, &file)?,
         });
+        document_ids.push(document.map(|document| document.id));
     }
-    reply::ok(&json!({"files": shown}))
-}
-
-/// The file as it was stored.
-fn store(
-    call: &Call<'_, '_>,
-    actor: &Actor,
-    target: &str,
-    is_chat: bool,
-    staged: kafka_core::StagedFile,
-) -> Result<File, Failure> {
-    let kafka = call.kafka();
-    if !is_chat {
-        return Ok(kafka.files(actor).put(id(target, "workspace_not_found", "workspace")?, staged)?);
-    }
-    let chat = id(target, "chat_not_found", "chat")?;
-    let ChatFile { file_id, .. } = kafka.chat_files(actor).put(chat, staged)?;
-    let unknown = || Error::not_found("file_not_found", "file", target);
-    Ok(kafka.files(actor).get(file_id.ok_or_else(unknown)?)?)
+    reply::ok(&json!({"files": shown, "document_ids": document_ids}))
 }
 
 fn shown_file(call: &Call<'_, '_>, actor: &Actor, file: &File) -> Result<Value, Failure> {

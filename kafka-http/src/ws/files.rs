@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use kafka_core::{
-    ChatFile, Error, ErrorKind, Message, NewFile, NewMessage, PageRequest, Place, Response, Result, Role,
-    VersionId,
+    ChatFile, DocumentPlace, Error, ErrorKind, Message, NewFile, NewMessage, PageRequest, Place, Response,
+    Result, Role, Upload, VersionId,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -16,7 +16,7 @@ use super::{
     session::Session,
 };
 
-/// The fields of the action `upload_file`.
+/// The fields of the actions `upload_file` and `upload_document`.
 #[derive(Debug, Deserialize, PartialEq)]
 pub(super) struct UploadFile {
     #[serde(default)]
@@ -56,15 +56,15 @@ impl From<Error> for Refusal {
     }
 }
 
-fn refused(sentence: impl Into<String>) -> Refusal {
+pub(super) fn refused(sentence: impl Into<String>) -> Refusal {
     Refusal::Sentence(sentence.into())
 }
 
-impl Session {
-    /// Puts a file into the chat, and its workspace, and answers with the message that tells of it.
-    pub(super) fn upload_file(self: &Arc<Session>, upload: &UploadFile) -> Result<String, Refusal> {
-        let name = upload.filename.as_deref().filter(|name| !name.is_empty());
-        let data = upload.file_data.as_deref().filter(|data| !data.is_empty());
+impl UploadFile {
+    /// The name and the bytes.
+    pub(super) fn read(&self) -> Result<(&str, Vec<u8>), Refusal> {
+        let name = self.filename.as_deref().filter(|name| !name.is_empty());
+        let data = self.file_data.as_deref().filter(|data| !data.is_empty());
         let Some((name, data)) = name.zip(data) else {
             return Err(refused("Missing filename or file_data."));
         };
@@ -72,13 +72,21 @@ impl Session {
             let reason = error.to_string();
             refused(format!("The file_data of {name} is not base64: {}.", reason.trim_end_matches('.')))
         })?;
-        let files = self.kafka().chat_files(self.actor());
-        let file = files.upload(self.chat(), NewFile::named(name), &mut &*bytes)?;
-        let content =
-            json!({"file_id": shown_id(&file), "filename": file.filename, "path": file.path}).to_string();
+        Ok((name, bytes))
+    }
+}
+
+impl Session {
+    /// Puts a file into the chat, and its workspace, and answers with the message that tells of it.
+    pub(super) fn upload_file(self: &Arc<Session>, upload: &UploadFile) -> Result<String, Refusal> {
+        let (name, bytes) = upload.read()?;
+        let (uploads, place) = (self.kafka().files(self.actor()).uploads(), DocumentPlace::Chat(self.chat()));
+        let Upload { file, document, .. } = uploads.upload(place, NewFile::named(name), &mut &*bytes)?;
+        let content = json!({"file_id": file.id, "filename": file.filename, "path": file.path}).to_string();
         self.note(Role::User, content.clone())?;
         let message = json!({"role": "user", "type": "file", "content": content});
-        Ok(json!({"action": "file_uploaded", "message": message}).to_string())
+        let document_id = document.map(|document| document.id);
+        Ok(json!({"action": "file_uploaded", "message": message, "document_id": document_id}).to_string())
     }
 
     /// Takes a file out of the chat; see [`ChatFiles::delete`](kafka_core::ChatFiles::delete).

@@ -1,10 +1,11 @@
 //! What is said over a socket, in both directions.
 
-use kafka_core::{Message, MessageId, ResponseId, ResponseStatus};
+use kafka_core::{Document, DocumentId, Message, MessageId, ResponseId, ResponseStatus};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
+    documents::DeleteDocument,
     files::{DeleteFile, RevertVersion, UploadFile},
     opening::Entry,
 };
@@ -30,6 +31,10 @@ pub(super) enum Said {
     DeleteFile(DeleteFile),
     /// To go back to an older version of one.
     RevertVersion(RevertVersion),
+    /// To put a document into the chat.
+    UploadDocument(UploadFile),
+    /// To take one out of it.
+    DeleteDocument(DeleteDocument),
     /// To see the answers that others asked for as they come.
     Follow,
     /// Something that is not understood, and what is to be said about it.
@@ -119,6 +124,8 @@ pub(super) fn understand(text: &str) -> Said {
         Some(name @ "cancel") => read(name, object, |Cancel { response_id }| Said::Cancel(response_id)),
         Some(name @ "upload_file") => read(name, object, Said::UploadFile),
         Some(name @ "delete_file") => read(name, object, Said::DeleteFile),
+        Some(name @ "upload_document") => read(name, object, Said::UploadDocument),
+        Some(name @ "delete_document") => read(name, object, Said::DeleteDocument),
         Some(name @ "revert_version") => read(name, object, Said::RevertVersion),
         Some("follow") => Said::Follow,
         Some(action) => Said::Refused(format!("Unknown action: {action}")),
@@ -183,6 +190,16 @@ fn shown(message: &Message) -> Value {
     })
 }
 
+/// A document, for the action that tells what has happened to it.
+pub(super) fn document(action: &str, document: &Document) -> String {
+    json!({"action": action, "document": document}).to_string()
+}
+
+/// That a document is gone.
+pub(super) fn document_deleted(id: DocumentId) -> String {
+    json!({"action": "document_deleted", "document_id": id}).to_string()
+}
+
 /// A stage of an answer that has begun.
 pub(super) fn stage(response: ResponseId, seq: u64, name: &str) -> String {
     json!({"action": "stage", "response_id": response, "seq": seq, "name": name}).to_string()
@@ -244,6 +261,8 @@ mod tests {
         for text in [
             r#"{"action": "upload_file", "filename": 5}"#,
             r#"{"action": "delete_file", "file_id": {}}"#,
+            r#"{"action": "upload_document", "file_data": []}"#,
+            r#"{"action": "delete_document", "document_id": 7}"#,
             r#"{"action": "revert_version", "version_id": []}"#,
         ] {
             assert!(refused(text).contains("not well formed"), "{text}");

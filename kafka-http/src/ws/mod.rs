@@ -8,6 +8,7 @@
 mod audience;
 mod branches;
 mod courier;
+mod documents;
 mod file_lists;
 mod files;
 mod frame;

@@ -127,16 +127,22 @@ impl Session {
             Said::Cancel(None) => self.asked().into_iter().for_each(|id| self.cancel(id)),
             Said::UploadFile(upload) => self.answer(self.upload_file(&upload)),
             Said::DeleteFile(delete) => self.answer(self.delete_file(&delete)),
+            Said::UploadDocument(upload) => self.answer(self.upload_document(&upload)),
+            Said::DeleteDocument(delete) => self.answer(self.delete_document(&delete)),
             Said::RevertVersion(revert) => self.answer(self.revert_version(&revert)),
             Said::Follow => self.follow(),
             Said::Refused(sentence) => self.refuse(&sentence),
         }
     }
 
-    /// Says what came of an action.
-    fn answer(&self, outcome: Result<String, Refusal>) {
-        match outcome {
-            Ok(frame) => self.outbox.text(frame),
+    /// Says what came of an action, unless the change that it made says it.
+    fn answer(&self, outcome: Result<impl Into<Option<String>>, Refusal>) {
+        match outcome.map(Into::into) {
+            Ok(frame) => {
+                if let Some(frame) = frame {
+                    self.outbox.text(frame);
+                }
+            }
             Err(Refusal::Sentence(sentence)) => self.refuse(&sentence),
             Err(Refusal::Core(error)) => self.explain(&error),
         }
@@ -201,6 +207,11 @@ impl Session {
                     self.outbox.text(shown);
                 }
             }
+            Change::Document(document) => self.outbox.text(frame::document("document_uploaded", &document)),
+            Change::DocumentRead(document) => {
+                self.outbox.text(frame::document("document_status", &document));
+            }
+            Change::DocumentDeleted { id, .. } => self.outbox.text(frame::document_deleted(id)),
             Change::Branch { active_leaf_id, .. } => self.show_branch(active_leaf_id),
             Change::MessageDeleted { .. } => self.show_what_is_left(),
             Change::ChatDeleted(_) => {

@@ -82,7 +82,8 @@ impl PromptBuilder<'_> {
 
     /// What the chat's files say, as an instruction; none for a chat without files.
     fn files(&self, conn: &Conn<'_>, chat: ChatId, most_tokens: u64) -> Result<Option<PromptMessage>> {
-        let files = contents::for_model(conn, self.blobs, chat, 4 * most_tokens, &[], None)?;
+        let documents = self.documents.map(|(documents, _)| documents.asked);
+        let files = contents::for_model(conn, self.blobs, chat, 4 * most_tokens, &[], None, documents)?;
         if files.is_empty() {
             return Ok(None);
         }

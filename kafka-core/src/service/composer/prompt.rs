@@ -99,7 +99,13 @@ impl Composing<'_> {
         let blobs = self.installation().storage().blobs();
         let except = task.current.map(|target| target.file.id);
         let (first, most) = (&task.triage.files, 4 * (left / 2));
-        let files = self.read(|conn| contents::for_model(conn, blobs, self.chat(), most, first, except))?;
+        let files = self.read(|conn| {
+            let documents = match task.step {
+                Step::Triage => None,
+                _ => self.answering.asked(conn)?.map(|documents| documents.asked),
+            };
+            contents::for_model(conn, blobs, self.chat(), most, first, except, documents)
+        })?;
         if !files.is_empty() {
             let files = told(files);
             left = left.saturating_sub(tokens(&files, &[]));

@@ -12,7 +12,10 @@ use crate::{
         file::{File, NewFile},
     },
     repo::{self, document_replacements, documents},
-    service::files::{self, StagedFile},
+    service::{
+        self,
+        files::{self, StagedFile},
+    },
     storage::{Conn, Tx},
 };
 
@@ -55,7 +58,7 @@ impl Documents<'_> {
         let (scope, place) = (self.actor.scope(WRITE)?, self.place_of(id)?);
         let coming = Coming::new(self.installation, &self.actor, place, staged);
         let removal = Removal::of(self.installation);
-        self.installation.storage().write(move |tx| {
+        let new = self.installation.storage().write(move |tx| {
             let named = documents::find_for_writing(tx, scope, id)?.ok_or_else(|| not_found(id))?;
             let workspace_id = workspace_of(tx, scope, place)?;
             let old = match named.replaces {
@@ -75,7 +78,9 @@ impl Documents<'_> {
             let new = coming.store(tx, workspace_id)?;
             document_replacements::insert(tx, new.id, old.id)?;
             Ok(Document { replaces: Some(old.id), ..new })
-        })
+        })?;
+        service::removal::after_deletion(self.installation)?;
+        Ok(new)
     }
 
     /// Where a document is that may be changed.
@@ -91,10 +96,15 @@ impl Documents<'_> {
 
 /// Has a document that is completed take the place of the one that it replaces, if there is one.
 pub(in crate::service) fn take_place(tx: &Tx<'_>, id: DocumentId, removal: &Removal) -> Result<()> {
-    match find(tx, id)?.replaces {
-        Some(old) => removal.remove(tx, &find(tx, old)?),
-        None => Ok(()),
+    let new = find(tx, id)?;
+    let Some(old) = new.replaces.map(|old| find(tx, old)).transpose()? else { return Ok(()) };
+    // A file of chats that the old one was as well is the new one from now on: nobody is given both.
+    if let (Some(was), Some(file)) = (old.file_id, new.file_id)
+        && let Some(file) = repo::files::find(tx, Scope::Operator, file)?
+    {
+        repo::chat_files::take_over(tx, was, &file, (new.chat_id, new.workspace_id))?;
     }
+    removal.remove(tx, &old)
 }
 
 /// One that belongs to a document that was admitted.

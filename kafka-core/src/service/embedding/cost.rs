@@ -5,23 +5,16 @@ use crate::{
     base::{day::Day, error::Result, id::UserId},
     repo::{usage_daily, users},
     storage::Tx,
-    text::chunk::Chunk,
 };
 
-/// What the vectors of passages will cost, by estimate: each is of a passage under its heading.
-pub(in crate::service) fn of_passages(chunks: &[Chunk]) -> u64 {
-    let bytes = |chunk: &Chunk| (chunk.end - chunk.start + chunk.heading.len()) as u64;
-    chunks.iter().map(bytes).sum::<u64>().div_ceil(4)
-}
-
-/// What the vector of a question will cost.
-pub(super) fn of_question(text: &str) -> u64 {
-    (text.len() as u64).div_ceil(4)
+/// What the vectors of so many bytes will cost, by estimate.
+pub(super) fn of_bytes(bytes: u64) -> u64 {
+    bytes.div_ceil(4)
 }
 
 /// The tokens of a call, as its endpoint counted them, or by estimate.
 pub(super) fn tokens(embedded: &Embedded, texts: &[&str]) -> i64 {
-    let estimate = || texts.iter().map(|text| text.len() as u64).sum::<u64>().div_ceil(4);
+    let estimate = || of_bytes(texts.iter().map(|text| text.len() as u64).sum());
     i64::try_from(embedded.tokens.unwrap_or_else(estimate)).unwrap_or(i64::MAX)
 }
 

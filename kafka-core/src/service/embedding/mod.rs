@@ -2,24 +2,29 @@
 //!
 //! Without an endpoint there are none, and documents are found by their words alone.
 
-pub(super) mod cost;
-pub(super) mod in_use;
+pub(super) mod background;
+mod cost;
+pub(crate) mod failure;
+mod in_use;
 mod length;
-pub(super) mod making;
+mod making;
 mod nearest;
 pub(super) mod question;
+mod rest;
+mod told;
 
 use std::{
     collections::HashSet,
     sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use length::Length;
 pub(super) use nearest::Vectors;
+use rest::PAUSE;
 
 use super::searches::Searches;
 
@@ -44,10 +49,8 @@ use crate::{
     storage::Storage,
 };
 
-/// Passages of one request.
-pub(super) const BATCH: u32 = 64;
-/// How long an endpoint that was away is not asked for passages, so that each document does not wait for it anew.
-const PAUSE: Duration = Duration::from_secs(60);
+/// Passages of one request, unless the endpoint takes fewer.
+const BATCH: u32 = 64;
 /// How long whoever searches or asks waits for it; then words have to do.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -68,17 +71,30 @@ pub struct EmbeddingEndpoint {
 pub(super) struct Near {
     /// The nearest passages, by their numbers, the nearest first.
     pub(super) passages: Vec<i64>,
-    /// All documents that have vectors; what is not among them is found by its words alone.
+    /// All documents that have vectors of the question's length; what is not among them is found by its words alone.
     pub(super) documents: HashSet<DocumentId>,
+}
+
+/// What this process knows of the endpoint.
+#[derive(Default, PartialEq, Eq)]
+enum Standing {
+    #[default]
+    Unknown,
+    Works,
+    /// It gives no vectors, for this reason.
+    Fails(String),
 }
 
 /// The vectors of one installation.
 pub(crate) struct Embedding {
     provider: OpenAiProvider,
     endpoint: Option<(EmbeddingEndpoint, Network)>,
+    /// The thread that makes those of documents.
+    pub(super) thread: background::VectorThread,
     vectors: Vectors,
     length: Length,
-    has_complained: AtomicBool,
+    batch: AtomicU32,
+    standing: Mutex<Standing>,
     /// How long the endpoint may take for a batch.
     patience: Duration,
     away_since: Mutex<Option<Instant>>,
@@ -103,21 +119,23 @@ impl Embedding {
         Ok(Embedding {
             provider,
             endpoint,
+            thread: background::VectorThread::default(),
             vectors,
             length: Length::default(),
-            has_complained: AtomicBool::default(),
+            batch: AtomicU32::new(BATCH),
+            standing: Mutex::default(),
             patience,
             away_since: Mutex::default(),
         })
     }
 
-    /// Notes that the endpoint gives nobody any vectors.
+    /// Notes that the endpoint gives nobody any vectors, and is not asked for those of passages for a while.
     fn note_away(&self, now: Instant) {
         *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// Whether it gave none a while ago.
-    pub(super) fn is_away(&self, now: Instant) -> bool {
+    fn is_away(&self, now: Instant) -> bool {
         let since = *self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| now.saturating_duration_since(since) < PAUSE)
     }
@@ -128,24 +146,47 @@ impl Embedding {
     }
 
     /// The length of the endpoint's vectors, once it has answered.
-    pub(super) fn length(&self) -> Option<usize> {
+    fn length(&self) -> Option<usize> {
         self.length.known()
     }
 
-    /// Tells the operator, once until the endpoint works again, that it gives no vectors.
+    /// How many passages it is sent at a time.
+    fn batch(&self) -> u32 {
+        self.batch.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it takes no more at a time.
+    fn limit_batch(&self, most: usize) {
+        self.batch.fetch_min(u32::try_from(most).unwrap_or(BATCH), Ordering::Relaxed);
+    }
+
+    /// Tells the operator, once until the endpoint works again, that it gives no vectors, and notes the reason where it can be
+    /// asked for.
     fn complain(&self, installation: &Installation, error: &Error) {
-        if !self.has_complained.swap(true, Ordering::Relaxed) {
+        let now = Standing::Fails(error.message().to_owned());
+        let before = std::mem::replace(&mut *self.standing(), now);
+        if !matches!(before, Standing::Fails(_)) {
             installation.warn(&format!(
                 "The embedding endpoint gives no vectors; meanwhile documents are found by their words, and get theirs when \
                  it does (see embedding_url, embedding_model and embedding_key). {}",
                 error.message()
             ));
         }
+        if !matches!(before, Standing::Fails(said) if said == error.message()) {
+            failure::note(installation, error.message());
+        }
     }
 
-    fn note_success(&self) {
-        self.has_complained.store(false, Ordering::Relaxed);
+    fn note_success(&self, installation: &Installation) {
         *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        // Another process may have noted that it fails.
+        if std::mem::replace(&mut *self.standing(), Standing::Works) != Standing::Works {
+            failure::forget(installation);
+        }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The vectors of a batch of passages.
@@ -172,14 +213,14 @@ impl Embedding {
     ) -> Result<Near> {
         let Some(model) = self.model() else { return Ok(Near::default()) };
         let mut turn = None;
-        let passages = self.vectors.nearest(documents, vector, most, |document, visit| {
+        let (passages, documents) = self.vectors.nearest(documents, vector, most, |document, visit| {
             if turn.is_none() {
                 turn = Some(searches.begin(whose)?);
             }
             // One statement a document: others read in between.
             storage.read_one(|conn| embeddings::each_of_document(conn, document, model, visit))
         })?;
-        Ok(Near { passages, documents: documents.iter().map(|(id, _)| *id).collect() })
+        Ok(Near { passages, documents })
     }
 
     fn ask(&self, texts: &[&str], patience: Duration, cancel: &CancelToken) -> Result<Embedded> {

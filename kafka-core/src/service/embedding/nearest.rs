@@ -6,7 +6,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -71,15 +71,16 @@ impl Vectors {
         Vectors { most_bytes, kept: Mutex::default() }
     }
 
-    /// `read` reads the vectors of a document that is not kept.
+    /// And those of the documents whose vectors are as long. `read` reads the vectors of a document that is not kept.
     pub(super) fn nearest(
         &self,
         documents: &[Embedded],
         vector: &[f32],
         most: usize,
         mut read: impl FnMut(i64, Visit<'_>) -> Result<()>,
-    ) -> Result<Vec<i64>> {
+    ) -> Result<(Vec<i64>, HashSet<DocumentId>)> {
         let mut nearest = BinaryHeap::with_capacity(most + 1);
+        let mut compared = HashSet::with_capacity(documents.len());
         for document in documents {
             let dims = vector.len();
             let of = self.of(*document, dims, &mut read)?;
@@ -87,6 +88,7 @@ impl Vectors {
             if !of.has_length(dims) {
                 continue;
             }
+            compared.insert(document.0);
             for (chunk, numbers) in of.chunks.iter().zip(of.numbers.chunks_exact(dims)) {
                 let near = Near(product(numbers, vector), *chunk);
                 if nearest.len() < most || nearest.peek().is_some_and(|farthest| near < *farthest) {
@@ -97,7 +99,7 @@ impl Vectors {
                 }
             }
         }
-        Ok(nearest.into_sorted_vec().into_iter().map(|Near(_, chunk)| chunk).collect())
+        Ok((nearest.into_sorted_vec().into_iter().map(|Near(_, chunk)| chunk).collect(), compared))
     }
 
     fn of(

@@ -54,14 +54,14 @@ fn ask(installation: &Installation, text: &str, payer: Payer, cancel: &CancelTok
     let embedding = installation.embedding();
     let text = &text[..text.floor_char_boundary(MOST_BYTES)];
     let now = installation.now();
-    if payer.left.is_some_and(|left| cost::of_question(text) > left) {
+    if payer.left.is_some_and(|left| cost::of_bytes(text.len() as u64) > left) {
         let sentence = "The plan has no tokens left today for finding by meaning; search by words with the mode text, \
                         wait for midnight UTC, or ask for a larger plan.";
         return Err(Error::new(ErrorKind::QuotaExceeded, "quota_exceeded", sentence)
             .with_retry_after(Day::left_at(now)));
     }
     let embedded = embedding.of_question(text, cancel)?;
-    embedding.note_success();
+    embedding.note_success(installation);
     let tokens = cost::tokens(&embedded, &[text]);
     let (model, day) = (embedding.model().unwrap_or_default().to_owned(), Day::of(now));
     installation.storage().write(move |tx| cost::count(tx, payer.account, day, &model, tokens))?;

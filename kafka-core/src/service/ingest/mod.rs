@@ -3,49 +3,41 @@
 //! A job names a document, and the node that has taken it. A document is [read](text), cut into passages, and stored in
 //! small batches, between which others write; it is found only when the last of them, and their words, are there. When
 //! a process dies, its node's row goes, the job is free, and whoever takes it begins anew. Whatever fails leaves no
-//! passage behind. What has vectors of another model, or none, gets them when nothing else is to be done.
+//! passage behind. No endpoint is asked meanwhile: [vectors](super::embedding::background) are made of what is completed.
 
 mod outline;
-mod renewal;
 mod text;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     documents::{Removal, take_place},
-    embedding::{
-        cost,
-        making::{self, Made},
-    },
+    embedding::background,
     installation::Installation,
-    search_index,
+    removal, search_index,
+    turns::Turns,
     upkeep::Upkeep,
 };
 use crate::{
     base::{
+        actor::Scope,
         cancel::CancelToken,
         error::{ErrorKind, Result},
-        id::{DocumentId, NodeId},
-        time::Timestamp,
+        id::DocumentId,
     },
     crypto::digest::sha256_hex,
     repo::{
         chunks, document_texts,
         documents::{self, ToRead},
-        embeddings,
         jobs::{self, Job},
     },
-    storage::Conn,
+    storage::Tx,
     text::chunk::{self, Chunk},
 };
-use renewal::Renewal;
 use text::Outcome;
 
 /// What jobs of this sort are called.
@@ -53,7 +45,7 @@ pub(super) const KIND: &str = "ingest";
 /// How often it is looked whether another process has stored a document.
 const LOOK: Duration = Duration::from_secs(1);
 /// Reading comes last: whoever uploads much holds up nobody who asks for little.
-const NICENESS: i32 = 19;
+pub(super) const NICENESS: i32 = 19;
 /// A document that was begun so often and has come to no end is given up: it may be what ends its readers.
 const MOST_ATTEMPTS: u32 = 5;
 /// How long one waits that could not be read now, because of the disk or of others that are read.
@@ -70,7 +62,6 @@ pub(crate) struct Ingesting(Arc<Thread>);
 struct Thread {
     upkeep: Upkeep,
     cancel: CancelToken,
-    has_lacking: AtomicBool,
 }
 
 impl Ingesting {
@@ -78,15 +69,10 @@ impl Ingesting {
     pub(crate) fn start(&self, installation: &Installation) -> Result<()> {
         let (itself, cancel) = (installation.downgrade(), self.0.cancel.clone());
         let mut turns = Turns::default();
-        let mut renewal = Renewal::default();
         self.0.upkeep.start_behind("kafka-ingest", NICENESS, LOOK, move |_| {
             let Some(installation) = itself.upgrade() else { return false };
             // What fails here is tried again at the next look.
-            if renewal.announce(&installation).is_err() {
-                return true;
-            }
             while !cancel.is_cancelled() && step(&installation, &mut turns, &cancel).unwrap_or(false) {}
-            renewal.look(&installation, &cancel);
             true
         })
     }
@@ -94,16 +80,6 @@ impl Ingesting {
     /// Has it look now.
     pub(super) fn nudge(&self) {
         self.0.upkeep.nudge();
-    }
-
-    /// Notes that a document was completed without all of its vectors.
-    fn note_lacking(&self) {
-        self.0.has_lacking.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether that was noted since this was asked.
-    fn has_lacking(&self) -> bool {
-        self.0.has_lacking.swap(false, Ordering::Relaxed)
     }
 
     /// Ends it, also in the middle of a document.
@@ -117,30 +93,8 @@ impl Ingesting {
 pub(super) fn work_off(installation: &Installation) -> Result<()> {
     let (mut turns, cancel) = (Turns::default(), CancelToken::new());
     while step(installation, &mut turns, &cancel)? {}
-    Ok(())
-}
-
-/// Whose documents were read since everyone who waits had a turn: whoever uploads a thousand holds up nobody else for
-/// longer than one takes.
-#[derive(Default)]
-struct Turns(Vec<String>);
-
-impl Turns {
-    /// The job that is due.
-    fn next(&self, conn: &Conn<'_>, node: NodeId, now: Timestamp) -> Result<Option<Job>> {
-        match jobs::next(conn, KIND, node, now, &self.0)? {
-            None if !self.0.is_empty() => jobs::next(conn, KIND, node, now, &[]),
-            job => Ok(job),
-        }
-    }
-
-    /// Notes whose turn it is. Who has had one already begins the next round.
-    fn note(&mut self, owner: String) {
-        if self.0.contains(&owner) {
-            self.0.clear();
-        }
-        self.0.push(owner);
-    }
+    // What was replaced.
+    removal::after_deletion(installation)
 }
 
 /// A document at work.
@@ -170,7 +124,7 @@ const LATER: End = End::Later { is_to_blame: false };
 fn step(installation: &Installation, turns: &mut Turns, cancel: &CancelToken) -> Result<bool> {
     let (node, now) = (installation.node_id(), installation.now());
     let storage = installation.storage();
-    let Some(job) = storage.read(|conn| turns.next(conn, node, now))? else { return Ok(false) };
+    let Some(job) = storage.read(|conn| turns.next(conn, KIND, node, now))? else { return Ok(false) };
     turns.note(job.owner.clone());
     let (number, id) = (job.number, job.subject.parse().ok());
     let is_taken = storage.write(move |tx| {
@@ -256,19 +210,17 @@ impl Work<'_> {
             let began = Instant::now();
             let to = batch_end(&chunks, from, storage.piece(BATCH_BYTES));
             // A part of the text ends where the passages of the next batch begin.
-            let part = written..chunks.get(to).map_or(text.len(), |next| next.start);
-            (written, is_ours) = (part.end, {
-                let (text, chunks) = (Arc::clone(&text), Arc::clone(&chunks));
-                storage.write_behind(move |tx| {
-                    let is_ours = documents::number_of_job(tx, job, node)?.is_some();
-                    if is_ours {
-                        document_texts::insert(tx, number, part.start, &text[part.clone()])?;
-                        chunks::insert(tx, number, from, &chunks[from..to], &text)?;
-                    }
-                    Ok(is_ours)
-                })?
-            });
-            from = to;
+            let end = chunks.get(to).map_or(text.len(), |next| next.start);
+            let (text, chunks) = (Arc::clone(&text), Arc::clone(&chunks));
+            is_ours = storage.write_behind(move |tx| {
+                let is_ours = documents::number_of_job(tx, job, node)?.is_some();
+                if is_ours {
+                    document_texts::insert(tx, number, written, &text[written..end])?;
+                    chunks::insert(tx, number, from, &chunks[from..to], &text)?;
+                }
+                Ok(is_ours)
+            })?;
+            (from, written) = (to, end);
             storage.give_way(began.elapsed());
         }
         if !is_ours {
@@ -277,51 +229,7 @@ impl Work<'_> {
         if !search_index::wait_for_document(storage, number, &|| self.cancel.is_cancelled())? {
             return Ok(LATER);
         }
-        if let Some(sentence) = self.has_no_room(document, &chunks)? {
-            let is_ours = storage.write(move |tx| {
-                let is_ours = documents::number_of_job(tx, job, node)?.is_some();
-                if is_ours {
-                    embeddings::note_model(tx, id, embeddings::WORDS_ONLY)?;
-                }
-                Ok(is_ours)
-            })?;
-            let note = note.into_iter().chain([sentence]).collect::<Vec<_>>().join(" ");
-            return Ok(if is_ours { End::Completed(Some(note), counts) } else { End::Lost });
-        }
-        let made = making::make(self.installation, (id, number), self.cancel, move |tx| {
-            Ok(documents::number_of_job(tx, job, node)?.is_some())
-        });
-        Ok(match made? {
-            // Words find it meanwhile, and what it lacks is made with what is made anew.
-            Made::Unavailable { .. } | Made::Stopped => {
-                self.installation.ingesting().note_lacking();
-                End::Completed(note, counts)
-            }
-            Made::All => End::Completed(note, counts),
-            Made::Refused { said, why } => {
-                let id = self.id;
-                self.installation
-                    .warn(&format!("The embedding endpoint refuses the document {id}, which fails. {why}"));
-                End::Failed(said.to_owned())
-            }
-        })
-    }
-
-    /// Why there are no vectors of a document: they would cost its owner more than a plan has left of the day.
-    fn has_no_room(&self, document: &ToRead, chunks: &[Chunk]) -> Result<Option<String>> {
-        let installation = self.installation;
-        let (quotas, now) = (installation.quotas(), installation.now());
-        if installation.embedding().model().is_none() {
-            return Ok(None);
-        }
-        let left = installation.storage().read(|conn| quotas.left(conn, document.owner, now))?;
-        let cost = cost::of_passages(chunks);
-        Ok(left.filter(|left| cost > *left).map(|left| {
-            format!(
-                "It is found by its words alone: what is found by meaning would take about {cost} of the day's tokens, \
-                 of which {left} were left; delete it and upload it again on a day that has as many, or with another plan."
-            )
-        }))
+        Ok(End::Completed(note, counts))
     }
 
     /// Takes away what an earlier turn has stored.
@@ -343,11 +251,17 @@ impl Work<'_> {
         let (job, node, id) = (self.job.number, self.installation.node_id(), self.id);
         let (attempts, storage) = (self.job.attempts, self.installation.storage());
         let (now, removal) = (self.installation.now(), Removal::of(self.installation));
+        let ask_for_vectors = background::ask(self.installation);
         if matches!(end, End::Failed(_))
             && let Some(document) = storage.read_one(|conn| documents::to_read(conn, id))?
         {
             self.clear(document.number)?;
         }
+        let feed = self.installation.feed().clone();
+        let tell = move |tx: &Tx<'_>| match documents::find(tx, Scope::Operator, id)? {
+            Some(document) => feed.document_read(tx, &document),
+            None => Ok(()),
+        };
         storage.write(move |tx| {
             let is_ours = documents::number_of_job(tx, job, node)?.is_some();
             match &end {
@@ -358,9 +272,14 @@ impl Work<'_> {
                 }
                 End::Completed(note, counts) if is_ours => {
                     documents::complete(tx, id, note, *counts, now)?;
+                    tell(tx)?;
                     take_place(tx, id, &removal)?;
+                    ask_for_vectors(tx, id, now)?;
                 }
-                End::Failed(why) if is_ours => documents::fail(tx, id, why, now)?,
+                End::Failed(why) if is_ours => {
+                    documents::fail(tx, id, why, now)?;
+                    tell(tx)?;
+                }
                 _ => {}
             }
             jobs::finish(tx, job, node)

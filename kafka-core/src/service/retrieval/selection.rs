@@ -9,7 +9,7 @@ use super::told::{TOKENS_AROUND, tokens};
 use crate::{
     base::{error::Result, id::DocumentId, page::Room},
     repo::{
-        chunks::{self, Asked, Found},
+        chunks::{self, Asked, FileDocument, Found},
         document_texts,
         search::plan_anew,
     },
@@ -28,6 +28,8 @@ const CANDIDATES: Room = Room { entries: 500, bytes: 2 << 20 };
 const MOST: usize = 12;
 /// Passages from the beginning of a document.
 const BEGINNING: u32 = 4;
+/// Tokens of a file of the chat that is given whole: some pages.
+const WHOLE_TOKENS: u64 = 2000;
 /// A passage with less than such a part of the best one's score says little.
 const LEAST_PART: u64 = 4;
 
@@ -106,6 +108,31 @@ pub(super) fn ranked(
         ranked.sort_by_key(|found| (Reverse(scores.get(&found.number).copied()), found.number));
     }
     Ok((ranked, !said.is_empty()))
+}
+
+/// The short ones of these documents whole, as far as tokens are left.
+pub(super) fn whole(conn: &Conn<'_>, documents: Vec<FileDocument>, mut left: u64) -> Result<Vec<Selected>> {
+    let mut whole = Vec::new();
+    for FileDocument { id, filename, tokens: length, .. } in documents {
+        let around = tokens(filename.len()) + TOKENS_AROUND;
+        if length > WHOLE_TOKENS || length + around > left {
+            continue;
+        }
+        let (_, text) = document_texts::between(conn, id, 0, u64::MAX)?;
+        let Some(rest) = left.checked_sub(tokens(text.len()).max(length) + around) else { continue };
+        left = rest;
+        whole.push(Selected {
+            document_id: id,
+            filename,
+            start: 0,
+            end: text.len() as u64,
+            heading: None,
+            text,
+            last_idx: 0,
+            is_joined: false,
+        });
+    }
+    Ok(whole)
 }
 
 /// As many as there is room for.

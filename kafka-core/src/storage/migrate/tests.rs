@@ -168,9 +168,14 @@ const ROWS: &[(u32, &str)] = &[
         15,
         "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ('d2', 'c', 'n', 1, 2)",
     ),
-    (17, "INSERT INTO document_texts (document_number, start_byte, content) VALUES (2, 0, 'x')"),
     (15, "INSERT INTO document_replacements (document_id, replaces) VALUES ('d2', 'd')"),
     (17, "INSERT INTO document_texts (document_number, start_byte, content) VALUES (2, 0, 'x')"),
+    (
+        18,
+        "INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ('d3', 'c', 'n', 1, 2)",
+    ),
+    (18, "INSERT INTO deleted_documents (document_number, seen_chat, seen_seq) VALUES (3, 1, 2)"),
+    (18, "INSERT INTO deleted_users (user_id) VALUES ('gone')"),
 ];
 
 fn fill(storage: &Storage, version: u32) {
@@ -540,13 +545,10 @@ const ON_DELETE: &[(&str, &str, &str, &str)] = &[
     ("chats", "user_id", "users", "CASCADE"),
     ("chats", "workspace_id", "workspaces", "CASCADE"),
     ("chunks", "document_number", "documents", "CASCADE"),
+    ("deleted_documents", "document_number", "documents", "CASCADE"),
     ("document_replacements", "document_id", "documents", "CASCADE"),
     ("document_replacements", "replaces", "documents", "CASCADE"),
     ("document_texts", "document_number", "documents", "CASCADE"),
-    ("documents", "chat_id", "chats", "CASCADE"),
-    ("documents", "file_id", "files", "CASCADE"),
-    ("documents", "user_id", "users", "SET NULL"),
-    ("documents", "workspace_id", "workspaces", "CASCADE"),
     ("embeddings", "chunk_number", "chunks", "CASCADE"),
     ("files", "uploaded_by", "users", "SET NULL"),
     ("files", "workspace_id", "workspaces", "CASCADE"),
@@ -555,7 +557,6 @@ const ON_DELETE: &[(&str, &str, &str, &str)] = &[
     ("jobs", "node_id", "nodes", "SET NULL"),
     ("messages", "chat_number", "chats", "CASCADE"),
     ("messages", "parent_id", "messages", "SET NULL"),
-    ("messages", "user_id", "users", "SET NULL"),
     ("models", "user_id", "users", "CASCADE"),
     ("response_events", "response_id", "responses", "CASCADE"),
     ("responses", "chat_id", "chats", "CASCADE"),

@@ -84,6 +84,22 @@ impl Format {
     }
 }
 
+/// Whether a file with this name and these first bytes has a text that only reading it gives: a PDF, an office file, or a
+/// page of the web. What is a part of a page, such as a template, is source.
+pub(crate) fn needs_reading(name: &str, head: &[u8]) -> bool {
+    match Format::of(head) {
+        // Nothing reads what was written before 2007.
+        Some(format) => format != Format::OldOffice,
+        None => FileKind::of(name).media_type == "text/html" && begins_page(head),
+    }
+}
+
+fn begins_page(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let begins = |tag: &[u8]| head.get(..tag.len()).is_some_and(|first| first.eq_ignore_ascii_case(tag));
+    begins(b"<!doctype html") || begins(b"<html")
+}
+
 /// Mail and other programs put something before the header, and readers look for it (ISO 32000-1 annex H). A text may
 /// speak of it, too.
 fn is_pdf(head: &[u8]) -> bool {

@@ -315,3 +315,25 @@ proptest! {
         prop_assert_eq!(said.trim(), &said);
     }
 }
+
+#[test]
+fn what_has_to_be_read_is_told_by_what_it_is() {
+    let of_word = docx("<w:p/>");
+    for (name, bytes, needs) in [
+        ("a.pdf", &b"%PDF-1.7\n"[..], true),
+        ("a.txt", b"%PDF-1.7\n", true),
+        ("a.pdf", b"no PDF", false),
+        ("a.docx", &of_word, true),
+        ("a", &of_word, true),
+        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", false),
+        ("a.html", b"\xef\xbb\xbf \n<!DocType HTML>", true),
+        ("a.htm", b"<html lang=\"en\">", true),
+        ("a.txt", b"<html>", false),
+        ("a.html", b"<div>{{ name }}</div>", false),
+        ("a.html", b"", false),
+        ("a.md", b"# A", false),
+        ("a.based", b"loop:", false),
+    ] {
+        assert_eq!(needs_reading(name, bytes), needs, "{name}: {bytes:?}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Vectors that are made anew, or later: none is made or paid for twice, and none is forgotten.
+//! Vectors that are made behind the reading, anew, or later: none is made or paid for twice, and none is forgotten.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use kafka_core::{
 use serde_json::json;
 
 use crate::{
-    embeddings::{PATIENCE, Warnings, add, by, names, stage, stage_with, vectors, with},
+    embeddings::{PATIENCE, Warnings, add, by, names, read, stage, stage_with, until, vectors, with},
     stage::Stage,
 };
 
@@ -84,13 +84,12 @@ fn long(passages: usize) -> String {
     (0..passages).map(|number| format!("# Cat {number}\n\n{}\n\n", "cat ".repeat(200))).collect()
 }
 
-/// Lets so much time pass, and has the thread that makes vectors look again: it does behind each reading.
+/// Lets so much time pass, and has the thread that makes vectors look again.
 fn pass(stage: &Stage, kafka: &Kafka, time: Duration) {
     stage.clock.advance(time);
     let chat = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap();
-    let place = DocumentPlace::Chat(chat.id);
     for _ in 0..2 {
-        add(kafka, place, "tick.txt", "Tick.");
+        add(kafka, DocumentPlace::Chat(chat.id), "tick.txt", "Tick.");
     }
 }
 
@@ -114,12 +113,9 @@ fn spent(kafka: &Kafka, model: &str) -> u64 {
 }
 
 #[test]
-fn a_refused_passage_is_sent_three_times_and_nothing_else_is_paid_again() {
-    let is_kind = Arc::new(AtomicBool::new(false));
-    let kind = Arc::clone(&is_kind);
-    let (endpoint, log) = endpoint(move |model, texts| {
-        let is_last = texts.iter().any(|text| text.contains("Cat 129"));
-        (model == "other" && is_last && !kind.load(Ordering::SeqCst)).then_some(400)
+fn a_refused_passage_is_found_by_halving_and_sent_no_more_and_nothing_else_is_paid_again() {
+    let (endpoint, log) = endpoint(|model, texts| {
+        (model == "other" && texts.iter().any(|text| text.contains("Cat 70"))).then_some(400)
     });
     let stage = stage(&endpoint);
     let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.md", &long(130));
@@ -127,32 +123,84 @@ fn a_refused_passage_is_sent_three_times_and_nothing_else_is_paid_again() {
     stage.kafka.close();
 
     let warnings = Warnings::default();
-    let kafka = stage.reopened(|config| {
-        with(&endpoint, "other")(config);
-        config.on_warning = warnings.hook();
-    });
-    for _ in 0..12 {
-        pass(&stage, &kafka, Duration::from_secs(3600));
-    }
-    let told = warnings.take();
+    let open = || {
+        stage.reopened(|config| {
+            with(&endpoint, "other")(config);
+            config.on_warning = warnings.hook();
+        })
+    };
+    let kafka = open();
+    until_it_has(&stage, &kafka, &document, "other");
+    let told = warnings.wait();
     let [warning] = &told[..] else { panic!("{told:?}") };
     assert!(warning.contains("I do not like it") && warning.contains(&document.id.to_string()), "{warning}");
+    let said = get(&kafka, &document).error_message.unwrap();
+    assert!(said.contains("1 of its 130 passages") && !said.contains("I do not like it"), "{said}");
     let [sent, answered] = log.counts("other", "Cat");
-    assert_eq!(answered, vec![1; 2 * BATCH], "what has its vectors is asked for once");
-    assert_eq!(sent[..].iter().filter(|count| **count == 3).count(), 2, "{sent:?}");
-    assert_eq!(sent.iter().sum::<usize>(), 2 * BATCH + 2 * 3);
-    // Before a refusal is believed, a word is asked for.
-    let ticks = 10 * log.counts("other", "Tick")[1].iter().sum::<usize>();
-    assert_eq!(spent(&kafka, "other") as usize, 10 * (2 * BATCH + 3) + ticks);
-    assert!(names(&kafka, &by(SearchMode::Text, "cat")).contains(&"cats.md".to_owned()), "words find it");
+    assert_eq!(answered, vec![1; 129], "what has its vector is asked for once");
+    // 64, 32, 16, 8, 4, 2 and 1, and the half that was good at each step.
+    assert_eq!(sent.iter().sum::<usize>(), 64 + 2 * 64 - 1 + 63 + 2);
+    // Before a refusal is believed, a word is asked for, and once more before a passage is given up.
+    assert_eq!(log.counts("other", "word")[1], [2]);
+    assert_eq!(spent(&kafka, "other"), 10 * (129 + 2));
+    assert!(
+        names(&kafka, &by(SearchMode::Text, "\"cat 70\"")).contains(&"cats.md".to_owned()),
+        "words find it"
+    );
     kafka.close();
 
-    // A start is another chance.
-    is_kind.store(true, Ordering::SeqCst);
-    let kafka = stage.reopened(with(&endpoint, "other"));
+    // Not by whoever finds the document without its mark, either.
+    stage.rows("UPDATE documents SET embedding_model = NULL", &[]);
+    let kafka = open();
     until_it_has(&stage, &kafka, &document, "other");
-    assert_eq!(log.counts("other", "Cat")[1], vec![1; 130]);
+    assert_eq!(log.counts("other", "Cat")[0].iter().sum::<usize>(), sent.iter().sum::<usize>());
     kafka.close();
+}
+
+#[test]
+fn what_the_endpoint_fails_at_is_tried_in_three_turns_and_the_rest_does_not_wait() {
+    let (endpoint, log) =
+        endpoint(|_, texts| texts.iter().any(|text| text.contains("Cat 70")).then_some(500));
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let document = read(&stage.kafka, place, "cats.md", &long(130));
+    until_it_has(&stage, &stage.kafka, &document, "toy");
+    let [sent, answered] = log.counts("toy", "Cat");
+    assert_eq!(answered, vec![1; 129]);
+    // Each call is tried three times: seven of them in the first turn, one in each of the others.
+    assert_eq!(sent.iter().max(), Some(&(3 * (7 + 1 + 1))));
+    let said = get(&stage.kafka, &document).error_message.unwrap();
+    assert!(said.contains("1 of its 130 passages"), "{said}");
+}
+
+#[test]
+fn an_endpoint_that_takes_few_texts_at_a_time_is_sent_no_more() {
+    let (endpoint, log) = endpoint(|_, texts| (texts.len() > 10).then_some(413));
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let document = add(&stage.kafka, place, "cats.md", &long(130));
+    assert_eq!((document.embedding_model.as_deref(), document.error_message), (Some("toy"), None));
+    assert_eq!(log.counts("toy", "Cat")[1], vec![1; 130]);
+    // 64 in 15 requests and one for a word, then 66 by eights.
+    assert_eq!(endpoint.requests().len(), 15 + 1 + 9);
+}
+
+#[test]
+fn an_endpoint_that_refuses_everything_but_a_word_is_asked_seldom() {
+    let (endpoint, log) = endpoint(|_, texts| texts.iter().any(|text| text.contains("Cat")).then_some(400));
+    let stage = stage(&endpoint);
+    let place = DocumentPlace::Chat(stage.chat().id);
+    let document = add(&stage.kafka, place, "cats.md", &long(130));
+    let said = document.error_message.unwrap();
+    assert!(document.embedding_model.is_none() && said.contains("it is not found"), "{said}");
+    let requests = endpoint.requests().len();
+    assert!(requests < 60, "{requests}");
+    // It is not asked again by whoever looks what lacks vectors, either.
+    let sent = log.counts("toy", "Cat")[0].clone();
+    for _ in 0..3 {
+        pass(&stage, &stage.kafka, Duration::from_secs(3600));
+    }
+    assert_eq!(log.counts("toy", "Cat")[0], sent);
 }
 
 #[test]
@@ -168,12 +216,12 @@ fn an_endpoint_with_room_for_one_request_a_minute_comes_to_the_end_of_a_document
     stage.kafka.close();
 
     let kafka = stage.reopened(with(&endpoint, "other"));
-    for _ in 0..8 {
-        pass(&stage, &kafka, Duration::from_secs(61));
+    until("the end", || {
+        stage.clock.advance(Duration::from_secs(61));
         has_room.store(true, Ordering::SeqCst);
-    }
+        get(&kafka, &document).embedding_model.as_deref() == Some("other")
+    });
     assert_eq!(log.counts("other", "Cat")[1], vec![1; 200]);
-    assert_eq!(get(&kafka, &document).embedding_model.as_deref(), Some("other"));
     kafka.close();
 }
 
@@ -183,7 +231,8 @@ fn a_document_that_cannot_have_its_vectors_holds_up_no_other_and_an_endpoint_tha
     let away = Arc::clone(&is_away);
     let (endpoint, log) = endpoint(move |model, texts| {
         let is_bad = texts.iter().any(|text| text.contains("Cat 0"));
-        (model == "other" && (is_bad || away.load(Ordering::SeqCst))).then_some(500)
+        let is_away = away.load(Ordering::SeqCst) && texts != ["word"];
+        (model == "other" && (is_bad || is_away)).then_some(429)
     });
     let stage = stage(&endpoint);
     let place = DocumentPlace::Chat(stage.chat().id);
@@ -195,31 +244,30 @@ fn a_document_that_cannot_have_its_vectors_holds_up_no_other_and_an_endpoint_tha
     // The clock stands still, so that whoever waits waits for ever.
     let kafka = stage.reopened(with(&endpoint, "other"));
     for dog in &good {
-        let began = Instant::now();
-        while get(&kafka, dog).embedding_model.as_deref() != Some("other") {
-            assert!(began.elapsed() < PATIENCE, "it waits for the one before it");
-        }
+        until("it waits for the one before it", || {
+            get(&kafka, dog).embedding_model.as_deref() == Some("other")
+        });
     }
     kafka.close();
 
     is_away.store(true, Ordering::SeqCst);
     stage.rows("UPDATE documents SET embedding_model = 'toy'", &[]);
     stage.rows("DELETE FROM embeddings", &[]);
+    let sent = || ["Cat", "Dog"].map(|word| log.counts("other", word)[0].iter().sum::<usize>()).iter().sum();
+    let before: usize = sent();
     let kafka = stage.reopened(with(&endpoint, "other"));
-    let sent = |word| log.counts("other", word)[0].iter().sum::<usize>();
-    let (cats, before) = (sent("Cat"), sent("Dog"));
-    for _ in 0..12 {
-        pass(&stage, &kafka, Duration::ZERO);
+    let held = || {
+        let held = "SELECT COUNT(*) FROM jobs WHERE kind = 'embedding other' AND node_id IS NOT NULL";
+        stage.value(held, &[]).unwrap()
+    };
+    // Each call is tried three times; it rests behind three documents, for 1, 2 and 4 minutes.
+    let mut expected = before;
+    for minutes in [0, 1, 2] {
+        stage.clock.advance(Duration::from_secs(60 * minutes));
+        expected += 3 * 3;
+        until("three are asked for, and left", || sent() >= expected && held() == "0");
+        assert_eq!(sent(), expected, "then it is away");
     }
-    let first = sent("Dog") - before;
-    let a_document = sent("Cat") - cats;
-    assert_eq!(first, 2 * a_document, "three are asked for, then it is away");
-    for _ in 0..12 {
-        pass(&stage, &kafka, Duration::from_secs(60));
-    }
-    // It rests for 1, 2, 4 and 8 minutes.
-    let all = sent("Dog") + sent("Cat") - before - cats;
-    assert!(all >= 9 * a_document && all <= 12 * a_document, "{all} of {a_document}");
     is_away.store(false, Ordering::SeqCst);
     for dog in &good {
         until_it_has(&stage, &kafka, dog, "other");
@@ -239,26 +287,21 @@ fn whoever_goes_back_to_the_old_model_has_all_vectors_of_it_again() {
     let of = |model| stage.value("SELECT COUNT(*) FROM embeddings WHERE model = $1", &[model]).unwrap();
 
     let kafka = stage.reopened(with(&endpoint, "other"));
-    let began = Instant::now();
-    while of("toy") != "36" {
-        assert!(began.elapsed() < PATIENCE, "the first batch has the vectors of the other model");
-    }
+    until("all but one passage have the vectors of the other model", || of("toy") == "1");
     assert_eq!(get(&kafka, &document).embedding_model, None, "and the document those of none");
     kafka.close();
 
     let kafka = stage.reopened(with(&endpoint, "toy"));
     until_it_has(&stage, &kafka, &document, "toy");
     assert_eq!(of("toy"), "100");
-    assert_eq!(log.counts("toy", "Cat")[1].iter().sum::<usize>(), 100 + BATCH);
+    assert_eq!(log.counts("toy", "Cat")[1].iter().sum::<usize>(), 100 + 99);
     assert!(names(&kafka, &by(SearchMode::Vector, "cat")).contains(&"cats.md".to_owned()));
     kafka.close();
 }
 
 #[test]
-fn where_nothing_lacks_vectors_the_documents_are_looked_through_once_a_while() {
-    let is_away = Arc::new(AtomicBool::new(false));
-    let away = Arc::clone(&is_away);
-    let (endpoint, _) = endpoint(move |_, _| away.load(Ordering::SeqCst).then_some(503));
+fn where_nothing_lacks_vectors_the_documents_are_looked_through_once_a_while_and_new_ones_do_not_wait() {
+    let (endpoint, _) = endpoint(|_, _| None);
     let stage = stage(&endpoint);
     let document = add(&stage.kafka, DocumentPlace::Chat(stage.chat().id), "cats.txt", "A cat.");
     pass(&stage, &stage.kafka, Duration::ZERO);
@@ -268,19 +311,6 @@ fn where_nothing_lacks_vectors_the_documents_are_looked_through_once_a_while() {
         assert_eq!(get(&stage.kafka, &document).embedding_model, None);
     }
     until_it_has(&stage, &stage.kafka, &document, "toy");
-
-    // After some rounds in which nothing lacked anything it rests for long, unless a document comes without vectors.
-    for _ in 0..8 {
-        pass(&stage, &stage.kafka, Duration::from_secs(3600));
-    }
-    is_away.store(true, Ordering::SeqCst);
-    let place = DocumentPlace::Chat(stage.chat().id);
-    let document = add(&stage.kafka, place, "birds.txt", "A bird.");
-    assert_eq!(document.embedding_model, None);
-    is_away.store(false, Ordering::SeqCst);
-    pass(&stage, &stage.kafka, Duration::ZERO);
-    pass(&stage, &stage.kafka, Duration::from_secs(61));
-    assert_eq!(get(&stage.kafka, &document).embedding_model.as_deref(), Some("toy"));
 }
 
 #[test]
@@ -327,7 +357,7 @@ fn of_two_models_that_of_the_node_that_started_last_is_in_use_as_long_as_it_live
 
     let new = stage.reopened(with(&endpoint, "other"));
     until_it_has(&stage, &new, &document, "other");
-    for _ in 0..12 {
+    for _ in 0..3 {
         pass(&stage, &old, Duration::from_secs(3600));
     }
     for model in ["toy", "other"] {
@@ -389,7 +419,7 @@ fn vectors_of_another_length_under_the_same_name_are_made_anew() {
         stage.clock.advance(Duration::from_secs(10));
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!((of("5"), of("4")), ("65".into(), "36".into()), "the long one comes to no end");
+    until("the long one comes to no end", || (of("5"), of("4")) == ("100".into(), "1".into()));
     let told = warnings.take();
     let is_meant = |warning: &&String| warning.contains("another length than before under the name toy");
     assert_eq!(told.iter().filter(is_meant).count(), 1, "{told:?}");
@@ -425,12 +455,12 @@ fn what_a_closed_process_had_made_is_not_made_again() {
     let (place, text) = (DocumentPlace::Chat(stage.chat().id), long(100));
     let document = documents.upload(place, NewFile::named("cats.md"), &mut text.as_bytes()).unwrap();
     endpoint.wait_for_requests(2);
+    assert_eq!(get(&stage.kafka, &document).processing_status, ProcessingStatus::Completed);
     stage.kafka.close();
     is_silent.store(false, Ordering::SeqCst);
 
     let kafka = stage.reopened(with(&endpoint, "toy"));
     until_it_has(&stage, &kafka, &document, "toy");
-    assert_eq!(get(&kafka, &document).processing_status, ProcessingStatus::Completed);
     assert_eq!(log.counts("toy", "Cat")[1], vec![1; 100]);
     kafka.close();
 }
@@ -452,14 +482,14 @@ fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
             config.on_warning = warnings.hook();
         });
         let place = DocumentPlace::Chat(stage.chat().id);
-        let [document, _] = ["A feline.", "A wall."].map(|text| add(&stage.kafka, place, "cats.txt", text));
+        let [document, _] = ["A feline.", "A wall."].map(|text| read(&stage.kafka, place, "cats.txt", text));
         assert_eq!(
             (document.processing_status, document.error_message),
             (ProcessingStatus::Completed, None),
             "{status}"
         );
-        let told = warnings.take();
-        let [warning] = &told[..] else { panic!("{told:?}") };
+        let warned = warnings.wait();
+        let [warning] = &warned[..] else { panic!("{warned:?}") };
         for word in ["embedding_key", "Pay the bill", &endpoint.host()] {
             assert!(warning.contains(word), "{warning}");
         }
@@ -472,8 +502,8 @@ fn what_is_for_the_operator_to_mend_fails_no_document_and_is_told_once() {
         }
         assert_eq!(warnings.take(), [""; 0]);
         *state.lock().unwrap() = status;
-        add(&stage.kafka, place, "more.txt", "More.");
-        assert_eq!(warnings.take().len(), 1, "it worked in between");
+        read(&stage.kafka, place, "more.txt", "More.");
+        assert_eq!(warnings.wait().len(), 1, "it worked in between");
         stage.kafka.close();
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn describe(on: &mut Operations) {
     login(on, "/auth");
     login(on, "/auth/login");
     on.on("POST", "/workspace/new")
-        .about("`files` may be repeated; each has at most 20 MiB.")
+        .about("`files` may be repeated; each has at most 20 MiB. Some become documents as well, as by `/file/upload`.")
         .takes_form(
             form_with_files(json!({"owner_id": uuid(), "name": text()})),
             json!({"owner_id": samples::ID, "name": "Castle", "files": ["Hello"]}),
@@ -136,6 +136,8 @@ pub(super) fn describe(on: &mut Operations) {
             "text_too_long",
             "nul_in_text",
             "file_too_large",
+            "too_many_documents",
+            "quota_exceeded",
         ]);
     on.on("PATCH", "/workspace/rename")
         .about("The name has at most 255 characters.")
@@ -190,18 +192,24 @@ pub(super) fn describe(on: &mut Operations) {
     on.on("POST", "/file/upload")
         .about(
             "Into the chat `target_id` where `is_chat` is true, else into the workspace. A file has at most 20 MiB. Whoever \
-             names `s3_urls`, one for each file, gets objects in place of ids; they are stored and never fetched.",
+             names `s3_urls`, one for each file, gets objects in place of ids; they are stored and never fetched. PDFs, office files \
+             and HTML are documents of that chat or workspace as well, if the credential may make some: `document_ids` has \
+             their ids, in the order of the files, and null for a file that is none. All files are stored, or none.",
         )
         .takes_form(upload, json!({"target_id": samples::ID, "is_chat": true, "files": ["Hello"]}))
         .gives_json(
             200,
             "The files.",
-            object(json!({"files": list(json!({"anyOf": [uuid(), shown]}))})),
-            json!({"files": [samples::ID]}),
+            object(json!({
+                "files": list(json!({"anyOf": [uuid(), shown]})),
+                "document_ids": list(json!({"type": ["string", "null"], "format": "uuid"})),
+            })),
+            json!({"files": [samples::ID], "document_ids": [null]}),
         )
         .refuses(&[
             "request_invalid", "no_files", "chat_not_found", "workspace_not_found", "file_not_found",
             "text_too_long", "nul_in_text", "file_too_large", "too_many_files", "filename_taken", "file_not_text",
+            "too_many_documents", "quota_exceeded",
         ]);
     on.on("PATCH", "/file/rename")
         .about(
@@ -218,7 +226,8 @@ pub(super) fn describe(on: &mut Operations) {
             json!({"file_id": samples::ID, "new_filename": "a.txt", "new_path": "uploads/files/a.txt"}),
         )
         .refuses(&["request_invalid", "file_not_found"]);
-    deletes(on, "/file/delete/{id}", "Its bytes go when nothing else has them.", "file_not_found");
+    let about = "Its bytes go when nothing else has them, and the document that it is as well goes with it.";
+    deletes(on, "/file/delete/{id}", about, "file_not_found");
     files::gives_content(
         on.on("GET", "/uploads/files/{path}")
             .about("`path` is `<id>_<filename>`, of which the id counts.")

@@ -138,7 +138,7 @@ pub(super) fn describe(on: &mut Operations) {
     on.on("GET", "/ws/{chat_id}")
         .about(
             "A handshake of version 13. The credential may also stand in `?token=`, or in the subprotocols `kafka.v1` and \
-             `bearer.<token>`. The first frame is the chat as it stands; `docs` of the frames are in the README. Frames of over \
+             `bearer.<token>`. The first frame is the chat as it stands; the README tells of those that follow. Frames of over \
              16 MiB, and clients that read too slowly, end the connection.",
         )
         .query("token", json!({"type": "string"}), "A bearer token, for clients that cannot send a header.")
