@@ -1,5 +1,7 @@
 //! The table `chunks`: the passages of documents, and finding those that a chat may be answered from.
 
+use serde_json::Value as Json;
+
 use super::{
     chats, params, scope,
     search_terms::{any_label, any_part, label_of_chat, label_of_shelf},
@@ -20,15 +22,16 @@ const COLUMNS: &str = "SELECT k.number, d.id, d.filename, k.idx, k.start_byte, k
 /// best alone.
 const BEST: &str = "FROM (SELECT s.rowid AS number, s.rank AS score FROM search_chunks s \
      CROSS JOIN chunks k ON k.number = s.rowid WHERE s.words MATCH $5 || ' AND ' || $6 AND k.document_number IN (";
+/// PostgreSQL has all ranks before it gives the first, whatever it joins: it joins the best alone, as far as they are admitted.
 const BEST_POSTGRES: &str = "FROM (SELECT s.number, -ts_rank(s.words, CAST(CAST($5 AS TEXT) AS tsquery)) AS score \
-     FROM search_chunks s JOIN chunks k ON k.number = s.number \
-     WHERE s.words @@ CAST(CAST($5 AS TEXT) AS tsquery) AND s.words @@ CAST(CAST($6 AS TEXT) AS tsquery) \
-     AND k.document_number IN (";
+     FROM search_chunks s WHERE s.words @@ CAST(CAST($5 AS TEXT) AS tsquery) AND s.words @@ CAST(CAST($6 AS TEXT) AS tsquery) \
+     ORDER BY 2, 1 DESC) s JOIN chunks k ON k.number = s.number";
 const ADMITTED: &str = "SELECT d.number FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
 const OF_BEST: &str = ") ORDER BY 2 LIMIT $7) s CROSS JOIN chunks k ON k.number = s.number \
      CROSS JOIN documents d ON d.number = k.document_number ORDER BY s.score, s.number DESC";
-const OF_BEST_POSTGRES: &str = ") ORDER BY 2, 1 DESC LIMIT $7) s JOIN chunks k ON k.number = s.number \
-     JOIN documents d ON d.number = k.document_number ORDER BY s.score, s.number DESC";
+const OF_BEST_POSTGRES: &str = " ORDER BY s.score, s.number DESC LIMIT $7";
+const OF_PASSAGES: &str =
+    " JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id WHERE ";
 /// Of the chat `$3` and its workspace `$4`.
 const FOR_CHAT: &str = "(d.chat_id = $3 OR d.workspace_id = $4) AND d.processing_status = 'completed' AND ";
 
@@ -41,9 +44,11 @@ statements! {
     CLEAR_SOME = ["DELETE FROM chunks WHERE number IN (SELECT k.number FROM chunks k WHERE k.document_number = $1 \
         ORDER BY k.number LIMIT $2)"];
     MATCHING = [COLUMNS, BEST, ADMITTED, FOR_CHAT, scope::DOCUMENT_READ, OF_BEST]
-        or [COLUMNS, BEST_POSTGRES, ADMITTED, FOR_CHAT, scope::DOCUMENT_READ, OF_BEST_POSTGRES];
-    NUMBERED = [COLUMNS, "FROM chunks k JOIN documents d ON d.number = k.document_number \
-        LEFT JOIN chats c ON c.id = d.chat_id WHERE k.number = $5 AND ", FOR_CHAT, scope::DOCUMENT_READ];
+        or [COLUMNS, BEST_POSTGRES, OF_PASSAGES, FOR_CHAT, scope::DOCUMENT_READ, OF_BEST_POSTGRES];
+    /// Of the numbers, a list in JSON.
+    NUMBERED = [COLUMNS, "FROM json_each($5) n CROSS JOIN chunks k ON k.number = n.value", OF_PASSAGES, FOR_CHAT, scope::DOCUMENT_READ]
+        or [COLUMNS, "FROM json_array_elements_text(CAST(CAST($5 AS TEXT) AS JSON)) n(value) \
+        JOIN chunks k ON k.number = CAST(n.value AS BIGINT)", OF_PASSAGES, FOR_CHAT, scope::DOCUMENT_READ];
     OUTLINES = ["SELECT d.number, d.id, d.filename, d.outline FROM documents d LEFT JOIN chats c ON c.id = d.chat_id WHERE ",
         FOR_CHAT, scope::DOCUMENT_READ, " ORDER BY d.created_at DESC, d.id DESC LIMIT $5"];
     FILES = ["SELECT d.id, d.file_id, d.filename, d.tokens_used FROM documents d \
@@ -153,11 +158,17 @@ impl Asked {
         conn.stretch(&MATCHING, &values, room, read)
     }
 
-    /// The passage of this number, if it may be answered from.
-    pub(crate) fn numbered(self, conn: &Conn<'_>, number: i64) -> Result<Option<Found>> {
-        let values =
-            [self.scope.user(), self.scope.reach(), self.chat.into(), self.workspace.into(), number.into()];
-        conn.first(&NUMBERED, &values, read)
+    /// Those of the passages of these numbers that may be answered from.
+    pub(crate) fn numbered(self, conn: &Conn<'_>, numbers: &[i64]) -> Result<Vec<Found>> {
+        let numbers = Json::from(numbers).to_string();
+        let values = [
+            self.scope.user(),
+            self.scope.reach(),
+            self.chat.into(),
+            self.workspace.into(),
+            Value::from(&numbers),
+        ];
+        conn.all(&NUMBERED, &values, read)
     }
 
     /// The documents that can be asked about and are files of the chat, too, the newest first.

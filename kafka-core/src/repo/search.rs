@@ -1,5 +1,7 @@
 //! What the index of words finds for a caller. The scope's predicate stands in the statement that asks the index.
 
+use serde_json::Value as Json;
+
 use super::{
     params, scope, scoped,
     search_index::{Table, text_of_chat},
@@ -21,21 +23,25 @@ use crate::{
 };
 
 /// What is found of a message and of a chat, in one form.
-const FOUND_MESSAGE: &str = "SELECT m.number, c.id, c.title, m.created_at, m.content, CAST(NULL AS TEXT), m.id, m.role FROM search_messages s ";
-const FOUND_CHAT: &str = "SELECT c.number, c.id, c.title, c.created_at, c.title, c.description, CAST(NULL AS TEXT), CAST(NULL AS TEXT) FROM search_chats s ";
+const FOUND_MESSAGE: &str =
+    "SELECT m.number, c.id, c.title, m.created_at, m.content, CAST(NULL AS TEXT), m.id, m.role FROM ";
+const FOUND_CHAT: &str = "SELECT c.number, c.id, c.title, c.created_at, c.title, c.description, CAST(NULL AS TEXT), CAST(NULL AS TEXT) FROM ";
 /// SQLite keeps the order of `CROSS JOIN`: the index comes first, whatever the other tables have to offer.
-const OF_MESSAGE: &str = "CROSS JOIN messages m ON m.number = s.rowid CROSS JOIN chats c ON c.number = m.chat_number \
+const OF_MESSAGE: &str = "search_messages s CROSS JOIN messages m ON m.number = s.rowid CROSS JOIN chats c ON c.number = m.chat_number \
      WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
-const OF_MESSAGE_POSTGRES: &str = "JOIN messages m ON m.number = s.number JOIN chats c ON c.number = m.chat_number \
+const OF_MESSAGE_POSTGRES: &str = "search_messages s JOIN messages m ON m.number = s.number JOIN chats c ON c.number = m.chat_number \
      WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
-const OF_CHAT: &str = "CROSS JOIN chats c ON c.number = s.rowid WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
-const OF_CHAT_POSTGRES: &str = "JOIN chats c ON c.number = s.number \
+const OF_CHAT: &str =
+    "search_chats s CROSS JOIN chats c ON c.number = s.rowid WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
+const OF_CHAT_POSTGRES: &str = "search_chats s JOIN chats c ON c.number = s.number \
      WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
 const FOUND_CHUNK: &str = "SELECT k.number, c.id, c.title, d.created_at, k.content, d.id, d.filename, k.start_byte, k.end_byte, k.heading FROM ";
 const OF_CHUNK: &str = "search_chunks s CROSS JOIN chunks k ON k.number = s.rowid CROSS JOIN documents d ON d.number = k.document_number \
      LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words MATCH $3 AND s.rowid < $4 AND ";
 const OF_CHUNK_POSTGRES: &str = "search_chunks s JOIN chunks k ON k.number = s.number JOIN documents d ON d.number = k.document_number \
      LEFT JOIN chats c ON c.id = d.chat_id WHERE s.words @@ CAST(CAST($3 AS TEXT) AS tsquery) AND s.number < $4 AND ";
+const OF_NUMBERED: &str = " JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
+     WHERE d.processing_status = 'completed' AND ";
 const NARROWED_MESSAGE: &str = " AND m.created_at >= $6 AND m.created_at < $7 AND (CAST($8 AS TEXT) IS NULL OR c.id = $8) \
      AND (CAST($9 AS TEXT) IS NULL OR c.workspace_id = $9) AND (CAST($10 AS TEXT) IS NULL OR m.role = $10) \
      AND (CAST($11 AS TEXT) IS NULL OR m.model = $11)";
@@ -45,9 +51,16 @@ const NARROWED_CHUNK: &str = " AND d.processing_status = 'completed' AND d.creat
      AND (CAST($8 AS TEXT) IS NULL OR c.id = $8 OR d.workspace_id = (SELECT a.workspace_id FROM chats a WHERE a.id = $8)) \
      AND (CAST($9 AS TEXT) IS NULL OR COALESCE(d.workspace_id, c.workspace_id) = $9) \
      AND CAST($10 AS TEXT) IS NULL AND CAST($11 AS TEXT) IS NULL";
-const NEWEST_FIRST: &str = " AND $12 IS NULL ORDER BY s.rowid DESC LIMIT $5";
-const NEWEST_FIRST_POSTGRES: &str = " AND (CAST($12 AS TEXT) IS NULL OR s.number = ANY(CAST(CAST($12 AS TEXT) AS BIGINT[]))) \
-     ORDER BY s.number DESC LIMIT $5";
+const NEWEST_FIRST: &str = " ORDER BY s.rowid DESC LIMIT $5";
+const HIGHEST_FIRST: &str = " ORDER BY s.number DESC LIMIT $5";
+/// Rows of these numbers, which are in their order before anything else is read: no more of it is than there is room for.
+const OF_FEW: &str = "(SELECT n.value AS number FROM json_each($3) n ORDER BY 1 DESC) s ";
+const OF_FEW_POSTGRES: &str =
+    "(SELECT n.number FROM unnest(CAST(CAST($3 AS TEXT) AS BIGINT[])) n(number) ORDER BY 1 DESC) s ";
+const FEW_MESSAGE: &str = "JOIN messages m ON m.number = s.number JOIN chats c ON c.number = m.chat_number WHERE s.number < $4 AND ";
+const FEW_CHAT: &str = "JOIN chats c ON c.number = s.number WHERE s.number < $4 AND ";
+const FEW_CHUNK: &str = "JOIN chunks k ON k.number = s.number JOIN documents d ON d.number = k.document_number \
+     LEFT JOIN chats c ON c.id = d.chat_id WHERE s.number < $4 AND ";
 const FEW: &str = " s WHERE s.words MATCH $1 AND s.rowid < $2 LIMIT $3";
 const FEW_POSTGRES: &str = " s WHERE s.words @@ CAST(CAST($1 AS TEXT) AS tsquery) AND s.number < $2 LIMIT $3";
 
@@ -61,13 +74,21 @@ statements! {
     FEW_CHATS = ["SELECT s.rowid FROM search_chats", FEW] or ["SELECT s.number FROM search_chats", FEW_POSTGRES];
     FEW_CHUNKS = ["SELECT s.rowid FROM search_chunks", FEW] or ["SELECT s.number FROM search_chunks", FEW_POSTGRES];
     FIND_MESSAGES = [FOUND_MESSAGE, OF_MESSAGE, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST]
-        or [FOUND_MESSAGE, OF_MESSAGE_POSTGRES, scope::CHAT_READ, NARROWED_MESSAGE, NEWEST_FIRST_POSTGRES];
+        or [FOUND_MESSAGE, OF_MESSAGE_POSTGRES, scope::CHAT_READ, NARROWED_MESSAGE, HIGHEST_FIRST];
     FIND_CHATS = [FOUND_CHAT, OF_CHAT, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST]
-        or [FOUND_CHAT, OF_CHAT_POSTGRES, scope::CHAT_READ, NARROWED_CHAT, NEWEST_FIRST_POSTGRES];
-    GET_CHUNK = [FOUND_CHUNK, "chunks k JOIN documents d ON d.number = k.document_number LEFT JOIN chats c ON c.id = d.chat_id \
-        WHERE k.number = $3 AND d.processing_status = 'completed' AND ", scope::DOCUMENT_READ];
+        or [FOUND_CHAT, OF_CHAT_POSTGRES, scope::CHAT_READ, NARROWED_CHAT, HIGHEST_FIRST];
+    /// Of the numbers, a list in JSON.
+    GET_CHUNKS = [FOUND_CHUNK, "json_each($3) n CROSS JOIN chunks k ON k.number = n.value", OF_NUMBERED, scope::DOCUMENT_READ]
+        or [FOUND_CHUNK, "json_array_elements_text(CAST(CAST($3 AS TEXT) AS JSON)) n(value) \
+        JOIN chunks k ON k.number = CAST(n.value AS BIGINT)", OF_NUMBERED, scope::DOCUMENT_READ];
     FIND_CHUNKS = [FOUND_CHUNK, OF_CHUNK, scope::DOCUMENT_READ, NARROWED_CHUNK, NEWEST_FIRST]
-        or [FOUND_CHUNK, OF_CHUNK_POSTGRES, scope::DOCUMENT_READ, NARROWED_CHUNK, NEWEST_FIRST_POSTGRES];
+        or [FOUND_CHUNK, OF_CHUNK_POSTGRES, scope::DOCUMENT_READ, NARROWED_CHUNK, HIGHEST_FIRST];
+    FIND_FEW_MESSAGES = [FOUND_MESSAGE, OF_FEW, FEW_MESSAGE, scope::CHAT_READ, NARROWED_MESSAGE, HIGHEST_FIRST]
+        or [FOUND_MESSAGE, OF_FEW_POSTGRES, FEW_MESSAGE, scope::CHAT_READ, NARROWED_MESSAGE, HIGHEST_FIRST];
+    FIND_FEW_CHATS = [FOUND_CHAT, OF_FEW, FEW_CHAT, scope::CHAT_READ, NARROWED_CHAT, HIGHEST_FIRST]
+        or [FOUND_CHAT, OF_FEW_POSTGRES, FEW_CHAT, scope::CHAT_READ, NARROWED_CHAT, HIGHEST_FIRST];
+    FIND_FEW_CHUNKS = [FOUND_CHUNK, OF_FEW, FEW_CHUNK, scope::DOCUMENT_READ, NARROWED_CHUNK, HIGHEST_FIRST]
+        or [FOUND_CHUNK, OF_FEW_POSTGRES, FEW_CHUNK, scope::DOCUMENT_READ, NARROWED_CHUNK, HIGHEST_FIRST];
 }
 
 /// What narrows a search.
@@ -169,12 +190,13 @@ impl Lookup<'_> {
         if few.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Stretch { rows: Vec::new(), goes_on: false });
         }
-        let few = few.map(|numbers| array(&numbers));
+        let is_few = few.is_some();
+        let wanted = few.map_or(expression, |numbers| array(&numbers));
         let filter = self.filter;
         let params = [
             self.scope.user(),
             self.scope.reach(),
-            Value::from(&expression),
+            Value::from(&wanted),
             before.into(),
             room.and_one().into(),
             filter.from.map_or(i64::MIN, Timestamp::unix_ms).into(),
@@ -183,13 +205,16 @@ impl Lookup<'_> {
             filter.workspace_id.into(),
             filter.role.into(),
             Value::from(&filter.model),
-            Value::from(&few),
         ];
-        match table {
-            Table::Messages => conn.stretch(&FIND_MESSAGES, &params, room, read_found),
-            Table::Chats => conn.stretch(&FIND_CHATS, &params, room, read_found),
-            Table::Chunks => conn.stretch(&FIND_CHUNKS, &params, room, read_passage),
-        }
+        let (statement, read) = match (table, is_few) {
+            (Table::Messages, false) => (&FIND_MESSAGES, read_found as Read),
+            (Table::Messages, true) => (&FIND_FEW_MESSAGES, read_found as Read),
+            (Table::Chats, false) => (&FIND_CHATS, read_found as Read),
+            (Table::Chats, true) => (&FIND_FEW_CHATS, read_found as Read),
+            (Table::Chunks, false) => (&FIND_CHUNKS, read_passage as Read),
+            (Table::Chunks, true) => (&FIND_FEW_CHUNKS, read_passage as Read),
+        };
+        conn.stretch(statement, &params, room, read)
     }
 }
 
@@ -213,10 +238,13 @@ fn array(numbers: &[i64]) -> String {
     format!("{{{}}}", numbers.join(","))
 }
 
-/// The passage of this number, if the scope may read it.
-pub(crate) fn passage(conn: &Conn<'_>, scope: Scope, number: i64) -> Result<Option<Found>> {
-    conn.first(&GET_CHUNK, scoped![scope, number], read_passage)
+/// Those of the passages of these numbers that the scope may read.
+pub(crate) fn passages(conn: &Conn<'_>, scope: Scope, numbers: &[i64]) -> Result<Vec<Found>> {
+    let numbers = Json::from(numbers).to_string();
+    conn.all(&GET_CHUNKS, scoped![scope, &numbers], read_passage)
 }
+
+type Read = fn(&mut Row<'_>) -> Result<Found>;
 
 fn read_found(row: &mut Row<'_>) -> Result<Found> {
     let (number, chat_id, title, created_at) = (row.next()?, row.next()?, row.next()?, row.next()?);

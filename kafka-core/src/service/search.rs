@@ -265,11 +265,11 @@ impl Running<'_> {
         let near: Vec<_> = self.near.passages.iter().map(|number| (Table::Chunks.place(), *number)).collect();
         let scores = fused(&by_words, &near);
         let mut all: Vec<Matched> = ranked.into_iter().map(|(_, matched)| matched).collect();
-        for (_, number) in near.iter().filter(|near| !by_words.iter().any(|said| said.key == **near)) {
-            if let Some(found) = search::passage(self.conn, self.lookup.scope, *number)? {
-                let matched = matched(self.query, &found).unwrap_or_default();
-                all.push((found, matched));
-            }
+        let others = near.iter().filter(|near| !by_words.iter().any(|said| said.key == **near));
+        let others: Vec<i64> = others.map(|(_, number)| *number).collect();
+        for found in search::passages(self.conn, self.lookup.scope, &others)? {
+            let matched = matched(self.query, &found).unwrap_or_default();
+            all.push((found, matched));
         }
         let score = |found: &Found| scores.get(&key(found)).copied().unwrap_or_default();
         let mut all: Vec<_> = all.into_iter().map(|matched| (score(&matched.0), matched)).collect();

@@ -101,9 +101,9 @@ pub(super) fn ranked(
         .collect();
     let mut ranked: Vec<Found> = scored.into_iter().map(|(_, found)| found).collect();
     if !near.passages.is_empty() {
-        for number in near.passages.iter().filter(|number| !said.iter().any(|said| said.key == **number)) {
-            ranked.extend(asked.numbered(conn, *number)?);
-        }
+        let is_new = |number: &i64| !said.iter().any(|said| said.key == *number);
+        let others: Vec<i64> = near.passages.iter().copied().filter(is_new).collect();
+        ranked.extend(asked.numbered(conn, &others)?);
         let scores = fused(&said, &near.passages);
         ranked.sort_by_key(|found| (Reverse(scores.get(&found.number).copied()), found.number));
     }

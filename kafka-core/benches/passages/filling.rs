@@ -1,10 +1,13 @@
 //! Texts and vectors that look thrown, and an installation that is full of them.
 
-use std::{fmt::Write as _, path::Path};
+use std::{env, fmt::Write as _, path::Path, time::Instant};
 
 use kafka_core::{Kafka, NewChat};
-use rusqlite::{Connection, params};
 use uuid::Uuid;
+
+use super::{Place, configured};
+
+const PASSAGES: usize = 100_000;
 
 pub(crate) const DIMS: usize = 384;
 /// Passages of one document.
@@ -82,51 +85,37 @@ impl Dice {
     }
 }
 
-/// Makes an installation whose one chat has documents with so many passages together.
-pub(crate) fn fill(path: &Path, passages: usize, open: &dyn Fn(&Path) -> Kafka) {
-    let kafka = open(path);
-    let chat = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap().id;
-    kafka.close();
-    let mut connection = Connection::open(path).unwrap();
-    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000").unwrap();
-    let tx = connection.transaction().unwrap();
+/// A document with its passages, which stand one after another.
+pub(crate) struct Document {
+    pub(crate) id: String,
+    pub(crate) filename: String,
+    pub(crate) texts: Vec<String>,
+    /// As they are stored.
+    pub(crate) vectors: Vec<Vec<u8>>,
+}
+
+fn documents(passages: usize) -> impl Iterator<Item = Document> {
     let mut dice = Dice(1);
-    {
-        let mut document = tx
-            .prepare(
-                "INSERT INTO documents (id, chat_id, filename, processing_status, embedding_model, created_at, \
-                 updated_at) VALUES (?1, ?2, ?3, 'completed', ?4, 0, 0)",
-            )
-            .unwrap();
-        let mut text = tx
-            .prepare("INSERT INTO document_texts (document_number, start_byte, content) VALUES (?1, 0, ?2)")
-            .unwrap();
-        let mut chunk = tx
-            .prepare(
-                "INSERT INTO chunks (document_number, idx, start_byte, end_byte, token_count, content) \
-                 VALUES (?1, ?2, ?3, ?4, 200, ?5)",
-            )
-            .unwrap();
-        let mut embedding = tx
-            .prepare("INSERT INTO embeddings (chunk_number, model, dims, vector) VALUES (?1, ?2, ?3, ?4)")
-            .unwrap();
-        for number in 0..passages / OF_DOCUMENT {
-            let texts: Vec<String> = (0..OF_DOCUMENT).map(|_| dice.sentence(130)).collect();
-            let id = Uuid::now_v7().to_string();
-            let name = format!("document{number}.txt");
-            document.execute(params![id, chat.to_string(), name, MODEL]).unwrap();
-            let document = tx.last_insert_rowid();
-            text.execute(params![document, texts.concat()]).unwrap();
-            let mut start = 0;
-            for (idx, text) in texts.iter().enumerate() {
-                let end = start + text.len();
-                chunk.execute(params![document, idx as i64, start as i64, end as i64, text]).unwrap();
-                start = end;
-                let vector: Vec<u8> =
-                    dice.direction().iter().flat_map(|number| number.to_le_bytes()).collect();
-                embedding.execute(params![tx.last_insert_rowid(), MODEL, DIMS as i64, vector]).unwrap();
-            }
-        }
-    }
-    tx.commit().unwrap();
+    (0..passages / OF_DOCUMENT).map(move |number| Document {
+        id: Uuid::now_v7().to_string(),
+        filename: format!("document{number}.txt"),
+        texts: (0..OF_DOCUMENT).map(|_| dice.sentence(130)).collect(),
+        vectors: (0..OF_DOCUMENT)
+            .map(|_| dice.direction().iter().flat_map(|number| number.to_le_bytes()).collect())
+            .collect(),
+    })
+}
+
+/// Makes an installation whose one chat has all documents.
+pub(crate) fn fill<P: Place>(directory: &Path) {
+    let passages = env::var("PASSAGES").ok().and_then(|count| count.parse().ok()).unwrap_or(PASSAGES);
+    let kafka = Kafka::open(configured::<P>(directory, None)).unwrap();
+    let chat = kafka.chats(&kafka.operator()).create(NewChat::default()).unwrap().id;
+    P::fill(directory, &chat.to_string(), documents(passages));
+    println!("{passages} passages of {} documents in one chat, {DIMS} dimensions", passages / OF_DOCUMENT);
+    let began = Instant::now();
+    kafka.search(&kafka.operator()).refresh().unwrap();
+    let rate = passages as f64 / began.elapsed().as_secs_f64();
+    println!("{:44} {rate:8.0} passages/s", "indexing their words");
+    P::settle(directory);
 }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use kafka_core::{
-    ChatId, Config, DocumentPlace, Kafka, NewChat, NewFile, NewMessage, PageRequest, ProcessingStatus, Role,
+    ChatId, DocumentPlace, Kafka, NewChat, NewFile, NewMessage, PageRequest, ProcessingStatus, Role,
 };
 
-use crate::{at, filling::Dice};
+use super::{Place, TEXT_BYTES, at, filling::Dice};
 
 /// Alternating, so that what the disk does at one time counts for both.
 const ROUNDS: usize = 5;
@@ -18,12 +18,11 @@ const ROUND: Duration = Duration::from_secs(3);
 /// Threads that ask, each at this pace, whatever the answers take.
 const ASKING: usize = 4;
 const PACE: Duration = Duration::from_millis(10);
-const TEXT_BYTES: usize = 10_000_000;
 const GOAL: f64 = 2.0;
 
-pub(crate) fn measure() {
-    let directory = crate::directory();
-    let mut config = Config::file(directory.path().join("kafka.db"));
+pub(crate) fn measure<P: Place>() {
+    let place = P::new();
+    let mut config = P::config(place.directory());
     config.limits.extracted_bytes = 2 * TEXT_BYTES;
     let kafka = Kafka::open(config).unwrap();
     let me = kafka.operator();
