@@ -36,7 +36,7 @@ statements! {
     MARK_STALE = ["UPDATE messages SET context = REPLACE(context, $1, $2) WHERE context IS NOT NULL \
         AND (chat_number, seq) > ($3, $4) AND (chat_number, seq) <= ($5, $6) AND context LIKE $7"];
     SEE = ["UPDATE deleted_documents SET seen_chat = $2, seen_seq = $3 WHERE document_number = $1"];
-    END = ["DELETE FROM documents WHERE number = $1 AND number IN (SELECT x.document_number FROM deleted_documents x)"];
+    END = ["DELETE FROM documents WHERE number = $1"];
 }
 
 /// Where all messages were looked at.

@@ -83,3 +83,55 @@ pub(super) fn after_deletion(installation: &Installation) -> Result<()> {
     while piece(installation.storage())? {}
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Migrator, Place, StorageOptions, sql::unlisted_statements};
+
+    unlisted_statements! {
+        CHAT = ["INSERT INTO chats (id, title, created_at, updated_at) VALUES ('c', '', 0, 0)"];
+        DOCUMENT = ["INSERT INTO documents (id, chat_id, filename, created_at, updated_at) VALUES ($1, 'c', 'n', 0, 0)"];
+        NUMBERS = ["SELECT number FROM documents"];
+        USERS = ["INSERT INTO deleted_users (user_id) VALUES ($1)"];
+        GONE = ["SELECT user_id FROM deleted_users"];
+    }
+
+    const IDS: [&str; 2] = ["00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"];
+
+    fn storage() -> Storage {
+        let storage = Storage::open(Place::Memory, StorageOptions::default()).unwrap();
+        Migrator::new(&storage).unwrap().up(None).unwrap();
+        storage.write(|tx| tx.execute(&CHAT, &[])).unwrap();
+        storage
+    }
+
+    #[test]
+    fn what_another_process_has_removed_is_left_alone_when_its_number_is_given_again() {
+        let storage = storage();
+        let add = |id: &'static str| storage.write(move |tx| tx.execute(&DOCUMENT, &[id.into()])).unwrap();
+        let documents = || storage.read(|conn| conn.all(&NUMBERS, &[], |row| row.next::<i64>())).unwrap();
+        add(IDS[0]);
+        storage.write(|tx| deleted_documents::mark(tx, IDS[0].parse().unwrap(), CITING)).unwrap();
+        let found = storage.read_one(deleted_documents::next).unwrap().unwrap();
+        while piece(&storage).unwrap() {}
+        assert_eq!(documents(), [0; 0]);
+        add(IDS[1]);
+        assert_eq!(documents(), [1]);
+        storage.write(move |tx| deleted_documents::remove(tx, found, CITING, PASSAGES)).unwrap();
+        assert_eq!(documents(), [1]);
+    }
+
+    #[test]
+    fn an_account_whose_row_has_the_number_of_one_that_is_done_is_not_forgotten() {
+        let storage = storage();
+        let add = |id: &'static str| storage.write(move |tx| tx.execute(&USERS, &[id.into()])).unwrap();
+        add(IDS[0]);
+        let found = storage.read_one(deleted_users::next).unwrap().unwrap();
+        while piece(&storage).unwrap() {}
+        add(IDS[1]);
+        storage.write(move |tx| deleted_users::clear(tx, &found, MESSAGES)).unwrap();
+        let gone = storage.read(|conn| conn.all(&GONE, &[], |row| row.next::<String>())).unwrap();
+        assert_eq!(gone, [IDS[1]]);
+    }
+}
