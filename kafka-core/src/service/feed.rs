@@ -174,7 +174,8 @@ impl Feed {
         self.document_alone(tx, document, Notice::DocumentRead)
     }
 
-    /// Announces that a document of a chat is deleted.
+    /// Announces that a document of a chat is deleted, also one that is a file of the chat: whoever deletes it by its id over a
+    /// WebSocket waits to be told.
     pub(crate) fn document_deleted(&self, tx: &Tx<'_>, document: &Document) {
         if let Some(chat) = document.chat_id {
             self.announce(tx, vec![Notice::DocumentDeleted(chat, document.id)]);
